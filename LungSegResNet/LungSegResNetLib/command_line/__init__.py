@@ -1,0 +1,1 @@
+"""The ``lungsegresnet`` command: one module for each subcommand."""

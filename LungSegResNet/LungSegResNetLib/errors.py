@@ -1,0 +1,48 @@
+"""Errors that are shown to the user as one sentence, each with an exit code."""
+
+from __future__ import annotations
+
+
+class LungSegError(Exception):
+    """A problem the user can act on; its text is one plain sentence or two.
+
+    ``exit_code`` is what the command line returns for it (see ``lungsegresnet --help``).
+    """
+
+    exit_code = 1
+
+
+class UsageError(LungSegError):
+    """The options contradict each other or name something that does not exist."""
+
+    exit_code = 2
+
+
+class InputError(LungSegError):
+    """The input cannot be read or is not a chest CT that can be segmented."""
+
+    exit_code = 3
+
+
+class OutputError(LungSegError):
+    """The result cannot be written, or is there already."""
+
+    exit_code = 4
+
+
+class ModelError(LungSegError):
+    """The network file is broken, unsafe or of another architecture."""
+
+    exit_code = 5
+
+
+class DeviceError(LungSegError):
+    """The device or engine asked for is not there, or ran out of memory."""
+
+    exit_code = 6
+
+
+class Cancelled(LungSegError):
+    """The user stopped the run; nothing was written."""
+
+    exit_code = 130

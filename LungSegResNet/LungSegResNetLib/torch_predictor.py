@@ -1,0 +1,107 @@
+"""Runs a network with PyTorch: network slices in, lung probabilities out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from .cpu_memory import keep_freed_memory
+from .errors import DeviceError, ModelError
+from .model_file import ModelCard, load_model
+from .network import HighRes2DNet
+
+
+def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) -> HighRes2DNet:
+    """The network of a model file in evaluation mode. Raises ModelError if weights and architecture do not match."""
+    try:
+        network = HighRes2DNet(**card.config)
+        _load_weights(network, weights)
+    except (TypeError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"The weights in {source} do not fit the network its metadata describe ({reason}).") from error
+    return network.eval()
+
+
+def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[int, ...]) -> torch.Tensor:
+    """Logits (n, classes, h, w), float32, of slices (n, 1, h, w), averaged over passes at 1/scale of the size."""
+    total: torch.Tensor | None = None
+    for scale in scales:
+        shrunk = functional.avg_pool2d(slices, scale) if scale > 1 else slices
+        logits = network(shrunk.contiguous(memory_format=torch.channels_last)).float()
+        if scale > 1:
+            logits = functional.interpolate(logits, size=slices.shape[-2:], mode="bilinear", align_corners=False)
+        total = logits if total is None else total + logits
+    assert total is not None, "a model card has at least one scale"
+    return total / len(scales)
+
+
+class TorchPredictor:
+    """A loaded network on a device; ``predict`` may be called for any number of scans.
+
+    Parameters
+    ----------
+    model_path : network file.
+    device : ``cuda``, ``mps`` or ``cpu`` (see ``devices.choose_device``).
+    batch_size : slices per pass; it is halved when the device runs out of memory.
+    """
+
+    engine = "torch"
+
+    def __init__(self, model_path: str | os.PathLike[str], device: str = "cpu", batch_size: int = 4) -> None:
+        self.card, weights = load_model(model_path)
+        if device == "cpu":
+            keep_freed_memory()
+        self.device = torch.device(device)
+        self.batch_size = batch_size
+        network = build_network(self.card, weights, os.path.basename(model_path))
+        self._network = network.to(self.device, memory_format=torch.channels_last)
+        self.precision = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
+        """Lung probability (n, h, w), float32, of scaled slices (n, h, w), float32.
+
+        ``on_slices_done`` gets the number of finished slices after each batch; what it raises ends the run.
+
+        Raises
+        ------
+        DeviceError : not even a single slice fits into the device's memory.
+        """
+        probability = np.empty(slices.shape, np.float32)
+        done = 0
+        while done < len(slices):
+            batch = torch.from_numpy(slices[done : done + self.batch_size])[:, None]
+            try:
+                result = self._forward(batch)
+            except torch.OutOfMemoryError as error:
+                if self.batch_size == 1:
+                    raise DeviceError(f"The {self.device.type} device has too little free memory for a single slice; run on the CPU.") from error
+                self.batch_size = max(1, self.batch_size // 2)
+                continue
+            probability[done : done + len(batch)] = result
+            done += len(batch)
+            on_slices_done(done)
+        return probability
+
+    def _forward(self, batch: torch.Tensor) -> np.ndarray:
+        dtype = getattr(torch, self.precision)
+        with torch.inference_mode(), torch.autocast(self.device.type, dtype, enabled=self.precision != "float32"):
+            logits = mean_logits(self._network, batch.to(self.device), self.card.scales)
+            return torch.softmax(logits, dim=1)[:, 1].cpu().numpy()
+
+
+def cpu_precision() -> str:
+    """``bfloat16`` where the processor multiplies it in hardware (AVX-512 BF16, AMX), else ``float32``."""
+    capabilities = torch.cpu.get_capabilities()
+    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
+
+
+def _load_weights(network: HighRes2DNet, weights: dict[str, np.ndarray]) -> None:
+    """Strict loading, but for the batch counters of batch norm, which network files leave out."""
+    result = network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, strict=False)
+    missing = [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
+    if missing or result.unexpected_keys:
+        raise ValueError(f"missing {missing or 'nothing'}, unexpected {result.unexpected_keys or 'nothing'}")

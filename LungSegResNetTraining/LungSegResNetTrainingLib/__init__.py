@@ -1,0 +1,1 @@
+"""Training and evaluation of lung segmentation networks, as plain Python on top of ``LungSegResNetLib``."""

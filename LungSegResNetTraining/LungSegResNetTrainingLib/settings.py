@@ -1,0 +1,79 @@
+"""Training settings, all in one place, and the two presets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from .augmentation import AugmentationSettings
+
+# NiftyNet averages its L2 term over the regularised tensors: 21 kernels and 42 batch-norm tensors.
+NIFTYNET_REGULARISED_TENSORS = 63
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What a training run does; the defaults are the recommended preset.
+
+    Attributes
+    ----------
+    steps : optimiser steps of the whole run.
+    batch_size : slices per step.
+    learning_rate : peak of the one-cycle schedule, or the constant rate.
+    one_cycle : rise and fall of the learning rate (Smith and Topin 2018) instead of a constant one.
+    loss : ``dice_ns`` or ``dice_and_cross_entropy``.
+    decay : NiftyNet's L2 factor; Adam gets it divided by the 63 tensors NiftyNet averages over.
+    averaging : decay of the running average of the weights; 0 for none.
+    scales : passes of the finished network (see ``ModelCard.scales``); training draws from the same.
+    full_size_share : share of steps at scale 1 when there is a second scale, at the start and the end of the run.
+    single_slice_share : share of training slices that come from single-slice cases.
+    empty_share : share of training slices without lung.
+    """
+
+    preset: str = "recommended"
+    steps: int = 2000
+    batch_size: int = 17
+    learning_rate: float = 0.01
+    one_cycle: bool = True
+    loss: str = "dice_and_cross_entropy"
+    decay: float = 1e-4
+    averaging: float = 0.995
+    scales: tuple[int, ...] = (1, 2)
+    full_size_share: tuple[float, float] = (0.1, 0.7)
+    single_slice_share: float = 0.4
+    empty_share: float = 0.1
+    seed: int = 0
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+
+    @property
+    def adam_weight_decay(self) -> float:
+        """Weight decay (coupled L2) that has the same gradient as NiftyNet's averaged L2 term."""
+        return self.decay / NIFTYNET_REGULARISED_TENSORS
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for a model card or a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> TrainingSettings:
+        """Inverse of ``as_json``."""
+        values = dict(values, augmentation=AugmentationSettings(**values["augmentation"]))
+        for key in ("scales", "full_size_share"):
+            values[key] = tuple(values[key])
+        return cls(**values)
+
+
+RECOMMENDED = TrainingSettings()
+
+PAPER = replace(
+    RECOMMENDED,
+    preset="paper",
+    learning_rate=0.02,
+    one_cycle=False,
+    loss="dice_ns",
+    averaging=0.0,
+    scales=(1,),
+    augmentation=AugmentationSettings.none(),
+)
+
+PRESETS = {settings.preset: settings for settings in (RECOMMENDED, PAPER)}

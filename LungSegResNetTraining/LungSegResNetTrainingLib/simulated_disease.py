@@ -1,0 +1,160 @@
+"""Disease painted into a slice whose lungs are known, so that dense lungs stay inside the mask.
+
+Opacities (ground glass to consolidation), fibrosis and masses belong to the lung; effusion does not. All
+functions change Hounsfield units of a slice (h, w), float32, in place. Numbers are millimetres and HU.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from .smooth_noise import smooth_noise
+
+
+def paint_disease(hu: torch.Tensor, right: torch.Tensor, left: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
+    """Paint one to three kinds of disease into one or both lungs; ``right`` and ``left`` are bool masks (h, w)."""
+    sides = [side for side in (right, left) if int(side.sum()) * pixel_mm**2 > 300.0]
+    if not sides:
+        return
+    lung = torch.stack(sides).any(dim=0) if rng.random() < 0.6 else sides[int(rng.integers(len(sides)))]
+    kind = rng.random()
+    if kind < 0.75:
+        opacity(hu, lung, pixel_mm, rng)
+    if kind > 0.65:
+        mass(hu, lung, pixel_mm, rng)
+    if rng.random() < 0.2:
+        fibrosis(hu, lung, pixel_mm, rng)
+
+
+def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
+    """Ground glass to consolidation in patches, along the pleura, in the dependent part, or everywhere."""
+    shape = (hu.shape[0], hu.shape[1])
+    score = smooth_noise(rng, shape, rng.uniform(10.0, 70.0) / pixel_mm)
+    score = score + rng.uniform(0.0, 0.5) * smooth_noise(rng, shape, rng.uniform(3.0, 10.0) / pixel_mm)
+    if rng.random() < 0.5:  # along the pleura
+        score = score + rng.uniform(0.5, 3.0) * _edge_nearness(lung, rng.uniform(8.0, 30.0) / pixel_mm)
+    if rng.random() < 0.5:  # dependent, mostly at the back
+        angle = rng.normal(0.0, 0.5) + (np.pi if rng.random() < 0.15 else 0.0)
+        score = score + rng.uniform(0.5, 3.0) * _ramp(shape, angle)
+    extent = 1.0 if rng.random() < 0.2 else rng.beta(1.2, 1.4)
+    inside = score[lung]
+    threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], 1.0 - extent) if extent < 1.0 else inside.min() - 1.0
+    softness = rng.uniform(0.03, 0.5)
+    amount = torch.sigmoid((score - threshold) / softness)
+
+    dense = rng.random() < 0.6
+    level = rng.uniform(-30.0, 90.0) if dense else rng.uniform(-650.0, -100.0)
+    texture = level + rng.uniform(5.0, 40.0) * smooth_noise(rng, shape, rng.uniform(2.0, 12.0) / pixel_mm)
+    if not dense or rng.random() < 0.3:
+        texture = texture + rng.uniform(20.0, 150.0) * smooth_noise(rng, shape, rng.uniform(5.0, 30.0) / pixel_mm)
+    texture = texture.clamp(-900.0, 150.0)
+    if rng.random() < 0.45:
+        air = _air_bronchograms(shape, pixel_mm, rng)
+        texture = texture + air * (rng.uniform(-950.0, -500.0) - texture)
+    # Vessels stay visible in ground glass because what is denser already is not made lighter.
+    target = texture if dense else torch.maximum(texture, hu)
+    painted = hu + amount * rng.uniform(0.85, 1.0) * (target - hu)
+    hu[lung] = painted[lung]
+
+
+def fibrosis(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
+    """Reticulation: thin dense lines, mostly near the pleura, with traction cysts between them."""
+    shape = (hu.shape[0], hu.shape[1])
+    lines = torch.exp(-((smooth_noise(rng, shape, rng.uniform(4.0, 10.0) / pixel_mm) / rng.uniform(0.1, 0.25)) ** 2))
+    near = _edge_nearness(lung, rng.uniform(8.0, 25.0) / pixel_mm) if rng.random() < 0.8 else torch.ones(shape)
+    painted = hu + (lines * near * rng.uniform(200.0, 700.0)).clamp(max=900.0)
+    hu[lung] = torch.minimum(painted, torch.maximum(hu, torch.full_like(hu, 60.0)))[lung]
+
+
+def mass(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
+    """One to three round or lobulated masses, often at the pleura, sometimes with a cavity."""
+    shape = (hu.shape[0], hu.shape[1])
+    rows, columns = _coordinates(shape)
+    edge = lung & (_edge_nearness(lung, 4.0 / pixel_mm) > 0.3)
+    for _ in range(int(rng.integers(1, 4))):
+        places = edge if rng.random() < 0.6 and bool(edge.any()) else lung
+        indices = torch.nonzero(places)
+        y, x = indices[int(rng.integers(len(indices)))].tolist()
+        radius = rng.uniform(6.0, 45.0) / pixel_mm
+        stretch = float(np.exp(rng.normal(0.0, 0.25)))
+        distance = torch.sqrt(((rows - y) * stretch) ** 2 + ((columns - x) / stretch) ** 2)
+        distance = distance * (1.0 + rng.uniform(0.0, 0.3) * smooth_noise(shape=shape, rng=rng, scale=max(radius / 2, 2.0)))
+        amount = torch.sigmoid((radius - distance) / rng.uniform(0.4, 1.5))
+        content = rng.uniform(0.0, 90.0) + rng.uniform(2.0, 25.0) * smooth_noise(rng, shape, rng.uniform(2.0, 10.0) / pixel_mm)
+        painted = hu + amount * (content - hu)
+        if rng.random() < 0.15:
+            cavity = torch.sigmoid((rng.uniform(0.3, 0.7) * radius - distance) / 1.0)
+            painted = painted + cavity * (-980.0 - painted)
+        hu[lung] = painted[lung]
+
+
+def effusion(hu: torch.Tensor, side: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    """Replace the dependent part of one lung (bool mask ``side``) by fluid; returns the part taken from the lung."""
+    shape = (hu.shape[0], hu.shape[1])
+    level = _ramp(shape, rng.normal(0.0, 0.25)) + rng.uniform(0.02, 0.15) * smooth_noise(rng, shape, rng.uniform(40.0, 120.0) / pixel_mm)
+    # Fluid climbs along the chest wall (meniscus).
+    level = level + rng.uniform(0.0, 0.6) * _edge_nearness(side, rng.uniform(6.0, 20.0) / pixel_mm)
+    inside = level[side]
+    threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], 1.0 - rng.uniform(0.05, 0.7))
+    amount = torch.sigmoid((level - threshold) * (30.0 / pixel_mm))
+    fluid = rng.uniform(-5.0, 25.0) + rng.uniform(0.0, 6.0) * smooth_noise(rng, shape, 3.0 / pixel_mm)
+    painted = hu + amount * (fluid - hu)
+    hu[side] = painted[side]
+    return side & (amount > 0.5)
+
+
+def gas_pocket(hu: torch.Tensor, tissue: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
+    """Gas as in stomach or colon, now and then over a fluid level, inside ``tissue`` (bool: body that is not lung)."""
+    shape = (hu.shape[0], hu.shape[1])
+    wall = rng.uniform(3.0, 10.0) / pixel_mm
+    room = _eroded(tissue, wall)
+    indices = torch.nonzero(room)
+    if len(indices) == 0:
+        return
+    rows, columns = _coordinates(shape)
+    y, x = indices[int(rng.integers(len(indices)))].tolist()
+    radius = rng.uniform(8.0, 65.0) / pixel_mm
+    stretch = float(np.exp(rng.normal(0.0, 0.35)))
+    distance = torch.sqrt(((rows - y) * stretch) ** 2 + ((columns - x) / stretch) ** 2)
+    distance = distance * (1.0 + rng.uniform(0.05, 0.35) * smooth_noise(rng, shape, max(radius / 1.5, 2.0)))
+    amount = torch.sigmoid((radius - distance) / 0.7) * room
+    content = torch.full(shape, rng.uniform(-1010.0, -930.0))
+    if rng.random() < 0.5:  # gas above fluid or food
+        surface = y + rng.uniform(-0.5, 1.0) * radius
+        content = torch.where(rows > surface, torch.full(shape, rng.uniform(-20.0, 120.0)), content)
+    hu += amount * (content - hu)
+
+
+def _air_bronchograms(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    """Share of air (0..1) of branching thin tubes and dots."""
+    ridge = smooth_noise(rng, shape, rng.uniform(12.0, 30.0) / pixel_mm)
+    patches = smooth_noise(rng, shape, rng.uniform(20.0, 40.0) / pixel_mm)
+    width = rng.uniform(0.04, 0.12)
+    return torch.exp(-((ridge / width) ** 2)) * torch.sigmoid((patches - rng.uniform(0.3, 1.2)) * 4.0)
+
+
+def _edge_nearness(mask: torch.Tensor, width: float) -> torch.Tensor:
+    """1 at the rim of the mask, falling to 0 about ``width`` pixels inside."""
+    kernel = max(1, round(width)) * 2 + 1
+    mean = mask.float()[None, None]
+    for _ in range(2):
+        mean = functional.avg_pool2d(mean, kernel, stride=1, padding=kernel // 2)
+    return ((1.0 - mean[0, 0]) * 2.0).clamp(0.0, 1.0) * mask
+
+
+def _eroded(mask: torch.Tensor, radius: float) -> torch.Tensor:
+    kernel = max(1, round(radius)) * 2 + 1
+    return functional.avg_pool2d(mask.float()[None, None], kernel, stride=1, padding=kernel // 2)[0, 0] > 0.999
+
+
+def _ramp(shape: tuple[int, int], angle: float) -> torch.Tensor:
+    """Plane from -1 to 1 that grows to the back, or turned by ``angle`` (radians)."""
+    rows, columns = _coordinates(shape)
+    rows, columns = rows / shape[0] * 2.0 - 1.0, columns / shape[1] * 2.0 - 1.0
+    return rows * float(np.cos(angle)) + columns * float(np.sin(angle))
+
+
+def _coordinates(shape: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.arange(shape[0], dtype=torch.float32)[:, None], torch.arange(shape[1], dtype=torch.float32)[None, :]

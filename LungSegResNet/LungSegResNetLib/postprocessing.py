@@ -1,0 +1,77 @@
+"""From raw network mask to lungs: stray parts out, holes closed, right and left parted."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from .laterality import split_lungs
+from .regions import bounding_box
+
+_MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
+_MIN_PART_ML = 1.0
+_HOLE_MM2 = 400.0  # vessels cut across; a larger hole in one slice may be the dome of the diaphragm or the heart
+_COVERED = 0.5
+
+
+def clean_mask(
+    mask: np.ndarray, spacing_zyx: tuple[float, float, float], midline_mm: float | None = None
+) -> np.ndarray:
+    """Labels 0, 1 = right lung, 2 = left lung (uint8) from the raw mask (bool) of the network, all (z, y, x) in LPS.
+
+    Small parts go, holes that are closed on all sides in 3D are filled, and holes in a slice if they are small
+    and covered by lung from above and below, so that the dome of the diaphragm stays open.
+    """
+    labels = np.zeros(mask.shape, np.uint8)
+    box = bounding_box(mask, margin=1)
+    if box is None:
+        return labels
+    inside = _without_small_parts(mask[box], spacing_zyx)
+    if not inside.any():
+        return labels
+    inside = _fill_holes(inside, spacing_zyx)
+    if midline_mm is not None:
+        midline_mm -= box[2].start * spacing_zyx[2]
+    labels[box] = split_lungs(inside, spacing_zyx, midline_mm)
+    return labels
+
+
+def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    parts, count = ndimage.label(mask)
+    sizes = np.bincount(parts.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    enough = _MIN_PART_SHARE * sizes.sum()
+    if mask.shape[0] > 1:
+        enough = max(enough, _MIN_PART_ML * 1000.0 / float(np.prod(spacing)))
+    return (sizes >= enough)[parts]
+
+
+def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Close holes. The first and last slice count as open: what leaves the scan there is no hole."""
+    # An open frame in plane joins the outside of all slices; none is put above and below.
+    background = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
+    parts, count = ndimage.label(background)
+    open_parts = np.zeros(count + 1, bool)
+    for face in (parts[0], parts[-1], parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1]):
+        open_parts[face] = True
+    open_parts[0] = True
+    filled = mask | ~open_parts[parts][:, 1:-1, 1:-1]
+    return _fill_covered_holes(filled, spacing)
+
+
+def _fill_covered_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Fill small holes of single slices where the neighbouring slices show lung (all small ones in a single slice)."""
+    filled = mask.copy()
+    pixel_mm2 = spacing[1] * spacing[2]
+    for z, section in enumerate(mask):
+        holes = ndimage.binary_fill_holes(section) & ~section
+        if not holes.any():
+            continue
+        parts, count = ndimage.label(holes)
+        index = np.arange(1, count + 1)
+        close = ndimage.sum_labels(holes, parts, index) * pixel_mm2 <= _HOLE_MM2
+        for neighbour in (z - 1, z + 1):
+            if 0 <= neighbour < len(mask):
+                close &= ndimage.mean(mask[neighbour], parts, index) >= _COVERED
+        filled[z] |= np.concatenate([[False], close])[parts]
+    return filled

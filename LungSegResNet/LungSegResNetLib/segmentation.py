@@ -1,0 +1,124 @@
+"""The whole road: CT volume in, right and left lung out, with timings and warnings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from .ct_volume import CTVolume
+from .errors import InputError
+from .model_file import ModelCard
+from .postprocessing import clean_mask
+from .preprocessing import SliceFrame, frame_for, from_frame_matrices, scale_hu, to_frame_matrices
+from .quality import quality_warnings
+
+_CHUNK = 32  # slices between two steps of the road; bounds memory
+
+
+class Predictor(Protocol):
+    """A loaded network: probability (n, h, w) from scaled slices (n, h, w), both float32."""
+
+    card: ModelCard
+    engine: str
+    precision: str
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = ...) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Result of a run.
+
+    Attributes
+    ----------
+    mask : uint8 (z, y, x) in the order of ``CTVolume.hu``: 0 background, 1 right lung, 2 left lung.
+    frame : where the network looked.
+    probability : float16 (z, rows, columns), lung probability in the frame.
+    warnings : sentences for the user.
+    seconds : duration of each stage.
+    """
+
+    mask: np.ndarray
+    frame: SliceFrame
+    probability: np.ndarray
+    warnings: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def segment(
+    ct: CTVolume, predictor: Predictor, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> Segmentation:
+    """Segment the lungs of a CT.
+
+    ``on_progress`` gets the number of finished slices and of all slices; what it raises cancels the run.
+
+    Raises
+    ------
+    InputError : no lung was found.
+    DeviceError : the device has too little memory.
+    """
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "crop"):
+        frame = frame_for(ct.hu, ct.spacing_zyx)
+    raw, probability = _predict(ct, frame, predictor, on_progress, seconds)
+    with _timed(seconds, "post-processing"):
+        mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame))
+    if not mask.any():
+        raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
+    return Segmentation(mask, frame, probability, quality_warnings(ct, mask), seconds)
+
+
+def midline_of(frame: SliceFrame) -> float:
+    """x of the middle of the body, in mm from the centre of the first column."""
+    return frame.start_x + (frame.shape[1] - 1) / 2 * frame.pixel_mm
+
+
+def _predict(
+    ct: CTVolume,
+    frame: SliceFrame,
+    predictor: Predictor,
+    on_progress: Callable[[int, int], None],
+    seconds: dict[str, float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Raw lung mask (bool) on the CT's grid and the probability in the frame."""
+    total = len(ct.hu)
+    plane = ct.hu.shape[1:]
+    plane_spacing = ct.spacing_zyx[1:]
+    rows, columns = to_frame_matrices(frame, plane, plane_spacing)
+    rows_back, columns_back = from_frame_matrices(frame, plane, plane_spacing)
+    mask = np.zeros(ct.hu.shape, bool)
+    probability = np.empty((total, *frame.shape), np.float16)
+    on_progress(0, total)
+    for start in range(0, total, _CHUNK):
+        chunk = slice(start, min(start + _CHUNK, total))
+        with _timed(seconds, "preprocessing"):
+            slices = np.stack(
+                [rows @ scale_hu(section, predictor.card.hu_window) @ columns.T for section in ct.hu[chunk]]
+            )
+        with _timed(seconds, "network"):
+            result = predictor.predict(slices, partial(_shifted, on_progress, start, total))
+        with _timed(seconds, "resampling"):
+            for z, section in enumerate(result, start):
+                probability[z] = section
+                if section.max() > 0.5:
+                    mask[z] = rows_back @ section @ columns_back.T > 0.5
+    return mask, probability
+
+
+def _shifted(on_progress: Callable[[int, int], None], start: int, total: int, done: int) -> None:
+    on_progress(start + done, total)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - started

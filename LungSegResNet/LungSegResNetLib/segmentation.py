@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -17,6 +15,7 @@ from .model_file import ModelCard
 from .postprocessing import clean_mask
 from .preprocessing import SliceFrame, frame_for, from_frame_matrices, scale_hu, to_frame_matrices
 from .quality import quality_warnings
+from .timing import timed
 
 _CHUNK = 32  # slices between two steps of the road; bounds memory
 
@@ -64,10 +63,10 @@ def segment(
     DeviceError : the device has too little memory.
     """
     seconds: dict[str, float] = {}
-    with _timed(seconds, "crop"):
+    with timed(seconds, "crop"):
         frame = frame_for(ct.hu, ct.spacing_zyx)
     raw, probability = _predict(ct, frame, predictor, on_progress, seconds)
-    with _timed(seconds, "post-processing"):
+    with timed(seconds, "post-processing"):
         mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame))
     if not mask.any():
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
@@ -97,13 +96,13 @@ def _predict(
     on_progress(0, total)
     for start in range(0, total, _CHUNK):
         chunk = slice(start, min(start + _CHUNK, total))
-        with _timed(seconds, "preprocessing"):
+        with timed(seconds, "preprocessing"):
             slices = np.stack(
                 [rows @ scale_hu(section, predictor.card.hu_window) @ columns.T for section in ct.hu[chunk]]
             )
-        with _timed(seconds, "network"):
+        with timed(seconds, "network"):
             result = predictor.predict(slices, partial(_shifted, on_progress, start, total))
-        with _timed(seconds, "resampling"):
+        with timed(seconds, "resampling"):
             for z, section in enumerate(result, start):
                 probability[z] = section
                 if section.max() > 0.5:
@@ -113,12 +112,3 @@ def _predict(
 
 def _shifted(on_progress: Callable[[int, int], None], start: int, total: int, done: int) -> None:
     on_progress(start + done, total)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - started

@@ -1,0 +1,48 @@
+"""``lungsegresnet compare CT REFERENCE PREDICTION``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "all metrics of the article and surface distances between two masks of one CT"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand."""
+    parser.add_argument("ct", type=Path, help="the CT, as for segment")
+    parser.add_argument("reference", type=Path, help="mask taken as right")
+    parser.add_argument("prediction", type=Path, help="mask to judge")
+    parser.add_argument("--series", help="DICOM series of the CT")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write .csv or .json")
+    parser.add_argument("--overlay", type=Path, metavar="FILE", help="write a picture with both contours (.png)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare and print."""
+    import json
+
+    from ..metrics import compare_lungs, comparison_table, comparisons_as_json, write_comparisons
+    from ..overlay import write_overlay
+    from ..reading import mask_on_ct, read_ct, read_mask
+    from ..reporting import make_reporter
+
+    reporter = make_reporter("none")
+    ct, warnings = read_ct(options.ct, options.series)
+    masks = []
+    for path in (options.reference, options.prediction):
+        mask, more = mask_on_ct(read_mask(path), ct)
+        warnings += more
+        masks.append(mask)
+    for text in warnings:
+        reporter.warning(text)
+    comparisons = compare_lungs(*masks, ct.spacing_zyx, ct.hu)
+    if options.output:
+        write_comparisons(options.output, comparisons, options.overwrite)
+    if options.overlay:
+        write_overlay(options.overlay, ct, masks[1], options.overwrite, title=ct.source, reference=masks[0])
+    values = comparisons_as_json(comparisons)
+    print(json.dumps(values, indent=2) if options.json else comparison_table(comparisons))
+    return 0

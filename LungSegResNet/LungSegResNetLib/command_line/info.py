@@ -1,0 +1,71 @@
+"""``lungsegresnet info MODEL|CT``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "what a network file or a CT is"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand."""
+    parser.add_argument("path", type=Path, nargs="?", help="network file or CT (default: the shipped network)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Describe the file and print."""
+    import json
+
+    from ..model_file import default_model_path
+
+    path = options.path or default_model_path()
+    values = _model(path) if path.suffix in (".safetensors", ".pt", ".pth", ".ckpt") else _ct(path)
+    print(json.dumps(values, indent=2) if options.json else _as_text(values))
+    return 0
+
+
+def _model(path: Path) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from ..model_file import read_card
+
+    return {"file": str(path), "kind": "network", **asdict(read_card(path))}
+
+
+def _ct(path: Path) -> dict[str, object]:
+    from dataclasses import asdict
+
+    from ..reading import list_series, read_ct
+
+    series = [asdict(entry) for entry in list_series(path)] if path.is_dir() else []
+    if len(series) > 1:
+        return {"file": str(path), "kind": "DICOM folder with several series", "series": series}
+    ct, warnings = read_ct(path)
+    return {
+        "file": str(path),
+        "kind": "CT",
+        "size (voxels)": list(ct.native.size),
+        "spacing (mm)": [round(value, 4) for value in ct.native.spacing],
+        "origin (mm, LPS)": [round(value, 3) for value in ct.native.origin],
+        "orientation": ct.native.orientation,
+        "HU range": [int(ct.hu.min()), int(ct.hu.max())],
+        "series": series,
+        "warnings": warnings,
+    }
+
+
+def _as_text(values: dict[str, object], indent: str = "") -> str:
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            lines += [f"{indent}{key}:", _as_text(value, indent + "  ")]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            lines.append(f"{indent}{key}:")
+            for number, entry in enumerate(value, 1):
+                lines.append(f"{indent}  {number}: " + ", ".join(f"{k} {v}" for k, v in entry.items()))
+        elif value not in (None, "", [], {}):
+            shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+            lines.append(f"{indent}{key}: {shown}")
+    return "\n".join(lines)

@@ -1,0 +1,39 @@
+"""``lungsegresnet measure CT MASK``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "volumes and densities of the lungs in a mask"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand."""
+    parser.add_argument("ct", type=Path, help="the CT, as for segment")
+    parser.add_argument("mask", type=Path, help="label map or .seg.nrrd (1 right lung, 2 left lung)")
+    parser.add_argument("--series", help="DICOM series of the CT")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write .csv or .json")
+    parser.add_argument("--overwrite", action="store_true", help="replace a result that exists")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and print."""
+    import json
+
+    from ..measurements import measure_lungs, measurements_as_json, table_from_json, write_measurements
+    from ..reading import mask_on_ct, read_ct, read_mask
+    from ..reporting import make_reporter
+
+    reporter = make_reporter("none")
+    ct, warnings = read_ct(options.ct, options.series)
+    mask, more = mask_on_ct(read_mask(options.mask), ct)
+    for text in [*warnings, *more]:
+        reporter.warning(text)
+    measurements = measure_lungs(ct, mask)
+    if options.output:
+        write_measurements(options.output, measurements, options.overwrite)
+    values = measurements_as_json(measurements)
+    print(json.dumps(values, indent=2) if options.json else table_from_json(values))
+    return 0

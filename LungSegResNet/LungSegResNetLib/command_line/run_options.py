@@ -1,0 +1,32 @@
+"""Options that ``segment`` and ``segment-folder`` share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+# Written out here because importing the library's own lists would load it for --help.
+_DEVICES = ("auto", "cuda", "mps", "cpu")
+_ENGINES = ("auto", "torch", "openvino")
+_PROGRESS = ("bar", "json", "none")
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the network, of overwriting and of progress."""
+    parser.add_argument("--device", choices=_DEVICES, default="auto", help="where the network runs (default: auto)")
+    parser.add_argument("--engine", choices=_ENGINES, default="auto", help="what runs the network (default: auto)")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="network file (default: the shipped one)")
+    parser.add_argument(
+        "--batch-size", type=_positive, metavar="N", help="slices per pass (default: what suits the device)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    parser.add_argument(
+        "--progress", choices=_PROGRESS, help="bar, JSON lines on standard error, or none (default: bar in a terminal)"
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value

@@ -1,0 +1,68 @@
+"""``lungsegresnet segment INPUT OUTPUT``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .run_options import add_run_options
+
+SUMMARY = "segment the lungs of one CT"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand."""
+    parser.add_argument("input", type=Path, help="DICOM folder, .dcm, .nii(.gz), .nrrd, .mha or .mhd")
+    parser.add_argument(
+        "output",
+        type=Path,
+        help=".seg.nrrd, .nii.gz, .nrrd, .mha, or a folder that gets masks, measurements and a picture",
+    )
+    parser.add_argument("--series", help="DICOM series: its number in the list, its UID, or a part of its description")
+    parser.add_argument(
+        "--measurements", type=Path, metavar="FILE", help="also write volumes and densities (.csv or .json)"
+    )
+    parser.add_argument("--overlay", type=Path, metavar="FILE", help="also write a picture with contours (.png)")
+    parser.add_argument("--json", action="store_true", help="print one machine-readable summary on standard output")
+    add_run_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Segment; prints a short table or the JSON summary."""
+    import dataclasses
+    import json
+
+    from ..case_job import Outputs, run_case
+    from ..engines import EngineSettings, load_engine
+    from ..measurements import table_from_json
+    from ..reporting import make_reporter
+    from ..timing import timed
+
+    outputs = Outputs.at(options.output)
+    if options.measurements:
+        outputs = dataclasses.replace(outputs, measurements=(*outputs.measurements, options.measurements))
+    if options.overlay:
+        outputs = dataclasses.replace(outputs, overlay=options.overlay)
+    outputs.check(options.overwrite)
+    reporter = make_reporter(options.progress)
+    seconds: dict[str, float] = {}
+    try:
+        with timed(seconds, "total"):
+            reporter.stage("load network")
+            with timed(seconds, "load network"):
+                engine = load_engine(EngineSettings(options.engine, options.device, options.model, options.batch_size))
+            summary = run_case(
+                options.input, outputs, engine, reporter, series=options.series, overwrite=options.overwrite
+            )
+    finally:
+        reporter.close()
+    values = summary.as_json()
+    values["seconds"] = {stage: round(value, 3) for stage, value in (seconds | summary.seconds).items()}
+    if options.json:
+        print(json.dumps(values, indent=2))
+    else:
+        print(table_from_json(values["measurements"]))
+        print(f"{summary.slices} slices in {seconds['total']:.1f} s ({summary.why}, {summary.precision})")
+        for path in summary.outputs:
+            print(f"  {path}")
+    return 0

@@ -1,0 +1,50 @@
+# make run        segment one real chest CT (make run CT=path for your own) into out/
+# make test       everything that CI runs
+# make train      train the shipped network again (make train DATA=folder)
+# make check      lint, format and types
+# make benchmark  time and memory on this machine
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CT ?=
+DATA ?= ../shared/data
+RUN ?= runs/recommended
+# Pinned, so that two machines compute the same; other versions work, too.
+TORCH := torch==2.13.0
+
+.PHONY: run test check train benchmark clean
+
+run: $(VENV)/run.stamp
+	@ct='$(CT)'; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
+	$(BIN)/lungsegresnet segment "$$ct" out --overwrite
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python Testing/fetch_sample.py .cache
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+train: $(VENV)/run.stamp
+	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --out $(RUN)
+
+benchmark: $(VENV)/dev.stamp
+	$(BIN)/python Testing/benchmark.py .cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed (make PYTHON=...)'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[train]'
+	touch $@
+
+$(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[dev]'
+	touch $@ $(VENV)/run.stamp
+
+clean:
+	rm -rf $(VENV) .cache out build

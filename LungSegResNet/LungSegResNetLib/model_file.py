@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -91,10 +92,14 @@ def _read(path: str | os.PathLike[str], with_weights: bool) -> tuple[ModelCard, 
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             weights = {key: file.get_tensor(key) for key in file.keys()} if with_weights else {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path.name} is not a readable network file: it is damaged or not in safetensors format ({error}).") from error
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{path.name} is not a readable network file: it is damaged or not in safetensors format ({error})."
+        ) from error
     if _METADATA_KEY not in metadata:
-        raise ModelError(f"{path.name} is a safetensors file, but not a LungSegResNet network: its metadata are missing.")
+        raise ModelError(
+            f"{path.name} is a safetensors file, but not a LungSegResNet network: its metadata are missing."
+        )
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path.name} has the format '{metadata.get('format')}', but this version reads '{FORMAT}'.")
     return _card_from_json(path, metadata[_METADATA_KEY]), weights
@@ -107,9 +112,12 @@ def _card_from_json(path: Path, text: str) -> ModelCard:
             values[key] = tuple(values[key])
         card = ModelCard(**values)
         usable = (
-            len(card.slice_shape) == 2
+            isinstance(card.config, dict)
+            and len(card.slice_shape) == len(card.hu_window) == 2
             and all(isinstance(n, int) and n > 0 and n % 8 == 0 for n in card.slice_shape)
-            and card.hu_window[0] < card.hu_window[1]
+            and -math.inf < float(card.hu_window[0]) < float(card.hu_window[1]) < math.inf
+            and card.config.get("in_channels", 1) == 1
+            and len(card.classes) == card.config.get("classes", 2) >= 2
             and card.scales
             and all(isinstance(n, int) and n >= 1 and all(s % n == 0 for s in card.slice_shape) for n in card.scales)
         )
@@ -118,13 +126,22 @@ def _card_from_json(path: Path, text: str) -> ModelCard:
     if card.architecture != ARCHITECTURE:
         raise ModelError(f"{path.name} holds a '{card.architecture}' network; this version runs '{ARCHITECTURE}'.")
     if not usable:
-        raise ModelError(f"The metadata of {path.name} ask for an input size, window or scale that cannot be run.")
+        raise ModelError(
+            f"The metadata of {path.name} ask for an input size, window, scale or classes that cannot be run."
+        )
     return card
 
 
 def _refuse_pickle(path: Path) -> None:
     """Zip archives (torch.save) and raw pickles can run code when opened, so they are named and left alone."""
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(9)
+    # A safetensors file starts with its header's length (8 bytes, little endian), which may look like a pickle's
+    # or an archive's first two bytes; the zeros and the brace behind it do not.
+    if start[4:] == b"\0\0\0\0{":
+        return
     if start[:2] == b"PK" or (start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")):
-        raise ModelError(f"{path.name} is a pickle file (PyTorch checkpoint); such files can run code, so only .safetensors networks are opened.")
+        raise ModelError(
+            f"{path.name} is a pickle file (PyTorch checkpoint), and such files can run code; "
+            "only .safetensors networks are opened."
+        )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn import functional
+from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from .cpu_memory import keep_freed_memory
 from .errors import DeviceError, ModelError
@@ -24,6 +26,11 @@ def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) 
         reason = str(error).splitlines()[0]
         raise ModelError(f"The weights in {source} do not fit the network its metadata describe ({reason}).") from error
     return network.eval()
+
+
+def place(network: HighRes2DNet, device: torch.device) -> HighRes2DNet:
+    """Move a network to a device, in the memory order (channels last) that is fastest for its convolutions."""
+    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
 
 
 def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[int, ...]) -> torch.Tensor:
@@ -57,8 +64,7 @@ class TorchPredictor:
             keep_freed_memory()
         self.device = torch.device(device)
         self.batch_size = batch_size
-        network = build_network(self.card, weights, os.path.basename(model_path))
-        self._network = network.to(self.device, memory_format=torch.channels_last)
+        self._network = place(build_network(self.card, weights, Path(model_path).name), self.device)
         self.precision = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
@@ -76,9 +82,14 @@ class TorchPredictor:
             batch = torch.from_numpy(slices[done : done + self.batch_size])[:, None]
             try:
                 result = self._forward(batch)
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
                 if self.batch_size == 1:
-                    raise DeviceError(f"The {self.device.type} device has too little free memory for a single slice; run on the CPU.") from error
+                    raise DeviceError(
+                        f"The {self.device.type} device has too little free memory for a single slice; "
+                        "close other programs or choose another device."
+                    ) from error
                 self.batch_size = max(1, self.batch_size // 2)
                 continue
             probability[done : done + len(batch)] = result
@@ -93,8 +104,19 @@ class TorchPredictor:
             return torch.softmax(logits, dim=1)[:, 1].cpu().numpy()
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch ran out of memory; CPU and MPS say so only in the text of a plain ``RuntimeError``."""
+    text = str(error).lower()
+    return any(words in text for words in ("out of memory", "not enough memory", "can't allocate memory"))
+
+
 def cpu_precision() -> str:
-    """``bfloat16`` where the processor multiplies it in hardware (AVX-512 BF16, AMX), else ``float32``."""
+    """``bfloat16`` where the processor multiplies it in hardware (AVX-512 BF16, AMX), else ``float32``.
+
+    Older releases of PyTorch cannot tell, and get ``float32``.
+    """
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return "float32"
     capabilities = torch.cpu.get_capabilities()
     return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
 

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.errors import OutputError
+
+_KILLED_WHILE_WRITING = """
+import os, sys
+from LungSegResNetLib.atomic import write_atomically
+with write_atomically(sys.argv[1], overwrite=True) as temporary:
+    temporary.write_text("half of the new res")
+    os._exit(9)
+"""
+
+
+def test_a_new_file_appears_with_its_folder_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "results" / "lungs.nii.gz"
+    with write_atomically(target, overwrite=False) as temporary:
+        temporary.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["lungs.seg.nrrd", "lungs.nii.gz", "LUNGS.NII.GZ", "table.csv", "network.safetensors"])
+def test_the_temporary_file_has_the_ending_that_writers_look_at(tmp_path: Path, name: str) -> None:
+    with write_atomically(tmp_path / name, overwrite=False) as temporary:
+        temporary.write_text("new")
+        assert temporary.parent == tmp_path
+        assert temporary.name.lower().endswith(name[name.index(".") :].lower())
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, ValueError])
+def test_an_interrupted_write_leaves_the_old_file_and_no_temporary_one(
+    tmp_path: Path, interruption: type[BaseException]
+) -> None:
+    target = tmp_path / "lungs.csv"
+    target.write_text("old")
+
+    def write_half() -> None:
+        with write_atomically(target, overwrite=True) as temporary:
+            temporary.write_text("half of the n")
+            raise interruption
+
+    with pytest.raises(interruption):
+        write_half()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_process_that_dies_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "lungs.csv"
+    target.write_text("old")
+    assert subprocess.run([sys.executable, "-c", _KILLED_WHILE_WRITING, str(target)], check=False).returncode == 9
+    assert target.read_text() == "old"
+
+
+def test_an_existing_file_is_refused_unless_it_may_be_overwritten(tmp_path: Path) -> None:
+    target = tmp_path / "lungs.csv"
+    target.write_text("old")
+    with pytest.raises(OutputError, match=r"lungs\.csv exists already"), write_atomically(target, overwrite=False):
+        pytest.fail("the writer must not even start")
+    assert target.read_text() == "old"
+    with write_atomically(target, overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+
+
+def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file")
+    target = tmp_path / "results" / "lungs.csv"
+    with pytest.raises(OutputError, match="could not be written") as caught, write_atomically(target, overwrite=True):
+        pytest.fail("the writer must not even start")
+    assert str(target) in str(caught.value)
+
+
+def test_a_writer_that_writes_nothing_is_an_error_and_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "lungs.csv"
+    target.write_text("old")
+    with pytest.raises(OutputError), write_atomically(target, overwrite=True):
+        pass
+    assert target.read_text() == "old"

@@ -34,6 +34,32 @@ class Geometry:
         """Nearest anatomical axis order, such as ``LPS`` or ``RAS``."""
         return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(self.direction)
 
+    @property
+    def to_lps(self) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+        """Axis of this grid that becomes the LPS grid's x, y and z, and whether it has to be turned round."""
+        code = self.orientation
+        axes = tuple(next(n for n, letter in enumerate(code) if letter in pair) for pair in ("LR", "PA", "SI"))
+        return axes, tuple(code[n] in "RAI" for n in axes)  # type: ignore[return-value]
+
+    @property
+    def in_lps(self) -> Geometry:
+        """The same voxels with axes ordered and turned to the left, the back and upwards (exact, no resampling)."""
+        directions = np.array(self.direction).reshape(3, 3)
+        origin = np.array(self.origin)
+        columns = []
+        for axis, turned in zip(*self.to_lps, strict=True):
+            column = directions[:, axis]
+            if turned:
+                origin = origin + column * self.spacing[axis] * (self.size[axis] - 1)
+            columns.append(-column if turned else column)
+        i, j, k = self.to_lps[0]
+        return Geometry(
+            (self.size[i], self.size[j], self.size[k]),
+            (self.spacing[i], self.spacing[j], self.spacing[k]),
+            tuple(origin.tolist()),
+            tuple(np.stack(columns, axis=1).ravel().tolist()),
+        )
+
 
 @dataclass(frozen=True)
 class CTVolume:
@@ -54,9 +80,19 @@ class CTVolume:
 
     @classmethod
     def from_sitk(cls, image: sitk.Image, source: str) -> CTVolume:
-        """Take a 3D scalar image in any axis order; axes are decided by physical space, never by array order."""
-        lps = sitk.DICOMOrient(image, "LPS")
-        return cls(sitk.GetArrayFromImage(lps), Geometry.of(lps), Geometry.of(image), source)
+        """Take a 3D (or 2D: one slice) scalar image; axes are decided by physical space, never by array order."""
+        if image.GetDimension() == 2:
+            image = sitk.JoinSeries(image)
+        return cls.from_array(sitk.GetArrayFromImage(image), Geometry.of(image), source)
+
+    @classmethod
+    def from_array(cls, hu: np.ndarray, native: Geometry, source: str) -> CTVolume:
+        """Take an array in SimpleITK's order (z, y, x of ``native``); it is copied only where its axes have to turn."""
+        axes, turned = native.to_lps
+        # Array axes run against ITK's: axis n of the image is axis 2 - n of the array.
+        reordered = hu.transpose([2 - n for n in reversed(axes)])
+        reordered = np.flip(reordered, tuple(2 - n for n in range(3) if turned[n]))
+        return cls(np.ascontiguousarray(reordered), native.in_lps, native, source)
 
     @property
     def spacing_zyx(self) -> tuple[float, float, float]:
@@ -71,5 +107,7 @@ class CTVolume:
 
     def to_native(self, mask: np.ndarray) -> sitk.Image:
         """Image on the native grid from a mask with the shape of ``hu``."""
-        image = self.geometry.apply_to(sitk.GetImageFromArray(mask))
-        return self.native.apply_to(sitk.DICOMOrient(image, self.native.orientation))
+        axes, turned = self.native.to_lps
+        restored = np.flip(mask, tuple(2 - n for n in range(3) if turned[n]))
+        restored = restored.transpose(np.argsort([2 - n for n in reversed(axes)]))
+        return self.native.apply_to(sitk.GetImageFromArray(np.ascontiguousarray(restored)))

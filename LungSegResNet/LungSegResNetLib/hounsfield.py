@@ -10,6 +10,7 @@ AIR_HU = -1024
 _INT16 = np.iinfo(np.int16)
 # Padding goes down to -3024 on some scanners; the extended scale of metal ends above 10000.
 _LOWEST_HU, _HIGHEST_HU = -3100, 10000
+_PADDING_HU = -1300  # nothing a scanner measures lies below
 _SAMPLE_VOXELS = 2_000_000
 _MOST_LABELS = 24
 
@@ -61,11 +62,12 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
         raise InputError(f"{source} holds labels (a mask), not a CT; give the CT scan it belongs to.")
     if np.mean(sample > _HIGHEST_HU) > 0.01:
         raise _not_hounsfield(source, low, high)
-    if low >= 0 and _is_shifted(sample):
+    measured = sample[sample > _PADDING_HU]
+    if _is_shifted(measured):
         hu -= np.array(1024, hu.dtype)
         low, high = low - 1024, high - 1024
         warnings.append(f"{source} has no rescale to Hounsfield units; 1024 was subtracted, as its histogram shows.")
-    elif np.mean(sample < -500) < 0.005:
+    elif not measured.size or np.mean(measured < -500) < 0.005:
         raise _not_hounsfield(source, low, high)
     if low < _LOWEST_HU or high > _HIGHEST_HU:
         for section in hu:
@@ -88,9 +90,11 @@ def is_label_like(values: np.ndarray) -> bool:
 def _is_shifted(values: np.ndarray) -> bool:
     """True for the histogram of a CT stored with an offset of 1024.
 
-    Air and lung lie below 350, fat and soft tissue form one narrow peak around 924..1100, and there is little
+    Air and lung lie in 0..350, fat and soft tissue form one narrow peak around 924..1100, and there is little
     between. Other modalities spread their tissues over a wide range or have no such peak.
     """
+    if not values.size or np.mean(values < -200) > 0.001:
+        return False
     air = np.mean(values < 350)
     tissue = values[values >= 350]
     if air < 0.02 or tissue.size < 0.05 * values.size:

@@ -68,7 +68,7 @@ def even_grid(positions: Sequence[float]) -> EvenGrid:
     filled: list[int | None] = [None] * (int(planes[-1]) + 1)
     for plane, index in zip(planes, order, strict=True):
         filled[plane] = int(index)
-    return EvenGrid(tuple(filled), float(start), float(step))
+    return EvenGrid(tuple(filled), float(start), round(float(step), 6))
 
 
 def part_stacks(positions: Sequence[float], keys: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[list[int]]:

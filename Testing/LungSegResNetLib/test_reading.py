@@ -159,6 +159,14 @@ def test_a_scan_without_its_rescale_is_shifted_with_a_warning(dtype, scan, hu, t
     assert "1024 was subtracted" in warnings[0]
 
 
+def test_padding_does_not_pass_for_air_in_a_scan_without_its_rescale(scan, hu, tmp_path):
+    stored = np.maximum(hu + 1024, 0).astype(np.int16)
+    stored[:, :8] = stored[:, -8:] = -2000
+    volume, warnings = read_ct(save(from_array(stored, scan[0]), tmp_path / "padded.nrrd"))
+    np.testing.assert_array_equal(volume.hu[:, 8:-8], np.maximum(hu, -1024)[:, 8:-8])
+    assert "1024 was subtracted" in warnings[0]
+
+
 def test_a_picture_with_256_grey_levels_is_refused(scan, hu, tmp_path):
     grey = np.clip((hu + 1000) / 1600 * 255, 0, 255).astype(np.uint8)
     assert "not a chest CT in Hounsfield units" in refusal(save(from_array(grey, scan[0]), tmp_path / "grey.nrrd"))
@@ -306,7 +314,12 @@ class TestMasks:
             tmp_path / "other.seg.nrrd",
             from_array(labels * 4, scan[1]),
             {"Name": "tumour in the right lung", "LabelValue": "4", "Layer": "0"},
-            {"Name": "left", "LabelValue": "8", "Layer": "0"},
+            {
+                "Name": "left",
+                "LabelValue": "8",
+                "Layer": "0",
+                "Tags": "TerminologyEntry:x~SCT^49755003^Lesion~SCT^4147007^Mass~^^~y~SCT^39607008^Lung~SCT^7771000^Left|",
+            },
         )
         np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask(path)), labels * 4)
 

@@ -318,7 +318,7 @@ class TestMasks:
                 "Name": "left",
                 "LabelValue": "8",
                 "Layer": "0",
-                "Tags": "TerminologyEntry:x~SCT^49755003^Lesion~SCT^4147007^Mass~^^~y~SCT^39607008^Lung~SCT^7771000^Left|",
+                "Tags": "TerminologyEntry:x~c^1^Lesion~SCT^4147007^Mass~^^~y~SCT^39607008^Lung~SCT^7771000^Left|",
             },
         )
         np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask(path)), labels * 4)

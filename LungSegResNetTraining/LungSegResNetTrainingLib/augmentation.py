@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from LungSegResNetLib.preprocessing import HU_WINDOW, scale_hu
 from torch.nn import functional
+
+from LungSegResNetLib.preprocessing import HU_WINDOW, scale_hu
 
 from . import simulated_disease as disease
 from .simulated_scanner import degrade, paint_surroundings
@@ -49,7 +50,9 @@ def training_slice(
     source = torch.stack([torch.from_numpy(hu), right.float(), left.float(), (labels >= BODY).float()])
     source[0] -= HU_WINDOW[0]  # so that outside of the source is air
     grid, pixel_mm = _sampling_grid(case, rng, augment=rng.random() < settings.geometry)
-    sampled = functional.grid_sample(source[None], grid[None], mode="bilinear", padding_mode="zeros", align_corners=True)
+    sampled = functional.grid_sample(
+        source[None], grid[None], mode="bilinear", padding_mode="zeros", align_corners=True
+    )
     if shrink > 1:
         sampled = functional.avg_pool2d(sampled, shrink)
         pixel_mm *= shrink

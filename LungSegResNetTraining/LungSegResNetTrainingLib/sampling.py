@@ -1,4 +1,4 @@
-"""Which slice is shown when: sample number k of a run is a pure function of the seed and k, so that runs resume exactly."""
+"""Which slice is shown when: sample k of a run is a pure function of the seed and k, so that runs resume exactly."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from torch.nn import functional
 from .smooth_noise import smooth_noise
 
 
-def paint_disease(hu: torch.Tensor, right: torch.Tensor, left: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
+def paint_disease(
+    hu: torch.Tensor, right: torch.Tensor, left: torch.Tensor, pixel_mm: float, rng: np.random.Generator
+) -> None:
     """Paint one to three kinds of disease into one or both lungs; ``right`` and ``left`` are bool masks (h, w)."""
     sides = [side for side in (right, left) if int(side.sum()) * pixel_mm**2 > 300.0]
     if not sides:
@@ -40,7 +42,8 @@ def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.rando
         score = score + rng.uniform(0.5, 3.0) * _ramp(shape, angle)
     extent = 1.0 if rng.random() < 0.2 else rng.beta(1.2, 1.4)
     inside = score[lung]
-    threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], 1.0 - extent) if extent < 1.0 else inside.min() - 1.0
+    some = inside[:: max(1, len(inside) // 5000)]
+    threshold = torch.quantile(some, 1.0 - extent) if extent < 1.0 else inside.min() - 1.0
     softness = rng.uniform(0.03, 0.5)
     amount = torch.sigmoid((score - threshold) / softness)
 
@@ -80,9 +83,10 @@ def mass(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.G
         radius = rng.uniform(6.0, 45.0) / pixel_mm
         stretch = float(np.exp(rng.normal(0.0, 0.25)))
         distance = torch.sqrt(((rows - y) * stretch) ** 2 + ((columns - x) / stretch) ** 2)
-        distance = distance * (1.0 + rng.uniform(0.0, 0.3) * smooth_noise(shape=shape, rng=rng, scale=max(radius / 2, 2.0)))
+        distance = distance * (1.0 + rng.uniform(0.0, 0.3) * smooth_noise(rng, shape, max(radius / 2, 2.0)))
         amount = torch.sigmoid((radius - distance) / rng.uniform(0.4, 1.5))
-        content = rng.uniform(0.0, 90.0) + rng.uniform(2.0, 25.0) * smooth_noise(rng, shape, rng.uniform(2.0, 10.0) / pixel_mm)
+        density, texture = rng.uniform(0.0, 90.0), rng.uniform(2.0, 25.0)
+        content = density + texture * smooth_noise(rng, shape, rng.uniform(2.0, 10.0) / pixel_mm)
         painted = hu + amount * (content - hu)
         if rng.random() < 0.15:
             cavity = torch.sigmoid((rng.uniform(0.3, 0.7) * radius - distance) / 1.0)
@@ -93,7 +97,8 @@ def mass(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.G
 def effusion(hu: torch.Tensor, side: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
     """Replace the dependent part of one lung (bool mask ``side``) by fluid; returns the part taken from the lung."""
     shape = (hu.shape[0], hu.shape[1])
-    level = _ramp(shape, rng.normal(0.0, 0.25)) + rng.uniform(0.02, 0.15) * smooth_noise(rng, shape, rng.uniform(40.0, 120.0) / pixel_mm)
+    level = _ramp(shape, rng.normal(0.0, 0.25))
+    level = level + rng.uniform(0.02, 0.15) * smooth_noise(rng, shape, rng.uniform(40.0, 120.0) / pixel_mm)
     # Fluid climbs along the chest wall (meniscus).
     level = level + rng.uniform(0.0, 0.6) * _edge_nearness(side, rng.uniform(6.0, 20.0) / pixel_mm)
     inside = level[side]

@@ -47,17 +47,20 @@ def paint_surroundings(hu: torch.Tensor, outside: torch.Tensor, pixel_mm: float,
             hu[outside] = painted[outside]
     if rng.random() < 0.4:
         for _ in range(int(rng.integers(1, 3))):
-            y, x = rng.uniform(0.1, 0.9) * hu.shape[0], rng.choice([rng.uniform(-0.02, 0.12), rng.uniform(0.88, 1.02)]) * hu.shape[1]
+            y = rng.uniform(0.1, 0.9) * hu.shape[0]
+            x = rng.choice([rng.uniform(-0.02, 0.12), rng.uniform(0.88, 1.02)]) * hu.shape[1]
             distance = torch.sqrt(((rows - y) / rng.uniform(0.7, 1.6)) ** 2 + (columns - x) ** 2) * pixel_mm
             radius = rng.uniform(25.0, 55.0)
-            arm = torch.where(distance < radius * 0.85, rng.uniform(20.0, 70.0), torch.where(distance < radius, -100.0, hu))
+            arm = torch.where(distance < radius, -100.0, hu)  # skin and fat
+            arm = torch.where(distance < radius * 0.85, rng.uniform(20.0, 70.0), arm)
             arm = torch.where(distance < 12.0, rng.uniform(200.0, 1000.0), arm)
             hu[outside] = arm[outside]
 
 
 def _contrast(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
     if rng.random() < 0.15:  # contrast medium somewhere in soft tissue
-        blobs = torch.sigmoid(4.0 * (smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(15.0, 50.0) / pixel_mm) - rng.uniform(0.3, 1.5)))
+        field = smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(15.0, 50.0) / pixel_mm)
+        blobs = torch.sigmoid(4.0 * (field - rng.uniform(0.3, 1.5)))
         soft = ((hu + 50.0) / 60.0).clamp(0.0, 1.0)
         hu = hu + blobs * soft * rng.uniform(50.0, 300.0)
     return hu

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
+
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.preprocessing import BODY_HU, SLICE_SHAPE, SliceFrame, body_box
-from scipy import ndimage
 
 from .cases import Case
 
@@ -45,12 +47,13 @@ class CachedCase:
 
 
 def cache_case(case: Case, folder: Path) -> CachedCase:
-    """Open the case from the cache in ``folder``, or read its files and add it."""
-    key = hashlib.sha256(
-        json.dumps([_LAYOUT, *([str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns] for p in (case.ct, case.mask))]).encode()
-    ).hexdigest()[:16]
-    base = folder / f"{case.name}-{key}"
-    paths = {part: base.with_name(f"{base.name}.{part}.npy") for part in ("hu", "labels", "meta")}
+    """Open the case from the cache in ``folder``, or read its files and add it.
+
+    Raises
+    ------
+    InputError : a file cannot be read, CT and mask differ in size, or the mask has other label values.
+    """
+    paths = {part: folder / f"{case.name}-{_key(case)}.{part}.npy" for part in ("hu", "labels", "meta")}
     if not all(path.is_file() for path in paths.values()):
         hu, labels, spacing_z = _prepare(case)
         box = body_box(hu, (spacing_z, PIXEL_MM, PIXEL_MM))
@@ -69,12 +72,23 @@ def cache_case(case: Case, folder: Path) -> CachedCase:
     )
 
 
+def _key(case: Case) -> str:
+    """Names a state of the case's files, so that a changed CT or mask is read anew."""
+    files = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in (case.ct, case.mask)]
+    return hashlib.sha256(json.dumps([_LAYOUT, *files]).encode()).hexdigest()[:16]
+
+
 def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, float]:
     """HU and labels of a case at 1 mm in plane."""
-    image, mask = sitk.ReadImage(str(case.ct)), sitk.ReadImage(str(case.mask))
-    if image.GetSize() != mask.GetSize():
-        raise InputError(f"CT and mask of case {case.name} have different sizes: {image.GetSize()} and {mask.GetSize()}.")
-    ct, lungs = CTVolume.from_sitk(image, case.name), CTVolume.from_sitk(mask, case.name)
+    ct, lungs = _read(case, case.ct), _read(case, case.mask)
+    if ct.geometry.size != lungs.geometry.size:
+        raise InputError(
+            f"CT and mask of case {case.name} differ in size: {ct.geometry.size} and {lungs.geometry.size} voxels."
+        )
+    if lungs.hu.any() and not np.isin(lungs.hu, (RIGHT_LUNG, LEFT_LUNG)).any():
+        raise InputError(
+            f"The mask of case {case.name} has neither {RIGHT_LUNG} (right lung) nor {LEFT_LUNG} (left lung)."
+        )
     dz, dy, dx = ct.spacing_zyx
     zoom = (1.0, dy / PIXEL_MM, dx / PIXEL_MM)
     hu, lung = ct.hu, lungs.hu
@@ -82,9 +96,16 @@ def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, float]:
         hu = ndimage.zoom(hu.astype(np.float32), zoom, order=1, grid_mode=True, mode="nearest")
         lung = ndimage.zoom(lung, zoom, order=0, grid_mode=True, mode="nearest")
     labels = np.stack([_body(section) for section in hu]).astype(np.uint8)
-    labels[lung == 1] = RIGHT
-    labels[lung == 2] = LEFT
+    labels[lung == RIGHT_LUNG] = RIGHT
+    labels[lung == LEFT_LUNG] = LEFT
     return np.rint(hu).astype(np.int16), labels, float(dz)
+
+
+def _read(case: Case, path: Path) -> CTVolume:
+    try:
+        return CTVolume.from_sitk(sitk.ReadImage(str(path)), case.name)
+    except RuntimeError as error:
+        raise InputError(f"{path} of case {case.name} cannot be read as a 3D image.") from error
 
 
 def _body(section: np.ndarray) -> np.ndarray:

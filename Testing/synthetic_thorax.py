@@ -74,9 +74,9 @@ class Thorax:
         hu[ribs] = BONE
         hu[ellipse(0, 78, 18, 18) < 1] = 250.0  # spine
 
-        gap = 1.0 if self.touching_lungs else 9.0
+        gap, behind = (1.0, -20.0) if self.touching_lungs else (9.0, -60.0)
         heart = ellipsoid(18, -28, -40, 62, 48, 75) < 1
-        mediastinum = (np.abs(x) < gap / 2 + 22 * np.clip((y + 60) / 60, 0, 1)) | (ellipse(0, 70, 34, 40) < 1)
+        mediastinum = (np.abs(x) < gap / 2 + 22 * np.clip((y - behind) / 60, 0, 1)) | (ellipse(0, 70, 34, 40) < 1)
         lung = np.zeros(hu.shape, np.uint8)
         for present, label, sign in ((self.right_lung, 1, -1), (self.left_lung, 2, 1)):
             dome = ellipsoid(sign * 72, -5, -150, 80, 85, 95 if label == 1 else 85) < 1

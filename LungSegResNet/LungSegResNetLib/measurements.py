@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import os
 from collections.abc import Mapping, Sequence
@@ -10,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .atomic import write_atomically
 from .ct_volume import CTVolume
 from .errors import InputError
 from .labels import LUNG_SEGMENTS
+from .tables import Cell, aligned, write_rows
 
 PERCENTILES = (5, 50, 95)
 
@@ -69,7 +68,7 @@ class LungMeasurement:
     mass_g: float
     slices: int
 
-    def as_row(self) -> dict[str, str | float | int | None]:
+    def as_row(self) -> dict[str, Cell]:
         """The measurement under its column names, which carry the units; ready for CSV and JSON."""
         return {
             "region": self.region,
@@ -124,52 +123,37 @@ def _measure(region: str, hu: np.ndarray, slices: int, voxel_ml: float) -> LungM
     )
 
 
-def measurements_as_json(measurements: Sequence[LungMeasurement]) -> list[dict[str, str | float | int | None]]:
+def measurements_as_json(measurements: Sequence[LungMeasurement]) -> list[dict[str, Cell]]:
     """Objects for ``json.dump``, one for each region; units are in the keys, what does not exist is null."""
     return [measurement.as_row() for measurement in measurements]
 
 
-def write_measurements_csv(
-    path: str | os.PathLike[str], scans: Mapping[str, Sequence[LungMeasurement]], overwrite: bool
-) -> None:
-    """Write one row for each scan and region; the keys of ``scans`` fill the first column, empty cells do not exist.
+def write_measurements(path: str | os.PathLike[str], measurements: Sequence[LungMeasurement], overwrite: bool) -> None:
+    """Write one row for each region to a .csv or .json file.
 
     Raises
     ------
+    UsageError : the file name has another ending.
     OutputError : the file exists and ``overwrite`` is false, or cannot be written.
     """
-    rows = [{"scan": scan, **m.as_row()} for scan, measurements in scans.items() for m in measurements]
-    columns = list(rows[0]) if rows else ["scan"]
-    with write_atomically(path, overwrite) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows({name: _rounded(value) for name, value in row.items()} for row in rows)
+    write_rows(path, measurements_as_json(measurements), overwrite)
 
 
-def _rounded(value: str | float | int | None) -> str | float | int | None:
-    """Three decimals are finer than any of these numbers is known."""
-    return round(value, 3) if isinstance(value, float) else value
+def table_from_json(rows: Sequence[Mapping[str, Cell]]) -> str:
+    """A short aligned table for a terminal from `measurements_as_json`: quantities downwards, regions across."""
+    quantities = [
+        ("Volume (ml)", "volume_ml", 0),
+        ("Mass (g)", "mass_g", 0),
+        ("Mean density (HU)", "mean_hu", 0),
+        ("Standard deviation (HU)", "sd_hu", 0),
+        *((f"{p}th percentile (HU)", f"p{p}_hu", 0) for p in PERCENTILES),
+        *((f"{band.title} (%)", f"{band.key}_percent", 1) for band in DENSITY_BANDS),
+        ("Slices", "slices", 0),
+    ]
+    lines = [["", *(str(row["region"]) for row in rows)]]
+    lines += [[title, *(_text(row[key], decimals) for row in rows)] for title, key, decimals in quantities]
+    return aligned(lines)
 
 
-def measurements_table(measurements: Sequence[LungMeasurement]) -> str:
-    """A short aligned table for a terminal: a row for each quantity, a column for each region."""
-    rows = [["", *(m.region for m in measurements)]]
-    rows.append(["Volume (ml)", *(f"{m.volume_ml:.0f}" for m in measurements)])
-    rows.append(["Mass (g)", *(f"{m.mass_g:.0f}" for m in measurements)])
-    rows.append(["Mean density (HU)", *(_text(m.mean_hu, 0) for m in measurements)])
-    rows.append(["Standard deviation (HU)", *(_text(m.sd_hu, 0) for m in measurements)])
-    for n, percentile in enumerate(PERCENTILES):
-        rows.append([f"{percentile}th percentile (HU)", *(_text(m.percentiles_hu[n], 0) for m in measurements)])
-    for n, band in enumerate(DENSITY_BANDS):
-        rows.append([f"{band.title} (%)", *(_text(m.band_percent[n], 1) for m in measurements)])
-    rows.append(["Slices", *(str(m.slices) for m in measurements)])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for label, *values in rows:
-        cells = [label.ljust(widths[0])] + [value.rjust(width) for value, width in zip(values, widths[1:], strict=True)]
-        lines.append("  ".join(cells))
-    return "\n".join(lines)
-
-
-def _text(value: float | None, decimals: int) -> str:
+def _text(value: Cell, decimals: int) -> str:
     return "-" if value is None else f"{value:.{decimals}f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +12,7 @@ from scipy.spatial import KDTree
 
 from .errors import InputError
 from .labels import LUNG_SEGMENTS
+from .tables import Cell, aligned, finite, write_rows
 
 SURFACE_TOLERANCE_MM = 2.0
 _SSIM_WINDOW = 7  # pixels; the usual uniform window of SSIM
@@ -212,6 +215,35 @@ def compare_lungs(
                 reference_labels == segment.label, prediction_labels == segment.label, spacing_zyx, hu
             )
     return comparisons
+
+
+def comparisons_as_json(comparisons: Mapping[str, Comparison]) -> list[dict[str, Cell]]:
+    """Objects for ``json.dump``, one for each region; what is undefined or infinite is null."""
+    rows: list[dict[str, Cell]] = []
+    for region, comparison in comparisons.items():
+        rows.append({"region": region, **{metric.key: finite(getattr(comparison, metric.key)) for metric in METRICS}})
+    return rows
+
+
+def write_comparisons(path: str | os.PathLike[str], comparisons: Mapping[str, Comparison], overwrite: bool) -> None:
+    """Write one row for each region to a .csv or .json file.
+
+    Raises
+    ------
+    UsageError : the file name has another ending.
+    OutputError : the file exists and ``overwrite`` is false, or cannot be written.
+    """
+    write_rows(path, comparisons_as_json(comparisons), overwrite)
+
+
+def comparison_table(comparisons: Mapping[str, Comparison]) -> str:
+    """A short aligned table for a terminal: metrics downwards, regions across."""
+    lines = [["", *comparisons]]
+    for metric in METRICS:
+        title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
+        decimals = {"": 4, "ml": 0}.get(metric.unit, 2)
+        lines.append([title, *(f"{getattr(c, metric.key):.{decimals}f}" for c in comparisons.values())])
+    return aligned(lines)
 
 
 def _require_equal_shapes(reference: np.ndarray, prediction: np.ndarray, hu: np.ndarray | None) -> None:

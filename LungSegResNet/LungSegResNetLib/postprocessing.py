@@ -10,7 +10,8 @@ from .regions import bounding_box
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0
-_HOLE_MM2 = 400.0  # vessels cut across; a larger hole in one slice may be the dome of the diaphragm or the heart
+_HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
+_VESSEL_MM2 = 100.0  # a hole that is nowhere larger is a vessel
 _COVERED = 0.5
 
 
@@ -19,8 +20,8 @@ def clean_mask(
 ) -> np.ndarray:
     """Labels 0, 1 = right lung, 2 = left lung (uint8) from the raw mask (bool) of the network, all (z, y, x) in LPS.
 
-    Small parts go, holes that are closed on all sides in 3D are filled, and holes in a slice if they are small
-    and covered by lung from above and below, so that the dome of the diaphragm stays open.
+    Small parts go, holes that are closed on all sides in 3D are filled, and so are vessels and small holes of slices
+    that have lung above and below, while the dome of the diaphragm stays open.
     """
     labels = np.zeros(mask.shape, np.uint8)
     box = bounding_box(mask, margin=1)
@@ -56,22 +57,35 @@ def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.nda
         open_parts[face] = True
     open_parts[0] = True
     filled = mask | ~open_parts[parts][:, 1:-1, 1:-1]
-    return _fill_covered_holes(filled, spacing)
+    return filled | _vessels_and_covered_holes(filled, spacing)
 
 
-def _fill_covered_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Fill small holes of single slices where the neighbouring slices show lung (all small ones in a single slice)."""
-    filled = mask.copy()
-    pixel_mm2 = spacing[1] * spacing[2]
+def _vessels_and_covered_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Holes of slices to fill although they are open in 3D (bool).
+
+    Small holes are followed from slice to slice. A strand that is thin everywhere is a vessel. A thicker one is
+    filled if lung lies above and below it; the tip of the diaphragm has lung above it only.
+    """
+    small = np.zeros_like(mask)
+    thick = np.zeros_like(mask)
     for z, section in enumerate(mask):
         holes = ndimage.binary_fill_holes(section) & ~section
-        if not holes.any():
-            continue
-        parts, count = ndimage.label(holes)
-        index = np.arange(1, count + 1)
-        close = ndimage.sum_labels(holes, parts, index) * pixel_mm2 <= _HOLE_MM2
-        for neighbour in (z - 1, z + 1):
-            if 0 <= neighbour < len(mask):
-                close &= ndimage.mean(mask[neighbour], parts, index) >= _COVERED
-        filled[z] |= np.concatenate([[False], close])[parts]
-    return filled
+        if holes.any():
+            parts, count = ndimage.label(holes)
+            area = np.bincount(parts.ravel(), minlength=count + 1) * spacing[1] * spacing[2]
+            area[0] = 0.0
+            small[z] = ((area > 0) & (area <= _HOLE_MM2))[parts]
+            thick[z] = ((area > _VESSEL_MM2) & (area <= _HOLE_MM2))[parts]
+    strands, count = ndimage.label(small)
+    fill = np.bincount(strands[thick], minlength=count + 1) == 0
+    fill |= _covered(strands[1:], strands[:-1], mask[:-1], count) & _covered(strands[:-1], strands[1:], mask[1:], count)
+    fill[0] = False
+    return fill[strands]
+
+
+def _covered(strands: np.ndarray, neighbours: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
+    """For each strand, whether most of its face towards the neighbouring slices, whose ``mask`` is given, is lung."""
+    face = (strands > 0) & (strands != neighbours)
+    size = np.bincount(strands[face], minlength=count + 1)
+    lung = np.bincount(strands[face & mask], minlength=count + 1)
+    return lung > _COVERED * size

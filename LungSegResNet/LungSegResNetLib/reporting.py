@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import IO, Any, Protocol
 
 MODES = ("bar", "json", "none")
@@ -97,4 +98,5 @@ class JsonReporter:
 def make_reporter(mode: str | None) -> Reporter:
     """Reporter on the standard error stream; None takes a bar in a terminal and silence elsewhere."""
     mode = mode or ("bar" if sys.stderr.isatty() else "none")
-    return {"bar": BarReporter, "json": JsonReporter, "none": SilentReporter}[mode]()
+    makers: dict[str, Callable[[], Reporter]] = {"bar": BarReporter, "json": JsonReporter, "none": SilentReporter}
+    return makers[mode]()

@@ -12,13 +12,13 @@ import SimpleITK as sitk
 from synthetic_thorax import LUNG, Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.errors import InputError, OutputError
+from LungSegResNetLib.errors import InputError, OutputError, UsageError
 from LungSegResNetLib.measurements import (
     DENSITY_BANDS,
     measure_lungs,
     measurements_as_json,
-    measurements_table,
-    write_measurements_csv,
+    table_from_json,
+    write_measurements,
 )
 
 
@@ -82,36 +82,48 @@ def test_a_missing_lung_is_zero_ml_and_null_in_valid_json() -> None:
     assert {**rows[2], "region": "right lung"} == rows[0]
 
 
-def test_the_csv_has_units_in_its_header_and_a_row_per_scan_and_region(tmp_path: Path) -> None:
+def test_the_csv_has_units_in_its_header_and_a_row_per_region(tmp_path: Path) -> None:
     ct, mask = tiny_ct()
-    write_measurements_csv(
-        tmp_path / "m.csv",
-        {"Müller, A": measure_lungs(ct, mask), "empty": measure_lungs(ct, 0 * mask)},
-        overwrite=False,
-    )
+    mask[mask == 1] = 0
+    write_measurements(tmp_path / "m.csv", measure_lungs(ct, mask), overwrite=False)
     with (tmp_path / "m.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["scan"] for row in rows] == ["Müller, A"] * 3 + ["empty"] * 3
-    assert list(rows[0])[:4] == ["scan", "region", "volume_ml", "mean_hu"]
+    assert [row["region"] for row in rows] == ["right lung", "left lung", "lungs"]
+    assert list(rows[0])[:3] == ["region", "volume_ml", "mean_hu"]
+    assert (rows[0]["volume_ml"], rows[0]["mean_hu"]) == ("0.0", "")
     assert (rows[1]["mean_hu"], rows[1]["-950_to_-700_hu_percent"]) == ("-700.0", "50.0")
-    assert (rows[3]["volume_ml"], rows[3]["mean_hu"]) == ("0.0", "")
+
+
+def test_the_json_file_holds_the_same_rows(tmp_path: Path) -> None:
+    measurements = measure_lungs(*tiny_ct())
+    write_measurements(tmp_path / "m.json", measurements, overwrite=False)
+    for written, row in zip(
+        json.loads((tmp_path / "m.json").read_text()), measurements_as_json(measurements), strict=True
+    ):
+        assert written == pytest.approx(row)
+
+
+def test_another_ending_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.csv or \.json"):
+        write_measurements(tmp_path / "m.xlsx", measure_lungs(*tiny_ct()), overwrite=False)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_csv_that_exists_is_kept_unless_overwriting_is_allowed(tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_text("mine")
-    scans = {"tiny": measure_lungs(*tiny_ct())}
+    measurements = measure_lungs(*tiny_ct())
     with pytest.raises(OutputError, match="exists already"):
-        write_measurements_csv(path, scans, overwrite=False)
+        write_measurements(path, measurements, overwrite=False)
     assert path.read_text() == "mine"
-    write_measurements_csv(path, scans, overwrite=True)
-    assert path.read_text().startswith("scan,region,volume_ml")
+    write_measurements(path, measurements, overwrite=True)
+    assert path.read_text().startswith("region,volume_ml")
 
 
 def test_the_table_is_aligned_and_shows_a_dash_for_what_does_not_exist() -> None:
     ct, mask = tiny_ct()
     mask[mask == 2] = 0
-    lines = measurements_table(measure_lungs(ct, mask)).splitlines()
+    lines = table_from_json(measurements_as_json(measure_lungs(ct, mask))).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert lines[0].split() == ["right", "lung", "left", "lung", "lungs"]
     assert next(line for line in lines if line.startswith("Volume (ml)")).split()[-3:] == ["10", "0", "10"]

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.metrics import METRICS, Comparison, compare_lungs, compare_masks
+from LungSegResNetLib.metrics import (
+    METRICS,
+    Comparison,
+    compare_lungs,
+    compare_masks,
+    comparison_table,
+    comparisons_as_json,
+    write_comparisons,
+)
 
 SPACING = (5.0, 2.0, 1.0)
 
@@ -191,3 +202,22 @@ def test_boolean_masks_are_compared_without_sides() -> None:
 def test_masks_on_different_grids_are_refused() -> None:
     with pytest.raises(InputError, match="6 x 5 x 4 voxels but the reference mask has 3 x 5 x 4"):
         compare_masks(np.zeros((4, 5, 3), bool), np.zeros((4, 5, 6), bool), SPACING)
+
+
+def test_comparisons_reach_table_csv_and_valid_json(tmp_path: Path) -> None:
+    labels = np.where(small_pair()[0], 1, 0).astype(np.uint8)
+    comparisons = compare_lungs(labels, labels, SPACING)  # equal, so PSNR is infinite; no left lung
+    write_comparisons(tmp_path / "c.json", comparisons, overwrite=False)
+    write_comparisons(tmp_path / "c.csv", comparisons, overwrite=False)
+    rows = json.loads((tmp_path / "c.json").read_text())
+    assert rows == comparisons_as_json(comparisons)
+    assert [row["region"] for row in rows] == ["lungs", "right lung", "left lung"]
+    assert (rows[1]["dice"], rows[1]["psnr_db"], rows[2]["dice"], rows[2]["reference_ml"]) == (1, None, None, 0)
+    with (tmp_path / "c.csv").open(newline="", encoding="utf-8") as file:
+        cells = list(csv.DictReader(file))
+    assert list(cells[0]) == ["region", *(metric.key for metric in METRICS)]
+    assert (cells[1]["dice"], cells[1]["psnr_db"]) == ("1.0", "")
+    lines = comparison_table(comparisons).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert next(line for line in lines if line.startswith("Dice ")).split() == ["Dice", "1.0000", "1.0000", "nan"]
+    assert next(line for line in lines if line.startswith("95 %")).split()[-4:] == ["(mm)", "0.00", "0.00", "nan"]

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         masks.append(mask)
     for text in warnings:
         reporter.warning(text)
-    comparisons = compare_lungs(*masks, ct.spacing_zyx, ct.hu)
+    comparisons = compare_lungs(masks[0], masks[1], ct.spacing_zyx, ct.hu)
     if options.output:
         write_comparisons(options.output, comparisons, options.overwrite)
     if options.overlay:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .program import SOME_FAILED
 from .run_options import add_run_options
 
 SUMMARY = "segment every CT below a folder, with resume and a CSV"
-SOME_FAILED = 7
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,79 @@
+"""What every command of this project shares: subcommands imported when needed, errors as a sentence and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+from .. import __version__
+from ..errors import Cancelled, LungSegError
+
+EXIT_CODES = """exit codes:
+  0  done
+  1  unexpected problem
+  2  wrong options
+  3  the input cannot be read or is not a chest CT
+  4  the output cannot be written or exists already
+  5  the network file cannot be used
+  6  the device or engine is not there or has too little memory
+  7  some cases failed
+130  stopped by the user
+"""
+SOME_FAILED = 7
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command with subcommands; each module of ``package`` has SUMMARY, add_arguments(parser) and run(options)."""
+
+    name: str
+    description: str
+    package: str
+    commands: dict[str, str]
+
+    def main(self, arguments: Sequence[str] | None = None) -> int:
+        """Run the command line; returns the exit code."""
+        options = self._parser().parse_args(arguments)
+        command = importlib.import_module(f"{self.package}.{self.commands[options.command]}")
+        signal.signal(signal.SIGTERM, _stop)
+        try:
+            return int(command.run(options))
+        except LungSegError as error:
+            return self._fail(options, str(error), error.exit_code)
+        except KeyboardInterrupt:
+            return self._fail(options, "Stopped; no unfinished file was left behind.", Cancelled.exit_code)
+        except MemoryError:
+            text = "There is not enough memory for this scan; close other programs or use a larger computer."
+            return self._fail(options, text, 6)
+
+    def _parser(self) -> argparse.ArgumentParser:
+        parser = argparse.ArgumentParser(
+            prog=self.name,
+            description=self.description,
+            epilog=EXIT_CODES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        parser.add_argument("--version", action="version", version=f"LungSegResNet {__version__}")
+        commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+        for name, module_name in self.commands.items():
+            module = importlib.import_module(f"{self.package}.{module_name}")
+            module.add_arguments(commands.add_parser(name, help=module.SUMMARY, description=module.SUMMARY))
+        return parser
+
+    def _fail(self, options: argparse.Namespace, text: str, exit_code: int) -> int:
+        if getattr(options, "progress", None) == "json":
+            print(json.dumps({"event": "error", "text": text, "exit_code": exit_code}), file=sys.stderr, flush=True)
+        else:
+            print(f"{self.name}: {text}", file=sys.stderr)
+        return exit_code
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    """A termination request ends a run as Ctrl-C does, so that temporary files are removed."""
+    raise KeyboardInterrupt

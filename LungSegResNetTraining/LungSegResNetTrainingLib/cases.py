@@ -11,6 +11,7 @@ from LungSegResNetLib.errors import InputError
 
 TRAIN = "train"
 VALIDATION = "validation"
+OK = "ok"
 
 
 @dataclass(frozen=True)
@@ -28,19 +29,24 @@ class Case:
     doi: str = ""
 
 
-def read_cases(csv_path: str | os.PathLike[str]) -> list[Case]:
+def read_cases(csv_path: str | os.PathLike[str], files_must_exist: bool = True) -> list[Case]:
     """Cases of a CSV with the columns ``case, ct, mask`` and, where known, ``split, patient, group, doubtful, ...``.
 
     Paths are relative to the CSV's folder; without a split a case is for training, without a patient it is its own.
+    Where there is a column ``status``, as in the table that the check of a data set writes, only ``ok`` rows count.
+
+    Parameters
+    ----------
+    files_must_exist : whether a missing file is an error here, or left to whoever reads the case.
 
     Raises
     ------
-    InputError : the CSV is missing or lacks a column, names a file that is not there, or puts one patient
-        into both training and validation.
+    InputError : the CSV is missing, has no case or lacks a column, names a file that is not there, or puts one
+        patient into both training and validation.
     """
     csv_path = Path(csv_path)
     try:
-        with csv_path.open(newline="", encoding="utf-8") as file:
+        with csv_path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"The case list {csv_path} cannot be read ({error}).") from error
@@ -49,10 +55,12 @@ def read_cases(csv_path: str | os.PathLike[str]) -> list[Case]:
     missing = {"case", "ct", "mask"} - rows[0].keys()
     if missing:
         raise InputError(f"The case list {csv_path} has no column {', '.join(sorted(missing))}.")
-    cases = [_case(csv_path.parent, row) for row in rows]
+    cases = [_case(csv_path.parent, row) for row in rows if (row.get("status") or OK).strip() == OK]
+    if not cases:
+        raise InputError(f"The case list {csv_path} has no case with the status {OK}.")
     for case in cases:
         for path in (case.ct, case.mask):
-            if not path.exists():
+            if files_must_exist and not path.exists():
                 raise InputError(f"Case {case.name} of {csv_path.name} names {path}, which is not there.")
     splits: dict[str, str] = {}
     for case in cases:

@@ -1,0 +1,157 @@
+"""Masks as the Pulmonary Toolkit (PTK) exports them to files without usable geometry: .mhd, .nii and .mat.
+
+PTK writes no origin, so such a mask can only be laid onto the CT it was drawn on: same size, same spacing, and
+the axes PTK is known to write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError
+
+_AXIAL = (0, 1, 0, 1, 0, 0, 0, 0, 1)
+_CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
+# PTK passes its offset as the text "0 0 0": where MATLAB prints its characters as numbers, they become 48 and 32.
+_NO_OFFSET = ((0.0, 0.0, 0.0), (48.0, 32.0, 48.0))
+_SPACING_TOLERANCE = 0.01  # relative
+_LUNG_HU = -400.0
+
+Values = tuple[np.ndarray, str, list[str]]
+
+
+def is_ptk_metafile(path: Path) -> bool:
+    """Whether a .mhd header has the axes PTK writes and no origin of its own."""
+    header = _metaheader(path)
+    return (
+        _numbers(header, "TransformMatrix") in (_AXIAL, _CORONAL)
+        and (_numbers(header, "Offset") or _NO_OFFSET[0]) in _NO_OFFSET
+    )
+
+
+def read_ptk_metafile(path: Path, ct: CTVolume) -> Values:
+    """Values of a PTK .mhd/.raw pair on the CT's grid, its format and notes.
+
+    Raises
+    ------
+    InputError : the files cannot be read, or size or spacing differ from the CT's.
+    """
+    array, spacing = _voxels(path)
+    if _numbers(_metaheader(path), "TransformMatrix") == _AXIAL:
+        # Stored fastest along y, then x, then z upwards.
+        array = array.transpose(0, 2, 1)
+        spacing = (spacing[0], spacing[2], spacing[1])
+    else:
+        # Thick coronal slices: the voxels run along x, then z downwards, then y, but the header names the sizes
+        # (and spacings) of z, x, y.
+        columns, slices = array.shape[1:]
+        array = array.reshape(array.shape[0], slices, columns).transpose(1, 0, 2)[::-1]
+        spacing = (spacing[2], spacing[0], spacing[1])
+    _require_grid(path, array.shape, spacing, ct)
+    return array, "PTK MetaImage", ["PTK writes no origin; the mask was given the CT's geometry."]
+
+
+def is_formless_nifti(path: Path) -> bool:
+    """Whether a NIfTI (or Analyze) file says nothing about where its axes point, as those of PTK do."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(f"The mask {path} cannot be read; the file is damaged or of another format.") from error
+    codes = [reader.GetMetaData(k) for k in ("qform_code", "sform_code") if reader.HasMetaDataKey(k)]
+    return all(int(code) == 0 for code in codes)
+
+
+def read_formless_nifti(path: Path, ct: CTVolume) -> Values:
+    """Values of a NIfTI without orientation on the CT's grid, its format and notes.
+
+    PTK stores the axes as right-anterior-superior, some of its branches as left-posterior-superior: the order is
+    taken whose lungs lie on the air of the CT.
+
+    Raises
+    ------
+    InputError : the file cannot be read, or size or spacing differ from the CT's.
+    """
+    array, spacing = _voxels(path)
+    _require_grid(path, array.shape, spacing, ct)
+    orders = {"RAS": array[:, ::-1, ::-1], "LPS": array}
+    aerated = ct.hu < _LUNG_HU
+    order = max(orders, key=lambda name: np.count_nonzero(aerated & (orders[name] != 0)))
+    note = f"The file has no orientation; its axes were taken as {order}, which fits the CT, and given its geometry."
+    return orders[order], "NIfTI without orientation (PTK)", [note]
+
+
+def read_ptk_mat(path: Path, ct: CTVolume) -> Values:
+    """Values of a PTK .mat export (variable ``image``: rows, columns, slices downwards) on the CT's grid.
+
+    Raises
+    ------
+    InputError : the file cannot be read, has no such variable, or its size differs from the CT's.
+    """
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        image = loadmat(str(path), variable_names=["image"]).get("image")
+    except NotImplementedError as error:
+        raise InputError(f"{path.name} is a MATLAB 7.3 file; save it again with the option -v7.") from error
+    except (MatReadError, OSError, ValueError, TypeError) as error:
+        raise InputError(f"The mask {path} cannot be read as a MATLAB file.") from error
+    if not isinstance(image, np.ndarray) or image.dtype.kind not in "buif" or image.ndim not in (2, 3):
+        raise InputError(f"{path.name} has no variable 'image' with the voxels of a mask, as PTK saves it.")
+    array = np.atleast_3d(image).transpose(2, 0, 1)[::-1]
+    _require_grid(path, array.shape, None, ct)
+    return array, "PTK MATLAB matrix", ["A .mat file has no geometry; the mask was given the CT's."]
+
+
+def _voxels(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """Array and spacing of a 3D file in its own index order, slowest axis first."""
+    try:
+        image = sitk.ReadImage(str(path))
+    except RuntimeError as error:
+        raise InputError(f"The mask {path} cannot be read; a part of it is missing or damaged.") from error
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise InputError(f"The mask {path} is not a volume with one value per voxel.")
+    return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
+
+
+def _require_grid(path: Path, shape: tuple[int, ...], spacing: tuple[float, float, float] | None, ct: CTVolume) -> None:
+    """Refuse a mask without geometry that does not have exactly the CT's voxels."""
+    if shape != ct.hu.shape:
+        raise InputError(
+            f"The mask {path.name} has {_times(shape)} voxels and its CT {_times(ct.hu.shape)} (slices x rows x "
+            "columns); export it from PTK at the size of the whole scan."
+        )
+    if spacing is not None and not np.allclose(spacing, ct.spacing_zyx, rtol=_SPACING_TOLERANCE):
+        raise InputError(
+            f"The voxels of the mask {path.name} measure {_times(spacing)} mm and those of its CT "
+            f"{_times(ct.spacing_zyx)} mm; it was drawn on another scan."
+        )
+
+
+def _times(values: tuple[float, ...]) -> str:
+    return " x ".join(f"{v:.4g}" for v in values)
+
+
+def _metaheader(path: Path) -> dict[str, str]:
+    """Keys and values of a MetaImage header; it ends where the voxels begin."""
+    header = {}
+    with path.open("rb") as file:
+        for line in file.read(8192).decode("latin-1").splitlines():
+            key, _, value = line.partition("=")
+            header[key.strip()] = value.strip()
+            if key.strip() == "ElementDataFile":
+                break
+    return header
+
+
+def _numbers(header: dict[str, str], key: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(v) for v in header.get(key, "").split())
+    except ValueError:
+        return ()

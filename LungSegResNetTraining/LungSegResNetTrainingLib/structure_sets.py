@@ -1,0 +1,58 @@
+"""Fills the contours of a radiotherapy structure set (RTSTRUCT) on the slices of a CT."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydicom.dataset import Dataset
+from skimage.draw import polygon2mask
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError
+
+_BETWEEN_SLICES = 0.4  # of the slice distance: contours further from the slice's plane were drawn on another scan
+
+
+def read_structure_set(
+    dataset: Dataset, chosen: dict[int, int], ct: CTVolume, source: str
+) -> tuple[np.ndarray, list[str]]:
+    """Values (uint8, the shape of ``ct.hu``) of the structures ``chosen`` (number: value), and notes.
+
+    Contours of one structure in one slice exclude each other, so that a contour within a contour is a hole.
+
+    Raises
+    ------
+    InputError : a structure has no contours, or they do not lie in slices of the CT.
+    """
+    values = np.zeros(ct.hu.shape, np.uint8)
+    names = {int(roi.ROINumber): str(roi.get("ROIName", "")) for roi in dataset.get("StructureSetROISequence", [])}
+    contours = {int(roi.ReferencedROINumber): roi for roi in dataset.get("ROIContourSequence", [])}
+    notes = []
+    for number, value in chosen.items():
+        name = names.get(number, str(number))
+        drawn = list(contours[number].get("ContourSequence", [])) if number in contours else []
+        filled = np.zeros(ct.hu.shape, bool)
+        for contour in drawn:
+            if contour.get("ContourGeometricType", "CLOSED_PLANAR") == "CLOSED_PLANAR":
+                _fill(filled, np.array(contour.ContourData, float).reshape(-1, 3), ct, name, source)
+        if not filled.any():
+            raise InputError(f"The structure '{name}' of {source} has no contour inside its CT.")
+        slices = np.flatnonzero(filled.any(axis=(1, 2)))
+        empty = slices[-1] - slices[0] + 1 - len(slices)
+        if empty:
+            notes.append(f"The structure '{name}' is not drawn on {empty} slices between its first and its last one.")
+        values[filled] = value
+    return values, notes
+
+
+def _fill(filled: np.ndarray, points: np.ndarray, ct: CTVolume, name: str, source: str) -> None:
+    """Turn over the pixels within one contour (points in mm, LPS)."""
+    axes = np.array(ct.geometry.direction).reshape(3, 3)
+    x, y, z = ((points - ct.geometry.origin) @ axes / ct.geometry.spacing).T
+    index = round(float(np.median(z)))
+    if np.abs(z - index).max() > _BETWEEN_SLICES:
+        raise InputError(
+            f"A contour of '{name}' in {source} lies {np.abs(z - index).max() * ct.geometry.spacing[2]:.1f} mm off the "
+            "slices of its CT; it was drawn on another scan."
+        )
+    if 0 <= index < len(filled):
+        filled[index] ^= polygon2mask(filled.shape[1:], np.stack([y, x], axis=1))

@@ -56,7 +56,7 @@ def test_a_network_comes_back_with_the_same_weights_and_card(tmp_path: Path) -> 
 
     network = build_network(card_read, weights_read, path.name)
     assert not network.training
-    assert torch.equal(network.stem[0].weight, torch.from_numpy(weights["stem.0.weight"]))
+    assert torch.equal(network.state_dict()["stem.0.weight"], torch.from_numpy(weights["stem.0.weight"]))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

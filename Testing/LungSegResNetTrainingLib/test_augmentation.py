@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -178,7 +179,7 @@ def test_effusion_is_dense_and_leaves_the_other_lung_alone(cached: CachedCase) -
 
 
 @pytest.mark.parametrize("paint", [disease.opacity, disease.fibrosis])
-def test_opacities_raise_the_density_inside_the_lung_only(cached: CachedCase, paint) -> None:
+def test_opacities_raise_the_density_inside_the_lung_only(cached: CachedCase, paint: Callable[..., None]) -> None:
     right, left, hu, pixel_mm = _lungs(cached)
     lung, before = right | left, hu
     for seed in range(10):

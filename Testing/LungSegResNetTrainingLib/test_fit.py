@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,9 @@ class Killed(Exception):
     """Stands for whatever ends a run in the middle."""
 
 
-def _fit(folder: Path, settings: TrainingSettings = SETTINGS, kill_after: int | None = None) -> tuple[Path, list]:
+def _fit(
+    folder: Path, settings: TrainingSettings = SETTINGS, kill_after: int | None = None
+) -> tuple[Path, list[Progress]]:
     """A run with a checkpoint after each step; ``kill_after`` ends it before the checkpoint of that step."""
     seen: list[Progress] = []
 
@@ -134,7 +138,9 @@ def test_a_finished_run_is_only_exported_again(finished: Path) -> None:
     [{"seed": 1}, {"steps": 7}, {"learning_rate": 0.02}, {"augmentation": AugmentationSettings.none()}],
     ids=str,
 )
-def test_a_folder_with_a_run_of_other_settings_is_refused_and_left_as_it_is(killed: Path, changes: dict) -> None:
+def test_a_folder_with_a_run_of_other_settings_is_refused_and_left_as_it_is(
+    killed: Path, changes: dict[str, Any]
+) -> None:
     before = {path.name: path.read_bytes() for path in killed.iterdir()}
     with pytest.raises(InputError, match="holds a run with other settings"):
         _fit(killed, replace(SETTINGS, **changes))
@@ -166,7 +172,7 @@ def _without_a_weight(checkpoint: Path) -> bytes:
     ],
     ids=["empty", "text", "truncated", "no optimiser", "a weight is missing"],
 )
-def test_a_damaged_checkpoint_is_named_and_left_as_it_is(killed: Path, damage) -> None:
+def test_a_damaged_checkpoint_is_named_and_left_as_it_is(killed: Path, damage: Callable[[Path], bytes]) -> None:
     checkpoint = killed / "checkpoint.pt"
     content = damage(checkpoint)
     checkpoint.write_bytes(content)

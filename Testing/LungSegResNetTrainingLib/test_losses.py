@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from monai.losses import DiceLoss
@@ -43,7 +45,9 @@ def test_a_right_slice_with_lung_costs_nothing_and_a_wrong_one_everything() -> N
 
 
 @pytest.mark.parametrize("loss", [dice_ns, dice_and_cross_entropy])
-def test_gradients_stay_finite_for_extreme_logits_and_slices_without_lung(loss) -> None:
+def test_gradients_stay_finite_for_extreme_logits_and_slices_without_lung(
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> None:
     logits, target = _slices()
     logits = (logits * 1000.0).requires_grad_()
     loss(logits, target).backward()
@@ -56,6 +60,7 @@ def test_a_step_down_the_gradient_lowers_the_loss() -> None:
     logits.requires_grad_()
     before = dice_and_cross_entropy(logits, target)
     before.backward()
+    assert logits.grad is not None
     assert dice_and_cross_entropy(logits - 10.0 * logits.grad, target) < before
 
 

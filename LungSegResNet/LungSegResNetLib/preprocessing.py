@@ -81,9 +81,11 @@ def body_box(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> tuple[f
     )
 
 
-def frame_for(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> SliceFrame:
+def frame_for(
+    hu: np.ndarray, spacing_zyx: tuple[float, float, float], shape: tuple[int, int] = SLICE_SHAPE
+) -> SliceFrame:
     """The frame in which a scan is shown to the network: its body box with square pixels."""
-    return SliceFrame.around(body_box(hu, spacing_zyx))
+    return SliceFrame.around(body_box(hu, spacing_zyx), shape)
 
 
 def to_frame_matrices(

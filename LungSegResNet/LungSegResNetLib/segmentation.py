@@ -64,7 +64,7 @@ def segment(
     """
     seconds: dict[str, float] = {}
     with timed(seconds, "crop"):
-        frame = frame_for(ct.hu, ct.spacing_zyx)
+        frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
     raw, probability = _predict(ct, frame, predictor, on_progress, seconds)
     with timed(seconds, "post-processing"):
         mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame))

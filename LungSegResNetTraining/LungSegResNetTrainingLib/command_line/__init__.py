@@ -1,0 +1,1 @@
+"""The ``lungsegresnet-train`` command: one module for each subcommand."""

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-from skimage.measure import find_contours
+from PIL import Image, ImageDraw
 
 from .atomic import write_atomically
 from .ct_volume import CTVolume
+from .drawing import (
+    BACKGROUND,
+    FAINT,
+    FINER,
+    LUNG_WINDOW,
+    REFERENCE_COLOR,
+    TEXT,
+    WARNING,
+    Color,
+    draw_legend,
+    draw_outline,
+    draw_tag,
+    fine_picture,
+    font,
+    position_text,
+    rgb,
+    shortened,
+)
 from .errors import InputError
 from .labels import LUNG_SEGMENTS
 
-LUNG_WINDOW = (-1350.0, 150.0)  # HU shown as black and white
-REFERENCE_COLOR = (235, 70, 170)
 AXIAL_SLICES = 8
 _MOST_COLUMNS = 4
 _AXIAL_SIZE, _LEAST_WIDTH = 320, 640  # pixels of the finished picture
-_FINER = 3  # outlines are drawn on a picture this much finer, then averaged: soft edges
 _MARGIN_MM = 20.0  # around the lungs
 _GAP, _EDGE = 6, 24
 _HEADER, _FOOTER = 64, 56
-_DASH, _PAUSE = 7.0, 5.0  # pixels of the finished picture
-
-_BACKGROUND, _TEXT, _FAINT, _WARNING = (13, 16, 20), (232, 236, 240), (140, 150, 160), (255, 196, 87)
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class _Outline:
     """A mask to outline, its colour and whether the line is dashed."""
 
     mask: np.ndarray
-    color: tuple[int, int, int]
+    color: Color
     dashed: bool
 
 
@@ -89,7 +99,7 @@ def draw_overlay(ct: CTVolume, mask: np.ndarray, title: str = "", reference: np.
     side_width = max((round(cut.size_mm[0] * side_scale) for cut in coronal_sagittal), default=-_GAP)
 
     width = 2 * _EDGE + max(_LEAST_WIDTH, grid_width + _GAP + side_width)
-    picture = Image.new("RGB", (width, _HEADER + grid_height + _FOOTER), _BACKGROUND)
+    picture = Image.new("RGB", (width, _HEADER + grid_height + _FOOTER), BACKGROUND)
     for n, cut in enumerate(axial):
         row, column = divmod(n, columns)
         corner = (_EDGE + column * (cell_width + _GAP), _HEADER + row * (cell_height + _GAP))
@@ -135,21 +145,16 @@ def _choose_cuts(
         slice(max(0, first - margin), last + 1 + margin)
         for (first, last), margin in zip(extent, (round(_MARGIN_MM / s) for s in spacing), strict=True)
     )
-    axes = ("I S", "A P", "R L")
 
     def cut(index: tuple[slice | int, ...], axis: int, at: int) -> _Cut:
         # Array z grows upwards, rows of a picture downwards.
         flip = np.s_[::-1] if axis else np.s_[:]
-        outlines = [_Outline(mask[index][flip] == s.label, _rgb(s.color), False) for s in LUNG_SEGMENTS]
+        outlines = [_Outline(mask[index][flip] == s.label, rgb(s.color), False) for s in LUNG_SEGMENTS]
         if reference is not None:
             outlines.insert(0, _Outline(reference[index][flip] > 0, REFERENCE_COLOR, True))
         pixel_mm = tuple(s for n, s in enumerate(spacing) if n != axis)
         sides = ("A", "P") if axis == 2 else ("R", "L")
-        negative, positive = axes[axis].split()
-        mm = _position_mm(ct, axis, at)
-        # Letters instead of signs: they mean the same in LPS and in RAS coordinates.
-        position = f"{positive if mm >= 0 else negative} {abs(mm):.1f} mm"
-        return _Cut(ct.hu[index][flip], outlines, (pixel_mm[0], pixel_mm[1]), position, sides)
+        return _Cut(ct.hu[index][flip], outlines, (pixel_mm[0], pixel_mm[1]), position_text(ct, axis, at), sides)
 
     first, last = extent[0]
     count = min(AXIAL_SLICES, last - first + 1)
@@ -171,52 +176,20 @@ def _range_of(present: np.ndarray) -> tuple[int, int]:
     return (int(indices[0]), int(indices[-1])) if indices.size else (0, len(present) - 1)
 
 
-def _position_mm(ct: CTVolume, axis: int, index: int) -> float:
-    """Patient coordinate (LPS, mm) of the middle of an array plane, along the axis nearest to its normal."""
-    grid = ct.geometry
-    middle = [(n - 1) / 2 for n in grid.size]
-    itk_axis = 2 - axis
-    middle[itk_axis] = index
-    direction = np.array(grid.direction).reshape(3, 3)
-    return float(grid.origin[itk_axis] + direction[itk_axis] @ (np.array(grid.spacing) * middle))
-
-
 def _paste(picture: Image.Image, cut: _Cut, corner: tuple[int, int], scale: float) -> None:
     """Draw a cut with its outlines and labels; ``scale`` is in pixels per mm."""
     size = (max(1, round(cut.size_mm[0] * scale)), max(1, round(cut.size_mm[1] * scale)))
-    fine = (size[0] * _FINER, size[1] * _FINER)
-    low, high = LUNG_WINDOW
-    grey = np.clip((cut.hu.astype(np.float32) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
-    canvas = Image.fromarray(grey).resize(fine, Image.Resampling.BICUBIC).convert("RGB")
-    draw = ImageDraw.Draw(canvas)
+    canvas = fine_picture(cut.hu, size)
     for outline in cut.outlines:
-        if outline.mask.any():
-            for line in _contours(outline.mask, fine):
-                for piece in _dashes(line) if outline.dashed else (line,):
-                    draw.line([(float(px), float(py)) for px, py in piece], outline.color, round(1.6 * _FINER), "curve")
-    picture.paste(canvas.reduce(_FINER), corner)
+        draw_outline(canvas, outline.mask, outline.color, outline.dashed)
+    picture.paste(canvas.reduce(FINER), corner)
 
     labels = ImageDraw.Draw(picture)
     left, top, right, bottom = *corner, corner[0] + size[0], corner[1] + size[1]
     if min(size) >= 60:
-        _tag(labels, (left + 10, top + 10), cut.sides[0], "lt")
-        _tag(labels, (right - 10, top + 10), cut.sides[1], "rt")
-    _tag(labels, (left + 10, bottom - 10), cut.position, "lb")
-
-
-def _contours(mask: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
-    """Outlines of a mask brought to ``size`` (width, height), as lines of (x, y), closed also at the picture's edge."""
-    smooth = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
-    lines = find_contours(np.pad(np.asarray(smooth, np.float32), 1), 127.5)
-    return [line[:, ::-1] - 0.5 for line in lines]
-
-
-def _dashes(line: np.ndarray) -> list[np.ndarray]:
-    """Cut a line into dashes of equal length."""
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
-    period = (_DASH + _PAUSE) * _FINER
-    dashes = [line[(along >= start) & (along <= start + _DASH * _FINER)] for start in np.arange(0.0, along[-1], period)]
-    return [dash for dash in dashes if len(dash) > 1]
+        draw_tag(labels, (left + 10, top + 10), cut.sides[0], "lt")
+        draw_tag(labels, (right - 10, top + 10), cut.sides[1], "rt")
+    draw_tag(labels, (left + 10, bottom - 10), cut.position, "lb")
 
 
 def _write_header(picture: Image.Image, ct: CTVolume, title: str) -> None:
@@ -227,51 +200,23 @@ def _write_header(picture: Image.Image, ct: CTVolume, title: str) -> None:
         f"   window {LUNG_WINDOW[0]:.0f} to {LUNG_WINDOW[1]:.0f} HU"
     )
     room = picture.width - 2 * _EDGE
-    draw.text((_EDGE, 30), _shortened(draw, title, room, 20), _TEXT, _font(20), "ls")
-    draw.text((_EDGE, 51), _shortened(draw, facts, room, 13), _FAINT, _font(13), "ls")
+    draw.text((_EDGE, 30), shortened(draw, title, room, 20), TEXT, font(20), "ls")
+    draw.text((_EDGE, 51), shortened(draw, facts, room, 13), FAINT, font(13), "ls")
 
 
 def _write_footer(picture: Image.Image, ct: CTVolume, mask: np.ndarray, reference: np.ndarray | None) -> None:
     """The legend with volumes, or in its place the word that there is no lung."""
     draw = ImageDraw.Draw(picture)
     y, x = picture.height - _FOOTER // 2, _EDGE
-    entries: list[tuple[tuple[int, int, int], bool, str]] = []
+    entries: list[tuple[Color, bool, str]] = []
     for segment in LUNG_SEGMENTS:
         voxels = int(np.count_nonzero(mask == segment.label))
         if voxels:
-            entries.append((_rgb(segment.color), False, f"{segment.name} {voxels * ct.voxel_ml:.0f} ml"))
+            entries.append((rgb(segment.color), False, f"{segment.name} {voxels * ct.voxel_ml:.0f} ml"))
     if not entries:
-        draw.text((x, y), "No lung in this mask", _WARNING, _font(16), "lm")
-        x += round(draw.textlength("No lung in this mask", _font(16))) + 32
+        draw.text((x, y), "No lung in this mask", WARNING, font(16), "lm")
+        x += round(draw.textlength("No lung in this mask", font(16))) + 32
     if reference is not None:
         volume = np.count_nonzero(reference > 0) * ct.voxel_ml
         entries.append((REFERENCE_COLOR, True, f"reference {volume:.0f} ml"))
-    for color, dashed, text in entries:
-        for start, end in ((0, 9), (15, 24)) if dashed else ((0, 24),):
-            draw.line([(x + start, y), (x + end, y)], color, 3)
-        draw.text((x + 32, y), text, _TEXT, _font(14), "lm")
-        x += 32 + round(draw.textlength(text, _font(14))) + 28
-
-
-def _tag(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, anchor: str) -> None:
-    """Text on a dark plate, readable on lung and on bone."""
-    left, top, right, bottom = draw.textbbox(at, text, _font(13), anchor)
-    draw.rounded_rectangle((left - 5, top - 4, right + 5, bottom + 4), 4, _BACKGROUND)
-    draw.text(at, text, _TEXT, _font(13), anchor)
-
-
-def _shortened(draw: ImageDraw.ImageDraw, text: str, room: float, size: int) -> str:
-    if draw.textlength(text, _font(size)) <= room:
-        return text
-    while text and draw.textlength(text + "...", _font(size)) > room:
-        text = text[:-1]
-    return text + "..."
-
-
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
-
-
-def _rgb(color: Sequence[float]) -> tuple[int, int, int]:
-    red, green, blue = (round(255 * c) for c in color)
-    return red, green, blue
+    draw_legend(draw, (x, y), entries)

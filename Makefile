@@ -43,7 +43,7 @@ $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[dev]'
+	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[dev,slicer]'
 	touch $@ $(VENV)/run.stamp
 
 clean:

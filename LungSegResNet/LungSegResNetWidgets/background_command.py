@@ -1,0 +1,128 @@
+"""Runs the command line in a process of its own with Slicer's Python, without blocking the window."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import qt
+
+_MODULE_FOLDER = Path(__file__).resolve().parents[1]
+_WORKER = "LungSegResNetLib.command_line.worker"
+# The worker ends itself within this time after its input is closed; then the launcher is ended by force.
+_GRACE_MS = 800
+_LAST_LINES = 12
+
+
+class BackgroundCommand:
+    """One run of ``lungsegresnet``.
+
+    Parameters
+    ----------
+    arguments : of the command line; its progress has to be written as JSON lines (``--progress json``).
+    onEvent : gets each JSON line as a dictionary with the key ``event``.
+    onFinished : gets the exit code and the text of standard output when the run has ended, unless it was cancelled.
+
+    Usage
+    -----
+    >>> command = BackgroundCommand(["segment", ct, mask, "--progress", "json", "--json"], print, print)
+    >>> command.start()
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        onEvent: Callable[[dict[str, Any]], None],
+        onFinished: Callable[[int, str], None],
+    ) -> None:
+        self._arguments = [str(argument) for argument in arguments]
+        self._onEvent = onEvent
+        self._onFinished = onFinished
+        self._pending = b""
+        self._output = b""
+        self._lastLines: list[str] = []
+        self._cancelled = False
+        self._process = qt.QProcess()
+        self._process.setWorkingDirectory(str(_MODULE_FOLDER))
+        self._process.connect("readyReadStandardError()", self._readEvents)
+        self._process.connect("readyReadStandardOutput()", self._readOutput)
+        self._process.connect("finished(int,QProcess::ExitStatus)", self._finish)
+        self._process.connect("errorOccurred(QProcess::ProcessError)", self._fail)
+
+    @property
+    def running(self) -> bool:
+        """True from `start` until the process has ended."""
+        return self._process.state() != qt.QProcess.NotRunning
+
+    @property
+    def lastLines(self) -> str:
+        """The end of what the process wrote besides events: where an unexpected end is explained."""
+        return "\n".join(self._lastLines)
+
+    def start(self) -> None:
+        """Start the process.
+
+        Raises
+        ------
+        RuntimeError : Slicer's Python launcher is missing.
+        """
+        launcher = shutil.which("PythonSlicer")
+        if not launcher:
+            raise RuntimeError("Slicer's Python launcher (PythonSlicer) was not found; reinstall Slicer.")
+        self._process.start(launcher, ["-m", _WORKER, *self._arguments])
+
+    def cancel(self) -> None:
+        """End the process and its children; neither callback is called any more."""
+        self._cancelled = True
+        if not self.running:
+            return
+        # Killing the launcher would leave Python alone behind; Python ends by itself when its input is closed.
+        self._process.closeWriteChannel()
+        process = self._process
+        qt.QTimer.singleShot(_GRACE_MS, lambda: process.kill())
+
+    def cancelAndWait(self) -> None:
+        """`cancel` where the event loop is about to end, as when Slicer quits."""
+        self.cancel()
+        if not self._process.waitForFinished(_GRACE_MS):
+            self._process.kill()
+            self._process.waitForFinished(_GRACE_MS)
+
+    def _readEvents(self) -> None:
+        self._pending += self._process.readAllStandardError().data()
+        *lines, self._pending = self._pending.split(b"\n")
+        for line in lines:
+            self._handle(line.decode("utf-8", "replace").strip())
+
+    def _handle(self, line: str) -> None:
+        if not line or self._cancelled:
+            return
+        try:
+            event = json.loads(line)
+        except ValueError:
+            event = None
+        if isinstance(event, dict) and "event" in event:
+            self._onEvent(event)
+        else:
+            logging.info("LungSegResNet: %s", line)
+            self._lastLines = [*self._lastLines, line][-_LAST_LINES:]
+
+    def _readOutput(self) -> None:
+        self._output += self._process.readAllStandardOutput().data()
+
+    def _finish(self, exitCode: int, exitStatus: int) -> None:
+        self._readEvents()
+        self._readOutput()
+        if self._cancelled:
+            return
+        crashed = exitStatus != qt.QProcess.NormalExit
+        self._onFinished(-1 if crashed else exitCode, self._output.decode("utf-8", "replace"))
+
+    def _fail(self, error: int) -> None:
+        # All other errors are followed by ``finished``.
+        if error == qt.QProcess.FailedToStart and not self._cancelled:
+            self._onFinished(-1, "")

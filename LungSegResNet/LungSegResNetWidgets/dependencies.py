@@ -1,0 +1,88 @@
+"""Python packages that the computation needs, installed when they are needed and only after asking."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import subprocess
+import tempfile
+from pathlib import Path
+
+import slicer
+from packaging.requirements import Requirement
+from slicer.i18n import tr as _
+
+# Slicer is built against its own versions of these.
+_BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk")
+_TORCH = ">=2.4"
+_REQUESTER = "LungSegResNet"
+
+
+def missingPackages(requirementsFile: str) -> list[str]:
+    """Requirements of the file, and torch, that this Python does not meet; nothing is imported."""
+    lines = Path(requirementsFile).read_text(encoding="utf-8").splitlines()
+    wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return [text for text in [*wanted, f"torch{_TORCH}"] if not _isMet(Requirement(text))]
+
+
+def ensurePackages(requirementsFile: str) -> bool:
+    """Install what is missing, after one question; False if the user said no.
+
+    Raises
+    ------
+    RuntimeError : a sentence for the user when a package could not be installed.
+    """
+    missing = missingPackages(requirementsFile)
+    if not missing:
+        return True
+    torchIsMissing = any(text.startswith("torch") for text in missing)
+    if torchIsMissing and importlib.util.find_spec("PyTorchUtils") is None:
+        raise RuntimeError(
+            _("PyTorch is missing: install the extension PyTorch in the Extensions Manager and restart Slicer.")
+        )
+    question = _("LungSegResNet needs these Python packages:\n\n{names}\n\nInstall them now?")
+    if not slicer.util.confirmOkCancelDisplay(question.format(names="\n".join(missing))):
+        return False
+    try:
+        plain = [text for text in missing if not text.startswith("torch")]
+        if plain:
+            _install(plain)
+        if torchIsMissing:
+            import PyTorchUtils
+
+            if PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=_TORCH) is None:
+                raise RuntimeError(_("PyTorch could not be installed."))
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        raise RuntimeError(
+            _(
+                "The Python packages could not be installed ({reason}); check the network connection, see the "
+                "application log, and try again."
+            ).format(reason=error)
+        ) from error
+    return True
+
+
+def _install(requirements: list[str]) -> None:
+    """Install with the versions of Slicer's own packages held."""
+    with tempfile.TemporaryDirectory() as folder:
+        constraints = Path(folder) / "constraints.txt"
+        held = [f"{name}=={version}" for name in _BUNDLED if (version := _installedVersion(name))]
+        constraints.write_text("\n".join(held) + "\n", encoding="utf-8")
+        if importlib.util.find_spec("slicer.packaging"):
+            import slicer.packaging
+
+            slicer.packaging.pip_install(requirements, constraints=constraints, requester=_REQUESTER)
+        else:
+            slicer.util.pip_install([*requirements, "-c", str(constraints)])
+
+
+def _isMet(requirement: Requirement) -> bool:
+    version = _installedVersion(requirement.name)
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+def _installedVersion(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,46 @@
+"""Why a run cannot start, and what a network file is, in words for tool tips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from slicer.i18n import tr as _
+
+from .segmentation_nodes import BINARY_LABELMAP
+
+
+def whyNotReady(volumeNode: Any, segmentationNode: Any, modelFile: str) -> str:
+    """A sentence that says what is missing for a run; empty if nothing is."""
+    if volumeNode is None:
+        return _("Choose a CT volume; load one first if the list is empty.")
+    if volumeNode.GetImageData() is None:
+        return _('The volume "{name}" has no voxels; choose another one.').format(name=volumeNode.GetName())
+    if modelFile and not Path(modelFile).is_file():
+        return _("There is no network file at {path}.").format(path=modelFile)
+    if segmentationNode is not None and segmentationNode.GetSegmentation().GetNumberOfSegments() > 0:
+        name = segmentationNode.GetName()
+        if segmentationNode.GetSegmentation().GetSourceRepresentationName() != BINARY_LABELMAP:
+            return _('The segmentation "{name}" is made of surfaces; choose another or a new one.').format(name=name)
+        if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
+            return _(
+                'The segmentation "{name}" lies under another transform than the CT; choose another or a new one.'
+            ).format(name=name)
+    return ""
+
+
+def modelToolTip(modelFile: str) -> str:
+    """What a network file says about itself; its problem in a sentence if it cannot be read."""
+    try:
+        from LungSegResNetLib.errors import ModelError
+        from LungSegResNetLib.model_file import default_model_path, read_card
+    except ImportError:
+        # The package that reads network files is installed with the first run.
+        return modelFile or _("The network that is shipped with the extension.")
+    try:
+        card = read_card(modelFile or default_model_path())
+    except ModelError as error:
+        return str(error)
+    lines = [f"{card.name} {card.version}", card.description, _("Licence: {name}").format(name=card.licence)]
+    lines += [f"{key}: {value}" for key, value in card.figures.items() if not isinstance(value, (dict, list))]
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,140 @@
+"""One run from a volume node to lung segments: export, compute in another process, import."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import SimpleITK as sitk
+import slicer
+
+from .background_command import BackgroundCommand
+from .segmentation_nodes import SavedSegment, placeWithVolume, saveLungs, writeLungs
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What the user chose; an empty model is the shipped network, batch size 0 what suits the device."""
+
+    modelFile: str = ""
+    device: str = "auto"
+    batchSize: int = 0
+
+    def arguments(self) -> list[str]:
+        """Options of the command line."""
+        options = ["--device", self.device]
+        if self.modelFile:
+            options += ["--model", self.modelFile]
+        if self.batchSize:
+            options += ["--batch-size", str(self.batchSize)]
+        return options
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    segmentationNode : the node that holds the lungs.
+    summary : what the command line tells with ``--json``: device, slices, seconds, warnings, measurements.
+    before : lung segments as they were, for undo.
+    """
+
+    segmentationNode: Any
+    summary: dict[str, Any]
+    before: list[SavedSegment]
+
+
+class SegmentationRun:
+    """Segments the lungs of ``volumeNode`` into ``segmentationNode`` (None: a new one).
+
+    Callbacks are called in the main thread: ``onEvent(dict)`` for progress, and at the end either ``onDone(RunResult)``
+    or ``onFailed(sentence)``; neither after `cancel`. Nothing in the scene changes before the run has succeeded.
+    """
+
+    def __init__(
+        self,
+        volumeNode: Any,
+        segmentationNode: Any,
+        settings: RunSettings,
+        onEvent: Callable[[dict[str, Any]], None],
+        onDone: Callable[[RunResult], None],
+        onFailed: Callable[[str], None],
+    ) -> None:
+        self.volumeNode = volumeNode
+        self._segmentationNode = segmentationNode
+        self._onEvent = onEvent
+        self._onDone = onDone
+        self._onFailed = onFailed
+        self._error = ""
+        self._folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
+        # The file is called as the volume, because messages name it.
+        name = "".join(c if c.isalnum() or c in " -_." else "_" for c in volumeNode.GetName()) or "CT"
+        self._ctFile = Path(self._folder.name) / f"{name}.nrrd"
+        self._maskFile = Path(self._folder.name) / "lungs.nrrd"
+        arguments = ["segment", str(self._ctFile), str(self._maskFile), "--json", "--progress", "json"]
+        self._command = BackgroundCommand([*arguments, *settings.arguments()], self._handle, self._finish)
+
+    @property
+    def running(self) -> bool:
+        """True from `start` until the end."""
+        return self._command.running
+
+    def start(self) -> None:
+        """Export the volume and start the process.
+
+        Raises
+        ------
+        RuntimeError : the volume cannot be written, or Slicer's Python is missing; a sentence for the user.
+        """
+        storage = slicer.vtkMRMLNRRDStorageNode()
+        storage.SetFileName(str(self._ctFile))
+        storage.SetUseCompression(False)
+        if not storage.WriteData(self.volumeNode):
+            self._folder.cleanup()
+            raise RuntimeError("The CT could not be written to the temporary folder; the disk is probably full.")
+        self._command.start()
+
+    def cancel(self) -> None:
+        """Stop; the scene stays as it is."""
+        self._command.cancel()
+
+    def cancelAndWait(self) -> None:
+        """`cancel` when Slicer quits."""
+        self._command.cancelAndWait()
+        self._folder.cleanup()
+
+    def _handle(self, event: dict[str, Any]) -> None:
+        if event["event"] == "error":
+            self._error = str(event["text"])
+        else:
+            self._onEvent(event)
+
+    def _finish(self, exitCode: int, output: str) -> None:
+        try:
+            if exitCode != 0:
+                self._onFailed(self._error or self._unexpectedEnd(exitCode))
+                return
+            self._onDone(self._import(json.loads(output)))
+        finally:
+            self._folder.cleanup()
+
+    def _unexpectedEnd(self, exitCode: int) -> str:
+        reason = self._command.lastLines.splitlines()[-1:] or [f"exit code {exitCode}"]
+        return f"The computation ended unexpectedly ({reason[0]}); see the application log, and try again."
+
+    def _import(self, summary: dict[str, Any]) -> RunResult:
+        labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))
+        node = self._segmentationNode
+        if node is None or node.GetScene() is None:
+            name = f"{self.volumeNode.GetName()} lungs"
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+        before = saveLungs(node)
+        placeWithVolume(node, self.volumeNode)
+        writeLungs(node, self.volumeNode, labels)
+        return RunResult(node, summary, before)

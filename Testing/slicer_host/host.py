@@ -1,0 +1,185 @@
+"""Puts the pieces together: one application and one scene for a Python process."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_MODULE_FOLDERS = {"LungSegResNet": _REPOSITORY / "LungSegResNet"}
+_host: Host | None = None
+
+
+def start() -> Host:
+    """The host of this process, made at the first call."""
+    global _host
+    if _host is None:
+        _host = Host()
+    return _host
+
+
+class Host:
+    """A running "Slicer": scene, application, and the scripted modules that are opened in it.
+
+    Attributes
+    ----------
+    answers : what questions are answered with, in the order in which they come; an unexpected one is an error.
+    questions : the questions that were asked.
+    files : what file dialogs are answered with, in the order in which they come; an empty text is Cancel.
+    selected : names of the modules that were switched to.
+    """
+
+    def __init__(self) -> None:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        self._temporary = tempfile.TemporaryDirectory(prefix="slicer_host_")
+        self.answers: list[bool] = []
+        self.questions: list[str] = []
+        self.files: list[str] = []
+        self.selected: list[str] = []
+        self._put_launcher_on_path()
+        self._make_slicer()
+
+    def _put_launcher_on_path(self) -> None:
+        """Slicer's ``PythonSlicer`` is a launcher that starts Python as a child; so is this one."""
+        folder = Path(self._temporary.name) / "bin"
+        folder.mkdir()
+        if os.name == "nt":
+            (folder / "PythonSlicer.bat").write_text(f'@"{sys.executable}" %*\n', encoding="utf-8")
+        else:
+            launcher = folder / "PythonSlicer"
+            launcher.write_text(f'#!/bin/sh\nexec 3<&0\n"{sys.executable}" "$@" <&3 &\nwait $!\n', encoding="utf-8")
+            launcher.chmod(0o755)
+        os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+    def _make_slicer(self) -> None:
+        from . import qt_modules
+
+        qt = qt_modules.make_qt()
+        import slicer
+
+        self.qt_application = qt.QApplication.instance() or qt.QApplication(["Slicer"])
+        self.qt_application.setStyle("Fusion")
+        scene = slicer.vtkMRMLScene()
+        slicer.mrmlScene = scene
+        from . import application, parameter_node, scripted_module, widgets
+
+        logics = application.makeLogics(scene)
+        slicer.modules = types.SimpleNamespace(**logics)
+        slicer.app = application.Application(self.qt_application, self._temporary.name)
+        slicer.selfTests = {}
+        for name, cls in widgets.CUSTOM_WIDGETS.items():
+            if name.startswith("qMRML"):
+                setattr(slicer, name, cls)
+        sys.modules["ctk"] = ctk = types.ModuleType("ctk")
+        for name, cls in widgets.CUSTOM_WIDGETS.items():
+            if name.startswith("ctk"):
+                setattr(ctk, name, cls)
+        qt_modules.make_ui_loader(qt, widgets.CUSTOM_WIDGETS)
+        self._make_slicer_packages(slicer, parameter_node, scripted_module)
+        self._add_subject_hierarchy_items(slicer, scene)
+        editor = types.SimpleNamespace(editor=widgets.qMRMLSegmentEditorWidget())
+        slicer.modules.segmenteditor = application.ScriptedModule("", editor)
+        self.main_window = application.MainWindow(self)
+        for name in ("getOpenFileName", "getSaveFileName"):
+            setattr(qt.QFileDialog, name, staticmethod(lambda *_: self.files.pop(0)))
+        slicer.util.confirmYesNoDisplay = self._answer
+        slicer.util.confirmOkCancelDisplay = self._answer
+        self.slicer, self.qt, self._application = slicer, qt, application
+
+    @staticmethod
+    def _make_slicer_packages(slicer: Any, parameter_node: Any, scripted_module: Any) -> None:
+        i18n = types.ModuleType("slicer.i18n")
+        i18n.tr = lambda text: text  # type: ignore[attr-defined]
+        i18n.translate = lambda context, text: text  # type: ignore[attr-defined]
+        for name, module in (
+            ("i18n", i18n),
+            ("parameterNodeWrapper", parameter_node),
+            ("ScriptedLoadableModule", scripted_module),
+        ):
+            sys.modules[f"slicer.{name}"] = module
+            setattr(slicer, name, module)
+
+    @staticmethod
+    def _add_subject_hierarchy_items(slicer: Any, scene: Any) -> None:
+        """The Qt half of the subject hierarchy gives every data node an item."""
+        import vtk
+
+        @vtk.calldata_type(vtk.VTK_OBJECT)
+        def onNodeAdded(_scene: Any, _event: str, node: Any) -> None:
+            kinds = ("vtkMRMLVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLTransformNode", "vtkMRMLTableNode")
+            if any(node.IsA(kind) for kind in kinds) and not node.GetHideFromEditors():
+                hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+                if not hierarchy.GetItemByDataNode(node):
+                    hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
+
+        scene.AddObserver(scene.NodeAddedEvent, onNodeAdded)
+
+    def _answer(self, text: str, windowTitle: str | None = None, parent: Any = None, **_: Any) -> bool:
+        self.questions.append(text)
+        if not self.answers:
+            raise AssertionError(f"An unexpected question was asked: {text}")
+        return self.answers.pop(0)
+
+    def loadModule(self, name: str) -> Any:
+        """Import a scripted module as Slicer's factory does at start-up; returns the Python module."""
+        folder = str(_MODULE_FOLDERS[name])
+        if folder not in sys.path:
+            sys.path.insert(0, folder)
+        module = importlib.import_module(name)
+        if not hasattr(self.slicer.modules, name.lower()):
+            parent = self._application.ScriptedModule(str(Path(folder) / f"{name}.py"))
+            setattr(self.slicer.modules, name.lower(), parent)
+            getattr(module, name)(parent)
+        return module
+
+    def openModule(self, name: str) -> Any:
+        """Make the module's panel and enter it; returns the widget object."""
+        module = self.loadModule(name)
+        parent = self.slicer.ScriptedLoadableModule.makeWidgetParent()
+        parent.setMRMLScene(self.slicer.mrmlScene)
+        widget = getattr(module, f"{name}Widget")(parent)
+        widget.setup()
+        parent.isEntered = True
+        parent.show()
+        widget.enter()
+        setattr(self.slicer.modules, f"{name}Widget", widget)
+        return widget
+
+    def closeModule(self, widget: Any) -> None:
+        """What Slicer does to a panel when it quits."""
+        if widget.parent.isEntered:
+            self.leaveModule(widget)
+        widget.cleanup()
+        widget.parent.hide()
+        widget.parent.deleteLater()
+        self.slicer.app.processEvents()
+
+    def leaveModule(self, widget: Any) -> None:
+        """The user opens another module."""
+        widget.parent.isEntered = False
+        widget.exit()
+
+    def enterModule(self, widget: Any) -> None:
+        """The user comes back to the module."""
+        widget.parent.isEntered = True
+        widget.enter()
+
+    def selectModule(self, name: str) -> None:
+        """The module selector's slot; only remembers the name."""
+        self.selected.append(name)
+
+    def wait(self, condition: Callable[[], bool], seconds: float = 120.0) -> None:
+        """Run the event loop until ``condition`` holds; AssertionError after ``seconds``."""
+        end = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError("The expected did not happen in time.")
+            self.slicer.app.processEvents()
+            time.sleep(0.01)

@@ -1,0 +1,247 @@
+"""ctk and qMRML widgets that the extension's .ui files and Slicer's ``util`` name, reduced to what is used of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import qt
+import slicer
+from PySide6 import QtCore, QtWidgets
+
+
+class ctkCollapsibleButton(qt.QGroupBox):
+    """A titled box that opens and closes by a click on its title."""
+
+    contentsCollapsed = QtCore.Signal(bool)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._text = ""
+        self._collapsed = False
+        self._closed: list[Any] = []
+        self.setFlat(True)
+
+    def _setText(self, text: str) -> None:
+        self._text = text
+        self._showTitle()
+
+    text = QtCore.Property(str, lambda self: self._text, _setText)
+
+    def setCollapsed(self, collapsed: bool) -> None:
+        if collapsed == self._collapsed:
+            return
+        self._collapsed = collapsed
+        self._showTitle()
+        if collapsed:
+            self._close()
+        else:
+            for child in self._closed:
+                child.setVisible(True)
+        self.contentsCollapsed.emit(collapsed)
+
+    collapsed = QtCore.Property(bool, lambda self: self._collapsed, setCollapsed)
+
+    def _showTitle(self) -> None:
+        self.setTitle(f"{'▸' if self._collapsed else '▾'} {self._text}")
+
+    def _close(self) -> None:
+        self._closed = [child for child in self.findChildren(QtWidgets.QWidget) if child.parent() is self]
+        for child in self._closed:
+            child.setVisible(False)
+
+    def closeIfCollapsed(self) -> None:
+        """The .ui file says so before the contents are made."""
+        if self._collapsed:
+            self._close()
+
+    def mousePressEvent(self, event: Any) -> None:
+        if event.position().y() < 20:
+            self.setCollapsed(not self._collapsed)
+
+
+class qMRMLWidget(qt.QWidget):
+    """Hands its scene to the widgets inside, as the connections in the .ui file do in Slicer."""
+
+    mrmlSceneChanged = QtCore.Signal("vtkMRMLScene*", name="mrmlSceneChanged")
+
+    def setMRMLScene(self, scene: Any) -> None:
+        for child in self.findChildren(QtWidgets.QWidget):
+            if hasattr(child, "setMRMLScene"):
+                child.setMRMLScene(scene)
+            elif isinstance(child, ctkCollapsibleButton):
+                child.closeIfCollapsed()
+
+
+class qMRMLNodeComboBox(qt.QComboBox):
+    """Chooses a node of the scene, or makes one."""
+
+    currentNodeChanged = QtCore.Signal(object)
+    _CREATE = "create"
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._scene: Any = None
+        self._types: list[str] = []
+        self._node: Any = None
+        self._options = {"noneEnabled": False, "addEnabled": True, "showChildNodeTypes": True, "baseName": ""}
+        self._none = "None"
+        self._tags: list[int] = []
+        self._filling = False
+        self.activated.connect(self._onActivated)
+
+    def _option(name: str, kind: type) -> Any:  # type: ignore[misc]  # noqa: N805
+        def get(self: Any) -> Any:
+            return self._options.get(name, kind())
+
+        def put(self: Any, value: Any) -> None:
+            self._options[name] = value
+            self._fill()
+
+        return QtCore.Property(kind, get, put)
+
+    noneEnabled = _option("noneEnabled", bool)
+    addEnabled = _option("addEnabled", bool)
+    removeEnabled = _option("removeEnabled", bool)
+    renameEnabled = _option("renameEnabled", bool)
+    editEnabled = _option("editEnabled", bool)
+    showHidden = _option("showHidden", bool)
+    showChildNodeTypes = _option("showChildNodeTypes", bool)
+    selectNodeUponCreation = _option("selectNodeUponCreation", bool)
+    baseName = _option("baseName", str)
+    noneDisplay = _option("noneDisplay", str)
+    nodeTypes = _option("nodeTypes", list)
+
+    @QtCore.Slot("vtkMRMLScene*")
+    def setMRMLScene(self, scene: Any) -> None:
+        for tag in self._tags:
+            self._scene.RemoveObserver(tag)
+        self._scene, self._tags = scene, []
+        if scene:
+            events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
+            self._tags = [scene.AddObserver(event, lambda *_: self._fill()) for event in events]
+        self._fill()
+
+    def mrmlScene(self) -> Any:
+        return self._scene
+
+    def nodes(self) -> list[Any]:
+        if not self._scene:
+            return []
+        found = [node for kind in self.nodeTypes for node in slicer.util.getNodesByClass(kind)]
+        if not self.showChildNodeTypes:
+            found = [node for node in found if node.GetClassName() in self.nodeTypes]
+        return [node for node in found if not node.GetHideFromEditors()]
+
+    def currentNode(self) -> Any:
+        return self._node
+
+    @property
+    def currentNodeID(self) -> str:
+        return self._node.GetID() if self._node else ""
+
+    def setCurrentNode(self, node: Any) -> None:
+        if node is self._node:
+            return
+        self._node = node
+        self._fill()
+        self.currentNodeChanged.emit(node)
+
+    def addNode(self) -> Any:
+        node = self._scene.AddNewNodeByClass(self.nodeTypes[0], self.baseName or "")
+        self.setCurrentNode(node)
+        return node
+
+    def _fill(self) -> None:
+        if self._filling:
+            return
+        self._filling = True
+        nodes = self.nodes()
+        lost = self._node is not None and self._node not in nodes
+        if lost:
+            self._node = None
+        self.clear()
+        if self.noneEnabled:
+            self.addItem(self.noneDisplay or "None", None)
+        for node in nodes:
+            self.addItem(node.GetName() or "", node)
+        if self.addEnabled and self.nodeTypes:
+            self.addItem("Create new node", self._CREATE)
+        current = nodes.index(self._node) + bool(self.noneEnabled) if self._node else (0 if self.noneEnabled else -1)
+        self.setCurrentIndex(current)
+        self._filling = False
+        if lost:
+            self.currentNodeChanged.emit(None)
+
+    def _onActivated(self, index: int) -> None:
+        chosen = self.itemData(index)
+        if isinstance(chosen, str):
+            self.addNode()
+        else:
+            self.setCurrentNode(chosen)
+
+
+class qMRMLSegmentationShow3DButton(qt.QPushButton):
+    """Makes and removes the closed surface of a segmentation."""
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__("Show 3D", parent)
+        self.setCheckable(True)
+        self.setEnabled(False)
+        self._node: Any = None
+        self.toggled.connect(self._onToggled)
+
+    def segmentationNode(self) -> Any:
+        return self._node
+
+    def setSegmentationNode(self, node: Any) -> None:
+        self._node = node
+        self.setEnabled(bool(node) and node.GetSegmentation().GetNumberOfSegments() > 0)
+        shown = bool(node) and node.GetSegmentation().ContainsRepresentation("Closed surface")
+        self.blockSignals(True)
+        self.setChecked(shown)
+        self.blockSignals(False)
+
+    def _onToggled(self, shown: bool) -> None:
+        if shown:
+            self._node.CreateClosedSurfaceRepresentation()
+            self._node.CreateDefaultDisplayNodes()
+            self._node.GetDisplayNode().SetVisibility(True)
+        else:
+            self._node.RemoveClosedSurfaceRepresentation()
+
+
+class qMRMLSegmentEditorWidget(qt.QWidget):
+    """Segment Editor's editor: remembers what it is given."""
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._segmentation: Any = None
+        self._volume: Any = None
+
+    def setSegmentationNode(self, node: Any) -> None:
+        self._segmentation = node
+
+    def segmentationNode(self) -> Any:
+        return self._segmentation
+
+    def setSourceVolumeNode(self, node: Any) -> None:
+        self._volume = node
+
+    def sourceVolumeNode(self) -> Any:
+        return self._volume
+
+
+class ctkMessageBox(qt.QMessageBox):
+    """Slicer's message box."""
+
+
+CUSTOM_WIDGETS = {
+    cls.__name__: cls
+    for cls in (
+        ctkCollapsibleButton,
+        qMRMLWidget,
+        qMRMLNodeComboBox,
+        qMRMLSegmentationShow3DButton,
+        qMRMLSegmentEditorWidget,
+    )
+}

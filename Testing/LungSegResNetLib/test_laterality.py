@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from scipy import ndimage
+from synthetic_thorax import Thorax
 
 from LungSegResNetLib.laterality import split_lungs
-from synthetic_thorax import Thorax
 
 SPACING = (5.0, 2.0, 2.0)
 

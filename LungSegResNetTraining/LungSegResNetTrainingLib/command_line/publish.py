@@ -1,0 +1,44 @@
+"""``lungsegresnet-train publish NETWORK DATASET --report REPORT --out FILE``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+SUMMARY = "make a network file to hand on: with its data, figures, licence and model card"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand."""
+    parser.add_argument("network", type=Path, help="network.safetensors of a finished run")
+    parser.add_argument("dataset", type=Path, help="the data set it was trained and judged on, as for fit")
+    parser.add_argument("--report", type=Path, required=True, help="folder written by evaluate")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="network file to write (.safetensors)")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights (default: Apache-2.0)")
+    parser.add_argument("--overwrite", action="store_true", help="replace a network that exists")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the network and its card."""
+    from LungSegResNetLib.errors import OutputError
+
+    from ..data_set import list_data_set
+    from ..publishing import publish
+
+    if options.out.exists() and not options.overwrite:
+        raise OutputError(f"{options.out} exists already; choose another name or allow overwriting (--overwrite).")
+    card = publish(
+        options.network,
+        list_data_set(options.dataset).cases,
+        options.report,
+        options.out,
+        name=options.name,
+        version=options.version,
+        licence=options.licence,
+    )
+    for figure, value in card.figures.items():
+        print(f"{figure}: {value}")
+    print(f"Written: {options.out} and MODEL_CARD.md beside it")
+    return 0

@@ -91,6 +91,9 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNodeGuiTag = None
         self._run = None
         self._undo = None
+        self._told = ""  # the last news, shown until another CT is chosen
+        self._observedVolume = None
+        self._measuredTime = 0  # of the lungs that the table shows, as far as it is known
 
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
@@ -105,6 +108,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         self.ui.segmentButton.connect("clicked(bool)", self.onSegment)
         self.ui.cancelButton.connect("clicked(bool)", self.onCancel)
@@ -126,6 +130,10 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Called each time the user opens this module."""
         self.initializeParameterNode()
+        segmentation = self._parameterNode.outputSegmentation
+        if segmentation and 0 < self._measuredTime < segmentation_nodes.lungsTime(segmentation):
+            self._measure()
+            self._say(_("The lungs were changed, so they were measured again."))
 
     def exit(self) -> None:
         """Called each time the user opens another module; a run goes on."""
@@ -146,6 +154,11 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """A scene was loaded, perhaps with our parameters."""
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    def onNodeAdded(self, caller, event) -> None:
+        """The first CT that is loaded is chosen."""
+        if self._parameterNode and not self._parameterNode.inputVolume:
+            self._parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
 
     def onNodeRemoved(self, caller, event) -> None:
         """The CT of a run may be gone."""
@@ -182,6 +195,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters = self._parameterNode
         if not parameters:
             return
+        self._observe(parameters.inputVolume)
         ui = self.ui
         running = self._run is not None
         segmentation = parameters.outputSegmentation
@@ -192,8 +206,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for widget in (ui.inputSelector, ui.outputSelector, ui.modelLineEdit, ui.modelButton, ui.deviceComboBox):
             widget.enabled = not running
         ui.batchSizeSpinBox.enabled = not running
-        if not running and not ui.statusLabel.text:
-            ui.statusLabel.text = reason or _("Ready.")
+        ui.statusLabel.text = self._told or reason or _("Ready.")
         ui.modelLineEdit.toolTip = modelToolTip(parameters.modelFile)
         ui.show3DButton.setSegmentationNode(segmentation)
         hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
@@ -205,13 +218,27 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
         self.measurementPanel.show(parameters.measurements)
 
+    def _observe(self, volumeNode) -> None:
+        """A volume may get its voxels after it was chosen."""
+        if volumeNode is self._observedVolume:
+            return
+        event = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent
+        if self._observedVolume:
+            self.removeObserver(self._observedVolume, event, self.updateGui)
+            if not self._run:
+                self._told = ""
+        self._observedVolume = volumeNode
+        if volumeNode:
+            self.addObserver(volumeNode, event, self.updateGui)
+
     @staticmethod
     def _enable(button, whyNot: str, toolTip: str) -> None:
         button.enabled = not whyNot
         button.toolTip = whyNot or toolTip
 
     def _say(self, *sentences: str) -> None:
-        self.ui.statusLabel.text = "\n".join(sentences)
+        self._told = "\n".join(sentences)
+        self.ui.statusLabel.text = self._told
 
     # Running
 
@@ -275,6 +302,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters.measurements = self.logic.keepMeasurements(
             parameters.measurements, volumeNode, result.summary["measurements"]
         )
+        self._measuredTime = segmentation_nodes.lungsTime(result.segmentationNode)
         seconds = result.summary["seconds"]["total"]
         done = _("Done: {slices} slices in {seconds:.0f} s.").format(slices=result.summary["slices"], seconds=seconds)
         self.ui.deviceLabel.text = result.summary["why"]
@@ -316,7 +344,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if result.segmentationNode.GetScene() is not None:
             segmentation_nodes.restoreLungs(result.segmentationNode, result.before)
             self._say(_("The lungs are as they were before the last run."))
-            self._measureIfPossible()
+            self._measure()
         self.updateGui()
 
     def onChooseModel(self, checked: bool = False) -> None:
@@ -328,16 +356,18 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onMeasure(self, checked: bool = False) -> None:
         """Measure the segments as they are now."""
         with slicer.util.tryWithErrorDisplay(_("The lungs could not be measured."), waitCursor=True):
-            self._measureIfPossible()
+            self._measure()
         self._say(_("The measurements are those of the segments as they are now."))
         self.updateGui()
 
-    def _measureIfPossible(self) -> None:
+    def _measure(self) -> None:
+        """Bring the table up to date with the segments; without lungs there is none."""
         parameters = self._parameterNode
         volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
         if volume and segmentation and segmentation_nodes.hasLungs(segmentation):
             rows = segmentation_nodes.measure(volume, segmentation)
             parameters.measurements = self.logic.keepMeasurements(parameters.measurements, volume, rows)
+            self._measuredTime = segmentation_nodes.lungsTime(segmentation)
         else:
             parameters.measurements = None
 

@@ -16,6 +16,8 @@ _WORKER = "LungSegResNetLib.command_line.worker"
 # The worker ends itself within this time after its input is closed; then the launcher is ended by force.
 _GRACE_MS = 800
 _LAST_LINES = 12
+# Commands whose process has not ended yet; Qt would kill it with its last reference.
+_alive: set[BackgroundCommand] = set()
 
 
 class BackgroundCommand:
@@ -25,7 +27,7 @@ class BackgroundCommand:
     ----------
     arguments : of the command line; its progress has to be written as JSON lines (``--progress json``).
     onEvent : gets each JSON line as a dictionary with the key ``event``.
-    onFinished : gets the exit code and the text of standard output when the run has ended, unless it was cancelled.
+    onFinished : gets the exit code (-1 after a crash) and the text of standard output when the process has ended.
 
     Usage
     -----
@@ -45,7 +47,6 @@ class BackgroundCommand:
         self._pending = b""
         self._output = b""
         self._lastLines: list[str] = []
-        self._cancelled = False
         self._process = qt.QProcess()
         self._process.setWorkingDirectory(str(_MODULE_FOLDER))
         self._process.connect("readyReadStandardError()", self._readEvents)
@@ -73,17 +74,20 @@ class BackgroundCommand:
         launcher = shutil.which("PythonSlicer")
         if not launcher:
             raise RuntimeError("Slicer's Python launcher (PythonSlicer) was not found; reinstall Slicer.")
+        _alive.add(self)
         self._process.start(launcher, ["-m", _WORKER, *self._arguments])
 
     def cancel(self) -> None:
-        """End the process and its children; neither callback is called any more."""
-        self._cancelled = True
+        """End the process and its children; returns at once."""
         if not self.running:
             return
         # Killing the launcher would leave Python alone behind; Python ends by itself when its input is closed.
         self._process.closeWriteChannel()
-        process = self._process
-        qt.QTimer.singleShot(_GRACE_MS, lambda: process.kill())
+        qt.QTimer.singleShot(_GRACE_MS, self._kill)
+
+    def _kill(self) -> None:
+        if self.running:
+            self._process.kill()
 
     def cancelAndWait(self) -> None:
         """`cancel` where the event loop is about to end, as when Slicer quits."""
@@ -99,7 +103,7 @@ class BackgroundCommand:
             self._handle(line.decode("utf-8", "replace").strip())
 
     def _handle(self, line: str) -> None:
-        if not line or self._cancelled:
+        if not line:
             return
         try:
             event = json.loads(line)
@@ -117,12 +121,12 @@ class BackgroundCommand:
     def _finish(self, exitCode: int, exitStatus: int) -> None:
         self._readEvents()
         self._readOutput()
-        if self._cancelled:
-            return
+        _alive.discard(self)
         crashed = exitStatus != qt.QProcess.NormalExit
         self._onFinished(-1 if crashed else exitCode, self._output.decode("utf-8", "replace"))
 
     def _fail(self, error: int) -> None:
         # All other errors are followed by ``finished``.
-        if error == qt.QProcess.FailedToStart and not self._cancelled:
+        if error == qt.QProcess.FailedToStart:
+            _alive.discard(self)
             self._onFinished(-1, "")

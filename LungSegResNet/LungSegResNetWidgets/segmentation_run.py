@@ -72,6 +72,7 @@ class SegmentationRun:
         self._onDone = onDone
         self._onFailed = onFailed
         self._error = ""
+        self._cancelled = False
         self._folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
         # The file is called as the volume, because messages name it.
         name = "".join(c if c.isalnum() or c in " -_." else "_" for c in volumeNode.GetName()) or "CT"
@@ -102,14 +103,17 @@ class SegmentationRun:
 
     def cancel(self) -> None:
         """Stop; the scene stays as it is."""
+        self._cancelled = True
         self._command.cancel()
 
     def cancelAndWait(self) -> None:
         """`cancel` when Slicer quits."""
+        self._cancelled = True
         self._command.cancelAndWait()
-        self._folder.cleanup()
 
     def _handle(self, event: dict[str, Any]) -> None:
+        if self._cancelled:
+            return
         if event["event"] == "error":
             self._error = str(event["text"])
         else:
@@ -117,6 +121,8 @@ class SegmentationRun:
 
     def _finish(self, exitCode: int, output: str) -> None:
         try:
+            if self._cancelled:
+                return
             if exitCode != 0:
                 self._onFailed(self._error or self._unexpectedEnd(exitCode))
                 return

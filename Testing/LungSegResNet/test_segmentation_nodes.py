@@ -1,0 +1,185 @@
+"""Segments in and out of segmentation nodes, on real MRML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import vtk
+from mrml_data import add_volume, segment_array
+from slicer_host import Host
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.labels import LUNG_SEGMENTS
+from LungSegResNetLib.measurements import measure_lungs, measurements_as_json
+
+
+@pytest.fixture
+def nodes(host: Host) -> Any:
+    """The module under test, which needs ``slicer``."""
+    from LungSegResNetWidgets import segmentation_nodes
+
+    return segmentation_nodes
+
+
+@pytest.fixture
+def segmentation(host: Host) -> Any:
+    return host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Result")
+
+
+def add_segment(host: Host, segmentation: Any, segment_id: str, inside: np.ndarray, volume: Any) -> None:
+    """A segment of the user's, in the shared layer as Slicer's editor makes it."""
+    segmentation.GetSegmentation().AddEmptySegment(segment_id, segment_id)
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(inside.astype(np.uint8), segmentation, segment_id, volume)
+
+
+def test_lungs_come_back_voxel_by_voxel_with_names_colours_and_terminology(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    nodes.placeWithVolume(segmentation, ct)
+    nodes.writeLungs(segmentation, ct, drawn)
+    for lung in LUNG_SEGMENTS:
+        segment_id = nodes.findLung(segmentation, lung)
+        segment = segmentation.GetSegmentation().GetSegment(segment_id)
+        np.testing.assert_array_equal(segment_array(host, segmentation, segment_id, ct), drawn == lung.label)
+        assert segment.GetName() == lung.name
+        assert segment.GetColor() == pytest.approx(lung.color)
+        tag = vtk.reference("")
+        assert segment.GetTag(segment.GetTerminologyEntryTagName(), tag)
+        assert str(tag) == lung.terminology
+
+
+@pytest.mark.parametrize("direction", [(1, 0, 0, 0, 1, 0, 0, 0, 1), (0, 0, 1, -1, 0, 0, 0, -1, 0)])
+def test_segments_lie_on_the_voxels_of_the_volume_for_any_orientation(
+    host: Host, nodes: Any, segmentation: Any, direction: tuple[float, ...]
+) -> None:
+    image, mask = Thorax().scan(spacing=(6.0, 6.0, 9.0), direction=direction)
+    volume, labels = add_volume(host, image, "Turned"), sitk.GetArrayFromImage(mask)
+    nodes.placeWithVolume(segmentation, volume)
+    nodes.writeLungs(segmentation, volume, labels)
+    wanted, found = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(wanted)
+    labelmap = segmentation.GetBinaryLabelmapRepresentation  # the node's own grid, without resampling
+    image_data = host.slicer.vtkOrientedImageData()
+    labelmap("right_lung", image_data)
+    image_data.GetImageToWorldMatrix(found)
+    for row in range(4):
+        assert [found.GetElement(row, c) for c in range(4)] == pytest.approx(
+            [wanted.GetElement(row, c) for c in range(4)]
+        )
+    np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", volume), labels == 2)
+
+
+def test_segments_of_the_user_stay_bit_by_bit_where_they_overlap_the_lungs(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    nodes.placeWithVolume(segmentation, ct)
+    nodes.writeLungs(segmentation, ct, np.roll(drawn, 7, axis=2))
+    nodule = np.zeros(drawn.shape, bool)
+    nodule[4:7, 40:70, 20:90] = True
+    assert (nodule & (drawn > 0)).any()
+    assert (nodule & (drawn == 0)).any()
+    add_segment(host, segmentation, "nodule", nodule, ct)
+    segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
+    before = segment_array(host, segmentation, "nodule", ct)
+    nodes.writeLungs(segmentation, ct, drawn)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "nodule", ct), before)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
+    assert segmentation.GetSegmentation().GetNumberOfSegments() == 3
+
+
+def test_a_layer_shared_with_a_segment_of_the_user_is_not_written_to(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    nodes.placeWithVolume(segmentation, ct)
+    heart = np.zeros(drawn.shape, bool)
+    heart[2:5, 45:60, 60:75] = True
+    heart &= drawn == 0
+    add_segment(host, segmentation, "heart", heart, ct)
+    for lung in LUNG_SEGMENTS:
+        add_segment(host, segmentation, lung.name.replace(" ", "_"), drawn == lung.label, ct)
+    segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
+    assert segmentation.GetSegmentation().GetNumberOfLayers() == 1
+    nodes.writeLungs(segmentation, ct, np.where(drawn == 0, 1, 0).astype(np.uint8))
+    np.testing.assert_array_equal(segment_array(host, segmentation, "heart", ct), heart)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 0)
+
+
+def test_restoring_brings_edited_lungs_back_and_leaves_later_segments_alone(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    nodes.placeWithVolume(segmentation, ct)
+    edited = drawn.copy()
+    edited[5] = 0
+    nodes.writeLungs(segmentation, ct, edited)
+    saved = nodes.saveLungs(segmentation)
+    nodes.writeLungs(segmentation, ct, drawn)
+    add_segment(host, segmentation, "later", drawn == 2, ct)
+    nodes.restoreLungs(segmentation, saved)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), edited == 1)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), edited == 2)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "later", ct), drawn == 2)
+
+
+def test_restoring_removes_lungs_that_were_not_there(nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
+    saved = nodes.saveLungs(segmentation)
+    nodes.placeWithVolume(segmentation, ct)
+    nodes.writeLungs(segmentation, ct, drawn)
+    nodes.restoreLungs(segmentation, saved)
+    assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
+    assert not nodes.hasLungs(segmentation)
+
+
+def test_lungs_are_found_by_name_where_another_program_made_them(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    add_segment(host, segmentation, "Segment_1", drawn == 1, ct)
+    segmentation.GetSegmentation().GetSegment("Segment_1").SetName("Right Lung")
+    nodes.writeLungs(segmentation, ct, np.flip(drawn, 0))
+    assert nodes.findLung(segmentation, LUNG_SEGMENTS[0]) == "Segment_1"
+    np.testing.assert_array_equal(segment_array(host, segmentation, "Segment_1", ct), np.flip(drawn, 0) == 1)
+
+
+def test_the_closed_surface_follows_new_lungs(nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
+    nodes.placeWithVolume(segmentation, ct)
+    nodes.writeLungs(segmentation, ct, drawn)
+    segmentation.CreateClosedSurfaceRepresentation()
+    before = segmentation.GetClosedSurfaceInternalRepresentation("right_lung").GetBounds()
+    shorter = drawn.copy()
+    shorter[: len(drawn) // 2] = 0
+    nodes.writeLungs(segmentation, ct, shorter)
+    after = segmentation.GetClosedSurfaceInternalRepresentation("right_lung").GetBounds()
+    assert after[4] > before[4] + 30
+
+
+def test_measurements_are_those_of_the_command_line_also_under_a_parent_transform(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, thorax: tuple[sitk.Image, sitk.Image], drawn: np.ndarray
+) -> None:
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "Registration")
+    moved = vtk.vtkTransform()
+    moved.RotateX(30)
+    moved.Translate(10, 20, 30)
+    transform.SetMatrixTransformToParent(moved.GetMatrix())
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    nodes.placeWithVolume(segmentation, ct)
+    nodes.writeLungs(segmentation, ct, drawn)
+    assert segmentation.GetTransformNodeID() == transform.GetID()
+    volume = CTVolume.from_sitk(thorax[0], "Phantom")
+    mask = CTVolume.from_sitk(thorax[1], "Phantom").hu
+    assert nodes.measure(ct, segmentation) == measurements_as_json(measure_lungs(volume, mask))
+
+
+def test_an_empty_lung_is_written_and_restored_as_empty(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    right_only = np.where(drawn == 1, 1, 0).astype(np.uint8)
+    nodes.placeWithVolume(segmentation, ct)
+    nodes.writeLungs(segmentation, ct, right_only)
+    saved = nodes.saveLungs(segmentation)
+    nodes.writeLungs(segmentation, ct, drawn)
+    nodes.restoreLungs(segmentation, saved)
+    assert nodes.measure(ct, segmentation)[1]["volume_ml"] == 0
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)

@@ -1,0 +1,29 @@
+"""Images to and from MRML nodes, and a run of the panel, for the tests of the modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+from slicer_host import Host
+
+
+def add_volume(host: Host, image: sitk.Image, name: str) -> Any:
+    """Volume node with the image's voxels and geometry."""
+    flip = np.diag([-1.0, -1.0, 1.0])
+    matrix = np.eye(4)
+    matrix[:3, :3] = flip @ np.array(image.GetDirection()).reshape(3, 3) @ np.diag(image.GetSpacing())
+    matrix[:3, 3] = flip @ np.array(image.GetOrigin())
+    return host.slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(image), matrix, name)
+
+
+def segment_array(host: Host, segmentation: Any, segment_id: str, volume: Any) -> np.ndarray:
+    """Voxels of a segment on the grid of the volume (bool)."""
+    return host.slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment_id, volume) > 0
+
+
+def run_to_the_end(host: Host, panel: Any) -> None:
+    """Click Segment lungs and wait until the run is over."""
+    panel.ui.segmentButton.click()
+    host.wait(lambda: panel.ui.segmentButton.visible)

@@ -1,6 +1,7 @@
 # make run        segment one real chest CT (make run CT=path for your own) into out/
 # make test       everything that CI runs
 # make train      train the shipped network again (make train DATA=folder)
+# make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
 # make check      lint, format and types
 # make benchmark  time and memory on this machine
 
@@ -13,7 +14,7 @@ RUN ?= runs/recommended
 # Pinned, so that two machines compute the same; other versions work, too.
 TORCH := torch==2.13.0
 
-.PHONY: run test check train benchmark clean
+.PHONY: run test check train train-smoke benchmark clean
 
 run: $(VENV)/run.stamp
 	@ct='$(CT)'; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
@@ -30,6 +31,9 @@ check: $(VENV)/dev.stamp
 
 train: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --out $(RUN)
+
+train-smoke: $(VENV)/run.stamp
+	$(BIN)/python Testing/train_smoke.py .cache/train-smoke
 
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python Testing/benchmark.py .cache

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from .augmentation import training_slice
+from .parallel import Processes
 from .settings import TrainingSettings
 from .slice_cache import CachedCase
 
@@ -55,3 +56,21 @@ class TrainingSlices(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             border = max(1, len(slices) // 8)
             slices = np.concatenate([slices[:border], slices[-border:]])
         return case, int(rng.choice(slices))
+
+
+class StepBatches(Sampler[list[int]]):
+    """Numbers of the samples that a process prepares for each step from ``first_step`` on.
+
+    All processes together draw the samples that one process would draw alone: sample k is for process k modulo count.
+    """
+
+    def __init__(self, settings: TrainingSettings, first_step: int, processes: Processes) -> None:
+        self.settings, self.first_step, self.processes = settings, first_step, processes
+
+    def __len__(self) -> int:
+        return self.settings.steps - self.first_step
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rank, count, size = self.processes.rank, self.processes.count, self.settings.batch_size
+        for step in range(self.first_step, self.settings.steps):
+            yield [k for k in range(step * size, (step + 1) * size) if k % count == rank]

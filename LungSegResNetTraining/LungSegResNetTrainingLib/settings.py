@@ -1,9 +1,12 @@
-"""Training settings, all in one place, and the two presets."""
+"""Training settings, all in one place, and the presets."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from LungSegResNetLib.errors import UsageError
+from LungSegResNetLib.preprocessing import SLICE_SHAPE
 
 from .augmentation import AugmentationSettings
 
@@ -28,6 +31,12 @@ class TrainingSettings:
     full_size_share : share of steps at scale 1 when there is a second scale, at the start and the end of the run.
     single_slice_share : share of training slices that come from single-slice cases.
     empty_share : share of training slices without lung.
+    slice_shape : rows and columns of a network slice, multiples of 8.
+    start : name and digest of the network that training begins with; empty for random weights.
+
+    Raises
+    ------
+    UsageError : a number that cannot be trained with.
     """
 
     preset: str = "recommended"
@@ -44,6 +53,17 @@ class TrainingSettings:
     empty_share: float = 0.1
     seed: int = 0
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    slice_shape: tuple[int, int] = SLICE_SHAPE
+    start: str = ""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 1 or self.seed < 0 or not self.learning_rate > 0:
+            raise UsageError("Steps, batch size and learning rate have to be above 0, and the seed not below.")
+        if any(side < 8 or any(side % n for n in (8, *self.scales)) for side in self.slice_shape):
+            rows, columns = self.slice_shape
+            raise UsageError(
+                f"Slices of {rows} x {columns} pixels cannot be trained with; both sides have to be multiples of 8."
+            )
 
     @property
     def adam_weight_decay(self) -> float:
@@ -56,10 +76,11 @@ class TrainingSettings:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainingSettings:
-        """Inverse of ``as_json``."""
+        """Inverse of ``as_json``; what an older file does not name has its default."""
         values = dict(values, augmentation=AugmentationSettings(**values["augmentation"]))
-        for key in ("scales", "full_size_share"):
-            values[key] = tuple(values[key])
+        for key in ("scales", "full_size_share", "slice_shape"):
+            if key in values:
+                values[key] = tuple(values[key])
         return cls(**values)
 
 
@@ -76,4 +97,7 @@ PAPER = replace(
     augmentation=AugmentationSettings.none(),
 )
 
-PRESETS = {settings.preset: settings for settings in (RECOMMENDED, PAPER)}
+# A network that has learnt already: a fifth of the rate, so that it does not forget, and a quarter of the steps.
+FINE_TUNE = replace(RECOMMENDED, preset="fine-tune", steps=500, learning_rate=0.002)
+
+PRESETS = {settings.preset: settings for settings in (RECOMMENDED, PAPER, FINE_TUNE)}

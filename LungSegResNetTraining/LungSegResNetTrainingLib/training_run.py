@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
+from torch.nn.parallel import DistributedDataParallel
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.cpu_memory import keep_freed_memory
-from LungSegResNetLib.errors import InputError, ModelError
+from LungSegResNetLib.errors import DeviceError, InputError, ModelError
 from LungSegResNetLib.network import HighRes2DNet
-from LungSegResNetLib.torch_predictor import place
+from LungSegResNetLib.torch_predictor import build_network, is_out_of_memory, place
 
 from .losses import dice_and_cross_entropy, dice_ns
 from .mixed_precision import autocast
+from .parallel import Processes
 from .settings import TrainingSettings
+from .start_network import StartNetwork
 
 _LOSSES = {"dice_ns": dice_ns, "dice_and_cross_entropy": dice_and_cross_entropy}
 
 
 class TrainingRun:
     """State of a run; goes on where the checkpoint in ``folder`` stopped, if there is one.
+
+    Parameters
+    ----------
+    start : network to begin with when there is no checkpoint; random weights without it.
+    slices_at_once : most slices in memory together; gradients of the rest of a step are added up. Batch norm then
+        takes its statistics from so many slices, and with several processes from those of each.
+    processes : the place of this process among all that train together.
+    on_warning : is told when the memory is too small and fewer slices are taken at once.
 
     Attributes
     ----------
@@ -32,17 +45,31 @@ class TrainingRun:
     Raises
     ------
     InputError : the folder holds a run with other settings.
-    ModelError : the checkpoint is damaged.
+    ModelError : the checkpoint is damaged, or the start network has another architecture.
     """
 
-    def __init__(self, settings: TrainingSettings, folder: Path, device: str) -> None:
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        folder: Path,
+        device: str,
+        *,
+        start: StartNetwork | None = None,
+        slices_at_once: int | None = None,
+        processes: Processes | None = None,
+        on_warning: Callable[[str], None] = lambda text: None,
+    ) -> None:
         if device == "cpu":
             keep_freed_memory()
-        self.settings, self.folder, self.device = settings, folder, torch.device(device)
+        self.processes = processes or Processes()
+        self.settings, self.folder = settings, folder
+        self.device = torch.device(self.processes.device(device))
+        self.slices_at_once = min(slices_at_once or settings.batch_size, settings.batch_size)
+        self._on_warning = on_warning
         self.checkpoint = folder / "checkpoint.pt"
         torch.manual_seed(settings.seed)
-        self.network = place(HighRes2DNet(), self.device)
-        self.averaged = place(HighRes2DNet(), self.device)
+        self.network = place(self._new_network(start), self.device)
+        self.averaged = place(HighRes2DNet(**self.network.config), self.device)
         self.averaged.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), settings.learning_rate, weight_decay=settings.adam_weight_decay
@@ -54,27 +81,95 @@ class TrainingRun:
         )
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
-        if self.checkpoint.is_file():
-            self._resume()
+        # The first process reads for all, so that machines need no common disk.
+        content = self.checkpoint.read_bytes() if self.processes.first and self.checkpoint.is_file() else None
+        content = self.processes.from_first(content)
+        if content is not None:
+            self._resume(content)
+        # Batch norm counts what its own process sees; only the first one's counts are kept.
+        self._learner: torch.nn.Module = (
+            DistributedDataParallel(self.network, broadcast_buffers=False) if self.processes.count > 1 else self.network
+        )
+
+    @staticmethod
+    def _new_network(start: StartNetwork | None) -> HighRes2DNet:
+        return HighRes2DNet() if start is None else build_network(start.card, start.weights, start.fingerprint)
 
     def train_step(self, slices: torch.Tensor, target: torch.Tensor) -> float:
-        """One optimiser step with slices (n, 1, h, w) and their classes (n, h, w); returns the loss."""
+        """One optimiser step with this process' slices (n, 1, h, w) and their classes (n, h, w).
+
+        Returns the mean loss of all slices of the step.
+
+        Raises
+        ------
+        ModelError : the loss is no longer a number.
+        DeviceError : not even one slice fits into the memory, or fewer slices at once are needed by one of several
+            processes.
+        """
         self.network.train()
-        slices = slices.to(self.device, memory_format=torch.channels_last)
-        with autocast(self.device):
-            logits = self.network(slices)
-        loss = _LOSSES[self.settings.loss](logits.float(), target.to(self.device))
-        if not torch.isfinite(loss):
+        statistics = [buffer.clone() for buffer in self.network.buffers()]
+        while True:
+            try:
+                loss = self._gradients(slices, target)
+                break
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._take_fewer_slices(min(self.slices_at_once, len(slices)), error)
+            for buffer, before in zip(self.network.buffers(), statistics, strict=True):
+                buffer.copy_(before)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        loss = self.processes.sum(loss, self.device)
+        if not torch.isfinite(torch.tensor(loss)):
             raise ModelError(
                 f"The loss is no longer a number at step {self.step + 1}; start anew with a lower learning rate."
             )
-        self.optimiser.zero_grad()
-        loss.backward()
         self.optimiser.step()
         self.schedule.step()
         self.step += 1
         self._average()
-        return float(loss.detach())
+        return loss
+
+    def _gradients(self, slices: torch.Tensor, target: torch.Tensor) -> float:
+        """Gradients of the mean loss over the whole batch, whoever has its slices; returns this process' part of it."""
+        self.optimiser.zero_grad()
+        total = 0.0
+        for first in range(0, len(slices), self.slices_at_once):
+            part = slice(first, first + self.slices_at_once)
+            # The gradients of all processes are averaged once, with the last part.
+            last = part.stop >= len(slices)
+            with self._without_exchange() if not last else nullcontext():
+                images = slices[part].to(self.device, memory_format=torch.channels_last)
+                with autocast(self.device):
+                    logits = self._learner(images)
+                loss = _LOSSES[self.settings.loss](logits.float(), target[part].to(self.device))
+                share = len(images) / self.settings.batch_size
+                (loss * (share * self.processes.count)).backward()
+                total += float(loss.detach()) * share
+        return total
+
+    def _without_exchange(self) -> AbstractContextManager[None]:
+        return self._learner.no_sync() if isinstance(self._learner, DistributedDataParallel) else nullcontext()
+
+    def _take_fewer_slices(self, tried: int, error: RuntimeError) -> None:
+        if tried == 1:
+            raise DeviceError(
+                f"The {self.device.type} device has too little free memory to train with a single slice; "
+                "close other programs or choose another device."
+            ) from error
+        fewer = tried // 2
+        if self.processes.count > 1:
+            # The others wait for this process' gradients by now; all have to begin the step again.
+            raise DeviceError(
+                f"There is too little memory for {tried} slices at once; run the same command again with "
+                f"--slices-at-once {fewer}."
+            ) from error
+        self.slices_at_once = fewer
+        self._on_warning(
+            f"There is too little memory for {tried} slices at once; going on with {fewer} at once and the same "
+            f"{self.settings.batch_size} slices for each step."
+        )
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -103,9 +198,9 @@ class TrainingRun:
         with write_atomically(self.checkpoint, overwrite=True) as temporary:
             temporary.write_bytes(buffer.getbuffer())
 
-    def _resume(self) -> None:
+    def _resume(self, content: bytes) -> None:
         try:
-            state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            state = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
             settings = TrainingSettings.from_json(json.loads(state["settings"]))
             if settings == self.settings:
                 self.network.load_state_dict(state["network"])

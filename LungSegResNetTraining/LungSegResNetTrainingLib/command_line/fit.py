@@ -4,60 +4,140 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..settings import TrainingSettings
+    from ..start_network import StartNetwork
 
 SUMMARY = "train a network, or go on with an interrupted run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("dataset", type=Path, help="CSV with the columns case, ct, mask and, where known, split, patient")
+    parser.add_argument(
+        "dataset",
+        type=Path,
+        help="folder with CTs and masks, or CSV with the columns case, ct, mask and, if known, split, patient, group",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run; run again to go on")
-    parser.add_argument("--preset", choices=("recommended", "paper"), default="recommended")
-    parser.add_argument("--steps", type=int, help="optimiser steps (default: the preset's)")
-    parser.add_argument("--batch-size", type=int, help="slices per step (default: the preset's)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
-    parser.add_argument("--workers", type=int, default=1, help="processes that prepare slices (default: 1)")
     parser.add_argument("--cache", type=Path, default=Path(".cache/slices"), help="folder for prepared slices")
-    parser.add_argument("--validate-every", type=int, default=100, metavar="STEPS")
+    parser.add_argument(
+        "--progress", choices=("lines", "json", "none"), default="lines", help="json: on standard error"
+    )
+
+    cases = parser.add_argument_group("cases")
+    cases.add_argument("--include-doubtful", action="store_true", help="train on pairs that the check doubts, too")
+    cases.add_argument(
+        "--validation-share",
+        type=float,
+        default=0.05,
+        metavar="SHARE",
+        help="patients for validation where the data set names no split (default: 0.05, at least one; 0: none)",
+    )
+    cases.add_argument("--folds", type=int, help="divide all patients into so many folds, whatever the split")
+    cases.add_argument("--fold", type=int, help="the fold that validates, from 1 on")
+
+    training = parser.add_argument_group("training")
+    training.add_argument(
+        "--preset",
+        choices=("recommended", "paper", "fine-tune"),
+        help="default: recommended, or fine-tune (fewer steps, lower rate) with --start-network",
+    )
+    training.add_argument(
+        "--start-network", metavar="FILE", help="begin with this network, or 'shipped', instead of random weights"
+    )
+    training.add_argument("--steps", type=int, help="optimiser steps (default: the preset's)")
+    training.add_argument("--batch-size", type=int, help="slices per step (default: the preset's)")
+    training.add_argument("--learning-rate", type=float, help="default: the preset's")
+    training.add_argument(
+        "--slice-shape", type=int, nargs=2, metavar=("ROWS", "COLUMNS"), help="of the network (default: 216 296)"
+    )
+    training.add_argument("--seed", type=int, default=0, help="of the split, the order of slices and the augmentation")
+    training.add_argument("--validate-every", type=int, default=100, metavar="STEPS")
+    training.add_argument(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="end after N validations without a better Dice, and keep the best network instead of the last",
+    )
+
+    machine = parser.add_argument_group("machine (several graphics cards or machines: start with torchrun)")
+    machine.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
+    machine.add_argument(
+        "--workers", type=int, help="processes that prepare slices (default: half the processor cores, at most 8)"
+    )
+    machine.add_argument(
+        "--slices-at-once", type=int, metavar="N", help="slices in memory together, when a whole step needs too much"
+    )
+    machine.add_argument(
+        "--measure-speed", action="store_true", help="measure loading and training each alone instead of training"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train; prints a line every ten steps and at each validation."""
-    import dataclasses
-
+    """Train, telling of each stage, step and validation; or measure the speed."""
     from LungSegResNetLib.devices import choose_device
 
-    from ..cases import TRAIN, VALIDATION, read_cases
-    from ..fit import fit
-    from ..progress import Progress
-    from ..settings import PRESETS
-    from ..slice_cache import cache_case
+    from ..parallel import joined_processes
+    from ..reporting import make_training_reporter
+    from ..run_cases import counts
+    from ..start_network import read_start_network
+    from ..training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
 
-    changes = {name: getattr(options, name) for name in ("steps", "batch_size") if getattr(options, name)}
-    settings = dataclasses.replace(PRESETS[options.preset], seed=options.seed, **changes)
-    cases = read_cases(options.dataset)
-    device = choose_device(options.device).device
-    cached = {case.name: cache_case(case, options.cache) for case in cases}
-
-    def show(progress: Progress) -> None:
-        if progress.step % 10 == 0 or progress.validation_dice is not None:
-            dice = "" if progress.validation_dice is None else f"  validation Dice {progress.validation_dice:.4f}"
-            print(
-                f"step {progress.step}/{progress.steps}  loss {progress.loss:.4f}"
-                f"  {progress.slices_per_second:.1f} slices/s{dice}",
-                flush=True,
-            )
-
-    path = fit(
-        [cached[case.name] for case in cases if case.split == TRAIN],
-        [cached[case.name] for case in cases if case.split == VALIDATION],
-        settings,
-        options.out,
-        device=device,
-        workers=options.workers,
-        validate_every=options.validate_every,
-        on_progress=show,
+    start = read_start_network(options.start_network) if options.start_network else None
+    settings = _settings(options, start)
+    case_choice = CaseChoice(
+        options.dataset,
+        options.cache,
+        options.include_doubtful,
+        options.validation_share,
+        options.folds,
+        options.fold,
     )
-    print(f"The network is in {path}")
+    run_choice = RunChoice(
+        choose_device(options.device).device,
+        default_workers() if options.workers is None else options.workers,
+        options.validate_every,
+        options.patience,
+        options.slices_at_once,
+    )
+    with joined_processes(run_choice.device) as processes:
+        reporter = make_training_reporter(options.progress if processes.first else "none")
+        cases = choose_cases(case_choice, settings, processes, reporter)
+        if options.measure_speed:
+            from ..speed import measure_speed
+
+            print(measure_speed(cases.cached, settings, run_choice.device, run_choice.workers).text())
+            return 0
+        if processes.first:
+            print(counts(cases.cases), flush=True)
+        path = train(cases, settings, options.out, run_choice, processes, reporter, start)
+        if processes.first:
+            print(f"The network is in {path}")
     return 0
+
+
+def _settings(options: argparse.Namespace, start: StartNetwork | None) -> TrainingSettings:
+    import dataclasses
+
+    from LungSegResNetLib.errors import UsageError
+
+    from ..settings import PRESETS
+
+    preset = options.preset or ("fine-tune" if start else "recommended")
+    if preset == "fine-tune" and start is None:
+        raise UsageError("The preset fine-tune needs a network to begin with: give --start-network FILE or shipped.")
+    changes = {
+        name: getattr(options, name)
+        for name in ("steps", "batch_size", "learning_rate")
+        if getattr(options, name) is not None
+    }
+    settings = dataclasses.replace(PRESETS[preset], seed=options.seed, **changes)
+    if start is not None:
+        if options.slice_shape:
+            raise UsageError("--slice-shape cannot be changed with --start-network, whose own shape is used.")
+        return start.apply_to(settings)
+    if options.slice_shape:
+        settings = dataclasses.replace(settings, slice_shape=tuple(options.slice_shape))
+    return settings

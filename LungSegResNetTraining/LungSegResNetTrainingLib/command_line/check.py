@@ -1,0 +1,73 @@
+"""``lungsegresnet-train check DATASET``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..data_set import CaseCheck
+
+SUMMARY = "look whether CTs and reference masks belong together before training on them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the subcommand."""
+    parser.add_argument("dataset", type=Path, help="folder with CTs and masks, or CSV with the columns case, ct, mask")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="write the table as CSV, which fit takes as data set"
+    )
+    parser.add_argument("--contact-sheet", type=Path, metavar="FILE", help="write a picture of all cases (.png)")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    parser.add_argument("--progress", choices=("json", "none"), default="none", help="json: on standard error")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check; prints a line for each case. The exit code tells whether all are fine."""
+    from LungSegResNetLib.command_line.program import SOME_FAILED
+    from LungSegResNetLib.reporting import make_reporter
+
+    from ..contact_sheet import write_contact_sheet
+    from ..data_set import check_data_set, write_check_table
+    from .outputs import refuse_existing
+
+    refuse_existing(options.table, options.contact_sheet, overwrite=options.overwrite)
+    reporter = make_reporter(options.progress)
+    reporter.stage("check cases")
+    checks = check_data_set(options.dataset, lambda done, total, name: reporter.slices(done, total))
+    print(_table(checks))
+    if options.table:
+        write_check_table(options.table, checks, options.overwrite)
+        print(f"Table: {options.table}")
+    if options.contact_sheet:
+        for page in write_contact_sheet(options.contact_sheet, checks, options.overwrite):
+            print(f"Contact sheet: {page}")
+    failed = sum(not check.ok for check in checks)
+    if failed:
+        print(f"{failed} of {len(checks)} cases are left out of training, see above.", file=sys.stderr)
+    return SOME_FAILED if failed else 0
+
+
+def _table(checks: list[CaseCheck]) -> str:
+    """A line for each case, those with a doubt last."""
+    from LungSegResNetLib.tables import aligned
+
+    rows = [("case", "slices", "right ml", "left ml", "mean HU", "status")]
+    reasons = []
+    for check in sorted(checks, key=lambda check: not check.ok):
+        right, left = check.verdict.volumes_ml
+        mean_hu = check.verdict.mean_hu
+        rows.append(
+            (
+                check.name,
+                str(check.shape[0]) if check.shape else "",
+                f"{right:.0f}" if check.shape else "",
+                f"{left:.0f}" if check.shape else "",
+                "" if mean_hu is None else f"{mean_hu:.0f}",
+                check.verdict.status,
+            )
+        )
+        reasons += [f"  {check.name}: {reason}" for reason in check.verdict.reasons]
+    return "\n".join([aligned(rows), *reasons])

@@ -1,0 +1,97 @@
+"""One of several training processes, as ``torchrun`` starts them, or the only one."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import distributed
+
+from LungSegResNetLib.errors import DeviceError, UsageError
+
+# Others wait while the first process validates, or reads a large data set for the first time.
+_PATIENCE = datetime.timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The place of this process among all of a run.
+
+    Attributes
+    ----------
+    rank, count : number of this process and how many there are, on all machines.
+    local_rank : number on this machine, which is also the number of its graphics card.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes files and reports."""
+        return self.rank == 0
+
+    def device(self, device: str) -> str:
+        """``cuda`` with the number of this process' card."""
+        return f"{device}:{self.local_rank}" if device == "cuda" and self.count > 1 else device
+
+    def from_first(self, value: Any) -> Any:
+        """The first process' value, in all processes."""
+        if self.count == 1:
+            return value
+        values = [value]
+        distributed.broadcast_object_list(values, src=0)
+        return values[0]
+
+    def sum(self, value: float, device: torch.device) -> float:
+        """The sum of a number over all processes."""
+        if self.count == 1:
+            return value
+        total = torch.tensor(value, dtype=torch.float64, device=device)
+        distributed.all_reduce(total)
+        return float(total)
+
+    @contextmanager
+    def one_per_machine_first(self) -> Iterator[None]:
+        """A block that one process of each machine goes through before the others, who find its files there."""
+        if self.count > 1 and self.local_rank > 0:
+            distributed.barrier()
+        yield
+        if self.count > 1 and self.local_rank == 0:
+            distributed.barrier()
+
+
+@contextmanager
+def joined_processes(device: str) -> Iterator[Processes]:
+    """Join the processes that ``torchrun`` started, over NCCL on CUDA and Gloo on CPU; alone without ``torchrun``.
+
+    Raises
+    ------
+    UsageError : the device cannot be shared between processes.
+    DeviceError : there are more processes on this machine than graphics cards.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Processes()
+        return
+    processes = Processes(int(os.environ["RANK"]), count, int(os.environ.get("LOCAL_RANK", "0")))
+    if device == "mps":
+        raise UsageError("Several processes can train on CUDA or CPU only; choose --device cpu or leave torchrun out.")
+    if device == "cuda":
+        if processes.local_rank >= torch.cuda.device_count():
+            raise DeviceError(
+                f"There are {torch.cuda.device_count()} graphics cards for more processes; "
+                "start as many with torchrun --nproc-per-node."
+            )
+        torch.cuda.set_device(processes.local_rank)
+    distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=_PATIENCE)
+    try:
+        yield processes
+    finally:
+        distributed.destroy_process_group()

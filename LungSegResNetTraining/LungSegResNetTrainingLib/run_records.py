@@ -1,0 +1,71 @@
+"""What a run writes down while it trains: progress.csv, curves.png and event files for TensorBoard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from LungSegResNetLib.errors import OutputError
+
+from .curves import draw_curves
+from .progress import Progress, ProgressLog
+
+CURVES = "curves.png"
+_ADD_TRAIN_EXTRA = "install it with: pip install 'lungsegresnet[train]'"
+
+
+class RunRecords:
+    """Records of a run in ``folder`` that goes on after ``step``; a context that closes its files.
+
+    Curves need matplotlib and event files need tensorboard; ``on_warning`` is told what is left out without them.
+    """
+
+    def __init__(self, folder: Path, step: int, on_warning: Callable[[str], None]) -> None:
+        self.log = ProgressLog(folder / "progress.csv")
+        self.log.cut_after(step)
+        self._folder = folder
+        self._draws = find_spec("matplotlib") is not None
+        if not self._draws:
+            on_warning(f"{CURVES} is left out because matplotlib is missing; {_ADD_TRAIN_EXTRA}.")
+        self._events: Any = None
+        if find_spec("tensorboard") is None:
+            on_warning(f"Event files are left out because tensorboard is missing; {_ADD_TRAIN_EXTRA}.")
+        else:
+            from torch.utils.tensorboard import SummaryWriter
+
+            # What an interrupted run wrote beyond its checkpoint is hidden by purging.
+            self._events = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def __enter__(self) -> RunRecords:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._events is not None:
+            self._events.close()
+
+    def add(self, progress: Progress) -> None:
+        """Write down a step; the curves are drawn anew after a validation and at the end.
+
+        Raises
+        ------
+        OutputError : the folder cannot be written any more.
+        """
+        try:
+            self.log.append(progress)
+            if self._events is not None:
+                self._events.add_scalar("training loss", progress.loss, progress.step)
+                if progress.validation_dice is not None:
+                    self._events.add_scalar("validation Dice", progress.validation_dice, progress.step)
+                    self._events.flush()
+        except OSError as error:
+            raise OutputError(
+                f"The run folder {self._folder} cannot be written ({error.strerror or error}); make room there and run "
+                "the same command again to go on."
+            ) from error
+        if self._draws and (progress.validation_dice is not None or progress.step == progress.steps):
+            draw_curves(self._folder / CURVES, self.log.rows())

@@ -1,0 +1,67 @@
+"""Which patients train and which validate: never the scans of one patient on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from LungSegResNetLib.errors import InputError, UsageError
+
+from .cases import TRAIN, VALIDATION, Case
+
+
+def names_a_split(cases: Sequence[Case]) -> bool:
+    """Whether the data set itself says which cases validate."""
+    return any(case.split != TRAIN for case in cases)
+
+
+def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Collection[str]) -> list[Case]:
+    """The cases with ``share`` of the patients, drawn by ``seed``, for validation: at least one, unless share is 0.
+
+    Parameters
+    ----------
+    with_lung : names of cases that have lung; only patients with such a case are drawn, as others show no Dice.
+
+    Raises
+    ------
+    UsageError : the share is not from 0 to below 1.
+    InputError : there is only one patient with lung.
+    """
+    if not 0.0 <= share < 1.0:
+        raise UsageError("The validation share has to be from 0 to below 1, such as 0.05.")
+    if share == 0.0:
+        return _divided(cases, validating=())
+    patients = sorted({case.patient for case in cases if case.name in with_lung})
+    if len(patients) < 2:
+        raise InputError(
+            "One patient cannot be for training and for validation both; add a patient, or give --validation-share 0."
+        )
+    count = min(len(patients) - 1, max(1, round(share * len(patients))))
+    return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist())
+
+
+def split_by_fold(cases: Sequence[Case], folds: int, fold: int, seed: int) -> list[Case]:
+    """The cases with the patients of fold ``fold`` (1 .. ``folds``) for validation and all others for training.
+
+    Each patient is in one fold; the groups of a data set (normal, COVID-19) are spread evenly over the folds.
+
+    Raises
+    ------
+    UsageError : there is no such fold.
+    InputError : there are fewer patients than folds.
+    """
+    if folds < 2 or not 1 <= fold <= folds:
+        raise UsageError(f"There is no fold {fold} of {folds}; give --folds from 2 on and --fold from 1 to --folds.")
+    group_of = {case.patient: case.group for case in reversed(cases)}
+    if len(group_of) < folds:
+        raise InputError(f"{len(group_of)} patients cannot be divided into {folds} folds; give fewer --folds.")
+    shuffled = np.random.default_rng([seed, 4]).permutation(sorted(group_of)).tolist()
+    dealt = sorted(shuffled, key=group_of.__getitem__)
+    return _divided(cases, dealt[fold - 1 :: folds])
+
+
+def _divided(cases: Sequence[Case], validating: Collection[str]) -> list[Case]:
+    chosen = set(validating)
+    return [replace(case, split=VALIDATION if case.patient in chosen else TRAIN) for case in cases]

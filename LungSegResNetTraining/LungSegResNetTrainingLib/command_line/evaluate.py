@@ -5,36 +5,78 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-SUMMARY = "judge a network on the validation cases of a data set, beside plain thresholding"
+SUMMARY = "judge a network on cases with reference masks: tables, plots and pictures in one report"
+_SHIPPED = "shipped"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("model", type=Path, help="network file, or 'shipped' for the one that comes with the product")
-    parser.add_argument("dataset", type=Path, help="CSV as for fit")
-    parser.add_argument("--out", type=Path, required=True, metavar="REPORT", help="folder for tables and pictures")
-    parser.add_argument("--split", default="validation", help="cases to judge (default: validation)")
+    parser.add_argument("model", help=f"network file, or '{_SHIPPED}' for the one that comes with the product")
+    parser.add_argument("dataset", type=Path, help="CSV with the columns case, ct and mask, or a folder of cases")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="REPORT", help="folder of the report; run again to go on"
+    )
+    parser.add_argument(
+        "--split", help="cases to judge, or 'all' (default: validation, or all where the data set has no such split)"
+    )
+    parser.add_argument("--no-baseline", action="store_true", help="leave out the thresholding beside the network")
     parser.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
-    parser.add_argument("--no-baseline", action="store_true", help="leave out the thresholding beside it")
+    parser.add_argument("--overwrite", action="store_true", help="replace the evaluation of another network or data")
+    parser.add_argument(
+        "--progress",
+        choices=("bar", "json", "none"),
+        help="bar, JSON lines on standard error, or none (default: bar in a terminal)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Evaluate; writes tables and overlays and prints the summary."""
+    """Evaluate; prints a line for each case and the summary."""
+    import sys
+
+    from LungSegResNetLib.command_line.program import SOME_FAILED
     from LungSegResNetLib.engines import EngineSettings, load_engine
+    from LungSegResNetLib.errors import InputError
+    from LungSegResNetLib.model_file import default_model_path
+    from LungSegResNetLib.reporting import make_reporter
 
-    from ..cases import read_cases
-    from ..evaluation import evaluate, summary_markdown, write_tables
+    from ..data_set import list_data_set
+    from ..evaluation.box_plots import require_matplotlib
+    from ..evaluation.case_result import CaseResult, FailedCase
+    from ..evaluation.finished_cases import file_digest
+    from ..evaluation.report import write_report
+    from ..evaluation.run import choose_cases, claim_folder, evaluate
+    from ..evaluation.summary import sentences
 
-    model = None if str(options.model) == "shipped" else options.model
+    def show(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:
+        if isinstance(outcome, CaseResult):
+            print(f"[{number}/{count}] {outcome.line()}{'  (from the earlier run)' if kept else ''}", flush=True)
+        else:
+            print(f"[{number}/{count}] {outcome.name}: {outcome.reason}", file=sys.stderr, flush=True)
+
+    require_matplotlib()
+    found = list_data_set(options.dataset)
+    cases = choose_cases(found, options.split)
+    model = default_model_path() if options.model == _SHIPPED else Path(options.model)
     engine = load_engine(EngineSettings(device=options.device, model=model))
-    cases = [case for case in read_cases(options.dataset) if case.split == options.split]
-    results = evaluate(
+    about = {"network": file_digest(model), "data set": str(options.dataset.resolve()), "split": options.split or ""}
+    claim_folder(options.out, about, options.overwrite)
+    evaluation = evaluate(
         cases,
-        engine.predictor,
+        model,
+        engine,
         options.out,
         with_baseline=not options.no_baseline,
-        on_case=lambda result: print(result.line(), flush=True),
+        reporter=make_reporter(options.progress),
+        on_case=show,
     )
-    write_tables(results, options.out)
-    print(summary_markdown(results))
-    return 0
+    # What looked like a case and is none is not to be overlooked either.
+    evaluation.failed += [FailedCase(name, reason) for name, reason in found.problems]
+    if not evaluation.results:
+        first = evaluation.failed[0]
+        raise InputError(f"None of {len(evaluation.failed)} cases could be judged. {first.name}: {first.reason}")
+    path = write_report(evaluation, options.out)
+    print()
+    for sentence in sentences(evaluation):
+        print(sentence)
+    print(f"The report is {path}")
+    return SOME_FAILED if evaluation.failed else 0

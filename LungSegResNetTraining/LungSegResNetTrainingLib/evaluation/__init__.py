@@ -1,0 +1,1 @@
+"""Judging a network on cases with reference masks: results case by case, statistics, pictures and one report."""

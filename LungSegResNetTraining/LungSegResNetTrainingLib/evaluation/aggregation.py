@@ -1,0 +1,90 @@
+"""Results of cases brought together: groups, and the columns of Table 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from LungSegResNetLib.metrics import METRICS
+
+from .case_result import LUNGS, NETWORK, CaseResult
+from .paper_figures import COVID, NORMAL, PAPER, PAPER_METRICS, paper_group
+from .spread import Spread, spread_of
+
+METRIC_BY_KEY = {metric.key: metric for metric in METRICS}
+FURTHER_METRICS = tuple(m.key for m in METRICS if m.key not in PAPER_METRICS and m.unit != "ml")
+ALL_CASES = "all"
+NO_GROUP = "no group"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of Table 1: a group of cases, all of them, or the article's figures for a group."""
+
+    title: str
+    cases: int
+    spreads: dict[str, Spread]
+    from_paper: bool = False
+
+
+def with_lung(results: Sequence[CaseResult]) -> list[CaseResult]:
+    """Cases whose reference has lung: only for them do the metrics exist."""
+    return [result for result in results if result.has_lung]
+
+
+def without_doubt(results: Sequence[CaseResult]) -> list[CaseResult]:
+    """Cases whose reference nobody called doubtful."""
+    return [result for result in results if not result.case.doubtful]
+
+
+def groups_of(results: Sequence[CaseResult]) -> dict[str, list[CaseResult]]:
+    """Cases by group: normal first, then COVID-19, then the others by name; upper and lower case do not matter."""
+    groups: dict[str, list[CaseResult]] = {}
+    titles: dict[str, str] = {}
+    for result in results:
+        group = result.case.group or NO_GROUP
+        title = titles.setdefault((paper_group(group) or group).casefold(), group)
+        groups.setdefault(title, []).append(result)
+
+    def rank(title: str) -> tuple[int, str]:
+        return {NORMAL: 0, COVID: 1}.get(paper_group(title) or "", 2 + (title == NO_GROUP)), title.casefold()
+
+    return {title: groups[title] for title in sorted(groups, key=rank)}
+
+
+def table1(results: Sequence[CaseResult]) -> list[Column]:
+    """Columns of Table 1 over the cases with lung: each group, beside it the article's, and at last all together.
+
+    Without groups, or with a single one that the article does not know, there is only the column of all cases.
+    """
+    chosen = with_lung(results)
+    columns = []
+    groups = groups_of(chosen)
+    for title, members in groups.items():
+        known = paper_group(title)
+        if len(groups) > 1 or known:
+            columns.append(_column(title, members))
+        if known:
+            columns.append(Column(f"article: {known}", PAPER[known]["dice"].count, PAPER[known], from_paper=True))
+    return [*columns, _column(ALL_CASES, chosen)]
+
+
+def values_of(
+    results: Sequence[CaseResult], keys: Sequence[str], method: str = NETWORK, region: str = LUNGS
+) -> np.ndarray:
+    """Metrics as an array (cases, keys), nan where one does not exist."""
+    rows = [[result.value(key, method, region) for key in keys] for result in results]
+    return np.array(rows, float).reshape(len(results), len(keys))
+
+
+def patients_of(results: Sequence[CaseResult]) -> list[str]:
+    """Patient of each case."""
+    return [result.case.patient for result in results]
+
+
+def _column(title: str, members: Sequence[CaseResult]) -> Column:
+    keys = (*PAPER_METRICS, *FURTHER_METRICS)
+    columns = values_of(members, keys).T
+    return Column(title, len(members), {key: spread_of(column) for key, column in zip(keys, columns, strict=True)})

@@ -1,0 +1,59 @@
+"""The network beside plain thresholding, on the same cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from LungSegResNetLib.metrics import Metric
+
+from .aggregation import METRIC_BY_KEY, patients_of, values_of, with_lung
+from .bootstrap import Interval, mean_intervals
+from .case_result import NETWORK, THRESHOLDING, CaseResult
+from .spread import Spread, spread_of
+
+_METRICS = (
+    "dice",
+    "jaccard",
+    "mean_absolute_error",
+    "false_positive_ratio",
+    "false_negative_ratio",
+    "absolute_volume_difference_percent",
+    "surface_dice_2mm",
+    "hd95_mm",
+    "mean_surface_distance_mm",
+)
+
+
+@dataclass(frozen=True)
+class BaselineComparison:
+    """A metric of both methods over the cases where both have it, and the mean of the differences case by case."""
+
+    metric: Metric
+    network: Spread
+    thresholding: Spread
+    difference: float
+    interval: Interval | None
+
+
+def compare_with_thresholding(results: Sequence[CaseResult]) -> list[BaselineComparison]:
+    """Network minus thresholding for each metric; empty where thresholding was left out."""
+    chosen = [result for result in with_lung(results) if THRESHOLDING in result.comparisons]
+    if not chosen:
+        return []
+    network, thresholding = (values_of(chosen, _METRICS, method) for method in (NETWORK, THRESHOLDING))
+    both = np.isfinite(network) & np.isfinite(thresholding)
+    network, thresholding = np.where(both, network, np.nan), np.where(both, thresholding, np.nan)
+    intervals = mean_intervals(network - thresholding, patients_of(chosen))
+    return [
+        BaselineComparison(
+            METRIC_BY_KEY[key],
+            spread_of(network[:, n]),
+            spread_of(thresholding[:, n]),
+            spread_of(network[:, n] - thresholding[:, n]).mean,
+            intervals[n],
+        )
+        for n, key in enumerate(_METRICS)
+    ]

@@ -1,0 +1,126 @@
+"""Box plots of the metrics of the article's figure 4, one box for each group."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from LungSegResNetLib.errors import UsageError
+
+from .aggregation import ALL_CASES, METRIC_BY_KEY, NO_GROUP, groups_of, values_of, with_lung
+from .case_result import CaseResult
+from .spread import with_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PLOTTED_METRICS = (
+    "dice",
+    "jaccard",
+    "mean_error",
+    "mean_absolute_error",
+    "mean_hu_difference_percent",
+    "volume_difference_percent",
+)
+_SIGNED = ("mean_error", "mean_hu_difference_percent", "volume_difference_percent")
+_COLORS = ("#3b82c4", "#e07b39", "#4f9d69", "#a8577e", "#8a78c9", "#8c8c84")
+_LIGHT = {"paper": "#ffffff", "ink": "#22272e", "faint": "#d9dde2"}
+_DARK = {"paper": "#161b22", "ink": "#d6dce3", "faint": "#39414b"}
+_MANY_GROUPS = 4  # more names do not fit side by side
+LEAST_CASES = 5  # for a box: fewer have no quartiles worth the name
+_DPI = 200
+
+
+def require_matplotlib() -> None:
+    """Raise UsageError where plots cannot be drawn, before hours are spent on what they would show."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise UsageError("matplotlib is not installed; install it with: pip install 'lungsegresnet[train]'.") from error
+
+
+def draw_box_plots(results: Sequence[CaseResult], dark: bool = False) -> bytes:
+    """PNG with six panels: box of the quartiles with whiskers of 1.5 times their distance, and each case as a dot.
+
+    Groups of few cases have their median and dots only; cases with a doubtful reference are rings. At least one case
+    must have lung.
+    """
+    # A figure with a canvas of its own needs no window system and leaves matplotlib's global state alone.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)  # inches
+    colors = _DARK if dark else _LIGHT
+    groups = groups_of(with_lung(results))
+    figure = Figure(figsize=(11.0, 6.6), facecolor=colors["paper"], dpi=_DPI, layout=layout)
+    canvas = FigureCanvasAgg(figure)
+    for letter, key, axes in zip("ABCDEF", PLOTTED_METRICS, figure.subplots(2, 3).flat, strict=True):
+        axes.set_title(
+            f"{letter}   {with_unit(METRIC_BY_KEY[key])}",
+            loc="left",
+            fontsize=11,
+            fontweight="bold",
+            color=colors["ink"],
+        )
+        if key in _SIGNED:
+            axes.axhline(0.0, color=colors["ink"], linewidth=0.8, linestyle=(0, (4, 4)), alpha=0.6)
+        for place, members in enumerate(groups.values()):
+            _draw_group(axes, members, key, place, _COLORS[place % len(_COLORS)], colors)
+        _dress(axes, groups, colors)
+    with io.BytesIO() as buffer:
+        canvas.print_png(buffer, metadata={"Software": None})
+        return buffer.getvalue()
+
+
+def _draw_group(
+    axes: Axes, members: Sequence[CaseResult], key: str, place: int, color: str, colors: dict[str, str]
+) -> None:
+    values = values_of(members, [key])[:, 0]
+    doubtful = np.array([bool(result.case.doubtful) for result in members])
+    known = np.isfinite(values)
+    line = {"color": color, "linewidth": 1.4}
+    if 2 <= known.sum() < LEAST_CASES:
+        axes.hlines(np.median(values[known]), place - 0.25, place + 0.25, color=color, linewidth=2.4, zorder=2)
+    elif known.sum() >= LEAST_CASES:
+        axes.boxplot(
+            [values[known]],
+            positions=[place],
+            widths=0.5,
+            showfliers=False,
+            patch_artist=True,
+            manage_ticks=False,
+            boxprops={"facecolor": color + "33", "edgecolor": color, "linewidth": 1.4},
+            whiskerprops=line,
+            capprops=line,
+            medianprops={"color": color, "linewidth": 2.4},
+            zorder=2,
+        )
+    # The same dots at the same places each time: a report that is made again looks the same.
+    across = place + np.random.default_rng(0).uniform(-0.13, 0.13, len(values))
+    for chosen, face in ((known & ~doubtful, color), (known & doubtful, colors["paper"])):
+        axes.scatter(across[chosen], values[chosen], s=17, facecolor=face, edgecolor=color, linewidth=1.0, zorder=3)
+
+
+def _dress(axes: Axes, groups: dict[str, list[CaseResult]], colors: dict[str, str]) -> None:
+    axes.set_facecolor(colors["paper"])
+    axes.set_xlim(-0.6, len(groups) - 0.4)
+    names = [ALL_CASES if title == NO_GROUP and len(groups) == 1 else title for title in groups]
+    labels = [f"{name}\nn = {len(members)}" for name, members in zip(names, groups.values(), strict=True)]
+    many = len(groups) > _MANY_GROUPS
+    axes.set_xticks(
+        range(len(groups)),
+        [label.replace("\n", ", ") for label in labels] if many else labels,
+        rotation=30 if many else 0,
+        ha="right" if many else "center",
+        fontsize=8.5 if many else 9.5,
+    )
+    axes.tick_params(colors=colors["ink"], length=0, labelsize=9)
+    axes.grid(axis="y", color=colors["faint"], linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(colors["faint"])

@@ -1,0 +1,102 @@
+"""What is known about one judged case, and about one that could not be judged."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from LungSegResNetLib.metrics import Comparison
+
+from ..cases import Case
+
+LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
+REGIONS = (LUNGS, RIGHT, LEFT)
+NETWORK, THRESHOLDING = "network", "thresholding"
+METHODS = (NETWORK, THRESHOLDING)
+
+
+@dataclass(frozen=True)
+class WorstSlice:
+    """A slice worth looking at.
+
+    Attributes
+    ----------
+    index : of the slice, 0 is the lowest.
+    position : in the patient, such as ``S 12.5 mm``.
+    reason : why it was chosen, in words.
+    dice : of the slice alone.
+    missed_cm2, added_cm2 : areas that only the reference and only the prediction has.
+    picture : file name in the folder of the case.
+    """
+
+    index: int
+    position: str
+    reason: str
+    dice: float
+    missed_cm2: float
+    added_cm2: float
+    picture: str
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One judged case.
+
+    Attributes
+    ----------
+    folder : of its pictures.
+    comparisons : by method (``network`` and, where asked for, ``thresholding``) and region (see ``REGIONS``).
+    missed_ml, added_ml : volumes that only the reference and only the network has.
+    missed_dense_ml, added_dense_ml : the part of them above ``DENSE_HU``.
+    overlay : file name in ``folder``.
+    notes : what reading the files had to assume, and the warnings of the segmentation.
+    """
+
+    case: Case
+    folder: Path
+    slices: int
+    comparisons: dict[str, dict[str, Comparison]]
+    missed_ml: float
+    missed_dense_ml: float
+    added_ml: float
+    added_dense_ml: float
+    overlay: str
+    worst_slices: tuple[WorstSlice, ...]
+    notes: tuple[str, ...]
+
+    def value(self, key: str, method: str = NETWORK, region: str = LUNGS) -> float:
+        """A metric by its key; nan where the method was not run or the region has no lung in the reference."""
+        comparison = self.comparisons.get(method, {}).get(region)
+        if comparison is None or comparison.reference_ml == 0:
+            return math.nan
+        return float(getattr(comparison, key))
+
+    @property
+    def dice(self) -> float:
+        """Of the network, both lungs pooled; nan without lung in the reference."""
+        return self.value("dice")
+
+    @property
+    def has_lung(self) -> bool:
+        """Whether the reference has any lung; without it there is nothing that Dice could be the share of."""
+        return self.comparisons[NETWORK][LUNGS].reference_ml > 0
+
+    def line(self) -> str:
+        """One line for a terminal."""
+        if not self.has_lung:
+            found = f"{self.added_ml:.0f} ml were found" if self.added_ml else "none was found"
+            return f"{self.case.name:24s} no lung in the reference, {found}"
+        text = (
+            f"{self.case.name:24s} Dice {self.dice:.4f}  missed {self.missed_ml:.0f} ml  added {self.added_ml:.0f} ml"
+        )
+        baseline = self.value("dice", THRESHOLDING)
+        return text if math.isnan(baseline) else f"{text}  thresholding {baseline:.4f}"
+
+
+@dataclass(frozen=True)
+class FailedCase:
+    """A case that could not be judged, and why in one sentence."""
+
+    name: str
+    reason: str

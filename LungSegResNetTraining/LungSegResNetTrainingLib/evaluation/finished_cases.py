@@ -1,0 +1,86 @@
+"""Keeps the results of finished cases, so that an interrupted evaluation goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from LungSegResNetLib import __version__
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.metrics import Comparison
+
+from ..cases import Case
+from .case_result import CaseResult, WorstSlice
+
+_FILE = "result.json"
+_OWN_FIELDS = ("case", "folder")  # they come from the case list and the place, not from the file
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, or of all files of a folder with their names."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for inner in sorted(p for p in path.rglob("*") if p.is_file()):
+        total.update(f"{inner.relative_to(path).as_posix()} {file_digest(inner)}\n".encode())
+    return total.hexdigest()
+
+
+def case_key(case: Case, method: Sequence[str]) -> str:
+    """What a result depends on: this program's version, ``method`` (network, precision, ...) and the case's files."""
+    # A PTK or Analyze header names a second file with the voxels, which lies beside it.
+    voxels = [case.mask.with_suffix(ending) for ending in (".raw", ".img") if case.mask.suffix in (".mhd", ".hdr")]
+    files = [case.ct, case.mask, *(path for path in voxels if path.is_file())]
+    parts = [__version__, *method, case.name, *(file_digest(path) for path in files)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def folder_names(cases: Sequence[Case]) -> list[str]:
+    """A folder name for each case: its own name made safe for every file system, numbered where two would meet."""
+    names: list[str] = []
+    for case in cases:
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", case.name).strip("._") or "case"
+        name, number = plain, 1
+        while name.lower() in (n.lower() for n in names):
+            number += 1
+            name = f"{plain}_{number}"
+        names.append(name)
+    return names
+
+
+def save_result(result: CaseResult, key: str) -> None:
+    """Write a result into the folder of its pictures.
+
+    Raises
+    ------
+    OutputError : the file cannot be written.
+    """
+    values = {name: value for name, value in asdict(result).items() if name not in _OWN_FIELDS}
+    with write_atomically(result.folder / _FILE, overwrite=True) as temporary:
+        temporary.write_text(json.dumps({"key": key, "result": values}, indent=1), encoding="utf-8")
+
+
+def load_result(case: Case, folder: Path, key: str) -> CaseResult | None:
+    """Result of an earlier run; None where there is none with this key, or its file or a picture is damaged or gone."""
+    try:
+        stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        if stored["key"] != key:
+            return None
+        values: dict[str, Any] = stored["result"]
+        values["comparisons"] = {
+            method: {region: Comparison(**figures) for region, figures in regions.items()}
+            for method, regions in values["comparisons"].items()
+        }
+        values["worst_slices"] = tuple(WorstSlice(**one) for one in values["worst_slices"])
+        values["notes"] = tuple(values["notes"])
+        result = CaseResult(case=case, folder=folder, **values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    pictures = (result.overlay, *(one.picture for one in result.worst_slices))
+    return result if all((folder / name).is_file() for name in pictures) else None

@@ -1,0 +1,128 @@
+"""Do two groups differ? The difference of their means, an interval, and a sentence that says no more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from LungSegResNetLib.metrics import Metric
+
+from .aggregation import METRIC_BY_KEY, groups_of, patients_of, values_of, with_lung
+from .bootstrap import LEVEL_PERCENT, Interval, interval_of, resampled_means
+from .case_result import CaseResult
+from .paper_figures import NORMAL, paper_group
+from .spread import number
+
+COMPARED_METRICS = (
+    "dice",
+    "jaccard",
+    "mean_error",
+    "mean_absolute_error",
+    "mean_hu_difference_percent",
+    "volume_difference_percent",
+    "hd95_mm",
+)
+LEAST_PATIENTS = 5  # of a group, for a statement
+FEW_PATIENTS = 10  # below, a bootstrap interval comes out too narrow
+
+
+@dataclass(frozen=True)
+class GroupDifference:
+    """Mean of a metric in ``group`` minus that in ``against``; counts are (group, against)."""
+
+    metric: Metric
+    group: str
+    against: str
+    cases: tuple[int, int]
+    patients: tuple[int, int]
+    difference: float
+    interval: Interval | None
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are too few patients for a statement."""
+        return min(self.patients) < LEAST_PATIENTS
+
+    @property
+    def statement(self) -> str:
+        """What can be said, in one sentence."""
+        title, unit = self.metric.title, f" {self.metric.unit}" if self.metric.unit else ""
+        if self.interval is None or np.isnan(self.difference):
+            return f"{title}: there are no values to compare."
+        shown = f"{number(self.difference, self.metric)}{unit}"
+        sizes = f"{self.cases[0]} and {self.cases[1]} cases"
+        if self.too_few:
+            return (
+                f"{title}: the means differ by {shown}, but {sizes} of {self.patients[0]} and {self.patients[1]} "
+                "patients are too few for a statement."
+            )
+        low, high = (number(limit, self.metric) for limit in (self.interval.low, self.interval.high))
+        if self.interval.holds_zero:
+            return (
+                f"{title}: the difference of {shown} ({LEVEL_PERCENT} % interval {low} to {high}) is not "
+                f"distinguishable from 0 with these {sizes}."
+            )
+        word = "lower" if self.difference < 0 else "higher"
+        return (
+            f"{title} is {word} in {self.group} than in {self.against}: difference {shown} "
+            f"({LEVEL_PERCENT} % interval {low} to {high}; {sizes})."
+        )
+
+
+def compare_groups(results: Sequence[CaseResult]) -> list[GroupDifference]:
+    """Each group against the normal one, or against the largest where none is normal; empty with fewer than two."""
+    groups = groups_of(with_lung(results))
+    if len(groups) < 2:
+        return []
+    against = next((title for title in groups if paper_group(title) == NORMAL), None) or max(
+        groups, key=lambda title: len(groups[title])
+    )
+    return [
+        difference
+        for title, members in groups.items()
+        if title != against
+        for difference in _differences(title, members, against, groups[against])
+    ]
+
+
+def statements_by_pair(differences: Sequence[GroupDifference]) -> dict[str, list[str]]:
+    """Statements under a title for each pair of groups; where patients are too few, the one on Dice says it for all."""
+    pairs: dict[str, list[str]] = {}
+    for difference in differences:
+        statements = pairs.setdefault(f"{difference.group} against {difference.against}", [])
+        if not (difference.too_few and statements):
+            statements.append(difference.statement)
+    return pairs
+
+
+def _differences(
+    title: str, members: Sequence[CaseResult], against: str, others: Sequence[CaseResult]
+) -> list[GroupDifference]:
+    values, compared = values_of(members, COMPARED_METRICS), values_of(others, COMPARED_METRICS)
+    patients, other_patients = patients_of(members), patients_of(others)
+    # Both groups are drawn at once, in columns of their own: a patient with scans in both is drawn with all of them.
+    columns = len(COMPARED_METRICS)
+    both = np.full((len(values) + len(compared), 2 * columns), np.nan)
+    both[: len(values), :columns], both[len(values) :, columns:] = values, compared
+    everyone = [*patients, *other_patients]
+    strata = [f"{patient in patients} {patient in other_patients}" for patient in everyone]
+    means = resampled_means(both, everyone, strata)
+    resampled = means[:, :columns] - means[:, columns:]
+    differences = []
+    for n, key in enumerate(COMPARED_METRICS):
+        known = [np.isfinite(array[:, n]) for array in (values, compared)]
+        some = all(k.any() for k in known)
+        differences.append(
+            GroupDifference(
+                METRIC_BY_KEY[key],
+                title,
+                against,
+                (int(known[0].sum()), int(known[1].sum())),
+                (len(set(patients)), len(set(other_patients))),
+                float(values[known[0], n].mean() - compared[known[1], n].mean()) if some else np.nan,
+                interval_of(resampled[:, n]) if some else None,
+            )
+        )
+    return differences

@@ -1,0 +1,110 @@
+"""Judges one case: segments it, compares, and draws its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.drawing import position_text
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.metrics import compare_lungs
+from LungSegResNetLib.overlay import write_overlay
+from LungSegResNetLib.segmentation import Predictor, segment
+
+from ..cases import Case
+from ..data_set import read_case
+from ..draft_mask import LUNG_HU, draft_lungs
+from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
+from .worst_slices import draw_worst_slice, find_worst_slices
+
+DENSE_HU = LUNG_HU  # the border between aerated lung and what a threshold cannot tell from the chest wall
+_OVERLAY = "overlay.png"
+
+
+def judge_case(
+    case: Case,
+    folder: Path,
+    predictor: Predictor,
+    *,
+    with_baseline: bool,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> CaseResult:
+    """Segment and compare one case; an overlay and pictures of the worst slices land in ``folder``.
+
+    A case in which no lung is found counts with an empty mask, not as an error.
+
+    Raises
+    ------
+    InputError : a file cannot be read, or the mask does not belong to the CT.
+    DeviceError : the device has too little memory.
+    OutputError : a picture cannot be written.
+    """
+    ct, mask = read_case(case)
+    reference = mask.labels
+    predicted, warnings = _predicted(ct, predictor, on_progress)
+    comparisons = {NETWORK: compare_lungs(reference, predicted, ct.spacing_zyx, ct.hu)}
+    if with_baseline:
+        comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.spacing_zyx, ct.hu)
+
+    title = f"{case.name}: Dice {comparisons[NETWORK][LUNGS].dice:.3f}"
+    write_overlay(folder / _OVERLAY, ct, predicted, overwrite=True, title=title, reference=reference)
+    in_reference, in_predicted = reference > 0, predicted > 0
+    missed, added = in_reference & ~in_predicted, in_predicted & ~in_reference
+    dense = ct.hu > DENSE_HU
+    missed_ml, missed_dense_ml, added_ml, added_dense_ml = (
+        float(np.count_nonzero(voxels)) * ct.voxel_ml for voxels in (missed, missed & dense, added, added & dense)
+    )
+    return CaseResult(
+        case=case,
+        folder=folder,
+        slices=len(ct.hu),
+        comparisons=comparisons,
+        missed_ml=missed_ml,
+        missed_dense_ml=missed_dense_ml,
+        added_ml=added_ml,
+        added_dense_ml=added_dense_ml,
+        overlay=_OVERLAY,
+        worst_slices=_draw_worst(ct, in_reference, in_predicted, case.name, folder),
+        notes=(*mask.notes, *warnings),
+    )
+
+
+def _predicted(
+    ct: CTVolume, predictor: Predictor, on_progress: Callable[[int, int], None]
+) -> tuple[np.ndarray, list[str]]:
+    try:
+        result = segment(ct, predictor, on_progress)
+    except InputError as error:
+        # The scan was read before: what is left to complain about is that there is no lung in it.
+        return np.zeros(ct.hu.shape, np.uint8), [str(error)]
+    return result.mask, result.warnings
+
+
+def _thresholded(ct: CTVolume) -> np.ndarray:
+    try:
+        return draft_lungs(ct)
+    except InputError:
+        return np.zeros(ct.hu.shape, np.uint8)
+
+
+def _draw_worst(
+    ct: CTVolume, reference: np.ndarray, predicted: np.ndarray, name: str, folder: Path
+) -> tuple[WorstSlice, ...]:
+    pixel_cm2 = float(np.prod(ct.spacing_zyx[1:])) / 100.0
+    drawn = []
+    for errors in find_worst_slices(reference, predicted, pixel_cm2):
+        file_name = f"slice_{errors.index + 1:03d}.png"
+        picture = draw_worst_slice(ct, reference, predicted, errors, name)
+        with write_atomically(folder / file_name, overwrite=True) as temporary:
+            picture.save(temporary, format="PNG", optimize=True)
+        position = position_text(ct, 0, errors.index)
+        drawn.append(
+            WorstSlice(
+                errors.index, position, errors.reason, errors.dice, errors.missed_cm2, errors.added_cm2, file_name
+            )
+        )
+    return tuple(drawn)

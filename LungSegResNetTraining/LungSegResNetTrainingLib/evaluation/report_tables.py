@@ -1,0 +1,118 @@
+"""Tables of the report as plain text, for the page and for Markdown alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from LungSegResNetLib.metrics import METRICS
+
+from .aggregation import FURTHER_METRICS, METRIC_BY_KEY, Column, values_of, with_lung
+from .baseline_comparison import BaselineComparison
+from .bootstrap import LEVEL_PERCENT
+from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult
+from .paper_figures import PAPER_METRICS
+from .spread import mean_and_sd, number, range_text, spread_of, with_unit
+
+DOUBT_MARK = "*"
+_SIDE_METRICS = ("dice", "jaccard", "volume_difference_percent", "surface_dice_2mm", "hd95_mm")
+_CASE_METRICS = (
+    ("dice", NETWORK, LUNGS, "Dice"),
+    ("dice", NETWORK, RIGHT, "right"),
+    ("dice", NETWORK, LEFT, "left"),
+    ("mean_error", NETWORK, LUNGS, "ME"),
+    ("mean_absolute_error", NETWORK, LUNGS, "MAE"),
+    ("mean_hu_difference_percent", NETWORK, LUNGS, "mean HU\n%"),
+    ("volume_difference_percent", NETWORK, LUNGS, "volume\n%"),
+    ("surface_dice_2mm", NETWORK, LUNGS, "surface Dice\n2 mm"),
+    ("hd95_mm", NETWORK, LUNGS, "HD95\nmm"),
+    ("dice", THRESHOLDING, LUNGS, "thresholding\nDice"),
+)
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Cells as plain text; a line break parts a cell from its small print. ``faint`` columns are for comparison."""
+
+    head: list[str]
+    rows: list[list[str]]
+    faint: tuple[int, ...] = field(default=())
+
+    def markdown(self) -> str:
+        """The table as Markdown."""
+        lines = [self.head, ["---"] * len(self.head), *self.rows]
+        plain = [[cell.replace("\n", " ").replace("|", "/") for cell in row] for row in lines]
+        return "\n".join(f"| {' | '.join(row)} |" for row in plain)
+
+
+def table1_text(columns: Sequence[Column]) -> tuple[TextTable, TextTable]:
+    """Table 1 as in the article, and the further metrics, for which the article has no figures."""
+    paper = tuple(n for n, column in enumerate(columns, start=1) if column.from_paper)
+    own = [column for column in columns if not column.from_paper]
+    return _spreads(columns, PAPER_METRICS, paper), _spreads(own, FURTHER_METRICS, ())
+
+
+def sides_text(results: Sequence[CaseResult]) -> TextTable:
+    """Both lungs, the right and the left one: mean, SD and range of a few metrics."""
+    regions = (LUNGS, RIGHT, LEFT)
+    counts = [sum(result.value("reference_ml", region=region) > 0 for result in results) for region in regions]
+    rows = []
+    for key in _SIDE_METRICS:
+        metric = METRIC_BY_KEY[key]
+        spreads = [spread_of(values_of(results, [key], region=region)[:, 0]) for region in regions]
+        rows.append([with_unit(metric), *(f"{mean_and_sd(s, metric)}\n{range_text(s, metric)}" for s in spreads)])
+    names = ("both lungs", RIGHT, LEFT)
+    return TextTable(["", *(f"{name}\nn = {n}" for name, n in zip(names, counts, strict=True))], rows)
+
+
+def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
+    """Network and thresholding side by side, with the difference and its interval."""
+    rows = []
+    for one in comparisons:
+        metric, interval = one.metric, one.interval
+        limits = f"{number(interval.low, metric)} to {number(interval.high, metric)}" if interval else "-"
+        spreads = [f"{mean_and_sd(s, metric)}\n{range_text(s, metric)}" for s in (one.network, one.thresholding)]
+        rows.append([with_unit(metric), *spreads, number(one.difference, metric), limits])
+    return TextTable(["", "network", "thresholding", "difference", f"{LEVEL_PERCENT} % interval"], rows)
+
+
+def cases_text(results: Sequence[CaseResult]) -> TextTable:
+    """A row for each case, the lowest Dice first, cases without lung last; doubtful references bear a mark."""
+    ordered = sorted(with_lung(results), key=lambda result: result.dice)
+    ordered += [result for result in results if not result.has_lung]
+    shown = [column for column in _CASE_METRICS if any(column[1] in result.comparisons for result in results)]
+    rows = []
+    for result in ordered:
+        case = result.case
+        figures = [number(result.value(key, method, region), METRIC_BY_KEY[key]) for key, method, region, _ in shown]
+        mark = DOUBT_MARK if case.doubtful else ""
+        volumes = f"{result.missed_ml:.0f} / {result.added_ml:.0f}"
+        rows.append([f"{case.name}{mark}\n{case.group}", str(result.slices), *figures, volumes])
+    head = ["case\ngroup", "slices", *(title for *_, title in shown), "missed / added\nml"]
+    return TextTable(head, rows)
+
+
+def definitions_text() -> TextTable:
+    """Every metric with its definition."""
+    return TextTable(["metric", "definition"], [[with_unit(metric), metric.formula] for metric in METRICS])
+
+
+def sources(results: Sequence[CaseResult]) -> list[tuple[str, str, int]]:
+    """Licence, DOI and number of cases of each source of data that the case list names."""
+    counted = Counter((r.case.licence, r.case.doi) for r in results if r.case.licence or r.case.doi)
+    return [(licence, doi, count) for (licence, doi), count in sorted(counted.items())]
+
+
+def _spreads(columns: Sequence[Column], keys: Sequence[str], faint: tuple[int, ...]) -> TextTable:
+    head = ["", *(f"{column.title}\nn = {column.cases}" for column in columns)]
+    rows = []
+    for key in keys:
+        metric = METRIC_BY_KEY[key]
+        row = [with_unit(metric)]
+        for column in columns:
+            spread = column.spreads[key]
+            fewer = f" n = {spread.count}" if spread.count != column.cases else ""
+            row.append(f"{mean_and_sd(spread, metric)}\n{range_text(spread, metric)}{fewer}".strip())
+        rows.append(row)
+    return TextTable(head, rows, faint)

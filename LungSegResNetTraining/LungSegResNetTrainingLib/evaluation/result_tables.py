@@ -1,0 +1,95 @@
+"""The evaluation as files for other programs: cases.csv and summary.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from LungSegResNetLib.metrics import METRICS
+from LungSegResNetLib.tables import Cell, write_rows
+
+from .aggregation import ALL_CASES, groups_of, patients_of, values_of, with_lung, without_doubt
+from .bootstrap import mean_intervals
+from .case_result import METHODS, REGIONS, CaseResult
+from .run import Evaluation
+from .spread import spread_of
+
+_KEYS = tuple(metric.key for metric in METRICS)
+
+
+def write_cases(path: Path, evaluation: Evaluation) -> None:
+    """Write a row for each case, method and region with every metric; a failed case has one row with the reason.
+
+    A metric that does not exist is an empty cell (see `Comparison` for empty masks).
+
+    Raises
+    ------
+    OutputError : the file cannot be written.
+    """
+    rows: list[dict[str, Cell]] = []
+    for result in evaluation.results:
+        case = result.case
+        about: dict[str, Cell] = {
+            "case": case.name,
+            "status": "judged",
+            "patient": case.patient,
+            "group": case.group,
+            "split": case.split,
+            "doubtful": case.doubtful,
+            "slices": result.slices,
+        }
+        for method, comparisons in result.comparisons.items():
+            for region, comparison in comparisons.items():
+                figures: dict[str, Cell] = {key: getattr(comparison, key) for key in _KEYS}
+                rows.append({**about, "method": method, "region": region, **figures, "error": ""})
+    rows += [{"case": failed.name, "status": "failed", "error": failed.reason} for failed in evaluation.failed]
+    write_rows(path, rows, overwrite=True)
+
+
+def write_summary(path: Path, evaluation: Evaluation) -> None:
+    """Write mean with interval, SD and range for each group, method, region and metric, with and without doubt.
+
+    Raises
+    ------
+    OutputError : the file cannot be written.
+    """
+    rows: list[dict[str, Cell]] = []
+    certain = without_doubt(evaluation.results)
+    versions = [("included", evaluation.results)]
+    if len(certain) < len(evaluation.results):
+        versions.append(("left out", certain))
+    for doubtful, results in versions:
+        chosen = with_lung(results)
+        for group, members in {**groups_of(chosen), ALL_CASES: chosen}.items():
+            for method in METHODS:
+                for region in REGIONS:
+                    rows += _summary_rows(members, method, region, {"group": group, "doubtful": doubtful})
+    write_rows(path, rows, overwrite=True)
+
+
+def _summary_rows(
+    members: Sequence[CaseResult], method: str, region: str, about: dict[str, Cell]
+) -> list[dict[str, Cell]]:
+    values = values_of(members, _KEYS, method, region)
+    intervals = mean_intervals(values, patients_of(members)) if len(members) else [None] * len(_KEYS)
+    rows: list[dict[str, Cell]] = []
+    for key, column, interval in zip(_KEYS, values.T, intervals, strict=True):
+        spread = spread_of(column)
+        if spread.count:
+            limits = (interval.low, interval.high) if interval else (None, None)
+            rows.append(
+                {
+                    **about,
+                    "method": method,
+                    "region": region,
+                    "metric": key,
+                    "cases": spread.count,
+                    "mean": spread.mean,
+                    "mean_low_95": limits[0],
+                    "mean_high_95": limits[1],
+                    "sd": spread.sd,
+                    "min": spread.least,
+                    "max": spread.largest,
+                }
+            )
+    return rows

@@ -1,0 +1,157 @@
+"""Judges all cases of a data set, one at a time; goes on after failures and after interruptions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.engines import LoadedEngine
+from LungSegResNetLib.errors import InputError, LungSegError, OutputError
+from LungSegResNetLib.model_file import ModelCard
+from LungSegResNetLib.reporting import Reporter, SilentReporter
+from LungSegResNetLib.segmentation import Predictor
+
+from ..case_search import FoundCases
+from ..cases import VALIDATION, Case
+from .case_result import CaseResult, FailedCase
+from .finished_cases import case_key, file_digest, folder_names, load_result, save_result
+from .judging import judge_case
+
+ALL = "all"
+CASES_FOLDER = "cases"
+_MARK = "evaluation.json"
+
+
+@dataclass
+class Evaluation:
+    """All that a report is made of.
+
+    Attributes
+    ----------
+    card, digest : of the network; the digest is the SHA-256 of its file.
+    engine : what ran it, in words.
+    """
+
+    card: ModelCard
+    digest: str
+    engine: str
+    results: list[CaseResult] = field(default_factory=list)
+    failed: list[FailedCase] = field(default_factory=list)
+
+
+OnCase = Callable[[int, int, CaseResult | FailedCase, bool], None]
+
+
+def choose_cases(found: FoundCases, split: str | None) -> list[Case]:
+    """Cases of a split; None takes the validation cases, or all where the data set has none; ``all`` takes all.
+
+    Raises
+    ------
+    InputError : there is no case in that split.
+    """
+    splits = {case.split for case in found.cases}
+    split = split or (VALIDATION if VALIDATION in splits else ALL)
+    cases = [case for case in found.cases if split in (ALL, case.split)]
+    if found.cases and not cases:
+        raise InputError(
+            f"The data set has no case in the split '{split}'; there are {', '.join(sorted(splits))}, and '{ALL}'."
+        )
+    return cases
+
+
+def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
+    """Make ``folder`` the place of the evaluation that ``about`` describes; going on with the same one is allowed.
+
+    Raises
+    ------
+    OutputError : the folder holds something else and ``overwrite`` is false, or cannot be written.
+    """
+    mark = folder / _MARK
+    try:
+        earlier = json.loads(mark.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        earlier = None
+    if not overwrite and earlier != about and folder.exists() and any(folder.iterdir()):
+        what = "another evaluation" if earlier else "files that are no evaluation"
+        raise OutputError(f"{folder} holds {what}; choose another folder or allow overwriting (--overwrite).")
+    with write_atomically(mark, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def evaluate(
+    cases: Sequence[Case],
+    model: Path,
+    engine: LoadedEngine,
+    folder: Path,
+    *,
+    with_baseline: bool = True,
+    reporter: Reporter | None = None,
+    on_case: OnCase = lambda number, count, outcome, kept: None,
+) -> Evaluation:
+    """Judge each case; results and pictures are kept in ``folder/cases`` and taken from there when run again.
+
+    A broken case is listed as failed and stops no other; it is tried again by the next run. ``model`` is the file of
+    the network in ``engine``. ``on_case`` gets the number of the case (from 1), how many there are, what came of it and
+    whether its result was kept from an earlier run.
+
+    Raises
+    ------
+    OutputError : the results cannot be written.
+    """
+    reporter = reporter or SilentReporter()
+    predictor = engine.predictor
+    about = f"{predictor.engine} on {engine.device}, {predictor.precision}"
+    evaluation = Evaluation(predictor.card, file_digest(model), about)
+    method = (evaluation.digest, about, f"baseline {with_baseline}")
+    for number, (case, name) in enumerate(zip(cases, folder_names(cases), strict=True), start=1):
+        reporter.stage(f"case {number} of {len(cases)}: {case.name}")
+        job = _Job(case, folder / CASES_FOLDER / name, predictor, method, with_baseline)
+        outcome, kept = job.outcome(reporter)
+        if isinstance(outcome, CaseResult):
+            evaluation.results.append(outcome)
+        else:
+            evaluation.failed.append(outcome)
+        reporter.close()
+        on_case(number, len(cases), outcome, kept)
+    return evaluation
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One case to be judged in a folder of its own, by a method that its stored result has to match."""
+
+    case: Case
+    folder: Path
+    predictor: Predictor
+    method: tuple[str, ...]
+    with_baseline: bool
+
+    def outcome(self, reporter: Reporter) -> tuple[CaseResult | FailedCase, bool]:
+        """What came of the case, and whether an earlier run had it already."""
+        try:
+            key = case_key(self.case, self.method)
+            result = load_result(self.case, self.folder, key)
+            if result is not None:
+                return result, True
+            result = judge_case(
+                self.case,
+                self.folder,
+                self.predictor,
+                with_baseline=self.with_baseline,
+                on_progress=reporter.slices,
+            )
+            save_result(result, key)
+            return result, False
+        except OutputError:
+            raise  # a full disk or a forbidden folder would fail every case
+        except LungSegError as error:
+            reason = str(error)
+        except MemoryError:
+            reason = "There is not enough memory for this case."
+        except Exception as error:
+            # Readers of foreign files fail in ways nobody can list; the other cases are still worth judging.
+            reason = f"The case could not be judged ({type(error).__name__}: {error})."
+        return FailedCase(self.case.name, reason), False

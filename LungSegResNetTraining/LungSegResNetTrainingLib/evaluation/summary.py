@@ -1,0 +1,154 @@
+"""The evaluation in plain words: what a reader should know before any table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
+from .baseline_comparison import compare_with_thresholding
+from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
+from .case_result import CaseResult
+from .group_comparison import compare_groups
+from .run import Evaluation
+from .spread import spread_of
+
+
+@dataclass(frozen=True)
+class MeanDice:
+    """Mean Dice of some cases with its interval by patient."""
+
+    cases: int
+    mean: float
+    interval: Interval | None
+
+    @property
+    def interval_text(self) -> str:
+        """Such as ``0.970 to 0.985``."""
+        return f"{self.interval.low:.3f} to {self.interval.high:.3f}" if self.interval else "no interval: one patient"
+
+
+def mean_dice(results: Sequence[CaseResult]) -> MeanDice:
+    """Mean over the cases with lung in the reference."""
+    chosen = with_lung(results)
+    values = values_of(chosen, ["dice"])
+    interval = mean_intervals(values, patients_of(chosen))[0]
+    return MeanDice(len(chosen), spread_of(values[:, 0]).mean, interval)
+
+
+def worst_first(results: Sequence[CaseResult]) -> list[CaseResult]:
+    """Cases with lung, the lowest Dice first."""
+    return sorted(with_lung(results), key=lambda result: result.dice)
+
+
+def sentences(evaluation: Evaluation) -> list[str]:
+    """Paragraphs of one to three sentences each; some case must have been judged."""
+    results = evaluation.results
+    chosen = with_lung(results)
+    paragraphs = [_what_was_judged(evaluation)]
+    if chosen:
+        paragraphs += [_how_good(results), _what_goes_wrong(chosen)]
+        paragraphs += _beside_thresholding(results)
+        paragraphs += [d.statement for d in compare_groups(results) if d.metric.key == "dice" and not d.too_few]
+    return [*paragraphs, *_doubtful(results), *_no_lung(results), *_failed(evaluation)]
+
+
+def _what_was_judged(evaluation: Evaluation) -> str:
+    results, card = evaluation.results, evaluation.card
+    counts = [f"{len(members)} {title}" for title, members in groups_of(results).items() if title != NO_GROUP]
+    groups = f" ({', '.join(counts)})" if counts else ""
+    slices = sum(result.slices for result in results)
+    return (
+        f"The network '{card.name}', version {card.version}, was judged on {_cases(len(results))} of "
+        f"{_counted(len(set(patients_of(results))), 'patient')}{groups} with {_counted(slices, 'slice')} in all."
+    )
+
+
+def _how_good(results: Sequence[CaseResult]) -> str:
+    dice, worst = mean_dice(results), worst_first(results)[0]
+    interval = (
+        f"{LEVEL_PERCENT} % confidence interval {dice.interval_text}, bootstrap over patients"
+        if dice.interval
+        else dice.interval_text
+    )
+    text = f"The mean Dice is {dice.mean:.3f} ({interval})."
+    if dice.cases == 1:
+        return text
+    group = f" ({worst.case.group})" if worst.case.group else ""
+    return f"{text} The worst case is {worst.case.name}{group} with a Dice of {worst.dice:.3f}."
+
+
+def _what_goes_wrong(chosen: Sequence[CaseResult]) -> str:
+    volume = sum(result.comparisons["network"]["lungs"].reference_ml for result in chosen)
+    missed, added = sum(result.missed_ml for result in chosen), sum(result.added_ml for result in chosen)
+    dense_missed = sum(result.missed_dense_ml for result in chosen)
+    dense_added = sum(result.added_dense_ml for result in chosen)
+    text = (
+        f"Of all reference lung taken together ({volume:.0f} ml) the network misses {_percent(missed, volume)} (false "
+        f"negatives), and it adds {_percent(added, volume)} that the reference does not have (false positives)."
+    )
+    if missed:
+        text += f" {_percent(dense_missed, missed)} of what it misses is denser than -420 HU (dense disease, vessels)"
+        text += f", and so is {_percent(dense_added, added)} of what it adds." if added else "."
+    return text
+
+
+def _beside_thresholding(results: Sequence[CaseResult]) -> list[str]:
+    comparisons = compare_with_thresholding(results)
+    if not comparisons:
+        return []
+    dice = comparisons[0]
+    text = f"Plain thresholding reaches a mean Dice of {dice.thresholding.mean:.3f} on the same cases"
+    if dice.interval is None:
+        return [f"{text}; the network differs by {dice.difference:+.3f}."]
+    limits = f"{LEVEL_PERCENT} % interval {dice.interval.low:+.3f} to {dice.interval.high:+.3f}"
+    if dice.interval.holds_zero:
+        return [f"{text}; the difference of {dice.difference:+.3f} ({limits}) is not distinguishable from 0."]
+    word = "better" if dice.difference > 0 else "worse"
+    return [
+        f"{text}; the network is {word} by {abs(dice.difference):.3f} (difference {dice.difference:+.3f}, {limits})."
+    ]
+
+
+def _doubtful(results: Sequence[CaseResult]) -> list[str]:
+    certain = without_doubt(results)
+    count = len(results) - len(certain)
+    if not count:
+        return []
+    text = f"In {_cases(count)} a part of the reference is doubtful; they are marked and counted in."
+    if with_lung(certain):
+        dice = mean_dice(certain)
+        text += f" Without them the mean Dice is {dice.mean:.3f} ({dice.interval_text}; {_cases(dice.cases)})."
+    return [text]
+
+
+def _no_lung(results: Sequence[CaseResult]) -> list[str]:
+    empty = [result for result in results if not result.has_lung]
+    if not empty:
+        return []
+    wrong = [result for result in empty if result.added_ml]
+    text = f"The reference of {_cases(len(empty))} has no lung; such cases are in no mean."
+    if not wrong:
+        return [f"{text} The network found none there either."]
+    worst = max(wrong, key=lambda result: result.added_ml)
+    return [
+        f"{text} In {len(wrong)} of them the network found some, at most {worst.added_ml:.0f} ml ({worst.case.name})."
+    ]
+
+
+def _failed(evaluation: Evaluation) -> list[str]:
+    if not evaluation.failed:
+        return []
+    return [f"{_cases(len(evaluation.failed))} could not be judged; the reasons are listed at the end."]
+
+
+def _percent(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.1f} %"
+
+
+def _cases(count: int) -> str:
+    return _counted(count, "case")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"

@@ -40,6 +40,7 @@ th, td { padding: 5px 13px 5px 0; text-align: right; vertical-align: top; border
 th { font-weight: 600; vertical-align: bottom; }
 th:first-child, td:first-child, .text th, .text td { text-align: left; }
 td small, th small { display: block; color: var(--faint); font-size: 12px; font-weight: 400; white-space: nowrap; }
+table:not(.text) td + td { white-space: nowrap; }
 thead th { border-bottom: 1.5px solid var(--ink); }
 td.other, th.other { color: var(--faint); }
 figure { margin: 20px 0 28px; }
@@ -53,7 +54,9 @@ footer { margin-top: 46px; padding-top: 12px; border-top: 1px solid var(--line);
     --accent: #000000; }
   body { font-size: 10pt; } main { padding: 0; max-width: none; } table { font-size: 7.5pt; }
   td small, th small { font-size: 6.5pt; } th, td { padding-right: 7px; } .wide { overflow: visible; }
-  h2, h3 { break-after: avoid; } figure, tr, .tile { break-inside: avoid; } thead { display: table-header-group; }
+  h2, h3, h2 + p { break-after: avoid; } figure, tr, .tile, .wide { break-inside: avoid; }
+  thead { display: table-header-group; } figure img { max-height: 112mm; } h2 { margin-top: 9mm; }
+  .tiles { grid-template-columns: repeat(auto-fit, minmax(30mm, 1fr)); gap: 2mm; } .tile b { font-size: 15pt; }
 }
 """
 

@@ -109,12 +109,14 @@ def evaluate(
     for number, (case, name) in enumerate(zip(cases, folder_names(cases), strict=True), start=1):
         reporter.stage(f"case {number} of {len(cases)}: {case.name}")
         job = _Job(case, folder / CASES_FOLDER / name, predictor, method, with_baseline)
-        outcome, kept = job.outcome(reporter)
+        try:
+            outcome, kept = job.outcome(reporter)
+        finally:
+            reporter.close()
         if isinstance(outcome, CaseResult):
             evaluation.results.append(outcome)
         else:
             evaluation.failed.append(outcome)
-        reporter.close()
         on_case(number, len(cases), outcome, kept)
     return evaluation
 

@@ -1,0 +1,119 @@
+"""Table 1 worked out by hand, with groups, doubt, and masks that are empty or equal."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from judged_cases import case_of, comparison_of, judged_case
+
+from LungSegResNetTrainingLib.evaluation.aggregation import (
+    ALL_CASES,
+    METRIC_BY_KEY,
+    groups_of,
+    table1,
+    with_lung,
+    without_doubt,
+)
+from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_METRICS, paper_group
+from LungSegResNetTrainingLib.evaluation.report_tables import cases_text, sides_text, table1_text
+from LungSegResNetTrainingLib.evaluation.spread import Spread, mean_and_sd, range_text, spread_of
+
+
+def test_mean_sample_sd_and_range_worked_out_by_hand() -> None:
+    assert spread_of([1.0, 2.0, 6.0]) == Spread(3, 3.0, pytest.approx(math.sqrt(7.0)), 1.0, 6.0)
+
+
+def test_what_is_not_finite_counts_in_no_mean() -> None:
+    assert spread_of([1.0, math.nan, math.inf, 3.0]) == Spread(2, 2.0, pytest.approx(math.sqrt(2.0)), 1.0, 3.0)
+
+
+def test_one_value_has_no_sd_and_none_has_nothing() -> None:
+    one, none = spread_of([0.5]), spread_of([math.nan])
+    assert (one.count, one.mean) == (1, 0.5)
+    assert math.isnan(one.sd)
+    assert none.count == 0
+    assert math.isnan(none.mean)
+
+
+def test_columns_are_the_groups_beside_the_article_and_all() -> None:
+    results = [
+        judged_case("a", 0.90, "tumour"),
+        judged_case("b", 0.96, "COVID-19"),
+        judged_case("c", 0.98, "Normal"),
+        judged_case("d", 0.94, "covid19"),
+    ]
+    columns = table1(results)
+    assert [(column.title, column.cases) for column in columns] == [
+        ("Normal", 1), ("article: normal", 120), ("COVID-19", 2), ("article: COVID-19", 120), ("tumour", 1), ("all", 4),
+    ]  # fmt: skip
+    dice = {column.title: column.spreads["dice"] for column in columns}
+    assert dice["COVID-19"] == Spread(2, pytest.approx(0.95), pytest.approx(0.02 / math.sqrt(2)), 0.94, 0.96)
+    assert dice["all"].mean == pytest.approx(0.945)
+    assert dice["article: normal"] == Spread(120, 0.980, 0.003, 0.970, 0.985)
+
+
+@pytest.mark.parametrize("group", ["", "tumour"])
+def test_cases_of_one_group_have_one_column(group: str) -> None:
+    assert [column.title for column in table1([judged_case("a", 0.9, group), judged_case("b", 0.8, group)])] == ["all"]
+
+
+def test_a_case_without_group_is_named_so_beside_others() -> None:
+    assert list(groups_of([judged_case("a", 0.9), judged_case("b", 0.9, "tumour")])) == ["tumour", "no group"]
+
+
+def test_an_empty_prediction_counts_with_its_zeros() -> None:
+    # Dice 0 and 1; the mean HU of nothing does not exist, so that metric has one case only.
+    results = [case_of("missed", comparison_of(10, 0, 0)), case_of("found", comparison_of(10, 10, 0))]
+    (column,) = table1(results)
+    assert column.spreads["dice"] == Spread(2, 0.5, pytest.approx(math.sqrt(0.5)), 0.0, 1.0)
+    assert column.spreads["volume_difference_percent"].mean == -50.0
+    assert column.spreads["mean_hu_difference_percent"].count == 1
+    assert " n = 1" in table1_text([column])[0].rows[PAPER_METRICS.index("mean_hu_difference_percent")][1]
+
+
+def test_a_reference_without_lung_is_in_no_mean() -> None:
+    empty, found = case_of("abdomen", comparison_of(0, 0, 5)), case_of("chest", comparison_of(8, 6, 2))
+    assert with_lung([empty, found]) == [found]
+    (column,) = table1([empty, found])
+    assert (column.title, column.cases) == (ALL_CASES, 1)
+    assert column.spreads["dice"].mean == pytest.approx(2 * 6 / (2 * 6 + 2 + 2))
+    assert column.spreads["mean_error"].mean == 0.0
+    assert column.spreads["mean_absolute_error"].mean == pytest.approx(4 / 8)
+
+
+def test_the_figures_of_the_article_belong_to_their_metrics() -> None:
+    for figures in PAPER.values():
+        assert tuple(figures) == PAPER_METRICS
+        # Dice and Jaccard are two views of one overlap: J = D / (2 - D).
+        assert figures["jaccard"].mean == pytest.approx(figures["dice"].mean / (2 - figures["dice"].mean), abs=0.008)
+        assert figures["mean_error"].least < figures["mean_error"].mean < figures["mean_error"].largest
+    assert PAPER["COVID-19"]["false_negative_ratio"] == Spread(120, 0.044, 0.040, 0.011, 0.167)
+
+
+@pytest.mark.parametrize(
+    ("group", "meant"),
+    [("NORMAL", "normal"), ("Covid 19", "COVID-19"), ("covid", "COVID-19"), ("abnormal", None), ("", None)],
+)
+def test_groups_of_the_article_are_known_by_any_spelling(group: str, meant: str | None) -> None:
+    assert paper_group(group) == meant
+
+
+def test_doubtful_cases_can_be_left_out_and_bear_a_mark() -> None:
+    results = [judged_case("sure", 0.9), judged_case("unsure", 0.7, doubtful="border estimated")]
+    assert [result.case.name for result in without_doubt(results)] == ["sure"]
+    assert [row[0].split("\n")[0] for row in cases_text(results).rows] == ["unsure*", "sure"]
+
+
+def test_a_lung_that_is_not_there_is_in_no_mean_of_its_side() -> None:
+    one_lung = judged_case("one", 0.9)
+    one_lung.comparisons["network"] |= {"right lung": comparison_of(4, 4, 0), "left lung": comparison_of(0, 0, 2)}
+    table = sides_text([one_lung])
+    assert table.head[1:] == ["both lungs\nn = 1", "right lung\nn = 1", "left lung\nn = 0"]
+    assert [cell.strip() for cell in table.rows[0][1:]] == ["0.900", "1.000", "-"]
+
+
+def test_numbers_are_written_as_in_the_article() -> None:
+    spread, metric = PAPER["normal"]["mean_error"], METRIC_BY_KEY["mean_error"]
+    assert mean_and_sd(spread, metric) == "-0.015 ± 0.009"
+    assert range_text(spread, metric) == "(-0.031, 0.015)"

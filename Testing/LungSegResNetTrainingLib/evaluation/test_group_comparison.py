@@ -1,0 +1,77 @@
+"""What is said about two groups is no more than the cases allow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from judged_cases import judged_case
+
+from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
+from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
+from LungSegResNetTrainingLib.evaluation.group_comparison import compare_groups, statements_by_pair
+
+
+def group_of(name: str, mean: float, count: int, seed: int) -> list[CaseResult]:
+    scatter = np.random.default_rng(seed).normal(0.0, 0.01, count)
+    scatter -= scatter.mean()
+    return [judged_case(f"{name}{n}", mean + float(s), name) for n, s in enumerate(scatter)]
+
+
+def test_a_clear_difference_is_stated_with_its_direction() -> None:
+    dice = compare_groups([*group_of("normal", 0.98, 12, 0), *group_of("COVID-19", 0.93, 12, 1)])[0]
+    assert dice.difference == pytest.approx(-0.05)
+    assert dice.interval is not None
+    assert dice.interval.high < 0
+    assert dice.statement.startswith("Dice is lower in COVID-19 than in normal: difference -0.050 (95 % interval -0.0")
+    assert dice.statement.endswith("; 12 and 12 cases).")
+
+
+def test_a_difference_within_the_scatter_is_not_distinguishable_from_0() -> None:
+    dice = compare_groups([*group_of("normal", 0.970, 12, 0), *group_of("COVID-19", 0.969, 9, 1)])[0]
+    assert dice.statement.endswith("is not distinguishable from 0 with these 9 and 12 cases.")
+
+
+def test_few_patients_allow_no_statement_however_large_the_difference() -> None:
+    results = [*group_of("normal", 0.98, 8, 0), *group_of("COVID-19", 0.5, 4, 1)]
+    differences = compare_groups(results)
+    assert differences[0].too_few
+    ((title, statements),) = statements_by_pair(differences).items()
+    assert title == "COVID-19 against normal"
+    assert statements == [
+        "Dice: the means differ by -0.480, but 4 and 8 cases of 4 and 8 patients are too few for a statement."
+    ]
+
+
+def test_many_scans_of_few_patients_are_few() -> None:
+    results = [judged_case(f"n{n}", 0.98, "normal", patient=f"n{n % 3}") for n in range(30)]
+    results += [judged_case(f"c{n}", 0.9 + n / 1000, "COVID-19") for n in range(30)]
+    assert compare_groups(results)[0].too_few
+
+
+def test_without_a_normal_group_the_largest_is_compared_against() -> None:
+    results = [*group_of("nodule", 0.98, 6, 0), *group_of("tumour", 0.97, 9, 1), *group_of("fibrosis", 0.9, 6, 2)]
+    pairs = {(difference.group, difference.against) for difference in compare_groups(results)}
+    assert pairs == {("nodule", "tumour"), ("fibrosis", "tumour")}
+
+
+def test_one_group_is_compared_with_nothing() -> None:
+    assert compare_groups(group_of("normal", 0.98, 6, 0)) == []
+
+
+def test_the_same_patients_in_both_groups_are_compared_as_pairs() -> None:
+    levels = np.linspace(0.80, 0.99, 10)
+    results = [judged_case(f"a{n}", float(level), "normal", patient=f"p{n}") for n, level in enumerate(levels)]
+    results += [judged_case(f"b{n}", float(level) - 0.01, "sharp", patient=f"p{n}") for n, level in enumerate(levels)]
+    dice = compare_groups(results)[0]
+    # Patients differ by 0.19, but each by the same 0.01 between its two scans.
+    assert dice.interval is not None
+    assert (dice.interval.low, dice.interval.high) == pytest.approx((-0.01, -0.01))
+
+
+def test_network_and_thresholding_are_compared_case_by_case() -> None:
+    results = [judged_case(f"p{n}", 0.9 + n / 100, baseline_dice=0.88 + n / 100) for n in range(6)]
+    dice = compare_with_thresholding(results)[0]
+    assert (dice.network.mean, dice.thresholding.mean) == pytest.approx((0.925, 0.905))
+    assert dice.interval is not None
+    assert (dice.interval.low, dice.interval.high) == pytest.approx((0.02, 0.02))
+    assert compare_with_thresholding([judged_case("alone", 0.9)]) == []

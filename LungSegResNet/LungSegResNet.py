@@ -63,6 +63,7 @@ class LungSegResNetParameterNode:
     outputSegmentation - Gets the lungs; none: a new one is made.
     measurements - Table with the last measurements.
     modelFile - Network file; empty: the shipped one.
+    engine - What runs the network.
     device - Where the network runs.
     batchSize - Slices per pass; 0: what suits the device.
     """
@@ -71,6 +72,7 @@ class LungSegResNetParameterNode:
     outputSegmentation: vtkMRMLSegmentationNode
     measurements: vtkMRMLTableNode
     modelFile: str = ""
+    engine: Annotated[str, Choice(["auto", "torch", "openvino"])] = "auto"
     device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
     batchSize: Annotated[int, WithinRange(0, 128)] = 0
 
@@ -92,8 +94,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._run = None
         self._undo = None
         self._told = ""  # the last news, shown until another CT is chosen
-        self._observedVolume = None
-        self._measuredTime = 0  # of the lungs that the table shows, as far as it is known
+        self._observed = {}
+        self._isOutdated = False  # segments were changed after they were measured
 
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
@@ -130,10 +132,10 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Called each time the user opens this module."""
         self.initializeParameterNode()
-        segmentation = self._parameterNode.outputSegmentation
-        if segmentation and 0 < self._measuredTime < segmentation_nodes.lungsTime(segmentation):
+        if self._isOutdated and self._parameterNode.measurements:
             self._measure()
-            self._say(_("The lungs were changed, so they were measured again."))
+            self._say(_("The segments were changed, so they were measured again."))
+            self.updateGui()
 
     def exit(self) -> None:
         """Called each time the user opens another module; a run goes on."""
@@ -195,7 +197,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters = self._parameterNode
         if not parameters:
             return
-        self._observe(parameters.inputVolume)
+        self._observeNodes()
         ui = self.ui
         running = self._run is not None
         segmentation = parameters.outputSegmentation
@@ -203,9 +205,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._enable(ui.segmentButton, reason, _("Find the right and the left lung in the CT."))
         for shown, widget in ((not running, ui.segmentButton), (running, ui.progressBar), (running, ui.cancelButton)):
             widget.setVisible(shown)
-        for widget in (ui.inputSelector, ui.outputSelector, ui.modelLineEdit, ui.modelButton, ui.deviceComboBox):
+        for widget in (ui.inputsCollapsibleButton, ui.advancedCollapsibleButton):
             widget.enabled = not running
-        ui.batchSizeSpinBox.enabled = not running
         ui.statusLabel.text = self._told or reason or _("Ready.")
         ui.modelLineEdit.toolTip = modelToolTip(parameters.modelFile)
         ui.show3DButton.setSegmentationNode(segmentation)
@@ -218,18 +219,30 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
         self.measurementPanel.show(parameters.measurements)
 
-    def _observe(self, volumeNode) -> None:
-        """A volume may get its voxels after it was chosen."""
-        if volumeNode is self._observedVolume:
-            return
-        event = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent
-        if self._observedVolume:
-            self.removeObserver(self._observedVolume, event, self.updateGui)
-            if not self._run:
-                self._told = ""
-        self._observedVolume = volumeNode
-        if volumeNode:
-            self.addObserver(volumeNode, event, self.updateGui)
+    def _observeNodes(self) -> None:
+        """Voxels may come after a volume was chosen; segments may be edited."""
+        volume, segmentation = self._parameterNode.inputVolume, self._parameterNode.outputSegmentation
+        if self._observe(volume, slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent, self.updateGui) and not self._run:
+            self._told = ""
+        segments = segmentation.GetSegmentation() if segmentation else None
+        if self._observe(segments, slicer.vtkSegmentation.SourceRepresentationModified, self.onSegmentsModified):
+            self._isOutdated = False
+
+    def _observe(self, node, event, callback) -> bool:
+        """Observe this object with the callback instead of the one before; True if it is another one."""
+        before = self._observed.get(callback.__name__)
+        if node is before:
+            return False
+        if before:
+            self.removeObserver(before, event, callback)
+        if node:
+            self.addObserver(node, event, callback)
+        self._observed[callback.__name__] = node
+        return True
+
+    def onSegmentsModified(self, caller, event) -> None:
+        """The table may no longer fit the segments; it is renewed when the user comes back from an editor."""
+        self._isOutdated = True
 
     @staticmethod
     def _enable(button, whyNot: str, toolTip: str) -> None:
@@ -254,13 +267,13 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if not slicer.util.confirmYesNoDisplay(question.format(name=segmentation.GetName())):
                 return
         try:
-            if not ensurePackages(self.resourcePath("requirements.txt")):
+            if not ensurePackages(self.resourcePath("requirements.txt"), parameters.device):
                 self._say(_("Nothing was installed, so nothing was done."))
                 return
             self._run = self.logic.start(
                 parameters.inputVolume,
                 segmentation,
-                RunSettings(parameters.modelFile, parameters.device, parameters.batchSize),
+                RunSettings(parameters.modelFile, parameters.engine, parameters.device, parameters.batchSize),
                 self.onRunEvent,
                 self.onRunDone,
                 self.onRunFailed,
@@ -302,12 +315,12 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters.measurements = self.logic.keepMeasurements(
             parameters.measurements, volumeNode, result.summary["measurements"]
         )
-        self._measuredTime = segmentation_nodes.lungsTime(result.segmentationNode)
         seconds = result.summary["seconds"]["total"]
         done = _("Done: {slices} slices in {seconds:.0f} s.").format(slices=result.summary["slices"], seconds=seconds)
-        self.ui.deviceLabel.text = result.summary["why"]
+        self.ui.usedLabel.text = _("Last run: {engine}.").format(engine=result.summary["why"])
         self._say(done, *result.summary["warnings"], *self.logic.transformNotes(volumeNode))
         self.updateGui()
+        self._isOutdated = False
 
     def onRunFailed(self, sentence: str) -> None:
         """Say what went wrong; the scene is as it was."""
@@ -367,9 +380,9 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if volume and segmentation and segmentation_nodes.hasLungs(segmentation):
             rows = segmentation_nodes.measure(volume, segmentation)
             parameters.measurements = self.logic.keepMeasurements(parameters.measurements, volume, rows)
-            self._measuredTime = segmentation_nodes.lungsTime(segmentation)
         else:
             parameters.measurements = None
+        self._isOutdated = False
 
 
 #

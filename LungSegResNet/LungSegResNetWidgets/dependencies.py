@@ -12,31 +12,40 @@ import slicer
 from packaging.requirements import Requirement
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.devices import may_have_graphics_card
+
 # Slicer is built against its own versions of these.
 _BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk")
 _TORCH = ">=2.4"
+_TORCH_DEVICES = ("cuda", "mps")
 _REQUESTER = "LungSegResNet"
 
 
-def missingPackages(requirementsFile: str) -> list[str]:
-    """Requirements of the file, and torch, that this Python does not meet; nothing is imported."""
+def missingPackages(requirementsFile: str, device: str) -> list[str]:
+    """Requirements that this Python does not meet; nothing is imported.
+
+    PyTorch is one of them where a graphics processor is asked for, or may be there and the PyTorch extension can
+    bring it; elsewhere OpenVINO, which the file names, does the work.
+    """
     lines = Path(requirementsFile).read_text(encoding="utf-8").splitlines()
     wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return [text for text in [*wanted, f"torch{_TORCH}"] if not _isMet(Requirement(text))]
+    if device in _TORCH_DEVICES or (device == "auto" and may_have_graphics_card() and _hasTorchExtension()):
+        wanted.append(f"torch{_TORCH}")
+    return [text for text in wanted if not _isMet(Requirement(text))]
 
 
-def ensurePackages(requirementsFile: str) -> bool:
-    """Install what is missing, after one question; False if the user said no.
+def ensurePackages(requirementsFile: str, device: str = "auto") -> bool:
+    """Install what a run on ``device`` lacks, after one question; False if the user said no.
 
     Raises
     ------
     RuntimeError : a sentence for the user when a package could not be installed.
     """
-    missing = missingPackages(requirementsFile)
+    missing = missingPackages(requirementsFile, device)
     if not missing:
         return True
     torchIsMissing = any(text.startswith("torch") for text in missing)
-    if torchIsMissing and importlib.util.find_spec("PyTorchUtils") is None:
+    if torchIsMissing and not _hasTorchExtension():
         raise RuntimeError(
             _("PyTorch is missing: install the extension PyTorch in the Extensions Manager and restart Slicer.")
         )
@@ -74,6 +83,10 @@ def _install(requirements: list[str]) -> None:
             slicer.packaging.pip_install(requirements, constraints=constraints, requester=_REQUESTER)
         else:
             slicer.util.pip_install([*requirements, "-c", str(constraints)])
+
+
+def _hasTorchExtension() -> bool:
+    return importlib.util.find_spec("PyTorchUtils") is not None
 
 
 def _isMet(requirement: Requirement) -> bool:

@@ -78,7 +78,7 @@ def showRows(widget: Any, rows: Sequence[dict[str, Any]]) -> None:
     for line, (title, key, decimals) in enumerate(shown):
         for column, row in enumerate(rows):
             item = qt.QTableWidgetItem(_text(row[key], decimals))
-            item.setTextAlignment(int(qt.Qt.AlignRight | qt.Qt.AlignVCenter))
+            item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
             item.setToolTip(toolTips.get(key, title))
             widget.setItem(line, column, item)
 

@@ -119,16 +119,6 @@ def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
     return measurements_as_json(measure_lungs(ct, mask))
 
 
-def lungsTime(segmentationNode: Any) -> int:
-    """Grows whenever a lung segment's voxels change."""
-    times = [0]
-    for lung in LUNG_SEGMENTS:
-        segment = segmentationNode.GetSegmentation().GetSegment(findLung(segmentationNode, lung))
-        labelmap = segment.GetRepresentation(BINARY_LABELMAP) if segment else None
-        times.append(labelmap.GetMTime() if labelmap else 0)
-    return max(times)
-
-
 def _segmentId(lung: LungSegment) -> str:
     return lung.name.replace(" ", "_")
 

@@ -21,12 +21,13 @@ class RunSettings:
     """What the user chose; an empty model is the shipped network, batch size 0 what suits the device."""
 
     modelFile: str = ""
+    engine: str = "auto"
     device: str = "auto"
     batchSize: int = 0
 
     def arguments(self) -> list[str]:
         """Options of the command line."""
-        options = ["--device", self.device]
+        options = ["--engine", self.engine, "--device", self.device]
         if self.modelFile:
             options += ["--model", self.modelFile]
         if self.batchSize:

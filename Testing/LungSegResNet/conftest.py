@@ -15,7 +15,7 @@ from synthetic_thorax import Thorax
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 # Few thick slices: the network needs a fraction of a second for each.
-SPACING = (3.0, 3.0, 32.0)
+SPACING = (3.0, 3.0, 20.0)
 
 
 @pytest.fixture(scope="session")

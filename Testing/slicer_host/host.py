@@ -157,6 +157,7 @@ class Host:
         if widget.parent.isEntered:
             self.leaveModule(widget)
         widget.cleanup()
+        widget.parent.setMRMLScene(None)
         widget.parent.hide()
         widget.parent.deleteLater()
         self.slicer.app.processEvents()

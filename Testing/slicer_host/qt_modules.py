@@ -10,8 +10,13 @@ from typing import Any
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 _QT = (QtCore, QtGui, QtWidgets)
-# Virtual functions: Qt itself calls them by these names on Python classes.
-_STAY_METHODS = {("QWidget", "sizeHint"), ("QWidget", "minimumSizeHint"), ("QProgressBar", "text")}
+# Virtual functions, which Qt itself calls by these names on Python classes; and a static function.
+_STAY_METHODS = {
+    ("QWidget", "sizeHint"),
+    ("QWidget", "minimumSizeHint"),
+    ("QProgressBar", "text"),
+    ("QTimer", "singleShot"),
+}
 
 
 def _with_property(base: type, name: str) -> property:
@@ -98,8 +103,8 @@ def make_qt() -> types.ModuleType:
                 if (cls.__name__, name) not in _STAY_METHODS:
                     setattr(cls, name, _with_property(cls, name))
     QtCore.QObject.name = property(lambda self: self.objectName, lambda self, name: self.setObjectName(name))
-    for container in (QtWidgets.QDialog, QtWidgets.QMenu, QtWidgets.QMessageBox):
-        container.exec_ = container.exec
+    for runnable in (QtWidgets.QDialog, QtWidgets.QMenu, QtWidgets.QMessageBox, QtCore.QEventLoop):
+        runnable.exec_ = runnable.exec
     sys.modules["qt"] = qt
     return qt
 

@@ -1,0 +1,410 @@
+"""The panel as a user meets it: real widgets, real scene, real process, the shipped network."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import vtk
+from mrml_data import add_volume, run_to_the_end, segment_array
+from slicer_host import Host
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+
+def start_and_wait_for_slices(host: Host, panel: Any) -> None:
+    """Click Segment lungs and wait until slices are being segmented."""
+    panel.ui.segmentButton.click()
+    host.wait(lambda: panel.ui.progressBar.maximum > 0)
+
+
+def processes_of(panel: Any) -> list[int]:
+    """Process ids of the launcher and of Python below it."""
+    launcher = panel._run._command._process.processId()
+    children = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True).stdout
+    return [launcher, *map(int, children.split())]
+
+
+def is_alive(process: int) -> bool:
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
+    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
+
+
+def wait_until_ended(host: Host, processes: list[int], seconds: float) -> None:
+    host.wait(lambda: not any(map(is_alive, processes)), seconds)
+
+
+def parameters(panel: Any) -> Any:
+    return panel.logic.getParameterNode()
+
+
+# Before a run
+
+
+def test_an_empty_scene_says_what_to_do_and_enables_nothing(panel: Any) -> None:
+    ui = panel.ui
+    assert not ui.segmentButton.enabled
+    assert "CT volume" in ui.segmentButton.toolTip
+    assert ui.statusLabel.text == ui.segmentButton.toolTip
+    for button in (ui.editButton, ui.undoButton, ui.measureButton, ui.copyButton, ui.exportButton, ui.show3DButton):
+        assert not button.enabled
+    for button in (ui.editButton, ui.undoButton, ui.measureButton, ui.copyButton, ui.exportButton):
+        assert button.toolTip.endswith(".")
+
+
+def test_the_ct_in_the_scene_is_chosen_already(ct: Any, panel: Any) -> None:
+    assert panel.ui.inputSelector.currentNode() is ct
+    assert panel.ui.segmentButton.enabled
+    assert panel.ui.statusLabel.text == "Ready."
+
+
+def test_a_ct_that_is_loaded_later_is_chosen(host: Host, panel: Any, thorax: tuple[sitk.Image, sitk.Image]) -> None:
+    volume = add_volume(host, thorax[0], "Later")
+    assert panel.ui.inputSelector.currentNode() is volume
+    assert panel.ui.segmentButton.enabled
+    assert panel.ui.statusLabel.text == "Ready."
+
+
+def test_a_volume_without_voxels_is_named_as_the_reason(host: Host, panel: Any) -> None:
+    host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Hollow")
+    assert not panel.ui.segmentButton.enabled
+    assert "Hollow" in panel.ui.segmentButton.toolTip
+
+
+def test_a_missing_network_file_is_named_as_the_reason(ct: Any, panel: Any) -> None:
+    panel.ui.modelLineEdit.text = "/nowhere/lungs.safetensors"
+    assert not panel.ui.segmentButton.enabled
+    assert "/nowhere/lungs.safetensors" in panel.ui.segmentButton.toolTip
+    panel.ui.modelLineEdit.text = ""
+    assert panel.ui.segmentButton.enabled
+
+
+def test_a_network_of_ones_own_is_chosen_by_file_and_read_for_its_card(
+    host: Host, ct: Any, panel: Any, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"nothing of this kind")
+    host.files.append(str(broken))
+    panel.ui.modelButton.click()
+    assert parameters(panel).modelFile == str(broken)
+    assert "broken.safetensors" in panel.ui.modelLineEdit.toolTip
+    host.files.append("")
+    panel.ui.modelButton.click()
+    assert parameters(panel).modelFile == str(broken)
+
+
+def test_the_shipped_network_tells_its_name_and_licence(panel: Any) -> None:
+    from LungSegResNetLib.model_file import default_model_path, read_card
+
+    card = read_card(default_model_path())
+    assert card.name in panel.ui.modelLineEdit.toolTip
+    assert card.licence in panel.ui.modelLineEdit.toolTip
+
+
+def test_a_segmentation_under_another_transform_is_refused_with_its_name(host: Host, ct: Any, panel: Any) -> None:
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Elsewhere")
+    segmentation.GetSegmentation().AddEmptySegment("nodule", "nodule")
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    segmentation.SetAndObserveTransformNodeID(transform.GetID())
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+    assert not panel.ui.segmentButton.enabled
+    assert "Elsewhere" in panel.ui.segmentButton.toolTip
+
+
+# A run
+
+
+def test_a_click_finds_both_lungs_beside_the_ct_and_measures_them(
+    host: Host, ct: Any, panel: Any, drawn: np.ndarray
+) -> None:
+    scene = host.slicer.mrmlScene
+    hierarchy = host.slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Patient")
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(ct), folder)
+    transform = scene.AddNewNodeByClass("vtkMRMLTransformNode", "Registration")
+    moved = vtk.vtkTransform()
+    moved.RotateZ(20)
+    transform.SetMatrixTransformToParent(moved.GetMatrix())
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+
+    run_to_the_end(host, panel)
+
+    segmentation = parameters(panel).outputSegmentation
+    assert panel.ui.outputSelector.currentNode() is segmentation
+    assert segmentation.GetName() == "Phantom lungs"
+    assert segmentation.GetTransformNodeID() == transform.GetID()
+    assert segmentation.GetNodeReference("referenceImageGeometryRef") is ct
+    for name, label in (("right_lung", 1), ("left_lung", 2)):
+        assert dice(segment_array(host, segmentation, name, ct), drawn == label) > 0.9
+    for node in (segmentation, parameters(panel).measurements):
+        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == folder
+    table = panel.ui.measurementsTable
+    assert [table.horizontalHeaderItem(column).text() for column in range(3)] == ["right lung", "left lung", "lungs"]
+    volume_ml = float(table.item(0, 0).text())
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    assert volume_ml == pytest.approx((drawn == 1).sum() * voxel_ml, rel=0.15)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert "Registration" in panel.ui.statusLabel.text
+    for button in (panel.ui.editButton, panel.ui.undoButton, panel.ui.measureButton, panel.ui.copyButton):
+        assert button.enabled
+
+
+def test_the_bar_moves_by_slices_while_cancel_takes_the_place_of_the_button(host: Host, ct: Any, panel: Any) -> None:
+    ui = panel.ui
+    start_and_wait_for_slices(host, panel)
+    assert ui.progressBar.maximum == ct.GetImageData().GetDimensions()[2]
+    assert ui.cancelButton.visible
+    assert ui.progressBar.visible
+    assert not ui.segmentButton.visible
+    assert not ui.inputSelector.enabled
+    assert not ui.batchSizeSpinBox.enabled
+    host.wait(lambda: ui.progressBar.value > 0)
+    assert "slice" in ui.progressBar.format
+    ui.cancelButton.click()
+
+
+def test_cancel_ends_all_processes_within_a_second_and_changes_nothing(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    assert len(processes) == 2
+    begun = time.monotonic()
+    panel.ui.cancelButton.click()
+    assert time.monotonic() - begun < 0.2
+    assert panel.ui.segmentButton.visible
+    assert panel.ui.segmentButton.enabled
+    assert panel.ui.statusLabel.text.startswith("Stopped")
+    wait_until_ended(host, processes, 1.5)
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
+
+
+def test_a_cancelled_run_leaves_no_temporary_files(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    folder = Path(panel._run._folder.name)
+    assert folder.is_dir()
+    panel.ui.cancelButton.click()
+    host.wait(lambda: not folder.exists(), 5)
+
+
+def test_closing_the_scene_stops_the_run(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    host.slicer.mrmlScene.Clear(False)
+    assert panel._run is None
+    wait_until_ended(host, processes, 1.5)
+    assert not panel.ui.segmentButton.enabled
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
+
+
+def test_removing_the_ct_stops_the_run_and_says_so(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    host.slicer.mrmlScene.RemoveNode(ct)
+    assert "removed" in panel.ui.statusLabel.text
+    wait_until_ended(host, processes, 1.5)
+
+
+def test_quitting_ends_the_run_before_the_panel_is_gone(host: Host, ct: Any) -> None:
+    panel = host.openModule("LungSegResNet")
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    host.closeModule(panel)
+    wait_until_ended(host, processes, 0.5)
+
+
+def test_a_run_goes_on_while_another_module_is_shown(host: Host, ct: Any, panel: Any) -> None:
+    panel.ui.segmentButton.click()
+    host.leaveModule(panel)
+    host.wait(lambda: panel._run is None)
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is not None
+    host.enterModule(panel)
+    assert panel.ui.segmentButton.visible
+    assert panel.ui.editButton.enabled
+
+
+def test_an_output_that_is_removed_during_the_run_is_replaced_by_a_new_one(host: Host, ct: Any, panel: Any) -> None:
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+    panel.ui.segmentButton.click()
+    host.slicer.mrmlScene.RemoveNode(segmentation)
+    host.wait(lambda: panel._run is None)
+    assert parameters(panel).outputSegmentation.GetName() == "Phantom lungs"
+
+
+# Problems
+
+
+def test_a_volume_that_is_no_ct_is_an_error_in_one_sentence(host: Host, panel: Any) -> None:
+    host.slicer.util.addVolumeFromArray(np.full((6, 40, 40), 7, np.int16), name="Brain MR")
+    run_to_the_end(host, panel)
+    text = panel.ui.statusLabel.text
+    assert "Brain MR" in text
+    assert "\n" not in text
+    assert "Traceback" not in text
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
+    assert panel.ui.segmentButton.enabled
+
+
+def test_a_broken_network_is_an_error_that_names_it(host: Host, ct: Any, panel: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"nothing of this kind")
+    panel.ui.modelLineEdit.text = str(broken)
+    run_to_the_end(host, panel)
+    assert "broken.safetensors" in panel.ui.statusLabel.text
+
+
+def test_a_process_that_dies_is_told(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    _launcher, python = processes_of(panel)
+    subprocess.run(["kill", "-9", str(python)], check=True)
+    host.wait(lambda: panel._run is None, 5)
+    assert "ended unexpectedly" in panel.ui.statusLabel.text
+
+
+# Lungs that are there already
+
+
+def test_lungs_that_are_there_are_replaced_only_after_a_yes(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    by_hand = np.roll(drawn, 9, axis=1)
+    segmentation_nodes.writeLungs(segmentation, ct, by_hand)
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+
+    host.answers.append(False)
+    panel.ui.segmentButton.click()
+    assert "Corrected" in host.questions[-1]
+    assert panel._run is None
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
+
+    host.answers.append(True)
+    run_to_the_end(host, panel)
+    assert dice(segment_array(host, segmentation, "right_lung", ct), drawn == 1) > 0.9
+
+    panel.ui.undoButton.click()
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), by_hand == 2)
+    assert not panel.ui.undoButton.enabled
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    shown = float(panel.ui.measurementsTable.item(0, 0).text())
+    assert shown == pytest.approx((by_hand == 1).sum() * voxel_ml, abs=0.51)
+
+
+# Afterwards
+
+
+@pytest.fixture
+def done(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> Any:
+    """The panel with lungs, without a run."""
+    from LungSegResNetWidgets import segmentation_nodes
+
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    segmentation_nodes.writeLungs(segmentation, ct, drawn)
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+    panel.ui.measureButton.click()
+    return panel
+
+
+def test_edit_opens_segment_editor_with_segmentation_and_ct(host: Host, ct: Any, done: Any) -> None:
+    done.ui.editButton.click()
+    editor = host.slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    assert host.selected == ["SegmentEditor"]
+    assert editor.segmentationNode() is parameters(done).outputSegmentation
+    assert editor.sourceVolumeNode() is ct
+
+
+def test_show_3d_makes_a_closed_surface(done: Any) -> None:
+    done.ui.show3DButton.click()
+    segmentation = parameters(done).outputSegmentation
+    assert segmentation.GetClosedSurfaceInternalRepresentation("left_lung").GetNumberOfPoints() > 100
+
+
+def test_coming_back_from_segment_editor_measures_edited_lungs_again(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray
+) -> None:
+    host.leaveModule(done)
+    edited = drawn.copy()
+    edited[:5] = 0
+    segmentation = done.logic.getParameterNode().outputSegmentation
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(
+        (edited == 1).astype(np.uint8), segmentation, "right_lung", ct
+    )
+    host.enterModule(done)
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx((edited == 1).sum() * voxel_ml, abs=0.51)
+    assert "measured again" in done.ui.statusLabel.text
+
+
+def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:
+    done.ui.copyButton.click()
+    lines = [line.split("\t") for line in host.slicer.app.clipboard().text().splitlines()]
+    assert lines[0] == ["", "right lung", "left lung", "lungs"]
+    assert lines[1][0] == "Volume (ml)"
+    assert lines[1][1] == done.ui.measurementsTable.item(0, 0).text()
+    assert {len(line) for line in lines} == {4}
+
+
+def test_measurements_are_exported_as_csv_and_a_cancelled_dialog_writes_nothing(
+    host: Host, done: Any, tmp_path: Path
+) -> None:
+    host.files.append("")
+    done.ui.exportButton.click()
+    path = tmp_path / "lungs.csv"
+    host.files.append(str(path))
+    done.ui.exportButton.click()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("region,volume_ml,mean_hu")
+    assert [line.split(",")[0] for line in lines[1:]] == ["right lung", "left lung", "lungs"]
+    assert str(path) in done.ui.statusLabel.text
+
+
+def test_an_export_that_cannot_be_written_is_told(host: Host, done: Any, tmp_path: Path) -> None:
+    host.files.append(str(tmp_path / "lungs.docx"))
+    done.ui.exportButton.click()
+    assert ".docx" in done.ui.statusLabel.text
+
+
+def test_parameters_lungs_and_measurements_survive_saving_and_loading_the_scene(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, tmp_path: Path
+) -> None:
+    scene = host.slicer.mrmlScene
+    done.ui.deviceComboBox.currentIndex = 3
+    done.ui.batchSizeSpinBox.value = 2
+    table = done.ui.measurementsTable
+    shown = [table.item(row, 0).text() for row in range(table.rowCount)]
+    for node, ending in (
+        (ct, "nrrd"),
+        (parameters(done).outputSegmentation, "seg.nrrd"),
+        (parameters(done).measurements, "tsv"),
+    ):
+        node.AddDefaultStorageNode()
+        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
+        assert node.GetStorageNode().WriteData(node)
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+
+    scene.Clear(False)
+    assert done.ui.inputSelector.currentNode() is None
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    scene.Connect()
+
+    loaded = parameters(done)
+    assert done.ui.inputSelector.currentNode().GetName() == "Phantom"
+    assert done.ui.outputSelector.currentNode().GetName() == "Lungs"
+    assert (loaded.device, loaded.batchSize) == ("cpu", 2)
+    assert done.ui.deviceComboBox.currentText == "cpu"
+    assert done.ui.batchSizeSpinBox.value == 2
+    assert [table.item(row, 0).text() for row in range(table.rowCount)] == shown
+    np.testing.assert_array_equal(
+        segment_array(host, loaded.outputSegmentation, "left_lung", loaded.inputVolume), drawn == 2
+    )
+    assert done.ui.editButton.enabled

@@ -3,6 +3,7 @@
 # make train      train the shipped network again (make train DATA=folder)
 # make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
 # make check      lint, format and types
+# make screenshots  pictures of the panel in its states, into Resources/Screenshots
 # make benchmark  time and memory on this machine
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ RUN ?= runs/recommended
 # Pinned, so that two machines compute the same; other versions work, too.
 TORCH := torch==2.13.0
 
-.PHONY: run test check train train-smoke benchmark clean
+.PHONY: run test check train train-smoke benchmark screenshots clean
 
 run: $(VENV)/run.stamp
 	@ct='$(CT)'; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
@@ -35,6 +36,9 @@ train: $(VENV)/run.stamp
 train-smoke: $(VENV)/run.stamp
 	$(BIN)/python Testing/train_smoke.py .cache/train-smoke
 
+screenshots: $(VENV)/dev.stamp
+	$(BIN)/python Testing/screenshots.py
+
 benchmark: $(VENV)/dev.stamp
 	$(BIN)/python Testing/benchmark.py .cache
 
@@ -43,7 +47,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[train]'
+	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[train,openvino]'
 	touch $@
 
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml

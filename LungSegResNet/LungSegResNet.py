@@ -1,6 +1,7 @@
 """The module LungSegResNet of 3D Slicer: segment the lungs of a chest CT, correct them, measure them."""
 
 import logging
+import time
 from typing import Annotated
 
 import qt
@@ -424,17 +425,12 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
         RuntimeError : with a sentence when it did not succeed.
         """
         results, problems = [], []
-        run = self.start(
+        self.start(
             volumeNode, segmentationNode, settings or RunSettings(), lambda event: None, results.append, problems.append
         )
-        loop = qt.QEventLoop()
-        timer = qt.QTimer()
-        timer.setInterval(50)
-        timer.connect("timeout()", lambda: loop.quit() if results or problems else None)
-        timer.start()
-        loop.exec_()
-        timer.stop()
-        del run
+        while not results and not problems:
+            slicer.app.processEvents()
+            time.sleep(0.02)
         if problems:
             raise RuntimeError(problems[0])
         return results[0]

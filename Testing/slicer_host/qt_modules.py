@@ -103,7 +103,7 @@ def make_qt() -> types.ModuleType:
                 if (cls.__name__, name) not in _STAY_METHODS:
                     setattr(cls, name, _with_property(cls, name))
     QtCore.QObject.name = property(lambda self: self.objectName, lambda self, name: self.setObjectName(name))
-    for runnable in (QtWidgets.QDialog, QtWidgets.QMenu, QtWidgets.QMessageBox, QtCore.QEventLoop):
+    for runnable in (QtWidgets.QDialog, QtWidgets.QMenu, QtWidgets.QMessageBox):
         runnable.exec_ = runnable.exec
     sys.modules["qt"] = qt
     return qt

@@ -1,0 +1,133 @@
+"""What is installed, when, and what is never replaced; pip itself is not run."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.metadata
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slicer_host import Host
+
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "LungSegResNet" / "Resources" / "requirements.txt"
+
+
+@pytest.fixture
+def dependencies(host: Host) -> Any:
+    """The module under test, which needs ``slicer``."""
+    from LungSegResNetWidgets import dependencies
+
+    return dependencies
+
+
+@pytest.fixture
+def installed(host: Host, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Calls of ``slicer.util.pip_install``: pip's arguments, a constraints file replaced by its lines."""
+    calls: list[list[str]] = []
+
+    def pip_install(arguments: list[str]) -> None:
+        *requirements, option, constraints = arguments
+        assert option == "-c"
+        calls.append([*requirements, *Path(constraints).read_text(encoding="utf-8").split()])
+
+    monkeypatch.setattr(host.slicer.util, "pip_install", pip_install)
+    return calls
+
+
+@pytest.fixture
+def requirements(tmp_path: Path) -> str:
+    """A requirements file with one package that nobody has."""
+    path = tmp_path / "requirements.txt"
+    path.write_text("# for the test\nnumpy>=1.0\nlungsegresnet-not-there>=2\n", encoding="utf-8")
+    return str(path)
+
+
+def test_nothing_is_asked_where_all_is_installed(
+    host: Host, dependencies: Any, installed: list[list[str]], tmp_path: Path
+) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_text("numpy>=1.0\n", encoding="utf-8")
+    assert dependencies.ensurePackages(str(path), "cpu")
+    assert host.questions == []
+    assert installed == []
+
+
+def test_only_what_is_missing_is_installed_after_one_question_with_slicers_packages_held(
+    host: Host, dependencies: Any, installed: list[list[str]], requirements: str
+) -> None:
+    host.answers.append(True)
+    assert dependencies.ensurePackages(requirements, "cpu")
+    assert len(host.questions) == 1
+    assert "lungsegresnet-not-there>=2" in host.questions[0]
+    ((package, *held),) = installed
+    assert package == "lungsegresnet-not-there>=2"
+    for name in ("numpy", "SimpleITK"):
+        assert f"{name}=={importlib.metadata.version(name)}" in held
+
+
+def test_a_no_installs_nothing(host: Host, dependencies: Any, installed: list[list[str]], requirements: str) -> None:
+    host.answers.append(False)
+    assert not dependencies.ensurePackages(requirements, "cpu")
+    assert installed == []
+
+
+def test_a_failed_installation_is_a_sentence(
+    host: Host, dependencies: Any, requirements: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(arguments: list[str]) -> None:
+        raise subprocess.CalledProcessError(1, "pip")
+
+    monkeypatch.setattr(host.slicer.util, "pip_install", fail)
+    host.answers.append(True)
+    with pytest.raises(RuntimeError, match="could not be installed.*network connection"):
+        dependencies.ensurePackages(requirements, "cpu")
+
+
+@pytest.fixture
+def without_torch(dependencies: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = dependencies._installedVersion
+    monkeypatch.setattr(dependencies, "_installedVersion", lambda name: None if name == "torch" else version(name))
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_a_graphics_card_that_is_asked_for_needs_the_pytorch_extension(
+    dependencies: Any, installed: list[list[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="Extensions Manager"):
+        dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "cuda")
+    assert installed == []
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_the_pytorch_extension_installs_pytorch(
+    host: Host, dependencies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[str] = []
+
+    class Logic:
+        def installTorch(self, torchVersionRequirement: str) -> object:
+            wanted.append(torchVersionRequirement)
+            return object()
+
+    extension = types.ModuleType("PyTorchUtils")
+    extension.PyTorchUtilsLogic = Logic  # type: ignore[attr-defined]
+    extension.__spec__ = importlib.machinery.ModuleSpec("PyTorchUtils", None)
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
+    host.answers.append(True)
+    assert dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "cuda")
+    assert wanted == [">=2.4"]
+
+
+def test_a_processor_needs_no_pytorch(dependencies: Any) -> None:
+    assert not any("torch" in text for text in dependencies.missingPackages(str(REQUIREMENTS), "cpu"))
+
+
+def test_the_requirements_name_no_package_that_slicer_brings() -> None:
+    names = {line.split(">")[0].strip().lower() for line in REQUIREMENTS.read_text("utf-8").splitlines()}
+    assert names.isdisjoint({"numpy", "scipy", "simpleitk", "vtk", "torch"})

@@ -33,7 +33,7 @@ class TrainingRun:
     ----------
     start : network to begin with when there is no checkpoint; random weights without it.
     slices_at_once : most slices in memory together; gradients of the rest of a step are added up. Batch norm then
-        takes its statistics from so many slices, and with several processes from those of each.
+        takes its statistics from so many slices, and with several processes from those of the first.
     processes : the place of this process among all that train together.
     on_warning : is told when the memory is too small and fewer slices are taken at once.
 
@@ -86,9 +86,8 @@ class TrainingRun:
         content = self.processes.from_first(content)
         if content is not None:
             self._resume(content)
-        # Batch norm counts what its own process sees; only the first one's counts are kept.
         self._learner: torch.nn.Module = (
-            DistributedDataParallel(self.network, broadcast_buffers=False) if self.processes.count > 1 else self.network
+            DistributedDataParallel(self.network) if self.processes.count > 1 else self.network
         )
 
     @staticmethod
@@ -112,8 +111,8 @@ class TrainingRun:
             try:
                 loss = self._gradients(slices, target)
                 break
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
+            except (RuntimeError, MemoryError) as error:
+                if not _lacks_memory(error):
                     raise
                 self._take_fewer_slices(min(self.slices_at_once, len(slices)), error)
             for buffer, before in zip(self.network.buffers(), statistics, strict=True):
@@ -152,7 +151,7 @@ class TrainingRun:
     def _without_exchange(self) -> AbstractContextManager[None]:
         return self._learner.no_sync() if isinstance(self._learner, DistributedDataParallel) else nullcontext()
 
-    def _take_fewer_slices(self, tried: int, error: RuntimeError) -> None:
+    def _take_fewer_slices(self, tried: int, error: Exception) -> None:
         if tried == 1:
             raise DeviceError(
                 f"The {self.device.type} device has too little free memory to train with a single slice; "
@@ -214,3 +213,10 @@ class TrainingRun:
             raise InputError(
                 f"{self.folder} holds a run with other settings; choose another folder or the same settings."
             )
+
+
+def _lacks_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether memory is the reason; oneDNN, which multiplies on CPUs, names none when it gets no memory."""
+    if isinstance(error, MemoryError):
+        return True
+    return is_out_of_memory(error) or "could not create a primitive" in str(error)

@@ -78,9 +78,9 @@ def _install(requirements: list[str]) -> None:
         held = [f"{name}=={version}" for name in _BUNDLED if (version := _installedVersion(name))]
         constraints.write_text("\n".join(held) + "\n", encoding="utf-8")
         if importlib.util.find_spec("slicer.packaging"):
-            import slicer.packaging
+            from slicer import packaging
 
-            slicer.packaging.pip_install(requirements, constraints=constraints, requester=_REQUESTER)
+            packaging.pip_install(requirements, constraints=constraints, requester=_REQUESTER)
         else:
             slicer.util.pip_install([*requirements, "-c", str(constraints)])
 

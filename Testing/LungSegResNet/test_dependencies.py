@@ -83,7 +83,7 @@ def test_a_failed_installation_is_a_sentence(
 
     monkeypatch.setattr(host.slicer.util, "pip_install", fail)
     host.answers.append(True)
-    with pytest.raises(RuntimeError, match="could not be installed.*network connection"):
+    with pytest.raises(RuntimeError, match=r"could not be installed.*network connection"):
         dependencies.ensurePackages(requirements, "cpu")
 
 

@@ -31,6 +31,7 @@ _LIGHT = {"paper": "#ffffff", "ink": "#22272e", "faint": "#d9dde2"}
 _DARK = {"paper": "#161b22", "ink": "#d6dce3", "faint": "#39414b"}
 _MANY_GROUPS = 4  # more names do not fit side by side
 LEAST_CASES = 5  # for a box: fewer have no quartiles worth the name
+_MANY_CASES = 20
 _DPI = 200
 
 
@@ -101,8 +102,9 @@ def _draw_group(
         )
     # The same dots at the same places each time: a report that is made again looks the same.
     across = place + np.random.default_rng(0).uniform(-0.13, 0.13, len(values))
+    size = 17 if len(values) <= _MANY_CASES else 7  # square points; smaller dots leave the box to be seen
     for chosen, face in ((known & ~doubtful, color), (known & doubtful, colors["paper"])):
-        axes.scatter(across[chosen], values[chosen], s=17, facecolor=face, edgecolor=color, linewidth=1.0, zorder=3)
+        axes.scatter(across[chosen], values[chosen], s=size, facecolor=face, edgecolor=color, alpha=0.7, zorder=3)
 
 
 def _dress(axes: Axes, groups: dict[str, list[CaseResult]], colors: dict[str, str]) -> None:

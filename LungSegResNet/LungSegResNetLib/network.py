@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-_STAGES = ((16, 1), (32, 2), (64, 4))  # channels, dilation; three residual blocks each
+from .architecture import BLOCKS_PER_STAGE, NORM_EPSILON, PENULTIMATE_CHANNELS, STAGES
 
 
 class ResidualBlock(nn.Module):
@@ -24,9 +24,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int) -> None:
         super().__init__()
-        self.norm1 = nn.BatchNorm2d(in_channels)
+        self.norm1 = nn.BatchNorm2d(in_channels, NORM_EPSILON)
         self.conv1 = _conv(in_channels, out_channels, 3, dilation)
-        self.norm2 = nn.BatchNorm2d(out_channels)
+        self.norm2 = nn.BatchNorm2d(out_channels, NORM_EPSILON)
         self.conv2 = _conv(out_channels, out_channels, 3, dilation)
         missing = out_channels - in_channels
         self.padding = (missing // 2, missing - missing // 2)
@@ -47,26 +47,32 @@ class HighRes2DNet(nn.Module):
     before the classifier (the 20-layer variant of Li et al.; NiftyNet has it).
     """
 
-    def __init__(self, in_channels: int = 1, classes: int = 2, penultimate_channels: int | None = 80) -> None:
+    def __init__(
+        self, in_channels: int = 1, classes: int = 2, penultimate_channels: int | None = PENULTIMATE_CHANNELS
+    ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
             "in_channels": in_channels,
             "classes": classes,
             "penultimate_channels": penultimate_channels,
         }
-        channels = _STAGES[0][0]
-        self.stem = nn.Sequential(_conv(in_channels, channels, 3), nn.BatchNorm2d(channels), nn.ReLU())
+        channels = STAGES[0][0]
+        self.stem = nn.Sequential(_conv(in_channels, channels, 3), nn.BatchNorm2d(channels, NORM_EPSILON), nn.ReLU())
         blocks = []
-        for out_channels, dilation in _STAGES:
-            for _ in range(3):
+        for out_channels, dilation in STAGES:
+            for _ in range(BLOCKS_PER_STAGE):
                 blocks.append(ResidualBlock(channels, out_channels, dilation))
                 channels = out_channels
         self.blocks = nn.Sequential(*blocks)
         head: list[nn.Module] = []
         if penultimate_channels is not None:
-            head += [_conv(channels, penultimate_channels, 1), nn.BatchNorm2d(penultimate_channels), nn.ReLU()]
+            head += [
+                _conv(channels, penultimate_channels, 1),
+                nn.BatchNorm2d(penultimate_channels, NORM_EPSILON),
+                nn.ReLU(),
+            ]
             channels = penultimate_channels
-        head += [_conv(channels, classes, 1), nn.BatchNorm2d(classes)]
+        head += [_conv(channels, classes, 1), nn.BatchNorm2d(classes, NORM_EPSILON)]
         self.head = nn.Sequential(*head)
         self.apply(_he_initialise)
 

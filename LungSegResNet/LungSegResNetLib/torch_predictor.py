@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.nn.utils import convert_conv2d_weight_memory_format
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .cpu_memory import keep_freed_memory
 from .errors import DeviceError, ModelError
 from .model_file import ModelCard, load_model
-from .network import HighRes2DNet
+from .network import HighRes2DNet, ResidualBlock
 
 
 def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) -> HighRes2DNet:
@@ -31,6 +33,32 @@ def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) 
 def place(network: HighRes2DNet, device: torch.device) -> HighRes2DNet:
     """Move a network to a device, in the memory order (channels last) that is fastest for its convolutions."""
     return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
+
+
+def without_norms(network: HighRes2DNet) -> HighRes2DNet:
+    """Fold every batch norm that follows a convolution into it, in place; for inference only.
+
+    The norm at the start of a block stays, because the shortcut takes its input, too.
+    """
+    network.stem = _fused(network.stem)
+    network.head = _fused(network.head)
+    for block in network.blocks:
+        assert isinstance(block, ResidualBlock)
+        block.conv1 = fuse_conv_bn_eval(block.conv1, block.norm2)
+        block.register_module("norm2", nn.Identity())
+    return network
+
+
+def _fused(layers: nn.Sequential) -> nn.Sequential:
+    result: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d):
+            convolution = result.pop()
+            assert isinstance(convolution, nn.Conv2d)
+            result.append(fuse_conv_bn_eval(convolution, layer))
+        else:
+            result.append(layer)
+    return nn.Sequential(*result)
 
 
 def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[int, ...]) -> torch.Tensor:
@@ -54,18 +82,27 @@ class TorchPredictor:
     model_path : network file.
     device : ``cuda``, ``mps`` or ``cpu`` (see ``devices.choose_device``).
     batch_size : slices per pass; it is halved when the device runs out of memory.
+    precision : ``float32``, ``bfloat16`` or ``float16``; None is the fastest that the device computes in hardware.
     """
 
     engine = "torch"
 
-    def __init__(self, model_path: str | os.PathLike[str], device: str = "cpu", batch_size: int = 4) -> None:
+    def __init__(
+        self,
+        model_path: str | os.PathLike[str],
+        device: str = "cpu",
+        batch_size: int = 4,
+        precision: str | None = None,
+    ) -> None:
         self.card, weights = load_model(model_path)
         if device == "cpu":
             keep_freed_memory()
         self.device = torch.device(device)
         self.batch_size = batch_size
-        self._network = place(build_network(self.card, weights, Path(model_path).name), self.device)
-        self.precision = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
+        network = build_network(self.card, weights, Path(model_path).name)
+        self._network = place(without_norms(network), self.device)
+        fastest = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
+        self.precision = precision or fastest
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         """Lung probability (n, h, w), float32, of scaled slices (n, h, w), float32.

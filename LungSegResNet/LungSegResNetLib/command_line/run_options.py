@@ -6,14 +6,19 @@ import argparse
 from pathlib import Path
 
 # Written out here because importing the library's own lists would load it for --help.
-_DEVICES = ("auto", "cuda", "mps", "cpu")
+_DEVICES = ("auto", "cuda", "mps", "gpu", "cpu")
 _ENGINES = ("auto", "torch", "openvino")
 _PROGRESS = ("bar", "json", "none")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the network, of overwriting and of progress."""
-    parser.add_argument("--device", choices=_DEVICES, default="auto", help="where the network runs (default: auto)")
+    parser.add_argument(
+        "--device",
+        choices=_DEVICES,
+        default="auto",
+        help="where the network runs; gpu is Intel graphics (default: auto)",
+    )
     parser.add_argument("--engine", choices=_ENGINES, default="auto", help="what runs the network (default: auto)")
     parser.add_argument("--model", type=Path, metavar="FILE", help="network file (default: the shipped one)")
     parser.add_argument(

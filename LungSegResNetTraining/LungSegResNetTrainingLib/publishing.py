@@ -40,6 +40,7 @@ def publish(
     network : ``network.safetensors`` of a run.
     cases : the data set it was trained and judged on.
     report : folder written by ``evaluate``; its ``cases.csv`` is where all figures come from.
+    target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def publish(
         version=version,
         licence=licence,
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
-        training={**card.training, "data": _sources(cases)},
+        training={**card.training, "data": _sources(cases, _collection_names(target.with_name("collections.csv")))},
         figures=_figures(rows),
     )
     save_model(target, weights, card)
@@ -74,13 +75,14 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _sources(cases: Sequence[Case]) -> list[dict[str, Any]]:
-    """Collections by DOI with their licence and numbers of cases."""
+def _sources(cases: Sequence[Case], names: dict[str, str]) -> list[dict[str, Any]]:
+    """Collections by DOI with their name, licence and numbers of cases."""
     by_source: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case in cases:
         by_source[case.doi, case.licence].append(case)
     return [
         {
+            "collection": names.get(doi, ""),
             "doi": doi,
             "licence": licence,
             "training_cases": sum(case.split == TRAIN for case in chosen),
@@ -88,6 +90,14 @@ def _sources(cases: Sequence[Case]) -> list[dict[str, Any]]:
         }
         for (doi, licence), chosen in sorted(by_source.items())
     ]
+
+
+def _collection_names(path: Path) -> dict[str, str]:
+    """Names of data collections by DOI, from a CSV with the columns ``doi, collection``; empty if there is none."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["doi"]: row["collection"] for row in csv.DictReader(file)}
 
 
 def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
@@ -120,7 +130,7 @@ def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[C
         "",
         f"Licence of the weights: {card.licence}.",
         f"Architecture: {card.architecture}, the article's residual network (NiftyNet's HighRes3DNet in 2D).",
-        f"Input: slices of {card.slice_shape[0]} x {card.slice_shape[1]} pixels, HU {low:.0f} to {high:.0f} scaled to 0..1.",
+        f"Input: slices of {card.slice_shape[0]} x {card.slice_shape[1]} pixels, HU {low:.0f} to {high:.0f} as 0..1.",
         f"The logits of passes at {', '.join(f'1/{scale}' for scale in card.scales)} of that size are averaged.",
         "",
         "## Figures on the validation cases",
@@ -135,10 +145,10 @@ def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[C
         "",
         "## Data",
         "",
-        "| DOI | licence | training cases | validation cases |",
-        "|---|---|---|---|",
+        "| collection | DOI | licence | training cases | validation cases |",
+        "|---|---|---|---|---|",
         *(
-            f"| {row['doi']} | {row['licence']} | {row['training_cases']} | {row['validation_cases']} |"
+            f"| {row['collection']} | {row['doi']} | {row['licence']} | {row['training_cases']} | {row['validation_cases']} |"
             for row in card.training.get("data", [])
         ),
         "",

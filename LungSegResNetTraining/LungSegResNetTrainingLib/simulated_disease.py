@@ -12,9 +12,16 @@ from torch.nn import functional
 
 from .smooth_noise import smooth_noise
 
+LARGEST_MASS_MM = 45.0  # radius
+
 
 def paint_disease(
-    hu: torch.Tensor, right: torch.Tensor, left: torch.Tensor, pixel_mm: float, rng: np.random.Generator
+    hu: torch.Tensor,
+    right: torch.Tensor,
+    left: torch.Tensor,
+    pixel_mm: float,
+    rng: np.random.Generator,
+    largest_mass_mm: float = LARGEST_MASS_MM,
 ) -> None:
     """Paint one to three kinds of disease into one or both lungs; ``right`` and ``left`` are bool masks (h, w)."""
     sides = [side for side in (right, left) if int(side.sum()) * pixel_mm**2 > 300.0]
@@ -25,29 +32,24 @@ def paint_disease(
     if kind < 0.75:
         opacity(hu, lung, pixel_mm, rng)
     if kind > 0.65:
-        mass(hu, lung, pixel_mm, rng)
+        mass(hu, lung, pixel_mm, rng, largest_mass_mm)
     if rng.random() < 0.2:
         fibrosis(hu, lung, pixel_mm, rng)
 
 
 def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
-    """Ground glass to consolidation in patches, along the pleura, in the dependent part, or everywhere."""
+    """Ground glass to consolidation: in patches, along the pleura, in the dependent part, in a lobe, or everywhere."""
     shape = (hu.shape[0], hu.shape[1])
-    score = smooth_noise(rng, shape, rng.uniform(10.0, 70.0) / pixel_mm)
-    score = score + rng.uniform(0.0, 0.5) * smooth_noise(rng, shape, rng.uniform(3.0, 10.0) / pixel_mm)
-    if rng.random() < 0.5:  # along the pleura
-        score = score + rng.uniform(0.5, 3.0) * _edge_nearness(lung, rng.uniform(8.0, 30.0) / pixel_mm)
-    if rng.random() < 0.5:  # dependent, mostly at the back
-        angle = rng.normal(0.0, 0.5) + (np.pi if rng.random() < 0.15 else 0.0)
-        score = score + rng.uniform(0.5, 3.0) * _ramp(shape, angle)
+    lobar = rng.random() < 0.25
+    score = _lobe_score(shape, pixel_mm, rng) if lobar else _patch_score(lung, pixel_mm, rng)
     extent = 1.0 if rng.random() < 0.2 else rng.beta(1.2, 1.4)
     inside = score[lung]
     some = inside[:: max(1, len(inside) // 5000)]
     threshold = torch.quantile(some, 1.0 - extent) if extent < 1.0 else inside.min() - 1.0
-    softness = rng.uniform(0.03, 0.5)
+    softness = rng.uniform(0.01, 0.05) if lobar else rng.uniform(0.03, 0.5)
     amount = torch.sigmoid((score - threshold) / softness)
 
-    dense = rng.random() < 0.6
+    dense = lobar or rng.random() < 0.6
     level = rng.uniform(-30.0, 90.0) if dense else rng.uniform(-650.0, -100.0)
     texture = level + rng.uniform(5.0, 40.0) * smooth_noise(rng, shape, rng.uniform(2.0, 12.0) / pixel_mm)
     if not dense or rng.random() < 0.3:
@@ -71,8 +73,14 @@ def fibrosis(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.rand
     hu[lung] = torch.minimum(painted, torch.maximum(hu, torch.full_like(hu, 60.0)))[lung]
 
 
-def mass(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
-    """One to three round or lobulated masses, often at the pleura, sometimes with a cavity."""
+def mass(
+    hu: torch.Tensor,
+    lung: torch.Tensor,
+    pixel_mm: float,
+    rng: np.random.Generator,
+    largest_mm: float = LARGEST_MASS_MM,
+) -> None:
+    """One to three round or lobulated masses up to a radius, often at the pleura, sometimes with a cavity."""
     shape = (hu.shape[0], hu.shape[1])
     rows, columns = _coordinates(shape)
     edge = lung & (_edge_nearness(lung, 4.0 / pixel_mm) > 0.3)
@@ -80,7 +88,7 @@ def mass(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.G
         places = edge if rng.random() < 0.6 and bool(edge.any()) else lung
         indices = torch.nonzero(places)
         y, x = indices[int(rng.integers(len(indices)))].tolist()
-        radius = rng.uniform(6.0, 45.0) / pixel_mm
+        radius = rng.uniform(6.0, largest_mm) / pixel_mm
         stretch = float(np.exp(rng.normal(0.0, 0.25)))
         distance = torch.sqrt(((rows - y) * stretch) ** 2 + ((columns - x) / stretch) ** 2)
         distance = distance * (1.0 + rng.uniform(0.0, 0.3) * smooth_noise(rng, shape, max(radius / 2, 2.0)))
@@ -130,6 +138,25 @@ def gas_pocket(hu: torch.Tensor, tissue: torch.Tensor, pixel_mm: float, rng: np.
         surface = y + rng.uniform(-0.5, 1.0) * radius
         content = torch.where(rows > surface, torch.full(shape, rng.uniform(-20.0, 120.0)), content)
     hu += amount * (content - hu)
+
+
+def _patch_score(lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    """Where patches lie: the higher, the sooner it is dense."""
+    shape = (lung.shape[0], lung.shape[1])
+    score = smooth_noise(rng, shape, rng.uniform(10.0, 70.0) / pixel_mm)
+    score = score + rng.uniform(0.0, 0.5) * smooth_noise(rng, shape, rng.uniform(3.0, 10.0) / pixel_mm)
+    if rng.random() < 0.5:  # along the pleura
+        score = score + rng.uniform(0.5, 3.0) * _edge_nearness(lung, rng.uniform(8.0, 30.0) / pixel_mm)
+    if rng.random() < 0.5:  # dependent, mostly at the back
+        angle = rng.normal(0.0, 0.5) + (np.pi if rng.random() < 0.15 else 0.0)
+        score = score + rng.uniform(0.5, 3.0) * _ramp(shape, angle)
+    return score
+
+
+def _lobe_score(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    """One side of a nearly straight line, as a fissure bounds a consolidated lobe."""
+    bend = rng.uniform(0.02, 0.12) * smooth_noise(rng, shape, rng.uniform(40.0, 100.0) / pixel_mm)
+    return _ramp(shape, rng.uniform(-np.pi, np.pi)) + bend
 
 
 def _air_bronchograms(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:

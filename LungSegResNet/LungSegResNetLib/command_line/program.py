@@ -1,4 +1,4 @@
-"""What every command of this project shares: subcommands imported when needed, errors as a sentence and an exit code."""
+"""What every command here shares: subcommands imported when needed, errors as a sentence and an exit code."""
 
 from __future__ import annotations
 

@@ -32,6 +32,9 @@ check: $(VENV)/dev.stamp
 
 train: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --out $(RUN)
+	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --preset fine-tune --seed 1 \
+		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
+	$(BIN)/lungsegresnet-train evaluate $(RUN)-fine-tuned/network.safetensors $(DATA)/cases.csv --out $(RUN)-fine-tuned/report
 
 train-smoke: $(VENV)/run.stamp
 	$(BIN)/python Testing/train_smoke.py .cache/train-smoke
@@ -39,7 +42,7 @@ train-smoke: $(VENV)/run.stamp
 screenshots: $(VENV)/dev.stamp
 	$(BIN)/python Testing/screenshots.py
 
-benchmark: $(VENV)/dev.stamp
+benchmark: $(VENV)/benchmark.stamp
 	$(BIN)/python Testing/benchmark.py .cache
 
 $(VENV)/bin/python:
@@ -53,6 +56,10 @@ $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[dev,slicer]'
 	touch $@ $(VENV)/run.stamp
+
+$(VENV)/benchmark.stamp: $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[benchmark]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) .cache out build

@@ -27,6 +27,7 @@ KNOWN_FAILURES = (
     "effusion beside dense lung may be included",
     "trained on adults only; no child and no COVID-19 scan was among the data",
 )
+_SOURCE_COLUMNS = ("collection", "doi", "licence", "training_cases", "validation_cases")
 _FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
 
 
@@ -147,10 +148,7 @@ def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[C
         "",
         "| collection | DOI | licence | training cases | validation cases |",
         "|---|---|---|---|---|",
-        *(
-            f"| {row['collection']} | {row['doi']} | {row['licence']} | {row['training_cases']} | {row['validation_cases']} |"
-            for row in card.training.get("data", [])
-        ),
+        *(f"| {' | '.join(str(row[key]) for key in _SOURCE_COLUMNS)} |" for row in card.training.get("data", [])),
         "",
         "## Known failures and limits",
         "",

@@ -97,12 +97,12 @@ PAPER = replace(
     augmentation=AugmentationSettings.none(),
 )
 
-# A network that has learnt already: a lower rate, so that it does not forget, a quarter of the steps, and mostly slices
+# A network that has learnt already: a lower rate, so that it does not forget, a fifth of the steps, and mostly slices
 # of full size. Smaller masses, because large round ones taught the network to take domes of the diaphragm for masses.
 FINE_TUNE = replace(
     RECOMMENDED,
     preset="fine-tune",
-    steps=500,
+    steps=380,
     learning_rate=0.003,
     full_size_share=(0.6, 0.8),
     augmentation=AugmentationSettings(largest_mass_mm=28.0),

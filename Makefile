@@ -4,6 +4,7 @@
 # make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
 # make check      lint, format and types
 # make screenshots  pictures of the panel in its states, into Resources/Screenshots
+# make robustness how the mask of the sample CT changes when the scan does
 # make benchmark  time and memory on this machine
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ RUN ?= runs/recommended
 # Pinned, so that two machines compute the same; other versions work, too.
 TORCH := torch==2.13.0
 
-.PHONY: run test check train train-smoke benchmark screenshots clean
+.PHONY: run test check train train-smoke benchmark screenshots clean robustness
 
 run: $(VENV)/run.stamp
 	@ct='$(CT)'; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
@@ -41,6 +42,9 @@ train-smoke: $(VENV)/run.stamp
 
 screenshots: $(VENV)/dev.stamp
 	$(BIN)/python Testing/screenshots.py
+
+robustness: $(VENV)/dev.stamp
+	$(BIN)/python Testing/robustness.py .cache
 
 benchmark: $(VENV)/benchmark.stamp
 	$(BIN)/python Testing/benchmark.py .cache

@@ -1,21 +1,23 @@
-"""Draw the icons of the extension and of its module: two lungs on a dark disc, in the colours of the segments.
+"""Draw the icons of the extension and of its modules: two lungs on a dark disc, in the colours of the segments.
 
-Usage: ``python Testing/draw_icons.py`` writes Resources/LungSegResNet.png and the module's icon, 128 x 128 pixels.
+Usage: ``python Testing/draw_icons.py`` writes Resources/LungSegResNet.png and the modules' icons, 128 x 128 pixels.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-TARGETS = (
-    REPOSITORY / "Resources" / "LungSegResNet.png",
-    REPOSITORY / "LungSegResNet" / "Resources" / "Icons" / "LungSegResNet.png",
-)
+TARGETS = {
+    REPOSITORY / "Resources" / "LungSegResNet.png": False,
+    REPOSITORY / "LungSegResNet" / "Resources" / "Icons" / "LungSegResNet.png": False,
+    REPOSITORY / "LungSegResNetTraining" / "Resources" / "Icons" / "LungSegResNetTraining.png": True,
+}
 SIZE = 128
 _FINE = 8  # drawn so many times larger, then reduced, for smooth edges
 
@@ -36,8 +38,8 @@ _OUTLINE = (
 _HEART = ((54, 62), (60, 58), (66, 66), (63, 76), (54, 76))
 
 
-def draw() -> Image.Image:
-    """The icon with a transparent surround."""
+def draw(training: bool = False) -> Image.Image:
+    """The icon with a transparent surround; that of the training module has a falling curve across."""
     scale = SIZE * _FINE / 100
     picture = Image.new("RGBA", (SIZE * _FINE, SIZE * _FINE), (0, 0, 0, 0))
     pen = ImageDraw.Draw(picture)
@@ -53,6 +55,11 @@ def draw() -> Image.Image:
             pen.ellipse(
                 [(x - 2.5) * scale, (y - 2.5) * scale, (x + 2.5) * scale, (y + 2.5) * scale], (235, 238, 242, 255)
             )
+    if training:
+        curve = [(x * scale, (22 + 58 * (1 - 2.718 ** (-(x - 14) / 22))) * scale) for x in np.arange(14, 87, 0.25)]
+        for radius, color in ((5.5 * scale, (30, 38, 50, 255)), (3 * scale, (255, 226, 122, 255))):
+            for x, y in curve:
+                pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=color)
     return picture.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
 
 
@@ -73,7 +80,7 @@ def _smooth(points: tuple[tuple[float, float], ...], rounds: int = 4) -> list[tu
 
 
 if __name__ == "__main__":
-    for target in TARGETS:
+    for target, training in TARGETS.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        draw().save(target, optimize=True)
+        draw(training).save(target, optimize=True)
         print(target.relative_to(REPOSITORY))

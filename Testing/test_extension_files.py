@@ -24,6 +24,16 @@ def test_the_extension_builds_every_module() -> None:
     assert re.findall(r"add_subdirectory\((.*?)\)", text) == [module.name for module in update_cmake_lists.MODULES]
 
 
+def test_no_file_of_a_module_replaces_that_of_another_when_slicer_installs_them_into_one_folder() -> None:
+    names = [
+        name
+        for module in update_cmake_lists.MODULES
+        for listed in update_cmake_lists.listed_files(module).values()
+        for name in listed
+    ]
+    assert len(names) == len(set(names))
+
+
 def test_the_entry_for_the_extensions_index_has_the_keys_of_its_schema() -> None:
     # Keys and required keys of slicer-extension-catalog-entry-schema-v1.0.1.
     allowed = {
@@ -46,7 +56,14 @@ def test_the_entry_for_the_extensions_index_has_the_keys_of_its_schema() -> None
     assert depends[1] == (" ".join(entry["build_dependencies"]) or "NA")
 
 
-@pytest.mark.parametrize("icon", ["Resources/LungSegResNet.png", "LungSegResNet/Resources/Icons/LungSegResNet.png"])
+@pytest.mark.parametrize(
+    "icon",
+    [
+        "Resources/LungSegResNet.png",
+        "LungSegResNet/Resources/Icons/LungSegResNet.png",
+        "LungSegResNetTraining/Resources/Icons/LungSegResNetTraining.png",
+    ],
+)
 def test_icons_have_the_size_that_slicer_asks_for(icon: str) -> None:
     with Image.open(REPOSITORY / icon) as picture:
         assert picture.size == (128, 128)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,13 +22,15 @@ _alive: set[BackgroundCommand] = set()
 
 
 class BackgroundCommand:
-    """One run of ``lungsegresnet``.
+    """One run of ``lungsegresnet``, or of another command line with a worker of its own.
 
     Parameters
     ----------
     arguments : of the command line; its progress has to be written as JSON lines (``--progress json``).
     onEvent : gets each JSON line as a dictionary with the key ``event``.
     onFinished : gets the exit code (-1 after a crash) and the text of standard output when the process has ended.
+    worker : Python module that is run; it has to end when its standard input is closed.
+    folder : where that module is found, beside the folder of this one.
 
     Usage
     -----
@@ -40,15 +43,22 @@ class BackgroundCommand:
         arguments: Sequence[str],
         onEvent: Callable[[dict[str, Any]], None],
         onFinished: Callable[[int, str], None],
+        worker: str = _WORKER,
+        folder: Path = _MODULE_FOLDER,
     ) -> None:
-        self._arguments = [str(argument) for argument in arguments]
+        self._arguments = ["-m", worker, *(str(argument) for argument in arguments)]
         self._onEvent = onEvent
         self._onFinished = onFinished
         self._pending = b""
         self._output = b""
         self._lastLines: list[str] = []
         self._process = qt.QProcess()
-        self._process.setWorkingDirectory(str(_MODULE_FOLDER))
+        self._process.setWorkingDirectory(str(folder))
+        # Modules that are developed, not installed, lie in folders of their own.
+        environment = qt.QProcessEnvironment.systemEnvironment()
+        paths = [str(folder), str(_MODULE_FOLDER), environment.value("PYTHONPATH")]
+        environment.insert("PYTHONPATH", os.pathsep.join(path for path in paths if path))
+        self._process.setProcessEnvironment(environment)
         self._process.connect("readyReadStandardError()", self._readEvents)
         self._process.connect("readyReadStandardOutput()", self._readOutput)
         self._process.connect("finished(int,QProcess::ExitStatus)", self._finish)
@@ -75,7 +85,7 @@ class BackgroundCommand:
         if not launcher:
             raise RuntimeError("Slicer's Python launcher (PythonSlicer) was not found; reinstall Slicer.")
         _alive.add(self)
-        self._process.start(launcher, ["-m", _WORKER, *self._arguments])
+        self._process.start(launcher, self._arguments)
 
     def cancel(self) -> None:
         """End the process and its children; returns at once."""

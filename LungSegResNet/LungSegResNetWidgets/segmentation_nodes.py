@@ -106,6 +106,11 @@ def restoreLungs(segmentationNode: Any, saved: list[SavedSegment]) -> None:
 
 def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
     """Rows as of ``measurements_as_json`` for the lung segments as they are now, on the voxels of the volume."""
+    return measurements_as_json(measure_lungs(*ctAndLungs(volumeNode, segmentationNode)))
+
+
+def ctAndLungs(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.ndarray]:
+    """The volume without its parent transform, and the lung segments as a label array on its voxels."""
     hu = slicer.util.arrayFromVolume(volumeNode)
     labels = np.zeros(hu.shape, np.uint8)
     for lung in LUNG_SEGMENTS:
@@ -115,8 +120,7 @@ def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
             labels[inside > 0] = lung.label
     native = _geometryOf(volumeNode)
     ct = CTVolume.from_array(hu, native, volumeNode.GetName())
-    mask = CTVolume.from_array(labels, native, volumeNode.GetName()).hu
-    return measurements_as_json(measure_lungs(ct, mask))
+    return ct, CTVolume.from_array(labels, native, volumeNode.GetName()).hu
 
 
 def _segmentId(lung: LungSegment) -> str:

@@ -53,12 +53,19 @@ class RunChoice:
     validate_every: int = 100
     patience: int | None = None
     slices_at_once: int | None = None
+    checkpoint_every: float = 180.0
 
     def __post_init__(self) -> None:
-        for name, least in (("workers", 0), ("validate_every", 1), ("patience", 1), ("slices_at_once", 1)):
+        for name, least in (
+            ("workers", 0),
+            ("validate_every", 1),
+            ("patience", 1),
+            ("slices_at_once", 1),
+            ("checkpoint_every", 0),
+        ):
             value = getattr(self, name)
             if value is not None and value < least:
-                raise UsageError(f"--{name.replace('_', '-')} has to be {least} or more, not {value}.")
+                raise UsageError(f"--{name.replace('_', '-')} has to be {least} or more, not {value:g}.")
 
 
 def default_workers() -> int:
@@ -122,6 +129,7 @@ def train(
         device=choice.device,
         workers=choice.workers,
         validate_every=choice.validate_every,
+        checkpoint_seconds=choice.checkpoint_every,
         patience=choice.patience,
         slices_at_once=choice.slices_at_once,
         start=start,

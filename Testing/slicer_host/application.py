@@ -7,6 +7,7 @@ from typing import Any
 
 import qt
 import slicer
+import vtk
 from PySide6 import QtCore
 
 
@@ -69,6 +70,9 @@ class LayoutManager:
 
     def resetThreeDViews(self) -> None:
         self.resets += 1
+
+    def mrmlSliceLogics(self) -> Any:
+        return vtk.vtkCollection()
 
     def sliceViewNames(self) -> tuple[str, ...]:
         return ()
@@ -139,6 +143,7 @@ def makeLogics(scene: Any) -> dict[str, CoreModule]:
         "subjecthierarchy": slicer.vtkSlicerSubjectHierarchyModuleLogic,
         "segmentations": slicer.vtkSlicerSegmentationsModuleLogic,
         "tables": slicer.vtkSlicerTablesLogic,
+        "plots": slicer.vtkSlicerPlotsLogic,
         "sequences": slicer.vtkSlicerSequencesLogic,
     }
     modules = {}

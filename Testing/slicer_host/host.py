@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
-_MODULE_FOLDERS = {"LungSegResNet": _REPOSITORY / "LungSegResNet"}
+_MODULE_FOLDERS = {name: _REPOSITORY / name for name in ("LungSegResNet", "LungSegResNetTraining")}
 _host: Host | None = None
 
 
@@ -34,6 +34,7 @@ class Host:
     questions : the questions that were asked.
     files : what file dialogs are answered with, in the order in which they come; an empty text is Cancel.
     selected : names of the modules that were switched to.
+    opened : files that were opened outside of Slicer.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class Host:
         self.questions: list[str] = []
         self.files: list[str] = []
         self.selected: list[str] = []
+        self.opened: list[str] = []
         self._put_launcher_on_path()
         self._make_slicer()
 
@@ -87,8 +89,9 @@ class Host:
         editor = types.SimpleNamespace(editor=widgets.qMRMLSegmentEditorWidget())
         slicer.modules.segmenteditor = application.ScriptedModule("", editor)
         self.main_window = application.MainWindow(self)
-        for name in ("getOpenFileName", "getSaveFileName"):
+        for name in ("getOpenFileName", "getSaveFileName", "getExistingDirectory"):
             setattr(qt.QFileDialog, name, staticmethod(lambda *_: self.files.pop(0)))
+        qt.QDesktopServices.openUrl = staticmethod(lambda url: self.opened.append(url.toLocalFile()) or True)
         slicer.util.confirmYesNoDisplay = self._answer
         slicer.util.confirmOkCancelDisplay = self._answer
         self.slicer, self.qt, self._application = slicer, qt, application

@@ -56,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--seed", type=int, default=0, help="of the split, the order of slices and the augmentation")
     training.add_argument("--validate-every", type=int, default=100, metavar="STEPS")
     training.add_argument(
+        "--checkpoint-every",
+        type=float,
+        default=180.0,
+        metavar="SECONDS",
+        help="what an interrupted run loses at most (default: 180)",
+    )
+    training.add_argument(
         "--patience",
         type=int,
         metavar="N",
@@ -101,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
         options.validate_every,
         options.patience,
         options.slices_at_once,
+        options.checkpoint_every,
     )
     with joined_processes(run_choice.device) as processes:
         reporter = make_training_reporter(options.progress if processes.first else "none")

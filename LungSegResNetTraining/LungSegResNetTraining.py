@@ -1,0 +1,290 @@
+"""The module LungSegResNet Training of 3D Slicer: check a data set, train a network on it, judge the network."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import qt
+import slicer
+import vtk
+from LungSegResNetTrainingWidgets.case_nodes import showCase, writeCase
+from LungSegResNetTrainingWidgets.data_panel import DataPanel
+from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
+from LungSegResNetTrainingWidgets.train_panel import TrainPanel
+from LungSegResNetWidgets.dependencies import ensurePackages
+from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+from slicer.util import VTKObservationMixin
+
+#
+# LungSegResNetTraining
+#
+
+
+class LungSegResNetTraining(ScriptedLoadableModule):
+    """What Slicer's module list shows."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("LungSegResNet Training")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
+        self.parent.dependencies = ["LungSegResNet", "Segmentations", "Plots"]
+        self.parent.contributors = ["LungSegResNet contributors"]
+        self.parent.helpText = _(
+            "Trains the lung segmentation network on your own CTs and masks, on this computer. <b>Check</b> the cases, "
+            "<b>Start training</b>, then <b>Evaluate</b> and <b>Use this network</b>. Not a medical device."
+        )
+        self.parent.acknowledgementText = _(
+            "The network follows HighRes3DNet (W. Li et al., IPMI 2017) in two dimensions."
+        )
+
+
+#
+# LungSegResNetTrainingParameterNode
+#
+
+
+@parameterNodeWrapper
+class LungSegResNetTrainingParameterNode:
+    """What the user chose; saved with the scene.
+
+    caseVolume, caseSegmentation - CT and lungs of a case to be added.
+    dataSet - Folder, or CSV file, with the cases.
+    runFolder - Where the run is kept.
+    preset - Settings of the run.
+    startNetwork, startFile - What training begins with.
+    steps, batchSize - Of the run; 0: as the preset has them.
+    validateEvery - Steps between validations.
+    device - Where the network is trained and judged.
+    """
+
+    caseVolume: vtkMRMLScalarVolumeNode
+    caseSegmentation: vtkMRMLSegmentationNode
+    dataSet: str = ""
+    runFolder: str = ""
+    preset: Annotated[str, Choice(["fine-tune", "recommended", "paper"])] = "fine-tune"
+    startNetwork: Annotated[str, Choice(["shipped", "file", "none"])] = "shipped"
+    startFile: str = ""
+    steps: Annotated[int, WithinRange(0, 1000000)] = 0
+    batchSize: Annotated[int, WithinRange(0, 256)] = 0
+    validateEvery: Annotated[int, WithinRange(1, 10000)] = 50
+    device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
+
+
+_OUTLIVE_THE_SCENE = (
+    "dataSet",
+    "runFolder",
+    "preset",
+    "startNetwork",
+    "startFile",
+    "steps",
+    "batchSize",
+    "validateEvery",
+    "device",
+)
+
+#
+# LungSegResNetTrainingWidget
+#
+
+
+class CloseQuestion(qt.QObject):
+    """Asks before the main window closes; ``mayClose`` tells whether it may."""
+
+    def __init__(self, mayClose) -> None:
+        super().__init__()
+        self._mayClose = mayClose
+
+    def eventFilter(self, watched, event) -> bool:
+        """Called by Qt for each event of the main window."""
+        if event.type() == qt.QEvent.Close and not self._mayClose():
+            event.ignore()
+            return True
+        return False
+
+
+class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """The panel: three steps, each with a process of its own."""
+
+    def __init__(self, parent=None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic = None
+        self._parameterNode = None
+        self._parameterNodeGuiTag = None
+        self._kept = {}
+        self._isUpdating = False
+
+    def setup(self) -> None:
+        """Called when the user opens the module for the first time."""
+        ScriptedLoadableModuleWidget.setup(self)
+        uiWidget = slicer.util.loadUI(self.resourcePath("UI/LungSegResNetTraining.ui"))
+        self.layout.addWidget(uiWidget)
+        self.ui = slicer.util.childWidgetVariables(uiWidget)
+        uiWidget.setMRMLScene(slicer.mrmlScene)
+        self.logic = LungSegResNetTrainingLogic()
+        parameters = self.parameters
+        self.dataPanel = DataPanel(self.ui, parameters, self.ensurePackages)
+        self.trainPanel = TrainPanel(self.ui, parameters, self.ensurePackages, self.updateGui)
+        self.evaluatePanel = EvaluatePanel(self.ui, parameters, self.ensurePackages, lambda: self.trainPanel.running)
+
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self._closeQuestion = CloseQuestion(self.mayClose)
+        slicer.util.mainWindow().installEventFilter(self._closeQuestion)
+        slicer.app.connect("aboutToQuit()", self.onQuit)
+        self.initializeParameterNode()
+
+    def cleanup(self) -> None:
+        """Called when the application closes and the panel is destroyed."""
+        self.onQuit()
+        slicer.app.disconnect("aboutToQuit()", self.onQuit)
+        if slicer.util.mainWindow():
+            slicer.util.mainWindow().removeEventFilter(self._closeQuestion)
+        self.setParameterNode(None)
+        self.removeObservers()
+
+    def enter(self) -> None:
+        """Called each time the user opens this module."""
+        self.initializeParameterNode()
+
+    def exit(self) -> None:
+        """Called each time the user opens another module; what runs goes on."""
+        self.setParameterNode(None)
+
+    def onSceneStartClose(self, caller, event) -> None:
+        """The scene is about to be closed: files and runs are not part of it."""
+        parameters = self.logic.getParameterNode()
+        self._kept = {name: getattr(parameters, name) for name in _OUTLIVE_THE_SCENE}
+        self.setParameterNode(None)
+
+    def onSceneEndClose(self, caller, event) -> None:
+        """The scene is empty now."""
+        parameters = self.logic.getParameterNode()
+        for name, value in self._kept.items():
+            setattr(parameters, name, value)
+        self.trainPanel.onSceneClosed()
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def onSceneEndImport(self, caller, event) -> None:
+        """A scene was loaded, perhaps with our parameters."""
+        if self.trainPanel.running:
+            self.trainPanel.keepParameters(self.logic.getParameterNode())
+        if self.parent.isEntered:
+            self.initializeParameterNode()
+
+    def mayClose(self) -> bool:
+        """Ask before a training run is ended by quitting."""
+        question = _(
+            "A training run goes on. Quit and stop it? Choose its folder next time to go on with it from its last "
+            "checkpoint."
+        )
+        return not self.trainPanel.running or bool(slicer.util.confirmYesNoDisplay(question))
+
+    def onQuit(self) -> None:
+        """Slicer ends: so do its processes."""
+        self.dataPanel.stop()
+        self.trainPanel.stopForQuit()
+        self.evaluatePanel.stop()
+
+    def parameters(self) -> LungSegResNetTrainingParameterNode | None:
+        """The parameters that are shown; None while there is none, as while the scene closes."""
+        return self._parameterNode
+
+    def ensurePackages(self) -> bool:
+        """Install what is missing, after asking."""
+        return ensurePackages(self.resourcePath("training_requirements.txt"), self._parameterNode.device)
+
+    def initializeParameterNode(self) -> None:
+        """Make sure that there is a parameter node; the CT in the scene is chosen for a new case."""
+        parameterNode = self.logic.getParameterNode()
+        for name, kind in (("caseVolume", "vtkMRMLScalarVolumeNode"), ("caseSegmentation", "vtkMRMLSegmentationNode")):
+            if not getattr(parameterNode, name):
+                setattr(parameterNode, name, slicer.mrmlScene.GetFirstNodeByClass(kind))
+        self.setParameterNode(parameterNode)
+
+    def setParameterNode(self, parameterNode: LungSegResNetTrainingParameterNode | None) -> None:
+        """Show and observe a parameter node."""
+        if self._parameterNode:
+            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
+            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
+        self._parameterNode = parameterNode
+        if parameterNode:
+            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
+            self.updateGui()
+
+    def updateGui(self, caller=None, event=None) -> None:
+        """Enable what can be done now; what cannot be done says why."""
+        # A begun run brings its own choices, which change the parameters again.
+        if self._isUpdating:
+            return
+        self._isUpdating = True
+        try:
+            for panel in (self.dataPanel, self.trainPanel, self.evaluatePanel):
+                panel.update()
+        finally:
+            self._isUpdating = False
+
+
+#
+# LungSegResNetTrainingLogic
+#
+
+
+class LungSegResNetTrainingLogic(ScriptedLoadableModuleLogic):
+    """The parameters of the panel; what it does is done by ``lungsegresnet-train``, for scripts too."""
+
+    def getParameterNode(self) -> LungSegResNetTrainingParameterNode:
+        """The parameters of this scene."""
+        return LungSegResNetTrainingParameterNode(super().getParameterNode())
+
+
+#
+# LungSegResNetTrainingTest
+#
+
+
+class LungSegResNetTrainingTest(ScriptedLoadableModuleTest):
+    """Runs in Slicer ("Reload and Test") on a thorax that is drawn here, so that nothing has to be downloaded."""
+
+    def setUp(self):
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        """Run all tests."""
+        self.setUp()
+        self.test_a_case_is_written_and_read_again()
+
+    def test_a_case_is_written_and_read_again(self):
+        """A corrected segmentation becomes a case that comes back with the same voxels."""
+        from LungSegResNetWidgets import segmentation_nodes
+
+        from LungSegResNet import LungSegResNetTest
+        from LungSegResNetTrainingLib.data_set import list_data_set
+
+        volumeNode, drawn = LungSegResNetTest.makeThorax()
+        segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+        segmentation_nodes.placeWithVolume(segmentationNode, volumeNode)
+        segmentation_nodes.writeLungs(segmentationNode, volumeNode, drawn)
+        with tempfile.TemporaryDirectory() as folder:
+            writeCase(volumeNode, segmentationNode, folder, "thorax")
+            (case,) = list_data_set(Path(folder)).cases
+            shown = showCase(case)
+        ct, labels = segmentation_nodes.ctAndLungs(volumeNode, segmentationNode)
+        np.testing.assert_array_equal(slicer.util.arrayFromVolume(shown), ct.hu)
+        again = slicer.mrmlScene.GetNodesByName("thorax reference").GetItemAsObject(0)
+        np.testing.assert_array_equal(segmentation_nodes.ctAndLungs(shown, again)[1], labels)
+        self.delayDisplay("A case was written and read again")

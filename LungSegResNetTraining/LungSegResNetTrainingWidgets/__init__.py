@@ -1,0 +1,1 @@
+"""What the panel of LungSegResNet Training is made of: talks to Qt and MRML."""

@@ -1,0 +1,119 @@
+"""Training cases in the scene: read from files and shown, and written as files from a volume and a segmentation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import slicer
+import vtk
+from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasLungs, placeWithVolume, writeLungs
+from slicer.i18n import tr as _
+
+if TYPE_CHECKING:
+    from LungSegResNetTrainingLib.cases import Case
+
+_CT_FILE, _SEGMENTATION = "LungSegResNetTraining.ct", "LungSegResNetTraining.segmentation"
+
+
+def showCase(case: Case) -> Any:
+    """Show CT and mask of a case in the slice views, loaded if they are not in the scene; returns the volume node.
+
+    Raises
+    ------
+    LungSegError : a file cannot be read, or the mask does not belong to the CT.
+    """
+    volumeNode = _loaded(case) or _load(case)
+    shown = volumeNode.GetNodeReference(_SEGMENTATION)
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        segmentation = node.GetNodeReference(_SEGMENTATION)
+        if segmentation is not None:
+            segmentation.SetDisplayVisibility(segmentation is shown)
+    slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+    return volumeNode
+
+
+def jumpToSlice(volumeNode: Any, index: int) -> None:
+    """Show slice ``index`` (0 is the lowest) of a volume of `showCase` in all slice views."""
+    columns, rows, _slices = volumeNode.GetImageData().GetDimensions()
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    middle = matrix.MultiplyPoint(((columns - 1) / 2, (rows - 1) / 2, index, 1.0))
+    slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *middle[:3], slicer.vtkMRMLSliceNode.OffsetJumpSlice)
+
+
+def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -> str:
+    """Write ``<name>_ct.nrrd`` and ``<name>_lungs.seg.nrrd`` into the folder of a data set; returns the case's name.
+
+    Raises
+    ------
+    LungSegError : what is missing, or that a file is there already; nothing was written.
+    """
+    import SimpleITK as sitk
+
+    from LungSegResNetLib.atomic import write_atomically
+    from LungSegResNetLib.errors import InputError, OutputError
+    from LungSegResNetLib.writing import write_mask
+
+    if reason := whyNoCase(volumeNode, segmentationNode, dataSet):
+        raise InputError(reason)
+    name = re.sub(r"[^\w.-]+", "_", name.strip() or volumeNode.GetName()).strip("._") or "case"
+    ctFile, maskFile = (Path(dataSet) / f"{name}{ending}" for ending in ("_ct.nrrd", "_lungs.seg.nrrd"))
+    for path in (ctFile, maskFile):
+        if path.exists():
+            text = _("{path} exists already, so nothing was written; give the case another name.")
+            raise OutputError(text.format(path=path))
+    ct, labels = ctAndLungs(volumeNode, segmentationNode)
+    if not labels.any():
+        raise InputError(_("The lungs of the segmentation lie outside of the CT; choose those that belong together."))
+    with write_atomically(ctFile, overwrite=False) as temporary:
+        temporary.touch()  # no permission shows here, as an OSError with its reason
+        sitk.WriteImage(ct.to_native(ct.hu), str(temporary), useCompression=True)
+        # A CT without its mask is no case, so the CT gets its name after the mask.
+        write_mask(maskFile, labels, ct, overwrite=False)
+    return name
+
+
+def whyNoCase(volumeNode: Any, segmentationNode: Any, dataSet: str) -> str:
+    """A sentence that says what is missing for `writeCase`; empty if nothing is."""
+    if not dataSet or not Path(dataSet).is_dir():
+        return _("Choose the folder of the data set first; cases cannot be added to a list in CSV.")
+    if (Path(dataSet) / "cases.csv").exists():
+        return _("The folder has a list of its cases (cases.csv), which a new case would not be in.")
+    if volumeNode is None or volumeNode.GetImageData() is None:
+        return _("Choose the CT of the new case.")
+    if segmentationNode is None or not hasLungs(segmentationNode):
+        return _("Choose a segmentation with the segments right lung and left lung.")
+    if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
+        return _("The segmentation lies under another transform than the CT.")
+    return ""
+
+
+def _loaded(case: Case) -> Any:
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if node.GetAttribute(_CT_FILE) == str(case.ct) and node.GetNodeReference(_SEGMENTATION) is not None:
+            return node
+    return None
+
+
+def _load(case: Case) -> Any:
+    from LungSegResNetTrainingLib.data_set import read_case
+
+    # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
+    ct, mask = read_case(case)
+    grid = ct.geometry
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(grid.direction).reshape(3, 3) * grid.spacing
+    matrix[:3, 3] = grid.origin
+    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix  # LPS to RAS
+    volumeNode = slicer.util.addVolumeFromArray(ct.hu, matrix, case.name)
+    segmentationNode = slicer.mrmlScene.AddNewNodeByClass(
+        "vtkMRMLSegmentationNode", _("{name} reference").format(name=case.name)
+    )
+    placeWithVolume(segmentationNode, volumeNode)
+    writeLungs(segmentationNode, volumeNode, mask.labels)
+    volumeNode.SetAttribute(_CT_FILE, str(case.ct))
+    volumeNode.SetNodeReferenceID(_SEGMENTATION, segmentationNode.GetID())
+    return volumeNode

@@ -1,0 +1,208 @@
+"""Step 3 of the panel: the network of the run judged on the cases that it was not trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from LungSegResNetWidgets.measurement_table import fillTableNode
+from slicer.i18n import tr as _
+
+from .case_nodes import jumpToSlice, showCase
+from .evaluation_results import REPORT, ListedSlice, table1Rows, worstSlices
+from .run_folder import networkFile
+from .table_widget import enable, showTable
+from .training_command import TrainingCommand
+
+_TABLE = "LungSegResNetTraining.table1"
+
+
+class EvaluatePanel:
+    """Drives the widgets of step 3."""
+
+    def __init__(
+        self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool], isTraining: Callable[[], bool]
+    ) -> None:
+        self._ui = ui
+        self._parameters = parameters
+        self._ensurePackages = ensurePackages
+        self._isTraining = isTraining
+        self._command: TrainingCommand | None = None
+        self._folder = ""
+        self._told = ""  # the last news, shown until another run is chosen
+        self._slices: list[ListedSlice] = []
+        ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
+        ui.stopEvaluateButton.connect("clicked(bool)", self.onStop)
+        ui.reportButton.connect("clicked(bool)", self.onOpenReport)
+        ui.worstTable.connect("cellClicked(int,int)", self.onShowSlice)
+        ui.useNetworkButton.connect("clicked(bool)", self.onUseNetwork)
+
+    def update(self) -> None:
+        """Enable what can be done now."""
+        parameters, ui, running = self._parameters(), self._ui, self._command is not None
+        if parameters is None:
+            return
+        folder = parameters.runFolder
+        if folder != self._folder and not running:
+            self._folder, self._told = folder, ""
+            self._showResults()
+        noNetwork = "" if folder and networkFile(folder).is_file() else _("The run has no finished network yet.")
+        busy = _("Training goes on; wait until it has ended.") if self._isTraining() else ""
+        enable(ui.evaluateButton, noNetwork or busy, _("Judge the network on the held-out cases of the run."))
+        ui.evaluateStatusLabel.text = self._told or noNetwork or busy or _("Ready.")
+        enable(ui.useNetworkButton, noNetwork, _("Let the module LungSegResNet segment with this network."))
+        noReport = "" if folder and (_report(folder) / REPORT).is_file() else _("There is no evaluation yet.")
+        enable(ui.reportButton, noReport, _("Open tables, plots and pictures in the web browser."))
+        for shown, widget in (
+            (not running, ui.evaluateButton),
+            (running, ui.evaluateBar),
+            (running, ui.stopEvaluateButton),
+        ):
+            widget.setVisible(shown)
+
+    def stop(self) -> None:
+        """End the evaluation when Slicer quits; it goes on where it was next time."""
+        if self._command:
+            self._command.cancelAndWait()
+            self._command = None
+
+    def onEvaluate(self, checked: bool = False) -> None:
+        """Judge the network in a process of its own."""
+        try:
+            if not self._ensurePackages():
+                self._say(_("Nothing was installed, so nothing was done."))
+                return
+            self._start()
+        except RuntimeError as error:
+            self._onFailed(str(error))
+
+    def _start(self) -> None:
+        folder = self._folder
+        network, report = networkFile(folder), _report(folder)
+        arguments = ["evaluate", network, Path(folder) / "cases.csv", "--out", report]
+        arguments += ["--device", self._parameters().device]
+        if _isOfAnotherNetwork(report, network):
+            question = _("The run has an evaluation of an earlier network in {path}. Replace it?").format(path=report)
+            if not slicer.util.confirmYesNoDisplay(question):
+                return
+            arguments.append("--overwrite")
+        command = TrainingCommand(arguments, self._onEvent, self._onDone, self._onFailed)
+        command.start()
+        self._command = command
+        self._ui.evaluateBar.setRange(0, 0)
+        self._ui.evaluateBar.format = ""
+        self._say(_("Loading the network..."))
+        self.update()
+
+    def onStop(self, checked: bool = False) -> None:
+        """End the process; cases that were judged are kept."""
+        if self._command:
+            self._command.cancel()
+            self._command = None
+        self._say(_("The evaluation was stopped; finished cases are kept."))
+        self.update()
+
+    def onOpenReport(self, checked: bool = False) -> None:
+        """Open the report in the web browser."""
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(_report(self._folder) / REPORT)))
+
+    def onShowSlice(self, row: int, column: int = 0) -> None:
+        """Show the case and go to the slice."""
+        from LungSegResNetLib.errors import LungSegError
+
+        chosen = self._slices[row]
+        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
+        try:
+            jumpToSlice(showCase(chosen.case), chosen.index)
+        except LungSegError as error:
+            self._say(str(error))
+        else:
+            self._say(f"{chosen.case.name}, {chosen.position}: {chosen.reason}")
+        finally:
+            slicer.app.restoreOverrideCursor()
+
+    def onUseNetwork(self, checked: bool = False) -> None:
+        """Make the network of the run that of the module LungSegResNet."""
+        from LungSegResNet import LungSegResNetLogic
+
+        LungSegResNetLogic().getParameterNode().modelFile = str(networkFile(self._folder))
+        self._say(_("The module LungSegResNet segments with this network now."))
+
+    def _onEvent(self, event: dict[str, Any]) -> None:
+        if event["event"] == "stage":
+            self._say(_("Judging {what}...").format(what=event["stage"]))
+        elif event["event"] == "progress":
+            self._ui.evaluateBar.setRange(0, event["total"])
+            self._ui.evaluateBar.value = event["done"]
+            self._ui.evaluateBar.format = _("slice %v of %m")
+
+    def _onDone(self) -> None:
+        self._command = None
+        rows = self._showResults()
+        if rows:
+            self._keep(rows)
+        self._say(_("Done. Click a slice to see it."))
+        self.update()
+
+    def _onFailed(self, sentence: str) -> None:
+        self._command = None
+        self._say(sentence)
+        self.update()
+
+    def _showResults(self) -> list[dict[str, Any]]:
+        folder = Path(self._folder)
+        rows = table1Rows(_report(self._folder)) if self._folder else []
+        headers = [_("Group"), _("Metric"), _("Cases"), _("Mean"), _("SD"), _("Least"), _("Largest")]
+        texts = [
+            [
+                row["group"],
+                row["metric"],
+                str(row["cases"]),
+                *(_number(row[key]) for key in ("mean", "sd", "min", "max")),
+            ]
+            for row in rows
+        ]
+        showTable(self._ui.table1, headers, texts)
+        self._slices = worstSlices(_report(self._folder), folder / "cases.csv") if rows else []
+        lines = [[one.case.name, one.position, f"{one.dice:.3f}", one.reason] for one in self._slices]
+        showTable(self._ui.worstTable, [_("Case"), _("Slice"), _("Dice"), _("Why")], lines)
+        for label, shown in ((self._ui.table1Label, rows), (self._ui.worstLabel, lines)):
+            label.setVisible(bool(shown))
+        return rows
+
+    def _keep(self, rows: list[dict[str, Any]]) -> None:
+        """Write Table 1 into its table node, made if there is none for this run."""
+        nodes = slicer.util.getNodesByClass("vtkMRMLTableNode")
+        node = next((node for node in nodes if node.GetAttribute(_TABLE) == self._folder), None)
+        if node is None:
+            name = _("Table 1 {run}").format(run=Path(self._folder).name)
+            node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+            node.SetAttribute(_TABLE, self._folder)
+        fillTableNode(node, rows)
+
+    def _say(self, sentence: str) -> None:
+        self._told = sentence
+        self._ui.evaluateStatusLabel.text = sentence
+
+
+def _report(folder: str) -> Path:
+    return Path(folder) / "report"
+
+
+def _isOfAnotherNetwork(report: Path, network: Path) -> bool:
+    """Whether the folder has an evaluation of something else than this network file."""
+    from LungSegResNetTrainingLib.evaluation.finished_cases import file_digest
+
+    try:
+        earlier = json.loads((report / "evaluation.json").read_text(encoding="utf-8"))["network"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return bool(earlier != file_digest(network))
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,241 @@
+"""Step 2 of the panel: a run that is started, stopped and gone on with, and its curves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .data_panel import whyNoDataSet
+from .run_folder import FILE, NO_START, RunChoices, choicesOf, isBegun, networkFile
+from .table_widget import enable
+from .training_command import TrainingCommand
+from .training_curves import TrainingCurves
+
+_CHOICES = tuple(RunChoices.__dataclass_fields__)
+
+
+class TrainPanel:
+    """Drives the widgets of step 2; ``onEnded`` is called when a run has ended in whatever way."""
+
+    def __init__(
+        self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool], onEnded: Callable[[], None]
+    ) -> None:
+        self._ui = ui
+        self._parameters = parameters
+        self._ensurePackages = ensurePackages
+        self._onEnded = onEnded
+        self._command: TrainingCommand | None = None
+        self._ending: TrainingCommand | None = None  # stopped, but its process has not ended yet
+        self._folder = ""
+        self._told = ""  # the last news, shown until another folder is chosen
+        self._running: dict[str, Any] = {}
+        self.curves = TrainingCurves()
+        self._hasShownCurves = False
+        ui.runFolderButton.connect("clicked(bool)", self.onChooseFolder)
+        ui.startFileButton.connect("clicked(bool)", self.onChooseStartFile)
+        ui.startButton.connect("clicked(bool)", self.onStart)
+        ui.stopButton.connect("clicked(bool)", self.onStop)
+        ui.curvesButton.connect("clicked(bool)", self.onShowCurves)
+
+    @property
+    def running(self) -> bool:
+        """True while a run goes on."""
+        return self._command is not None
+
+    def update(self) -> None:
+        """Enable what can be done now."""
+        parameters, ui, running = self._parameters(), self._ui, self.running
+        if parameters is None:
+            return
+        if parameters.runFolder != self._folder and not running:
+            self._folder, self._told = parameters.runFolder, ""
+            self._takeOver(parameters)
+        begun = isBegun(self._folder)
+        finished = begun and networkFile(self._folder).is_file()
+        ui.startButton.text = _("Go on") if begun and not finished else _("Start training")
+        done = _("The run in this folder is finished; choose another folder for a new run.") if finished else ""
+        reason = done or self._whyNot(parameters)
+        enable(ui.startButton, reason, _("Train in the background; other modules can be used."))
+        ui.trainStatusLabel.text = self._told or reason or _("Ready.")
+        for shown, widget in ((not running, ui.startButton), (running, ui.trainBar), (running, ui.stopButton)):
+            widget.setVisible(shown)
+        for widget in (ui.trainOptions, ui.dataSetLineEdit, ui.dataSetFolderButton, ui.dataSetListButton):
+            widget.enabled = not running
+        ui.startFileLineEdit.enabled = ui.startFileButton.enabled = parameters.startNetwork == FILE
+        enable(ui.curvesButton, "" if self.curves.rows else _("There are no curves yet."), _("Show loss and Dice."))
+
+    def keepParameters(self, parameters: Any) -> None:
+        """Put the choices of a run that goes on into the parameter node of another scene."""
+        for name, value in self._running.items():
+            setattr(parameters, name, value)
+
+    def stopForQuit(self) -> None:
+        """End the run when Slicer quits; it can be gone on with next time."""
+        if self._command:
+            self._command.cancelAndWait()
+            self._command = None
+
+    def onChooseFolder(self, checked: bool = False) -> None:
+        """Choose the folder of a run, new or begun."""
+        path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of the run"))
+        if path:
+            self._parameters().runFolder = path
+
+    def onChooseStartFile(self, checked: bool = False) -> None:
+        """Choose the network to begin with."""
+        path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), _("Network"), "", _("Networks (*.safetensors)"))
+        if path:
+            self._parameters().startFile = path
+
+    def onStart(self, checked: bool = False) -> None:
+        """Begin or go on."""
+        try:
+            if not self._ensurePackages():
+                self._say(_("Nothing was installed, so nothing was done."))
+                return
+            self._start()
+        except RuntimeError as error:
+            self._onFailed(str(error))
+
+    def _start(self) -> None:
+        from LungSegResNetLib.errors import LungSegError
+
+        if self._ending and self._ending.running:
+            raise RuntimeError(_("The process that was stopped is still ending; try again in a moment."))
+        parameters = self._parameters()
+        folder = parameters.runFolder
+        choices = RunChoices(**{name: getattr(parameters, name) for name in _CHOICES})
+        command = TrainingCommand(choices.arguments(Path(folder)), self._onEvent, self._onDone, self._onFailed)
+        try:
+            if not isBegun(folder):
+                choices.save(Path(folder))
+        except LungSegError as error:
+            raise RuntimeError(str(error)) from error
+        command.start()
+        self._command = command
+        self._running = {name: getattr(parameters, name) for name in (*_CHOICES, "runFolder")}
+        self.curves.restart(_rowsOf(folder))
+        self._hasShownCurves = False
+        self._ui.logText.plainText = ""
+        self._ui.trainBar.setRange(0, 0)
+        self._ui.trainBar.format = ""
+        self._say(_("Starting..."))
+        self.update()
+
+    def onStop(self, checked: bool = False) -> None:
+        """End the process; the run can be gone on with."""
+        if self._command:
+            self._command.cancel()
+            self._ending, self._command = self._command, None
+            again = _("click Go on to continue") if isBegun(self._folder) else _("it was too young to be kept")
+            self._say(_("The run was stopped; {again}.").format(again=again))
+            self._end()
+
+    def onShowCurves(self, checked: bool = False) -> None:
+        """Show the plot view."""
+        self.curves.show()
+
+    def onSceneClosed(self) -> None:
+        """The scene is empty now; the curves come back if a run goes on."""
+        self._hasShownCurves = False
+
+    def _onEvent(self, event: dict[str, Any]) -> None:
+        if event["event"] == "stage":
+            stages = {
+                "read and check cases": _("Reading and checking the cases..."),
+                "train": _("Preparing the first step..."),
+            }
+            self._say(stages.get(event["stage"], event["stage"]))
+        elif event["event"] == "warning":
+            self._log(event["text"])
+        elif "step" in event:
+            self._onStep(event)
+        else:
+            self._ui.trainBar.setRange(0, event["total"])
+            self._ui.trainBar.value = event["done"]
+            self._ui.trainBar.format = _("case %v of %m")
+
+    def _onStep(self, event: dict[str, Any]) -> None:
+        dice = event["validation_dice"]
+        self.curves.add(event["step"], event["loss"], dice)
+        if not self._hasShownCurves:
+            self._hasShownCurves = True
+            self.curves.show()
+        bar = self._ui.trainBar
+        bar.setRange(0, event["steps"])
+        bar.value = event["step"]
+        bar.format = _("step %v of %m, about {time} left").format(time=_duration(event["seconds_left"]))
+        self._say(_("Training, loss {loss:.3f}.").format(loss=event["loss"]))
+        if dice is not None:
+            text = _("Step {step}: loss {loss:.4f}, validation Dice {dice:.4f}")
+            self._log(text.format(step=event["step"], loss=event["loss"], dice=dice))
+        if not self._ui.curvesButton.enabled:
+            self.update()
+
+    def _onDone(self) -> None:
+        self._command = None
+        text = _("Done: the network is in {path}.").format(path=networkFile(self._folder))
+        self._say(text)
+        self._end()
+
+    def _onFailed(self, sentence: str) -> None:
+        self._command = None
+        logging.error(sentence)
+        self._say(sentence)
+        self._end()
+
+    def _end(self) -> None:
+        self._log(self._ui.trainStatusLabel.text)
+        self.update()
+        self._onEnded()
+
+    def _takeOver(self, parameters: Any) -> None:
+        """A run that was begun earlier, perhaps before Slicer was started: with its choices and curves."""
+        choices = choicesOf(self._folder)
+        rows = _rowsOf(self._folder)
+        if rows:
+            self.curves.restart(rows)
+        if choices:
+            for name in _CHOICES:
+                setattr(parameters, name, getattr(choices, name))
+
+    @staticmethod
+    def _whyNot(parameters: Any) -> str:
+        if reason := whyNoDataSet(parameters.dataSet):
+            return reason
+        if not parameters.runFolder:
+            return _("Choose a folder for the run.")
+        if parameters.startNetwork == FILE and not Path(parameters.startFile).is_file():
+            return _("Choose the network file to begin with.")
+        if parameters.startNetwork == NO_START and parameters.preset == "fine-tune":
+            return _("The preset fine-tune needs a network to begin with; choose one, or another preset.")
+        return ""
+
+    def _log(self, text: str) -> None:
+        self._ui.logText.appendPlainText(text)
+
+    def _say(self, sentence: str) -> None:
+        self._told = sentence
+        self._ui.trainStatusLabel.text = sentence
+
+
+def _rowsOf(folder: str) -> list[tuple[int, float, float | None]]:
+    from LungSegResNetTrainingLib.progress import ProgressLog
+
+    try:
+        return ProgressLog(Path(folder) / "progress.csv").rows() if folder else []
+    except (OSError, ValueError):
+        return []
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return _("{n:.0f} s").format(n=seconds)
+    minutes = seconds / 60
+    return _("{n:.0f} min").format(n=minutes) if minutes < 90 else _("{n:.1f} h").format(n=minutes / 60)

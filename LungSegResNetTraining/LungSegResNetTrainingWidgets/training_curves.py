@@ -1,0 +1,103 @@
+"""Loss and validation Dice of a run in Slicer's plot view; made again after the scene was closed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+Row = tuple[int, float, float | None]
+
+
+class TrainingCurves:
+    """The points of a run, and the table, series and chart nodes that show them."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self._loss = _Curve(_("Loss"), (0.12, 0.47, 0.71), markers=False)
+        self._dice = _Curve(_("Validation Dice"), (1.0, 0.5, 0.05), markers=True)
+        self._chart: Any = None
+
+    def restart(self, rows: Sequence[Row]) -> None:
+        """Show another run, of which these steps are done."""
+        self.rows = list(rows)
+        self._fill()
+
+    def add(self, step: int, loss: float, dice: float | None) -> None:
+        """One step more; a resumed run does the last steps before its interruption again."""
+        again = bool(self.rows) and self.rows[-1][0] >= step
+        self.rows = [row for row in self.rows if row[0] < step] if again else self.rows
+        self.rows.append((step, loss, dice))
+        if again or not self._isInScene():
+            self._fill()
+            return
+        self._loss.append(step, loss)
+        if dice is not None:
+            self._dice.append(step, dice)
+
+    def show(self) -> None:
+        """Switch to a layout with a plot view and show the chart there."""
+        if not self._isInScene():
+            self._fill()
+        slicer.modules.plots.logic().ShowChartInLayout(self._chart)
+
+    def _isInScene(self) -> bool:
+        nodes = (self._chart, *self._loss.nodes, *self._dice.nodes)
+        return all(node is not None and node.GetScene() is not None for node in nodes)
+
+    def _fill(self) -> None:
+        if not self._isInScene():
+            self._chart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", _("Training"))
+            self._chart.SetTitle(_("Training"))
+            self._chart.SetXAxisTitle(_("Step"))
+            self._chart.SetYAxisTitle(_("Loss and validation Dice"))
+            for curve in (self._loss, self._dice):
+                self._chart.AddAndObservePlotSeriesNodeID(curve.make().GetID())
+        self._loss.fill([(step, loss) for step, loss, _dice in self.rows])
+        self._dice.fill([(step, dice) for step, _loss, dice in self.rows if dice is not None])
+
+
+class _Curve:
+    """One series over steps, and its table."""
+
+    def __init__(self, title: str, color: tuple[float, float, float], markers: bool) -> None:
+        self._title, self._color, self._markers = title, color, markers
+        self.nodes: tuple[Any, Any] = (None, None)
+
+    def make(self) -> Any:
+        table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", self._title)
+        for kind, name in ((vtk.vtkIntArray, _("Step")), (vtk.vtkDoubleArray, self._title)):
+            column = kind()
+            column.SetName(name)
+            table.AddColumn(column)
+        series = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", self._title)
+        series.SetAndObserveTableNodeID(table.GetID())
+        series.SetXColumnName(_("Step"))
+        series.SetYColumnName(self._title)
+        series.SetPlotType(slicer.vtkMRMLPlotSeriesNode.PlotTypeScatter)
+        series.SetColor(*self._color)
+        series.SetLineStyle(slicer.vtkMRMLPlotSeriesNode.LineStyleSolid)
+        marker = slicer.vtkMRMLPlotSeriesNode
+        series.SetMarkerStyle(marker.MarkerStyleCircle if self._markers else marker.MarkerStyleNone)
+        self.nodes = (table, series)
+        return series
+
+    def fill(self, points: Sequence[tuple[int, float]]) -> None:
+        table = self.nodes[0].GetTable()
+        table.SetNumberOfRows(0)
+        self._insert(points)
+
+    def append(self, step: int, value: float) -> None:
+        self._insert([(step, value)])
+
+    def _insert(self, points: Sequence[tuple[int, float]]) -> None:
+        node = self.nodes[0]
+        steps, values = (node.GetTable().GetColumn(column) for column in (0, 1))
+        for step, value in points:
+            steps.InsertNextValue(step)
+            values.InsertNextValue(value)
+        node.GetTable().Modified()
+        node.Modified()

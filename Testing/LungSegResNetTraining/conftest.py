@@ -1,0 +1,84 @@
+"""The training module on Slicer's real scene: one host for all tests, an empty scene for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import SimpleITK as sitk
+from network_files import seen_network, write_network
+from slicer_host import Host, start
+from synthetic_thorax import Thorax
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# Coarse voxels and small slices: a step of training takes a fraction of a second.
+SPACING = (4.0, 4.0, 20.0)
+SLICE_SHAPE = (48, 64)
+
+
+@pytest.fixture(scope="session")
+def running_host() -> Host:
+    return start()
+
+
+@pytest.fixture
+def host(running_host: Host) -> Iterator[Host]:
+    """The host with an empty scene; a question or file dialog that the test does not expect is an error."""
+    running_host.slicer.mrmlScene.Clear(False)
+    running_host.loadModule("LungSegResNet")
+    running_host.loadModule("LungSegResNetTraining")
+    lists = (running_host.answers, running_host.questions, running_host.files, running_host.opened)
+    for entries in lists:
+        entries.clear()
+    yield running_host
+    assert running_host.answers == []
+    assert running_host.files == []
+    running_host.slicer.mrmlScene.Clear(False)
+
+
+@pytest.fixture
+def panel(host: Host) -> Iterator[Any]:
+    """The open panel."""
+    host.slicer.mrmlScene.Clear(False)
+    widget = host.openModule("LungSegResNetTraining")
+    clear_choices(widget)
+    yield widget
+    host.closeModule(widget)
+    clear_choices(widget)
+
+
+def clear_choices(widget: Any) -> None:
+    """What outlives a scene does not outlive a test."""
+    parameters = widget.logic.getParameterNode()
+    for name in ("dataSet", "runFolder", "startFile"):
+        setattr(parameters, name, "")
+    parameters.preset, parameters.startNetwork, parameters.device = "fine-tune", "shipped", "auto"
+    parameters.steps = parameters.batchSize = 0
+    parameters.validateEvery = 50
+
+
+@pytest.fixture
+def data_set(tmp_path: Path) -> Path:
+    """Three drawn patients, and one whose mask is missing."""
+    folder = tmp_path / "data"
+    write_cases(folder)
+    sitk.WriteImage(Thorax().scan(SPACING)[0], str(folder / "alone_ct.nii.gz"))
+    return folder
+
+
+def write_cases(folder: Path) -> None:
+    """Three pairs of CT and mask."""
+    folder.mkdir()
+    for number, name in enumerate(("anna", "bert", "cara")):
+        for image, part in zip(Thorax().scan(SPACING, seed=number), ("ct", "lungs"), strict=True):
+            sitk.WriteImage(image, str(folder / f"{name}_{part}.nii.gz"))
+
+
+@pytest.fixture(scope="session")
+def small_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network file with small slices, which a run that begins with it takes over."""
+    path = tmp_path_factory.mktemp("network") / "small.safetensors"
+    return write_network(path, seen_network(SLICE_SHAPE), SLICE_SHAPE, scales=(1,))

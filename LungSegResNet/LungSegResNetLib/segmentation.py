@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from .ct_volume import CTVolume
+from .diaphragm import without_domes
 from .errors import InputError
 from .model_file import ModelCard
 from .postprocessing import clean_mask
@@ -67,6 +68,7 @@ def segment(
         frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
     raw, probability = _predict(ct, frame, predictor, on_progress, seconds)
     with timed(seconds, "post-processing"):
+        raw = without_domes(raw, ct.hu, ct.spacing_zyx)
         mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame))
     if not mask.any():
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")

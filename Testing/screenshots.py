@@ -1,12 +1,13 @@
-"""Pictures of the panel in its states, light and dark: ``python Testing/screenshots.py FOLDER``.
+"""Pictures of the panels in their states, light and dark: ``python Testing/screenshots.py FOLDER``.
 
-The panel is the real one on real MRML data; frames and colours are those of Qt's Fusion style, not of Slicer's.
+The panels are the real ones on real MRML data; frames and colours are those of Qt's Fusion style, not of Slicer's.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(REPOSITORY / "LungSegResNet"), str(REPOSITORY / "Testing")]
 
 import numpy as np  # noqa: E402
+import SimpleITK as sitk  # noqa: E402
 import slicer_host  # noqa: E402
 from mrml_data import add_volume  # noqa: E402
+from network_files import seen_network, write_network  # noqa: E402
 from synthetic_thorax import Thorax  # noqa: E402
 
 _WIDTH = 420
@@ -48,23 +51,31 @@ def set_dark(host: slicer_host.Host, dark: bool) -> None:
     host.qt_application.setPalette(palette)
 
 
-def grab(host: slicer_host.Host, panel: Any, folder: Path, state: str) -> None:
+def grab(host: slicer_host.Host, panel: Any, folder: Path, state: str, name: str = "panel") -> None:
     """Save the panel as it is, light and dark."""
     for dark in (False, True):
         set_dark(host, dark)
         host.slicer.app.processEvents()
         panel.parent.resize(_WIDTH, panel.parent.sizeHint().height())
         host.slicer.app.processEvents()
-        path = folder / f"panel_{state}_{'dark' if dark else 'light'}.png"
+        path = folder / f"{name}_{state}_{'dark' if dark else 'light'}.png"
         panel.parent.grab().save(str(path))
         print(path)
     set_dark(host, False)
 
 
 def main(folder: Path) -> None:
-    """Walk through the states of the panel."""
+    """Walk through the states of both panels."""
     folder.mkdir(parents=True, exist_ok=True)
     host = slicer_host.start()
+    segmenting(host, folder)
+    host.slicer.mrmlScene.Clear(False)
+    with tempfile.TemporaryDirectory() as data:
+        training(host, folder, Path(data))
+
+
+def segmenting(host: slicer_host.Host, folder: Path) -> None:
+    """States of the panel LungSegResNet."""
     panel = host.openModule("LungSegResNet")
     grab(host, panel, folder, "empty")
     add_volume(host, Thorax(consolidation=True).scan(spacing=(2.0, 2.0, 8.0))[0], "CT thorax")
@@ -81,6 +92,39 @@ def main(folder: Path) -> None:
     panel.ui.segmentButton.click()
     host.wait(lambda: panel.ui.segmentButton.visible, 600)
     grab(host, panel, folder, "error")
+    host.closeModule(panel)
+
+
+def training(host: slicer_host.Host, folder: Path, data: Path) -> None:
+    """States of the panel LungSegResNet Training, with a short run of a small network on drawn patients."""
+
+    def picture(state: str) -> None:
+        grab(host, panel, folder, state, "training")
+
+    cases, run = data / "cases", data / "run"
+    cases.mkdir()
+    for number in range(4):
+        for image, part in zip(Thorax().scan((4.0, 4.0, 20.0), seed=number), ("ct", "lungs"), strict=True):
+            sitk.WriteImage(image, str(cases / f"patient{number + 1}_{part}.nrrd"))
+    sitk.WriteImage(Thorax().scan((4.0, 4.0, 20.0))[0], str(cases / "patient5_ct.nrrd"))
+    panel = host.openModule("LungSegResNetTraining")
+    picture("empty")
+    chosen = panel.logic.getParameterNode()
+    chosen.dataSet = str(cases)
+    panel.ui.checkButton.click()
+    host.wait(lambda: panel.ui.checkButton.visible, 600)
+    chosen.runFolder = str(run)
+    chosen.startNetwork = "file"
+    chosen.startFile = str(write_network(data / "small.safetensors", seen_network(), scales=(1,)))
+    chosen.steps, chosen.batchSize, chosen.validateEvery = 60, 4, 10
+    picture("ready")
+    panel.ui.startButton.click()
+    host.wait(lambda: panel.ui.trainBar.maximum == 60 and panel.ui.trainBar.value > 25, 600)
+    picture("running")
+    host.wait(lambda: panel.ui.startButton.visible, 600)
+    panel.ui.evaluateButton.click()
+    host.wait(lambda: panel.ui.evaluateButton.visible, 600)
+    picture("done")
     host.closeModule(panel)
 
 

@@ -166,7 +166,7 @@ class DataPanel:
         self._rows = rows
         self._checked = self._checked if rows else ""
         headers = [_("Case"), _("Verdict"), _("Right ml"), _("Left ml"), _("Reason")]
-        showTable(self._ui.casesTable, headers, [[row[column] for column in _COLUMNS] for row in rows])
+        showTable(self._ui.casesTable, headers, [[row[column] for column in _COLUMNS] for row in rows], headers[-1])
 
     def _say(self, sentence: str) -> None:
         self._told = sentence

@@ -156,20 +156,19 @@ class EvaluatePanel:
     def _showResults(self) -> list[dict[str, Any]]:
         folder = Path(self._folder)
         rows = table1Rows(_report(self._folder)) if self._folder else []
-        headers = [_("Group"), _("Metric"), _("Cases"), _("Mean"), _("SD"), _("Least"), _("Largest")]
+        groups = len({row["group"] for row in rows}) > 1
+        headers = [_("Metric"), _("Mean"), _("SD"), _("Least"), _("Largest"), *([_("Group")] if groups else [])]
         texts = [
-            [
-                row["group"],
-                row["metric"],
-                str(row["cases"]),
-                *(_number(row[key]) for key in ("mean", "sd", "min", "max")),
-            ]
+            [row["metric"], *(_number(row[key]) for key in ("mean", "sd", "min", "max")), row["group"]][: len(headers)]
             for row in rows
         ]
-        showTable(self._ui.table1, headers, texts)
+        showTable(self._ui.table1, headers, texts, headers[0])
+        count = max((row["cases"] for row in rows), default=0)
+        self._ui.table1Label.text = _("Table 1, both lungs pooled (held-out cases: {count}):").format(count=count)
         self._slices = worstSlices(_report(self._folder), folder / "cases.csv") if rows else []
         lines = [[one.case.name, one.position, f"{one.dice:.3f}", one.reason] for one in self._slices]
-        showTable(self._ui.worstTable, [_("Case"), _("Slice"), _("Dice"), _("Why")], lines)
+        headers = [_("Case"), _("Slice"), _("Dice"), _("Why")]
+        showTable(self._ui.worstTable, headers, lines, headers[-1])
         for label, shown in ((self._ui.table1Label, rows), (self._ui.worstLabel, lines)):
             label.setVisible(bool(shown))
         return rows
@@ -205,4 +204,4 @@ def _isOfAnotherNetwork(report: Path, network: Path) -> bool:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"

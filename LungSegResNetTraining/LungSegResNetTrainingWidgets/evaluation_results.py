@@ -29,6 +29,7 @@ class ListedSlice:
 def table1Rows(folder: Path) -> list[dict[str, Any]]:
     """Mean, SD and range of each metric and group, of the network and both lungs; empty without an evaluation."""
     from LungSegResNetLib.metrics import METRICS
+    from LungSegResNetTrainingLib.evaluation.aggregation import ALL_CASES
 
     try:
         with (folder / SUMMARY).open(newline="", encoding="utf-8") as file:
@@ -44,7 +45,9 @@ def table1Rows(folder: Path) -> list[dict[str, Any]]:
         figures = {key: float(row[key]) if row[key] else None for key in ("mean", "sd", "min", "max")}
         title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
         table.append({"group": row["group"], "metric": title, "cases": int(row["cases"]), **figures})
-    return table
+    # A single group is the same as all cases.
+    several = len({row["group"] for row in table}) > 2
+    return [row for row in table if several or row["group"] == ALL_CASES]
 
 
 def worstSlices(folder: Path, caseList: Path) -> list[ListedSlice]:

@@ -7,9 +7,11 @@ from typing import Any
 
 import qt
 
+_MOST_ROWS = 7
 
-def showTable(widget: Any, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Fill a QTableWidget with texts; it is hidden while it is empty, and the last column takes what room is left."""
+
+def showTable(widget: Any, headers: Sequence[str], rows: Sequence[Sequence[str]], widest: str) -> None:
+    """Fill a QTableWidget with texts; it is hidden while it is empty; the column ``widest`` takes what room is left."""
     widget.setVisible(bool(rows))
     widget.setColumnCount(len(headers))
     widget.setHorizontalHeaderLabels(list(headers))
@@ -20,8 +22,13 @@ def showTable(widget: Any, headers: Sequence[str], rows: Sequence[Sequence[str]]
             item.setToolTip(text)
             item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
             widget.setItem(line, column, item)
-    widget.resizeColumnsToContents()
-    widget.horizontalHeader().setStretchLastSection(True)
+    for column, title in enumerate(headers):
+        mode = qt.QHeaderView.Stretch if title == widest else qt.QHeaderView.ResizeToContents
+        widget.horizontalHeader().setSectionResizeMode(column, mode)
+    widget.wordWrap = False  # the whole text is in the tool tip
+    height = widget.fontMetrics().height() + 6
+    widget.verticalHeader().setDefaultSectionSize(height)
+    widget.setFixedHeight(height * (min(len(rows), _MOST_ROWS) + 2))  # the header and a scroll bar are rows, too
 
 
 def enable(button: Any, whyNot: str, toolTip: str) -> None:

@@ -198,9 +198,7 @@ class TrainPanel:
     def _takeOver(self, parameters: Any) -> None:
         """A run that was begun earlier, perhaps before Slicer was started: with its choices and curves."""
         choices = choicesOf(self._folder)
-        rows = _rowsOf(self._folder)
-        if rows:
-            self.curves.restart(rows)
+        self.curves.restart(_rowsOf(self._folder))
         if choices:
             for name in _CHOICES:
                 setattr(parameters, name, getattr(choices, name))

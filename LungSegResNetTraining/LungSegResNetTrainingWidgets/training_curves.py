@@ -22,9 +22,10 @@ class TrainingCurves:
         self._chart: Any = None
 
     def restart(self, rows: Sequence[Row]) -> None:
-        """Show another run, of which these steps are done."""
+        """Take another run, of which these steps are done; nodes are made when there is something to show."""
         self.rows = list(rows)
-        self._fill()
+        if self._isInScene():
+            self._fill()
 
     def add(self, step: int, loss: float, dice: float | None) -> None:
         """One step more; a resumed run does the last steps before its interruption again."""

@@ -56,10 +56,12 @@ def is_alive(process: int) -> bool:
 
 
 def processes_of(panel: Any) -> list[int]:
-    """Process ids of the launcher and of Python below it."""
-    launcher = panel.trainPanel._command._command._process.processId()
-    children = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True).stdout
-    return [launcher, *map(int, children.split())]
+    """Process ids of the launcher, of Python below it, and of the processes that prepare slices."""
+    found = [panel.trainPanel._command._command._process.processId()]
+    for process in found:
+        below = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False).stdout
+        found += map(int, below.split())
+    return found
 
 
 # Data
@@ -190,6 +192,8 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
 ) -> None:
     run, ui = tmp_path / "run", panel.ui
+    host.slicer.mrmlScene.AddNode(host.slicer.vtkMRMLLayoutNode())
+    plot_view = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotViewNode")
     prepare_run(panel, data_set, run, small_network, 4)
     ui.startButton.click()
     assert not ui.startButton.visible
@@ -202,6 +206,7 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     assert losses == [(int(row["step"]), pytest.approx(float(row["loss"]), abs=1e-4)) for row in logged]
     assert [step for step, _dice in points_of(host, "Validation Dice")] == [2, 4]
     (chart,) = host.slicer.util.getNodesByClass("vtkMRMLPlotChartNode")
+    assert plot_view.GetPlotChartNodeID() == chart.GetID()
     assert chart.GetNumberOfPlotSeriesNodes() == 2
     assert "validation Dice" in ui.logText.plainText
     assert not ui.startButton.enabled
@@ -223,7 +228,7 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
         for row in range(table.GetNumberOfRows())
     }
     assert means["Dice"] == pytest.approx(wanted["dice"])
-    assert next(row[3] for row in rows_of(ui.table1) if row[1] == "Dice") == f"{wanted['dice']:.3f}"
+    assert next(row[1] for row in rows_of(ui.table1) if row[0] == "Dice") == f"{wanted['dice']:.3f}"
 
     slice_node = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
     slice_node.SetOrientationToAxial()
@@ -251,6 +256,7 @@ def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
     ui.startButton.click()
     host.wait((run / "checkpoint.pt").exists, 300)
     processes = processes_of(panel)
+    assert len(processes) >= 3
     ui.stopButton.click()
     assert ui.startButton.visible
     assert "stopped" in ui.trainStatusLabel.text
@@ -286,7 +292,10 @@ def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
 def test_a_run_outlives_a_closed_scene_and_quitting_asks(
     host: Host, data_set: Path, panel: Any, small_network: Path, tmp_path: Path
 ) -> None:
-    run = tmp_path / "run"
+    run, other = tmp_path / "run", tmp_path / "other.mrml"
+    parameters(panel).runFolder = "elsewhere"
+    host.slicer.mrmlScene.SetURL(str(other))
+    assert host.slicer.mrmlScene.Commit()
     prepare_run(panel, data_set, run, small_network, 100000)
     panel.ui.startButton.click()
     host.wait(lambda: len(panel.trainPanel.curves.rows) > 2, 300)
@@ -298,6 +307,9 @@ def test_a_run_outlives_a_closed_scene_and_quitting_asks(
     host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)
     assert [step for step, _loss in points_of(host, "Loss")] == [row[0] for row in panel.trainPanel.curves.rows]
 
+    host.slicer.mrmlScene.SetURL(str(other))
+    host.slicer.mrmlScene.Import()
+    assert parameters(panel).runFolder == str(run)
     host.leaveModule(panel)
     before = len(panel.trainPanel.curves.rows)
     host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)

@@ -136,7 +136,7 @@ class ScriptedModule:
 
 def makeLogics(scene: Any) -> dict[str, CoreModule]:
     """Real logics; each registers its node classes with the scene."""
-    application = slicer.vtkMRMLApplicationLogic()
+    application = slicer.vtkSlicerApplicationLogic()
     application.SetMRMLScene(scene)
     kinds = {
         "volumes": slicer.vtkSlicerVolumesLogic,

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 import torch
 import vtk
 from mrml_data import add_volume, segment_array
+from network_files import seen_network, write_network
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -247,6 +248,24 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
 
     assert LungSegResNetLogic().getParameterNode().modelFile == str(run / "network.safetensors")
 
+    # Another network in the same place: its evaluation replaces the earlier one only after a yes.
+    write_network(run / "network.safetensors", seen_network(seed=1))
+    earlier = (run / "report" / "summary.csv").read_bytes()
+    host.answers.append(False)
+    ui.evaluateButton.click()
+    assert "Replace it?" in host.questions[-1]
+    assert ui.evaluateButton.visible
+    host.answers.append(True)
+    ui.evaluateButton.click()
+    ui.stopEvaluateButton.click()
+    assert "stopped" in ui.evaluateStatusLabel.text
+    assert ui.evaluateButton.enabled
+    assert (run / "report" / "summary.csv").read_bytes() == earlier
+    host.answers.append(True)
+    ui.evaluateButton.click()
+    host.wait(lambda: ui.evaluateButton.visible, 300)
+    assert (run / "report" / "summary.csv").read_bytes() != earlier
+
 
 def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
@@ -326,6 +345,37 @@ def test_a_run_outlives_a_closed_scene_and_quitting_asks(
     panel.onQuit()
     host.wait(lambda: not any(map(is_alive, processes)), 15)
     assert not panel.trainPanel.running
+
+
+def test_a_run_whose_process_dies_is_told(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    prepare_run(panel, data_set, tmp_path / "run", small_network, 100000)
+    panel.ui.startButton.click()
+    host.wait(lambda: len(panel.trainPanel.curves.rows) > 1, 300)
+    _launcher, python, *_others = processes = processes_of(panel)
+    subprocess.run(["kill", "-9", str(python)], check=True)
+    host.wait(lambda: not panel.trainPanel.running, 10)
+    assert "ended unexpectedly" in panel.ui.trainStatusLabel.text
+    assert panel.ui.startButton.enabled
+    host.wait(lambda: not any(map(is_alive, processes)), 20)
+
+
+def test_choosing_a_finished_run_shows_its_curves_and_results_without_touching_the_scene(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    prepare_run(panel, data_set, run, small_network, 2)
+    panel.ui.startButton.click()
+    host.wait(lambda: panel.ui.startButton.visible, 300)
+    parameters(panel).runFolder = ""
+    assert not panel.ui.curvesButton.enabled
+    host.slicer.mrmlScene.Clear(False)
+    parameters(panel).runFolder = str(run)
+    assert panel.ui.evaluateButton.enabled
+    assert host.slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []
+    panel.ui.curvesButton.click()
+    assert [step for step, _loss in points_of(host, "Loss")] == [1, 2]
 
 
 def test_a_data_set_that_cannot_be_trained_on_is_told_in_a_sentence(

@@ -1,0 +1,60 @@
+"""Dice between the masks of each engine and precision and those of plain float32, for every judged case of a data set.
+
+``python Testing/engine_agreement.py DATASET [SPLIT]``: what ``--engine auto`` takes has to stay at 0.999 or above.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.engines import EngineSettings, load_engine
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.reading import read_ct
+from LungSegResNetLib.segmentation import Predictor, segment
+from LungSegResNetTrainingLib.cases import read_cases
+
+ENGINES = {
+    "OpenVINO, as chosen": EngineSettings(engine="openvino", device="cpu"),
+    "torch, as chosen": EngineSettings(engine="torch", device="cpu"),
+}
+REFERENCE = EngineSettings(engine="torch", device="cpu", precision="float32")
+
+
+def main(dataset: Path, split: str = "validation") -> None:
+    """Print a row a case and the worst of each engine."""
+    reference = load_engine(REFERENCE).predictor
+    predictors = {name: load_engine(settings).predictor for name, settings in ENGINES.items()}
+    names = [f"{name} ({predictor.precision})" for name, predictor in predictors.items()]
+    print("| case | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
+    worst = dict.fromkeys(predictors, 1.0)
+    for case in read_cases(dataset):
+        if case.split != split:
+            continue
+        ct, _ = read_ct(case.ct)
+        expected = lungs(ct, reference)
+        dice = {name: agreement(lungs(ct, predictor), expected) for name, predictor in predictors.items()}
+        worst = {name: min(worst[name], dice[name]) for name in worst}
+        print(f"| {case.name} | " + " | ".join(f"{value:.4f}" for value in dice.values()) + " |", flush=True)
+    print("| **worst** | " + " | ".join(f"{value:.4f}" for value in worst.values()) + " |")
+
+
+def lungs(ct: CTVolume, predictor: Predictor) -> np.ndarray:
+    """Lung mask (bool); empty where none is found."""
+    try:
+        return segment(ct, predictor).mask > 0
+    except InputError:
+        return np.zeros(ct.hu.shape, bool)
+
+
+def agreement(first: np.ndarray, second: np.ndarray) -> float:
+    """Dice of two masks; 1 if both are empty."""
+    total = int(first.sum() + second.sum())
+    return 2.0 * int((first & second).sum()) / total if total else 1.0
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

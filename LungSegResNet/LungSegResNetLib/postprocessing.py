@@ -10,6 +10,7 @@ from .regions import bounding_box
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0
+_MIN_PART_MM2 = 100.0  # in a single slice
 _HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
 _VESSEL_MM2 = 100.0  # a hole that is nowhere larger is a vessel
 _COVERED = 0.5
@@ -41,10 +42,10 @@ def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) 
     parts, count = ndimage.label(mask)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)
     sizes[0] = 0
-    enough = _MIN_PART_SHARE * sizes.sum()
-    if mask.shape[0] > 1:
-        enough = max(enough, _MIN_PART_ML * 1000.0 / float(np.prod(spacing)))
-    return (sizes >= enough)[parts]
+    smallest = _MIN_PART_ML * 1000.0 / float(np.prod(spacing))
+    if mask.shape[0] == 1:
+        smallest = _MIN_PART_MM2 / (spacing[1] * spacing[2])
+    return (sizes >= max(smallest, _MIN_PART_SHARE * sizes.sum()))[parts]
 
 
 def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

@@ -31,6 +31,12 @@ def test_stray_parts_are_removed() -> None:
     np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, two_lungs())
 
 
+def test_a_single_slice_with_nothing_but_a_speck_has_no_lung() -> None:
+    mask = np.zeros((1, 150, 200), bool)
+    mask[0, 50:53, 50:57] = True  # 84 mm2 of bowel gas
+    assert not clean_mask(mask, SPACING).any()
+
+
 def test_a_hole_closed_on_all_sides_is_filled_whatever_its_size() -> None:
     mask = two_lungs()
     mask[8:20, 50:90, 40:70] = False

@@ -87,18 +87,15 @@ def run_case(
     *,
     series: str | None = None,
     overwrite: bool = False,
-    seconds: dict[str, float] | None = None,
 ) -> CaseSummary:
     """Segment one CT and write its files, each whole or not at all.
-
-    ``seconds`` may hold the duration of earlier stages, such as loading the network.
 
     Raises
     ------
     LungSegError : with one sentence for the user; files that were there are as they were.
     """
     outputs.check(overwrite)
-    seconds = dict(seconds or {})
+    seconds: dict[str, float] = {}
     reporter.stage("read")
     with timed(seconds, "read"):
         ct, warnings = read_ct(source, series)

@@ -12,6 +12,7 @@ from scipy.spatial import KDTree
 
 from .errors import InputError
 from .labels import LUNG_SEGMENTS
+from .regions import bounding_box
 from .tables import Cell, aligned, finite, write_rows
 
 SURFACE_TOLERANCE_MM = 2.0
@@ -158,7 +159,8 @@ def compare_masks(
     """
     _require_equal_shapes(reference, prediction, hu)
     reference, prediction = reference.astype(bool, copy=False), prediction.astype(bool, copy=False)
-    box = _box_around(reference | prediction)
+    # No voxel at all where both masks are empty.
+    box = bounding_box(reference | prediction) or (slice(0, 0),) * reference.ndim
     ref, pred = reference[box], prediction[box]
 
     in_ref, in_pred = int(np.count_nonzero(ref)), int(np.count_nonzero(pred))
@@ -254,16 +256,6 @@ def _require_equal_shapes(reference: np.ndarray, prediction: np.ndarray, hu: np.
                 f"The {name} has {sizes[0]} voxels but the reference mask has {sizes[1]}; "
                 "bring both onto the same grid before comparing."
             )
-
-
-def _box_around(mask: np.ndarray) -> tuple[slice, ...]:
-    """Smallest box that holds the mask; no voxel at all where the mask is empty."""
-    box = []
-    for axis in range(mask.ndim):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        filled = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(filled[0]), int(filled[-1]) + 1) if filled.size else slice(0, 0))
-    return tuple(box)
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -38,15 +38,11 @@ class Segmentation:
     Attributes
     ----------
     mask : uint8 (z, y, x) in the order of ``CTVolume.hu``: 0 background, 1 right lung, 2 left lung.
-    frame : where the network looked.
-    probability : float16 (z, rows, columns), lung probability in the frame.
     warnings : sentences for the user.
     seconds : duration of each stage.
     """
 
     mask: np.ndarray
-    frame: SliceFrame
-    probability: np.ndarray
     warnings: list[str]
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -66,13 +62,13 @@ def segment(
     seconds: dict[str, float] = {}
     with timed(seconds, "crop"):
         frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
-    raw, probability = _predict(ct, frame, predictor, on_progress, seconds)
+    raw = _predict(ct, frame, predictor, on_progress, seconds)
     with timed(seconds, "post-processing"):
         raw = without_domes(raw, ct.hu, ct.spacing_zyx)
         mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame))
     if not mask.any():
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
-    return Segmentation(mask, frame, probability, quality_warnings(ct, mask), seconds)
+    return Segmentation(mask, quality_warnings(ct, mask), seconds)
 
 
 def midline_of(frame: SliceFrame) -> float:
@@ -86,15 +82,14 @@ def _predict(
     predictor: Predictor,
     on_progress: Callable[[int, int], None],
     seconds: dict[str, float],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Raw lung mask (bool) on the CT's grid and the probability in the frame."""
+) -> np.ndarray:
+    """Raw lung mask (bool) on the CT's grid."""
     total = len(ct.hu)
     plane = ct.hu.shape[1:]
     plane_spacing = ct.spacing_zyx[1:]
     rows, columns = to_frame_matrices(frame, plane, plane_spacing)
     rows_back, columns_back = from_frame_matrices(frame, plane, plane_spacing)
     mask = np.zeros(ct.hu.shape, bool)
-    probability = np.empty((total, *frame.shape), np.float16)
     on_progress(0, total)
     for start in range(0, total, _CHUNK):
         chunk = slice(start, min(start + _CHUNK, total))
@@ -106,10 +101,9 @@ def _predict(
             result = predictor.predict(slices, partial(_shifted, on_progress, start, total))
         with timed(seconds, "resampling"):
             for z, section in enumerate(result, start):
-                probability[z] = section
                 if section.max() > 0.5:
                     mask[z] = rows_back @ section @ columns_back.T > 0.5
-    return mask, probability
+    return mask
 
 
 def _shifted(on_progress: Callable[[int, int], None], start: int, total: int, done: int) -> None:

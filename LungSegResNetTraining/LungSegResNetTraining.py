@@ -273,7 +273,7 @@ class LungSegResNetTrainingTest(ScriptedLoadableModuleTest):
         from LungSegResNetWidgets import segmentation_nodes
 
         from LungSegResNet import LungSegResNetTest
-        from LungSegResNetTrainingLib.data_set import list_data_set
+        from LungSegResNetTrainingLib.data.data_set import list_data_set
 
         volumeNode, drawn = LungSegResNetTest.makeThorax()
         segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")

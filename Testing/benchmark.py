@@ -93,8 +93,8 @@ def measure(task: dict[str, Any], processes: int) -> dict[str, Any]:
 
 def operations_per_slice() -> float:
     """Multiplications and additions of the shipped network for one slice, over all its scales."""
-    from LungSegResNetLib.folding import fold
-    from LungSegResNetLib.model_file import default_model_path, load_model
+    from LungSegResNetLib.network.folding import fold
+    from LungSegResNetLib.network.model_file import default_model_path, load_model
 
     card, weights = load_model(default_model_path())
     network = fold(card.config, weights)

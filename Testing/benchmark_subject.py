@@ -37,9 +37,9 @@ def timed_run(run: Callable[[], Any]) -> tuple[float, Any]:
 
 def ours(task: dict[str, Any]) -> dict[str, Any]:
     """What ``lungsegresnet segment`` does, with every output, and again with the network that is loaded."""
-    from LungSegResNetLib.case_job import Outputs, run_case
-    from LungSegResNetLib.engines import EngineSettings, load_engine
-    from LungSegResNetLib.reporting import SilentReporter
+    from LungSegResNetLib.jobs.case_job import Outputs, run_case
+    from LungSegResNetLib.jobs.reporting import SilentReporter
+    from LungSegResNetLib.network.engines import EngineSettings, load_engine
 
     settings = EngineSettings(task["engine"], task.get("device", "auto"), precision=task.get("precision"))
     load, engine = timed_run(lambda: load_engine(settings))
@@ -124,8 +124,8 @@ def network_slices(path: str, count: int) -> Any:
     """Slices (count, h, w) of a CT, evenly spread, as the network sees them."""
     import numpy as np
 
-    from LungSegResNetLib.preprocessing import frame_for, scale_hu, to_frame_matrices
-    from LungSegResNetLib.reading import read_ct
+    from LungSegResNetLib.files.reading import read_ct
+    from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
 
     ct, _ = read_ct(path)
     frame = frame_for(ct.hu, ct.spacing_zyx)

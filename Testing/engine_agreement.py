@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.engines import EngineSettings, load_engine
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.reading import read_ct
-from LungSegResNetLib.segmentation import Predictor, segment
-from LungSegResNetTrainingLib.cases import read_cases
+from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetLib.lungs.segmentation import Predictor, segment
+from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetTrainingLib.data.cases import read_cases
 
 ENGINES = {
     "OpenVINO, as chosen": EngineSettings(engine="openvino", device="cpu"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from LungSegResNetLib.metrics import Comparison, compare_masks
-from LungSegResNetTrainingLib.cases import Case
+from LungSegResNetLib.figures.metrics import Comparison, compare_masks
+from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult
 
 

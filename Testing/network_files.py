@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from LungSegResNetLib.model_file import ModelCard, save_model
-from LungSegResNetLib.network import HighRes2DNet
+from LungSegResNetLib.network.model_file import ModelCard, save_model
+from LungSegResNetLib.network.network import HighRes2DNet
 
 
 def seen_network(slice_shape: tuple[int, int] = (48, 64), seed: int = 0) -> HighRes2DNet:

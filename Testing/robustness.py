@@ -16,9 +16,9 @@ from fetch_sample import fetch_sample
 from scipy import ndimage
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.engines import EngineSettings, load_engine
-from LungSegResNetLib.reading import read_ct
-from LungSegResNetLib.segmentation import Predictor, segment
+from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetLib.lungs.segmentation import Predictor, segment
+from LungSegResNetLib.network.engines import EngineSettings, load_engine
 
 Change = Callable[[sitk.Image], sitk.Image]
 

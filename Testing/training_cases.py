@@ -8,8 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
 
-from LungSegResNetTrainingLib.cases import Case
-from LungSegResNetTrainingLib.slice_cache import CachedCase, SliceFrame
+from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.slices.slice_cache import CachedCase, SliceFrame
 
 
 def write_case(

@@ -12,7 +12,7 @@ import slicer
 from packaging.requirements import Requirement
 from slicer.i18n import tr as _
 
-from LungSegResNetLib.devices import may_have_graphics_card
+from LungSegResNetLib.network.devices import may_have_graphics_card
 
 # Slicer is built against its own versions of these.
 _BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk")

@@ -11,8 +11,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from LungSegResNetLib.measurements import DENSITY_BANDS, PERCENTILES
-from LungSegResNetLib.tables import write_rows
+from LungSegResNetLib.figures.measurements import DENSITY_BANDS, PERCENTILES
+from LungSegResNetLib.figures.tables import write_rows
 
 _COLUMNS = {str: vtk.vtkStringArray, int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
 

@@ -33,7 +33,7 @@ def modelToolTip(modelFile: str) -> str:
     """What a network file says about itself; its problem in a sentence if it cannot be read."""
     try:
         from LungSegResNetLib.errors import ModelError
-        from LungSegResNetLib.model_file import default_model_path, read_card
+        from LungSegResNetLib.network.model_file import default_model_path, read_card
     except ImportError:
         # The package that reads network files is installed with the first run.
         return modelFile or _("The network that is shipped with the extension.")

@@ -11,8 +11,8 @@ import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
+from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as_json
 from LungSegResNetLib.labels import LUNG_SEGMENTS, LungSegment
-from LungSegResNetLib.measurements import measure_lungs, measurements_as_json
 
 BINARY_LABELMAP = "Binary labelmap"
 CLOSED_SURFACE = "Closed surface"

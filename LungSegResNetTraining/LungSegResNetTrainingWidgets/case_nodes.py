@@ -13,7 +13,7 @@ from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasLungs, placeW
 from slicer.i18n import tr as _
 
 if TYPE_CHECKING:
-    from LungSegResNetTrainingLib.cases import Case
+    from LungSegResNetTrainingLib.data.cases import Case
 
 _CT_FILE, _SEGMENTATION = "LungSegResNetTraining.ct", "LungSegResNetTraining.segmentation"
 
@@ -55,7 +55,7 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
 
     from LungSegResNetLib.atomic import write_atomically
     from LungSegResNetLib.errors import InputError, OutputError
-    from LungSegResNetLib.writing import write_mask
+    from LungSegResNetLib.files.writing import write_mask
 
     if reason := whyNoCase(volumeNode, segmentationNode, dataSet):
         raise InputError(reason)
@@ -99,7 +99,7 @@ def _loaded(case: Case) -> Any:
 
 
 def _load(case: Case) -> Any:
-    from LungSegResNetTrainingLib.data_set import read_case
+    from LungSegResNetTrainingLib.data.data_set import read_case
 
     # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
     ct, mask = read_case(case)

@@ -121,7 +121,7 @@ class DataPanel:
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and mask of the case, and show them."""
         from LungSegResNetLib.errors import LungSegError
-        from LungSegResNetTrainingLib.cases import Case
+        from LungSegResNetTrainingLib.data.cases import Case
 
         entry = self._rows[row]
         if not Path(entry["ct"]).exists() or not Path(entry["mask"]).exists():

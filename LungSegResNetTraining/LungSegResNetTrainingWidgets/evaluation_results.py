@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from LungSegResNetTrainingLib.cases import Case
+    from LungSegResNetTrainingLib.data.cases import Case
 
 REPORT, SUMMARY = "report.html", "summary.csv"
 _MOST_SLICES = 30
@@ -28,7 +28,7 @@ class ListedSlice:
 
 def table1Rows(folder: Path) -> list[dict[str, Any]]:
     """Mean, SD and range of each metric and group, of the network and both lungs; empty without an evaluation."""
-    from LungSegResNetLib.metrics import METRICS
+    from LungSegResNetLib.figures.metrics import METRICS
     from LungSegResNetTrainingLib.evaluation.aggregation import ALL_CASES
 
     try:
@@ -52,7 +52,7 @@ def table1Rows(folder: Path) -> list[dict[str, Any]]:
 
 def worstSlices(folder: Path, caseList: Path) -> list[ListedSlice]:
     """The listed slices of all judged cases, the worst first; empty without an evaluation."""
-    from LungSegResNetTrainingLib.cases import VALIDATION, read_cases
+    from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
     from LungSegResNetTrainingLib.evaluation.finished_cases import folder_names
 
     if not (folder / SUMMARY).is_file():

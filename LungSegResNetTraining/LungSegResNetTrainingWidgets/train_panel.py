@@ -224,7 +224,7 @@ class TrainPanel:
 
 
 def _rowsOf(folder: str) -> list[tuple[int, float, float | None]]:
-    from LungSegResNetTrainingLib.progress import ProgressLog
+    from LungSegResNetTrainingLib.training.progress import ProgressLog
 
     try:
         return ProgressLog(Path(folder) / "progress.csv").rows() if folder else []

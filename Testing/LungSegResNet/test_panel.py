@@ -104,7 +104,7 @@ def test_a_network_of_ones_own_is_chosen_by_file_and_read_for_its_card(
 
 
 def test_the_shipped_network_tells_its_name_and_licence(panel: Any) -> None:
-    from LungSegResNetLib.model_file import default_model_path, read_card
+    from LungSegResNetLib.network.model_file import default_model_path, read_card
 
     card = read_card(default_model_path())
     assert card.name in panel.ui.modelLineEdit.toolTip

@@ -13,8 +13,8 @@ from slicer_host import Host
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as_json
 from LungSegResNetLib.labels import LUNG_SEGMENTS
-from LungSegResNetLib.measurements import measure_lungs, measurements_as_json
 
 
 @pytest.fixture

@@ -24,10 +24,10 @@ def run(options: argparse.Namespace) -> int:
     """Compare and print."""
     import json
 
-    from ..metrics import compare_lungs, comparison_table, comparisons_as_json, write_comparisons
-    from ..overlay import write_overlay
-    from ..reading import mask_on_ct, read_ct, read_mask
-    from ..reporting import make_reporter
+    from ..figures.metrics import compare_lungs, comparison_table, comparisons_as_json, write_comparisons
+    from ..figures.overlay import write_overlay
+    from ..files.reading import mask_on_ct, read_ct, read_mask
+    from ..jobs.reporting import make_reporter
 
     reporter = make_reporter("none")
     ct, warnings = read_ct(options.ct, options.series)

@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     """Describe the file and print."""
     import json
 
-    from ..model_file import default_model_path
+    from ..network.model_file import default_model_path
 
     path = options.path or default_model_path()
     values = _model(path) if path.suffix in (".safetensors", ".pt", ".pth", ".ckpt") else _ct(path)
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
 def _model(path: Path) -> dict[str, object]:
     from dataclasses import asdict
 
-    from ..model_file import read_card
+    from ..network.model_file import read_card
 
     return {"file": str(path), "kind": "network", **asdict(read_card(path))}
 
@@ -37,7 +37,7 @@ def _model(path: Path) -> dict[str, object]:
 def _ct(path: Path) -> dict[str, object]:
     from dataclasses import asdict
 
-    from ..reading import list_series, read_ct
+    from ..files.reading import list_series, read_ct
 
     series = [asdict(entry) for entry in list_series(path)] if path.is_dir() else []
     if len(series) > 1:

@@ -22,9 +22,9 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print."""
     import json
 
-    from ..measurements import measure_lungs, measurements_as_json, table_from_json, write_measurements
-    from ..reading import mask_on_ct, read_ct, read_mask
-    from ..reporting import make_reporter
+    from ..figures.measurements import measure_lungs, measurements_as_json, table_from_json, write_measurements
+    from ..files.reading import mask_on_ct, read_ct, read_mask
+    from ..jobs.reporting import make_reporter
 
     reporter = make_reporter("none")
     ct, warnings = read_ct(options.ct, options.series)

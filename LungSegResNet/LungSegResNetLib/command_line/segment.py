@@ -32,10 +32,10 @@ def run(options: argparse.Namespace) -> int:
     import dataclasses
     import json
 
-    from ..case_job import Outputs, run_case
-    from ..engines import EngineSettings, load_engine
-    from ..measurements import table_from_json
-    from ..reporting import make_reporter
+    from ..figures.measurements import table_from_json
+    from ..jobs.case_job import Outputs, run_case
+    from ..jobs.reporting import make_reporter
+    from ..network.engines import EngineSettings, load_engine
     from ..timing import timed
 
     outputs = Outputs.at(options.output)

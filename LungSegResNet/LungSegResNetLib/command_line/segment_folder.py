@@ -26,9 +26,9 @@ def run(options: argparse.Namespace) -> int:
     import json
     import sys
 
-    from ..engines import EngineSettings, load_engine
-    from ..folder_job import find_cases, run_folder
-    from ..reporting import make_reporter
+    from ..jobs.folder_job import find_cases, run_folder
+    from ..jobs.reporting import make_reporter
+    from ..network.engines import EngineSettings, load_engine
 
     number, count = options.shard
     cases = find_cases(options.input, options.output)[number - 1 :: count]

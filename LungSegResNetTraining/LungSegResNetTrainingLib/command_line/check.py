@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..data_set import CaseCheck
+    from ..data.data_set import CaseCheck
 
 SUMMARY = "look whether CTs and reference masks belong together before training on them"
 
@@ -27,10 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check; prints a line for each case. The exit code tells whether all are fine."""
     from LungSegResNetLib.command_line.program import SOME_FAILED
-    from LungSegResNetLib.reporting import make_reporter
+    from LungSegResNetLib.jobs.reporting import make_reporter
 
-    from ..contact_sheet import write_contact_sheet
-    from ..data_set import check_data_set, write_check_table
+    from ..data.contact_sheet import write_contact_sheet
+    from ..data.data_set import check_data_set, write_check_table
     from .outputs import refuse_existing
 
     refuse_existing(options.table, options.contact_sheet, overwrite=options.overwrite)
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _table(checks: list[CaseCheck]) -> str:
     """A line for each case, those with a doubt last."""
-    from LungSegResNetLib.tables import aligned
+    from LungSegResNetLib.figures.tables import aligned
 
     rows = [("case", "slices", "right ml", "left ml", "mean HU", "status")]
     reasons = []

@@ -34,12 +34,12 @@ def run(options: argparse.Namespace) -> int:
     import sys
 
     from LungSegResNetLib.command_line.program import SOME_FAILED
-    from LungSegResNetLib.engines import EngineSettings, load_engine
     from LungSegResNetLib.errors import InputError
-    from LungSegResNetLib.model_file import default_model_path
-    from LungSegResNetLib.reporting import make_reporter
+    from LungSegResNetLib.jobs.reporting import make_reporter
+    from LungSegResNetLib.network.engines import EngineSettings, load_engine
+    from LungSegResNetLib.network.model_file import default_model_path
 
-    from ..data_set import list_data_set
+    from ..data.data_set import list_data_set
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_result import CaseResult, FailedCase
     from ..evaluation.finished_cases import file_digest

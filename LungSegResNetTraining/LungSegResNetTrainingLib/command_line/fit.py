@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..settings import TrainingSettings
-    from ..start_network import StartNetwork
+    from ..training.settings import TrainingSettings
+    from ..training.start_network import StartNetwork
 
 SUMMARY = "train a network, or go on with an interrupted run"
 
@@ -84,13 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, telling of each stage, step and validation; or measure the speed."""
-    from LungSegResNetLib.devices import choose_device
+    from LungSegResNetLib.network.devices import choose_device
 
-    from ..parallel import joined_processes
-    from ..reporting import make_training_reporter
-    from ..run_cases import counts
-    from ..start_network import read_start_network
-    from ..training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
+    from ..training.parallel import joined_processes
+    from ..training.reporting import make_training_reporter
+    from ..training.run_cases import counts
+    from ..training.start_network import read_start_network
+    from ..training.training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
 
     start = read_start_network(options.start_network) if options.start_network else None
     settings = _settings(options, start)
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
         reporter = make_training_reporter(options.progress if processes.first else "none")
         cases = choose_cases(case_choice, settings, processes, reporter)
         if options.measure_speed:
-            from ..speed import measure_speed
+            from ..training.speed import measure_speed
 
             print(measure_speed(cases.cached, settings, run_choice.device, run_choice.workers).text())
             return 0
@@ -131,7 +131,7 @@ def _settings(options: argparse.Namespace, start: StartNetwork | None) -> Traini
 
     from LungSegResNetLib.errors import UsageError
 
-    from ..settings import PRESETS
+    from ..training.settings import PRESETS
 
     preset = options.preset or ("fine-tune" if start else "recommended")
     if preset == "fine-tune" and start is None:

@@ -24,8 +24,8 @@ def run(options: argparse.Namespace) -> int:
     """Write the network and its card."""
     from LungSegResNetLib.errors import OutputError
 
-    from ..data_set import list_data_set
-    from ..publishing import publish
+    from ..data.data_set import list_data_set
+    from ..training.publishing import publish
 
     if options.out.exists() and not options.overwrite:
         raise OutputError(f"{options.out} exists already; choose another name or allow overwriting (--overwrite).")

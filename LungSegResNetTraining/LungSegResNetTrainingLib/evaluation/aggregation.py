@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from LungSegResNetLib.metrics import METRICS
+from LungSegResNetLib.figures.metrics import METRICS
 
 from .case_result import LUNGS, NETWORK, CaseResult
 from .paper_figures import COVID, NORMAL, PAPER, PAPER_METRICS, paper_group

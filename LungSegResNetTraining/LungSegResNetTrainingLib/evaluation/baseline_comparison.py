@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from LungSegResNetLib.metrics import Metric
+from LungSegResNetLib.figures.metrics import Metric
 
 from .aggregation import METRIC_BY_KEY, patients_of, values_of, with_lung
 from .bootstrap import Interval, mean_intervals

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from LungSegResNetLib.metrics import Comparison
+from LungSegResNetLib.figures.metrics import Comparison
 
-from ..cases import Case
+from ..data.cases import Case
 
 LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
 REGIONS = (LUNGS, RIGHT, LEFT)

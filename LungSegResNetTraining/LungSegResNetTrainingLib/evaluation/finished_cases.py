@@ -12,9 +12,9 @@ from typing import Any
 
 from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.metrics import Comparison
+from LungSegResNetLib.figures.metrics import Comparison
 
-from ..cases import Case
+from ..data.cases import Case
 from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from LungSegResNetLib.metrics import Metric
+from LungSegResNetLib.figures.metrics import Metric
 
 from .aggregation import METRIC_BY_KEY, groups_of, patients_of, values_of, with_lung
 from .bootstrap import LEVEL_PERCENT, Interval, interval_of, resampled_means

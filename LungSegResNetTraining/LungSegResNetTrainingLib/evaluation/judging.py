@@ -9,15 +9,15 @@ import numpy as np
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.drawing import position_text
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.metrics import compare_lungs
-from LungSegResNetLib.overlay import write_overlay
-from LungSegResNetLib.segmentation import Predictor, segment
+from LungSegResNetLib.figures.drawing import position_text
+from LungSegResNetLib.figures.metrics import compare_lungs
+from LungSegResNetLib.figures.overlay import write_overlay
+from LungSegResNetLib.lungs.segmentation import Predictor, segment
 
-from ..cases import Case
-from ..data_set import read_case
-from ..draft_mask import LUNG_HU, draft_lungs
+from ..data.cases import Case
+from ..data.data_set import read_case
+from ..data.draft_mask import LUNG_HU, draft_lungs
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
 from .worst_slices import draw_worst_slice, find_worst_slices
 

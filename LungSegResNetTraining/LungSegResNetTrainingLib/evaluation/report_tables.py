@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from LungSegResNetLib.metrics import METRICS
+from LungSegResNetLib.figures.metrics import METRICS
 
 from .aggregation import FURTHER_METRICS, METRIC_BY_KEY, Column, values_of, with_lung
 from .baseline_comparison import BaselineComparison

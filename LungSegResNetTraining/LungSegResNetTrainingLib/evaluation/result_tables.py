@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from LungSegResNetLib.metrics import METRICS
-from LungSegResNetLib.tables import Cell, write_rows
+from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.figures.tables import Cell, write_rows
 
 from .aggregation import ALL_CASES, groups_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import mean_intervals

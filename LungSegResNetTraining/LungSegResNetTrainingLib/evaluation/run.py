@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.engines import LoadedEngine
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
-from LungSegResNetLib.model_file import ModelCard
-from LungSegResNetLib.reporting import Reporter, SilentReporter
-from LungSegResNetLib.segmentation import Predictor
+from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
+from LungSegResNetLib.lungs.segmentation import Predictor
+from LungSegResNetLib.network.engines import LoadedEngine
+from LungSegResNetLib.network.model_file import ModelCard
 
-from ..case_search import FoundCases
-from ..cases import VALIDATION, Case
+from ..data.case_search import FoundCases
+from ..data.cases import VALIDATION, Case
 from .case_result import CaseResult, FailedCase
 from .finished_cases import case_key, file_digest, folder_names, load_result, save_result
 from .judging import judge_case

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from LungSegResNetLib.metrics import Metric
+from LungSegResNetLib.figures.metrics import Metric
 
 _DECIMALS = {"": 3, "%": 3, "ml": 0, "mm": 2, "dB": 1}
 

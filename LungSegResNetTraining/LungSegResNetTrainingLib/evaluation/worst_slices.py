@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.drawing import (
+from LungSegResNetLib.figures.drawing import (
     BACKGROUND,
     FAINT,
     FINER,
@@ -23,7 +23,7 @@ from LungSegResNetLib.drawing import (
     position_text,
     shortened,
 )
-from LungSegResNetLib.regions import bounding_box
+from LungSegResNetLib.lungs.regions import bounding_box
 
 PREDICTION_COLOR: Color = (70, 190, 255)
 _LEAST_CM2 = 5.0  # smaller sections, the tips of the lungs, have a low Dice for a handful of pixels

@@ -14,13 +14,13 @@ from PIL import Image
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
-from LungSegResNetLib.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetLib.metrics import METRICS
-from LungSegResNetLib.model_file import default_model_path, load_model, save_model
-from LungSegResNetTrainingLib.case_search import FoundCases
-from LungSegResNetTrainingLib.cases import Case
+from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
+from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetTrainingLib.command_line.main import main
+from LungSegResNetTrainingLib.data.case_search import FoundCases
+from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
 from LungSegResNetTrainingLib.evaluation.run import choose_cases, claim_folder, evaluate
 

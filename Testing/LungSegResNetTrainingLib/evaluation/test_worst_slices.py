@@ -6,7 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.drawing import REFERENCE_COLOR
+from LungSegResNetLib.figures.drawing import REFERENCE_COLOR
 from LungSegResNetTrainingLib.evaluation.worst_slices import PREDICTION_COLOR, draw_worst_slice, find_worst_slices
 
 

@@ -1,0 +1,1 @@
+"""Measurements, comparisons and pictures of lungs."""

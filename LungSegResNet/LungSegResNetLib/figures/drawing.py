@@ -1,0 +1,110 @@
+"""What all pictures of a scan share: grey values, outlines, labels on plates, a legend, the names of positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from skimage.measure import find_contours
+
+from ..ct_volume import CTVolume
+
+Color = tuple[int, int, int]
+
+LUNG_WINDOW = (-1350.0, 150.0)  # HU shown as black and white
+REFERENCE_COLOR = (235, 70, 170)
+FINER = 3  # outlines are drawn on a picture this much finer, then averaged: soft edges
+BACKGROUND, TEXT, FAINT, WARNING = (13, 16, 20), (232, 236, 240), (140, 150, 160), (255, 196, 87)
+
+_LINE_WIDTH = 1.6  # pixels of the finished picture, as the next ones
+_DASH, _PAUSE = 7.0, 5.0
+_AXES = (("I", "S"), ("A", "P"), ("R", "L"))
+
+
+def fine_picture(hu: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """A slice in the lung window, ``FINER`` times larger than ``size`` (width, height); ``reduce(FINER)`` ends it."""
+    low, high = LUNG_WINDOW
+    grey = np.clip((hu.astype(np.float32) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
+    fine = (size[0] * FINER, size[1] * FINER)
+    return Image.fromarray(grey).resize(fine, Image.Resampling.BICUBIC).convert("RGB")
+
+
+def draw_outline(picture: Image.Image, mask: np.ndarray, color: Color, dashed: bool) -> None:
+    """Outline a mask, brought to the size of a fine picture."""
+    if not mask.any():
+        return
+    draw = ImageDraw.Draw(picture)
+    for line in _contours(mask, picture.size):
+        for piece in _dashes(line) if dashed else (line,):
+            draw.line([(float(px), float(py)) for px, py in piece], color, round(_LINE_WIDTH * FINER), "curve")
+
+
+def draw_tag(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, anchor: str) -> None:
+    """Text on a dark plate, readable on lung and on bone."""
+    left, top, right, bottom = draw.textbbox(at, text, font(13), anchor)
+    draw.rounded_rectangle((left - 5, top - 4, right + 5, bottom + 4), 4, BACKGROUND)
+    draw.text(at, text, TEXT, font(13), anchor)
+
+
+def draw_legend(
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], entries: Sequence[tuple[Color, bool, str]], filled: bool = False
+) -> int:
+    """Write entries (colour, dashed, text) in a row; lines, or squares where ``filled``. Returns the x behind them."""
+    x, y = at
+    for color, dashed, text in entries:
+        if filled:
+            draw.rectangle((x + 8, y - 7, x + 22, y + 7), color)
+        else:
+            for start, end in ((0, 9), (15, 24)) if dashed else ((0, 24),):
+                draw.line([(x + start, y), (x + end, y)], color, 3)
+        draw.text((x + 32, y), text, TEXT, font(14), "lm")
+        x += 32 + round(draw.textlength(text, font(14))) + 28
+    return x
+
+
+def shortened(draw: ImageDraw.ImageDraw, text: str, room: float, size: int) -> str:
+    """The text, cut off with dots where it is wider than ``room`` pixels."""
+    if draw.textlength(text, font(size)) <= room:
+        return text
+    while text and draw.textlength(text + "...", font(size)) > room:
+        text = text[:-1]
+    return text + "..."
+
+
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of all pictures."""
+    return ImageFont.load_default(size)
+
+
+def rgb(color: Sequence[float]) -> Color:
+    """Colour in 0..255 from one in 0..1."""
+    red, green, blue = (round(255 * c) for c in color)
+    return red, green, blue
+
+
+def position_text(ct: CTVolume, axis: int, index: int) -> str:
+    """Where an array plane lies, such as ``S 12.5 mm``: its middle, along the axis nearest to its normal."""
+    grid = ct.geometry
+    middle = [(n - 1) / 2 for n in grid.size]
+    itk_axis = 2 - axis
+    middle[itk_axis] = index
+    direction = np.array(grid.direction).reshape(3, 3)
+    mm = float(grid.origin[itk_axis] + direction[itk_axis] @ (np.array(grid.spacing) * middle))
+    # Letters instead of signs: they mean the same in LPS and in RAS coordinates.
+    return f"{_AXES[axis][int(mm >= 0)]} {abs(mm):.1f} mm"
+
+
+def _contours(mask: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
+    """Outlines of a mask brought to ``size`` (width, height), as lines of (x, y), closed also at the picture's edge."""
+    smooth = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
+    lines = find_contours(np.pad(np.asarray(smooth, np.float32), 1), 127.5)
+    return [line[:, ::-1] - 0.5 for line in lines]
+
+
+def _dashes(line: np.ndarray) -> list[np.ndarray]:
+    """Cut a line into dashes of equal length."""
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+    period = (_DASH + _PAUSE) * FINER
+    dashes = [line[(along >= start) & (along <= start + _DASH * FINER)] for start in np.arange(0.0, along[-1], period)]
+    return [dash for dash in dashes if len(dash) > 1]

@@ -1,0 +1,316 @@
+"""How well a lung mask agrees with a reference: the metrics of the article, and distances between the surfaces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import KDTree
+
+from ..errors import InputError
+from ..labels import LUNG_SEGMENTS
+from ..lungs.regions import bounding_box
+from .tables import Cell, aligned, finite, write_rows
+
+SURFACE_TOLERANCE_MM = 2.0
+_SSIM_WINDOW = 7  # pixels; the usual uniform window of SSIM
+_SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2  # the usual constants for values in 0..1
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a field of `Comparison` is called, its unit ("" for a ratio) and its definition in one sentence."""
+
+    key: str
+    title: str
+    unit: str
+    formula: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Agreement of a predicted mask with a reference mask; `METRICS` defines every field.
+
+    A value whose denominator is 0, or that needs a surface or HU values that are not there, is nan:
+
+    - reference empty: Dice, Jaccard and surface Dice are 0; sensitivity, false negative ratio, ME, MAE, RMSE, RE
+      and the differences of volume and HU are nan, and so are the distances.
+    - prediction empty: Dice, Jaccard, surface Dice and sensitivity are 0, the volume difference is -100 %; the HU
+      differences and the distances are nan.
+    - both empty: there is nothing to compare, all is nan except for the two volumes, which are 0.
+
+    PSNR of two equal masks is infinite.
+    """
+
+    reference_ml: float
+    prediction_ml: float
+    dice: float
+    jaccard: float
+    mean_error: float
+    mean_absolute_error: float
+    rmse: float
+    relative_error_percent: float
+    sensitivity: float
+    false_positive_ratio: float
+    false_negative_ratio: float
+    mean_hu_difference_percent: float
+    absolute_mean_hu_difference_percent: float
+    volume_difference_percent: float
+    absolute_volume_difference_percent: float
+    ssim: float
+    psnr_db: float
+    surface_dice_2mm: float
+    hd95_mm: float
+    mean_surface_distance_mm: float
+
+
+# R reference, P prediction; TP, FP, FN, TN count voxels; V is the number of voxels of R. The lung box is the box
+# around the reference, extended to hold the prediction: the article counts inside the cropped lung region.
+METRICS: tuple[Metric, ...] = (
+    Metric("reference_ml", "Reference volume", "ml", "Volume of R."),
+    Metric("prediction_ml", "Predicted volume", "ml", "Volume of P."),
+    Metric("dice", "Dice", "", "2 TP / (2 TP + FP + FN)."),
+    Metric("jaccard", "Jaccard", "", "TP / (TP + FP + FN)."),
+    Metric("mean_error", "Mean error (ME)", "", "(FP - FN) / V."),
+    Metric("mean_absolute_error", "Mean absolute error (MAE)", "", "(FP + FN) / V."),
+    Metric("rmse", "RMSE", "", "Square root of (FP + FN) / V, normalised like ME and MAE."),
+    Metric(
+        "relative_error_percent",
+        "Relative error (RE)",
+        "%",
+        "100 * sum of |P - R| / sum of R, which for masks is MAE in percent; the article gives no formula.",
+    ),
+    Metric("sensitivity", "Sensitivity", "", "TP / (TP + FN)."),
+    Metric("false_positive_ratio", "False positive ratio", "", "FP / (FP + TN) in the lung box."),
+    Metric("false_negative_ratio", "False negative ratio", "", "FN / (FN + TP)."),
+    Metric(
+        "mean_hu_difference_percent",
+        "Relative mean HU difference",
+        "%",
+        "100 * (mean HU in P - mean HU in R) / |mean HU in R|.",
+    ),
+    Metric(
+        "absolute_mean_hu_difference_percent",
+        "Absolute relative mean HU difference",
+        "%",
+        "Absolute value of the relative mean HU difference.",
+    ),
+    Metric(
+        "volume_difference_percent",
+        "Relative volume difference",
+        "%",
+        "100 * (volume of P - volume of R) / volume of R.",
+    ),
+    Metric(
+        "absolute_volume_difference_percent",
+        "Absolute relative volume difference",
+        "%",
+        "Absolute value of the relative volume difference.",
+    ),
+    Metric(
+        "ssim",
+        "SSIM",
+        "",
+        "Structural similarity of the masks in windows of 7 x 7 pixels, mean over all pixels of the lung box's slices.",
+    ),
+    Metric("psnr_db", "PSNR", "dB", "10 * log10(voxels of the lung box / (FP + FN)); infinite for equal masks."),
+    Metric(
+        "surface_dice_2mm",
+        "Surface Dice at 2 mm",
+        "",
+        "Share of the border voxels of both masks that lie within 2 mm of the other mask's border.",
+    ),
+    Metric(
+        "hd95_mm",
+        "95 % Hausdorff distance",
+        "mm",
+        "Larger of the two 95th percentiles (R to P, P to R) of border voxels' distances to the other border.",
+    ),
+    Metric(
+        "mean_surface_distance_mm",
+        "Mean surface distance",
+        "mm",
+        "Mean distance to the other border over the border voxels of both masks taken together.",
+    ),
+)
+
+
+def compare_masks(
+    reference: np.ndarray,
+    prediction: np.ndarray,
+    spacing_zyx: tuple[float, float, float],
+    hu: np.ndarray | None = None,
+) -> Comparison:
+    """Compare two boolean masks, shape (z, y, x), on one grid with voxels of ``spacing_zyx`` mm.
+
+    ``hu`` are Hounsfield units of the same shape; without them the HU differences are nan. Empty masks:
+    see `Comparison`.
+
+    Surfaces are the voxels of a mask with one of their six neighbours outside it (outside the scan counts as
+    outside); distances are exact, between voxel centres. Every border voxel weighs the same, whatever
+    area of the surface it stands for.
+
+    Raises
+    ------
+    InputError : the arrays differ in shape.
+    """
+    _require_equal_shapes(reference, prediction, hu)
+    reference, prediction = reference.astype(bool, copy=False), prediction.astype(bool, copy=False)
+    # No voxel at all where both masks are empty.
+    box = bounding_box(reference | prediction) or (slice(0, 0),) * reference.ndim
+    ref, pred = reference[box], prediction[box]
+
+    in_ref, in_pred = int(np.count_nonzero(ref)), int(np.count_nonzero(pred))
+    tp = int(np.count_nonzero(ref & pred))
+    fp, fn = in_pred - tp, in_ref - tp
+    tn = ref.size - tp - fp - fn
+    voxel_ml = float(np.prod(spacing_zyx)) / 1000.0
+    mae = _ratio(fp + fn, in_ref)
+    volume_difference = 100.0 * _ratio(in_pred - in_ref, in_ref)
+    hu_difference = np.nan if hu is None else _mean_hu_difference_percent(hu[box], ref, pred)
+    surface_dice, hd95, mean_distance = _surface_agreement(ref, pred, spacing_zyx)
+    return Comparison(
+        reference_ml=in_ref * voxel_ml,
+        prediction_ml=in_pred * voxel_ml,
+        dice=_ratio(2 * tp, 2 * tp + fp + fn),
+        jaccard=_ratio(tp, tp + fp + fn),
+        mean_error=_ratio(fp - fn, in_ref),
+        mean_absolute_error=mae,
+        rmse=float(np.sqrt(mae)),
+        relative_error_percent=100.0 * mae,
+        sensitivity=_ratio(tp, tp + fn),
+        false_positive_ratio=_ratio(fp, fp + tn),
+        false_negative_ratio=_ratio(fn, fn + tp),
+        mean_hu_difference_percent=hu_difference,
+        absolute_mean_hu_difference_percent=abs(hu_difference),
+        volume_difference_percent=volume_difference,
+        absolute_volume_difference_percent=abs(volume_difference),
+        ssim=_ssim(ref, pred),
+        psnr_db=_psnr(fp + fn, ref.size),
+        surface_dice_2mm=surface_dice,
+        hd95_mm=hd95,
+        mean_surface_distance_mm=mean_distance,
+    )
+
+
+def compare_lungs(
+    reference_labels: np.ndarray,
+    prediction_labels: np.ndarray,
+    spacing_zyx: tuple[float, float, float],
+    hu: np.ndarray | None = None,
+) -> dict[str, Comparison]:
+    """Compare label masks (1 right, 2 left): keys ``lungs`` (both pooled), ``right lung`` and ``left lung``.
+
+    A boolean mask knows no sides: where either mask is boolean the answer holds ``lungs`` only.
+
+    Raises
+    ------
+    InputError : the arrays differ in shape.
+    """
+    comparisons = {"lungs": compare_masks(reference_labels > 0, prediction_labels > 0, spacing_zyx, hu)}
+    if reference_labels.dtype != bool and prediction_labels.dtype != bool:
+        for segment in LUNG_SEGMENTS:
+            comparisons[segment.name] = compare_masks(
+                reference_labels == segment.label, prediction_labels == segment.label, spacing_zyx, hu
+            )
+    return comparisons
+
+
+def comparisons_as_json(comparisons: Mapping[str, Comparison]) -> list[dict[str, Cell]]:
+    """Objects for ``json.dump``, one for each region; what is undefined or infinite is null."""
+    rows: list[dict[str, Cell]] = []
+    for region, comparison in comparisons.items():
+        rows.append({"region": region, **{metric.key: finite(getattr(comparison, metric.key)) for metric in METRICS}})
+    return rows
+
+
+def write_comparisons(path: str | os.PathLike[str], comparisons: Mapping[str, Comparison], overwrite: bool) -> None:
+    """Write one row for each region to a .csv or .json file.
+
+    Raises
+    ------
+    UsageError : the file name has another ending.
+    OutputError : the file exists and ``overwrite`` is false, or cannot be written.
+    """
+    write_rows(path, comparisons_as_json(comparisons), overwrite)
+
+
+def comparison_table(comparisons: Mapping[str, Comparison]) -> str:
+    """A short aligned table for a terminal: metrics downwards, regions across."""
+    lines = [["", *comparisons]]
+    for metric in METRICS:
+        title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
+        decimals = {"": 4, "ml": 0}.get(metric.unit, 2)
+        lines.append([title, *(f"{getattr(c, metric.key):.{decimals}f}" for c in comparisons.values())])
+    return aligned(lines)
+
+
+def _require_equal_shapes(reference: np.ndarray, prediction: np.ndarray, hu: np.ndarray | None) -> None:
+    for name, array in (("predicted mask", prediction), ("CT", hu)):
+        if array is not None and array.shape != reference.shape:
+            sizes = [" x ".join(str(n) for n in reversed(shape)) for shape in (array.shape, reference.shape)]
+            raise InputError(
+                f"The {name} has {sizes[0]} voxels but the reference mask has {sizes[1]}; "
+                "bring both onto the same grid before comparing."
+            )
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    return numerator / denominator if denominator else np.nan
+
+
+def _mean_hu_difference_percent(hu: np.ndarray, ref: np.ndarray, pred: np.ndarray) -> float:
+    if not (ref.any() and pred.any()):
+        return np.nan
+    mean_ref, mean_pred = (float(hu[mask].mean(dtype=np.float64)) for mask in (ref, pred))
+    return 100.0 * _ratio(mean_pred - mean_ref, abs(mean_ref))
+
+
+def _psnr(errors: int, voxels: int) -> float:
+    if voxels == 0:
+        return np.nan
+    return float(10.0 * np.log10(voxels / errors)) if errors else np.inf
+
+
+def _ssim(ref: np.ndarray, pred: np.ndarray) -> float:
+    """Mean SSIM over all pixels of all slices; one slice at a time, because whole scans need gigabytes."""
+    if ref.size == 0:
+        return np.nan
+    pixels = _SSIM_WINDOW**2
+    unbiased = pixels / (pixels - 1)
+    total = 0.0
+    for a, b in zip(ref, pred, strict=True):
+        # Around the box both masks are background, hence the constant border. The square of a mask is the mask.
+        mean_a, mean_b, mean_ab = (
+            ndimage.uniform_filter(m.astype(np.float64), _SSIM_WINDOW, mode="constant") for m in (a, b, a & b)
+        )
+        variances = unbiased * (mean_a * (1 - mean_a) + mean_b * (1 - mean_b))
+        covariance = unbiased * (mean_ab - mean_a * mean_b)
+        luminance = (2 * mean_a * mean_b + _SSIM_C1) / (mean_a**2 + mean_b**2 + _SSIM_C1)
+        total += float((luminance * (2 * covariance + _SSIM_C2) / (variances + _SSIM_C2)).sum())
+    return total / ref.size
+
+
+def _surface_agreement(
+    ref: np.ndarray, pred: np.ndarray, spacing_zyx: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    """Surface Dice, HD95 (mm) and mean surface distance (mm)."""
+    if not (ref.any() or pred.any()):
+        return np.nan, np.nan, np.nan
+    if not (ref.any() and pred.any()):
+        return 0.0, np.nan, np.nan
+    borders = [np.argwhere(_border(mask)) * np.asarray(spacing_zyx) for mask in (ref, pred)]
+    # A search tree over border voxels is as exact as a distance transform of the box, several times faster and
+    # needs a fraction of the memory. Grid points defeat the balancing of the tree, so it is left out.
+    trees = [KDTree(border, balanced_tree=False) for border in borders]
+    to_pred, to_ref = trees[1].query(borders[0])[0], trees[0].query(borders[1])[0]
+    both = np.concatenate([to_pred, to_ref])
+    hd95 = max(np.percentile(to_pred, 95), np.percentile(to_ref, 95))
+    return float(np.mean(both <= SURFACE_TOLERANCE_MM)), float(hd95), float(both.mean())
+
+
+def _border(mask: np.ndarray) -> np.ndarray:
+    return mask & ~ndimage.binary_erosion(mask)

@@ -1,0 +1,57 @@
+"""Rows of results as CSV, JSON or an aligned text, the same way everywhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..atomic import write_atomically
+from ..errors import UsageError
+
+Cell = str | float | int | None
+
+
+def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]], overwrite: bool) -> None:
+    """Write rows as ``.csv`` or ``.json`` by the path's ending; units belong into the keys.
+
+    What does not exist (None, nan) is an empty cell in CSV and null in JSON.
+
+    Raises
+    ------
+    UsageError : another ending.
+    OutputError : the file exists and ``overwrite`` is false, or cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".csv", ".json"):
+        raise UsageError(f"Tables are written as .csv or .json, not as '{path.suffix}' ({path.name}).")
+    plain = [{key: finite(value) for key, value in row.items()} for row in rows]
+    with write_atomically(path, overwrite) as temporary:
+        if path.suffix.lower() == ".json":
+            temporary.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+            return
+        columns = list(dict.fromkeys(key for row in plain for key in row))
+        with temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(plain)
+
+
+def finite(value: Cell) -> Cell:
+    """None for nan and infinity, which JSON does not know; other numbers to six significant decimals."""
+    if not isinstance(value, float):
+        return value
+    return round(value, 6) if math.isfinite(value) else None
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Text table: the first column to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for label, *values in rows:
+        cells = [label.ljust(widths[0])] + [value.rjust(width) for value, width in zip(values, widths[1:], strict=True)]
+        lines.append("  ".join(cells))
+    return "\n".join(lines)

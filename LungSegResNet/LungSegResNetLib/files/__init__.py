@@ -1,0 +1,1 @@
+"""Reading CT and masks, writing masks."""

@@ -1,0 +1,212 @@
+"""Reads one CT series from DICOM: chooses it, puts its slices on an even grid and fills small gaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..ct_volume import CTVolume, Geometry
+from ..errors import InputError, UsageError
+from .dicom_headers import Header, Series, SeriesInfo, scan_folder, series_of_file
+from .hounsfield import HounsfieldBuffer, judge
+from .slice_positions import EvenGrid, even_grid, part_stacks
+
+# A second series with this share of the largest one's slices is a choice that is the user's.
+_ABOUT_EQUAL = 0.8
+_TILT_DEGREES = 1.0
+
+
+def read_dicom_folder(folder: Path, series: str | None) -> tuple[CTVolume, list[str]]:
+    """Read the largest axial CT series below ``folder``, or the one ``series`` names (see ``reading.read_ct``)."""
+    found, damaged = scan_folder(folder)
+    chosen = choose_series(found, series, folder)
+    volume, warnings = read_series(chosen)
+    if damaged:
+        warnings.insert(0, f"{len(damaged)} damaged DICOM files were left out (the first is {damaged[0].name}).")
+    return volume, warnings
+
+
+def read_dicom_file(path: Path) -> tuple[CTVolume, list[str]]:
+    """Read a single DICOM file: a slice or an enhanced multi-frame CT."""
+    volume, warnings = read_series(series_of_file(path))
+    if len(volume.hu) == 1 and any(other != path for other in path.parent.glob(f"*{path.suffix}")):
+        warnings.append(f"Only the slice {path.name} was read; give its folder to read the whole series.")
+    return volume, warnings
+
+
+def choose_series(found: list[Series], wanted: str | None, folder: Path) -> Series:
+    """The series ``wanted`` names, else the largest original axial CT series.
+
+    Raises
+    ------
+    UsageError : ``wanted`` names none or several, or without it several series are about equally large.
+    InputError : there is no CT series.
+    """
+    if wanted is not None:
+        return _named_series(found, wanted.strip(), folder)
+    scans = [s for s in found if s.info.modality == "CT" and s.info.kind in ("original", "derived")]
+    if not scans:
+        modalities = ", ".join(sorted({f"{s.info.modality or 'no modality'} ({s.info.kind})" for s in found}))
+        raise InputError(f"There is no CT series in {folder}, only {modalities}.")
+    best_class = min(_preference(s.info) for s in scans)
+    candidates = [s for s in scans if _preference(s.info) == best_class]
+    largest = max(candidates, key=lambda s: s.info.slices)
+    rivals = [s for s in candidates if s.info.slices >= _ABOUT_EQUAL * largest.info.slices]
+    if len(rivals) > 1:
+        raise UsageError(
+            f"There are {len(rivals)} CT series of about the same size; choose one with --series:\n{_listed(rivals)}"
+        )
+    return largest
+
+
+def read_series(series: Series) -> tuple[CTVolume, list[str]]:
+    """Voxels and geometry of one series. Raises InputError if it is no CT or does not form an even stack."""
+    info = series.info
+    name = f"Series '{info.description}'" if info.description else series.headers[0].path.name
+    if info.modality and info.modality != "CT":
+        raise InputError(f"{name} is no CT: its modality is {info.modality}.")
+    if series.headers[0].tags["colours"] not in ("", "1"):
+        raise InputError(f"{name} is a colour picture, not a CT in Hounsfield units.")
+    headers, grid, warnings = _even_stack(series.headers, name)
+    first = headers[0]
+    buffer = _read_pixels(headers, grid)
+    if first.orientation is None or first.spacing is None:
+        raise InputError(f"{name} does not tell its voxel size and orientation, so nothing can be measured in it.")
+    volume_origin, tilt = _origin_and_tilt(headers, grid)
+    if tilt > _TILT_DEGREES:
+        warnings.append(
+            f"{name} was scanned with the gantry tilted by {tilt:.0f} degrees; "
+            "slices are stacked upright, so volumes are right but the shape is sheared."
+        )
+    if info.plane != "axial":
+        warnings.append(f"{name} is {info.plane}, not axial; results are best on axial slices.")
+    rows, columns = np.array(first.orientation[:3]), np.array(first.orientation[3:])
+    direction = np.stack([rows, columns, np.cross(rows, columns)], axis=1)
+    distance = grid.step if grid.step is not None else _thickness(first)
+    native = Geometry(
+        (first.size[0], first.size[1], len(grid.order)),
+        (*first.spacing, distance),
+        volume_origin,
+        tuple(direction.ravel().tolist()),
+    )
+    warnings += judge(buffer, name)
+    return CTVolume.from_array(buffer.array, native, info.description or first.path.name), warnings
+
+
+def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], EvenGrid, list[str]]:
+    """Headers in use, the grid of their frames, and warnings; several stacks in one series are parted."""
+    used = list(headers)
+    if any(len(header.positions) != header.size[2] or header.orientation is None for header in used):
+        raise InputError(f"{name} does not tell where its slices lie (no position or orientation in its files).")
+    warnings = []
+    try:
+        grid = even_grid(_along_normal(used))
+    except InputError as error:
+        stacks = []
+        if all(header.size[2] == 1 for header in used):
+            keys = [
+                [h.tags[tag] for h in used] for tag in ("acquisition", "phase", "kernel", "thickness", "image_type")
+            ]
+            numbers = [int(h.tags["instance"]) if h.tags["instance"].isdigit() else 0 for h in used]
+            stacks = part_stacks(_along_normal(used), keys, numbers)
+        elif len(used) > 1:
+            stacks = [[max(range(len(used)), key=lambda n: used[n].size[2])]]
+        if not stacks:
+            raise InputError(f"{name} cannot be stacked to a volume: it {error}.") from error
+        warnings.append(
+            f"{name} holds {len(headers)} images of several scans or reconstructions; "
+            f"one with {len(stacks[0])} was taken."
+        )
+        used = [used[index] for index in stacks[0]]
+        grid = even_grid(_along_normal(used))
+    if missing := grid.missing:
+        if len(missing) > len(grid.order) // 3:
+            raise InputError(f"{name} cannot be used: {len(missing)} of its {len(grid.order)} slices are missing.")
+        places = ", ".join(f"{grid.position(plane):.1f}" for plane in missing)
+        where = f" at {places} mm" if len(missing) <= 5 else ""
+        warnings.append(f"{name} lacks {len(missing)} slices{where}; they were interpolated from their neighbours.")
+    return used, grid, warnings
+
+
+def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
+    """Fill a buffer plane by plane, so that a scan is never held twice."""
+    plane_of = {index: plane for plane, index in enumerate(grid.order) if index is not None}
+    columns, rows = headers[0].size[:2]
+    buffer = HounsfieldBuffer((len(grid.order), rows, columns))
+    index = 0
+    for header in headers:
+        image = _open(header)
+        for section in sitk.GetArrayViewFromImage(image).reshape(header.size[2], rows, columns):
+            buffer.put(plane_of[index], section)
+            index += 1
+    for plane in grid.missing:
+        below = next(n for n in range(plane, -1, -1) if grid.order[n] is not None)
+        above = next(n for n in range(plane, len(grid.order)) if grid.order[n] is not None)
+        weight = (plane - below) / (above - below)
+        blend = (1 - weight) * buffer.array[below].astype(np.float32) + weight * buffer.array[above]
+        buffer.put(plane, np.rint(blend) if buffer.array.dtype == np.int16 else blend)
+    return buffer
+
+
+def _open(header: Header) -> sitk.Image:
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(header.path))
+    try:
+        return reader.Execute()
+    except RuntimeError as error:
+        raise InputError(
+            f"{header.path.name} is damaged, cut off or compressed in a way that cannot be read."
+        ) from error
+
+
+def _along_normal(headers: list[Header]) -> list[float]:
+    """Position of each frame in mm along the normal of the first header's plane."""
+    orientation = headers[0].orientation
+    assert orientation is not None, "checked before"
+    normal = np.cross(orientation[:3], orientation[3:])
+    return [float(np.dot(normal, position)) for header in headers for position in header.positions]
+
+
+def _origin_and_tilt(headers: list[Header], grid: EvenGrid) -> tuple[tuple[float, float, float], float]:
+    """Position of the lowest slice, and the angle in degrees between the slices' normal and their line of stacking."""
+    positions = np.array([position for header in headers for position in header.positions])
+    along = np.array(_along_normal(headers))
+    lowest, highest = positions[along.argmin()], positions[along.argmax()]
+    x, y, z = lowest.tolist()
+    if grid.step is None:
+        return (x, y, z), 0.0
+    cosine = np.ptp(along) / np.linalg.norm(highest - lowest)
+    return (x, y, z), float(np.degrees(np.arccos(min(1.0, cosine))))
+
+
+def _thickness(header: Header) -> float:
+    """Slice thickness in mm, 1 where the file does not tell: it only scales the volume of a single slice."""
+    try:
+        return float(header.tags["thickness"]) or 1.0
+    except ValueError:
+        return 1.0
+
+
+def _named_series(found: list[Series], wanted: str, folder: Path) -> Series:
+    matches = [s for s in found if s.info.uid == wanted]
+    if not matches and wanted.isdigit():
+        matches = [s for s in found if s.info.number == int(wanted)]
+    if not matches and wanted:
+        text = wanted.casefold()
+        matches = [s for s in found if text in s.info.description.casefold() or s.info.uid.endswith(wanted)]
+    if len(matches) == 1:
+        return matches[0]
+    problem = "names no series" if not matches else f"fits {len(matches)} series"
+    raise UsageError(f"'{wanted}' {problem} in {folder}; there are:\n{_listed(matches or found)}")
+
+
+def _preference(info: SeriesInfo) -> int:
+    """Original before derived, axial before other planes; smaller is better."""
+    return 2 * (info.plane != "axial") + (info.kind == "derived")
+
+
+def _listed(found: list[Series]) -> str:
+    return "\n".join(f"  {series.info}" for series in found)

@@ -1,0 +1,115 @@
+"""Is this a CT in Hounsfield units? Collects voxel values slice by slice and judges them by their statistics."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+
+AIR_HU = -1024
+_INT16 = np.iinfo(np.int16)
+# Padding goes down to -3024 on some scanners; the extended scale of metal ends above 10000.
+_LOWEST_HU, _HIGHEST_HU = -3100, 10000
+_PADDING_HU = -1300  # nothing a scanner measures lies below
+_SAMPLE_VOXELS = 2_000_000
+_MOST_LABELS = 24
+
+
+class HounsfieldBuffer:
+    """Voxel values of a scan, filled slice by slice: int16 as long as all values fit exactly, else float32.
+
+    Attributes
+    ----------
+    array : shape (z, y, x).
+    not_numbers : how many NaN or infinite values were replaced by air.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.array = np.empty(shape, np.int16)
+        self.not_numbers = 0
+
+    def put(self, index: int, values: np.ndarray) -> None:
+        """Set slice ``index``."""
+        if np.issubdtype(values.dtype, np.floating):
+            bad = ~np.isfinite(values)
+            if bad.any():
+                self.not_numbers += int(bad.sum())
+                values = np.where(bad, AIR_HU, values)
+        if self.array.dtype == np.int16 and not _fits_int16(values):
+            self.array = self.array.astype(np.float32)
+        self.array[index] = values
+
+
+def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
+    """Make sure that the buffer holds Hounsfield units, repairing (in place) what is unmistakable; return warnings.
+
+    Repaired are a missing rescale of -1024, values outside -3100..10000 HU and values that are no numbers.
+
+    Raises
+    ------
+    InputError : the values are constant, labels, or not in Hounsfield units.
+    """
+    warnings = []
+    if buffer.not_numbers:
+        warnings.append(f"{source} has {buffer.not_numbers} voxels that are no numbers; they count as air.")
+    hu = buffer.array
+    step = max(1, int(np.ceil((hu.size / _SAMPLE_VOXELS) ** (1 / 3))))
+    sample = hu[step // 2 :: step, step // 2 :: step, step // 2 :: step] if min(hu.shape) > step else hu
+    low, high = float(hu.min()), float(hu.max())
+    if low == high:
+        raise InputError(f"{source} is empty: all its voxels have the value {low:g}.")
+    if is_label_like(sample):
+        raise InputError(f"{source} holds labels (a mask), not a CT; give the CT scan it belongs to.")
+    if np.mean(sample > _HIGHEST_HU) > 0.01:
+        raise _not_hounsfield(source, low, high)
+    measured = sample[sample > _PADDING_HU]
+    if _is_shifted(measured):
+        hu -= np.array(1024, hu.dtype)
+        low, high = low - 1024, high - 1024
+        warnings.append(f"{source} has no rescale to Hounsfield units; 1024 was subtracted, as its histogram shows.")
+    elif not measured.size or np.mean(measured < -500) < 0.005:
+        raise _not_hounsfield(source, low, high)
+    if low < _LOWEST_HU or high > _HIGHEST_HU:
+        for section in hu:
+            section[section < _LOWEST_HU] = AIR_HU
+            section[section > _HIGHEST_HU] = _HIGHEST_HU
+        warnings.append(
+            f"{source} has values from {low:g} to {high:g}; "
+            f"those below {_LOWEST_HU} HU count as air, those above {_HIGHEST_HU} HU as metal."
+        )
+    return warnings
+
+
+def is_label_like(values: np.ndarray) -> bool:
+    """True for few different small whole numbers from 0 upwards."""
+    if values.min() < 0 or values.max() > 255 or values.dtype != np.int16:
+        return False
+    return int(np.count_nonzero(np.bincount(values.ravel()))) <= _MOST_LABELS
+
+
+def _is_shifted(values: np.ndarray) -> bool:
+    """True for the histogram of a CT stored with an offset of 1024.
+
+    Air and lung lie in 0..350, fat and soft tissue form one narrow peak around 924..1100, and there is little
+    between. Other modalities spread their tissues over a wide range or have no such peak.
+    """
+    if not values.size or np.mean(values < -200) > 0.001:
+        return False
+    air = np.mean(values < 350)
+    tissue = values[values >= 350]
+    if air < 0.02 or tissue.size < 0.05 * values.size:
+        return False
+    return bool(np.mean((tissue > 850) & (tissue < 1200)) > 0.6)
+
+
+def _fits_int16(values: np.ndarray) -> bool:
+    if values.size and (values.min() < _INT16.min or values.max() > _INT16.max):
+        return False
+    return not np.issubdtype(values.dtype, np.floating) or bool((values == np.rint(values)).all())
+
+
+def _not_hounsfield(source: str, low: float, high: float) -> InputError:
+    return InputError(
+        f"{source} is not a chest CT in Hounsfield units: its values run from {low:g} to {high:g} "
+        "without air (about -1000) or lung (about -850)."
+    )

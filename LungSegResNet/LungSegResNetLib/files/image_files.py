@@ -1,0 +1,85 @@
+"""Opens an image file (NIfTI, NRRD, MetaImage) with SimpleITK and says in one sentence what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from ..errors import InputError
+from .nifti_payload import is_complete
+
+CT_ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+
+
+def open_image_file(path: Path) -> sitk.ImageFileReader:
+    """A reader that has read the header of an image file; ``read_voxels`` gets the rest.
+
+    Raises
+    ------
+    InputError : the file is missing, empty, cut off or of another format.
+    """
+    if not path.exists():
+        raise InputError(f"There is no file or folder {path}.")
+    if not path.name.lower().endswith(CT_ENDINGS):
+        raise InputError(f"{path.name} has no ending that is known; readable are DICOM, {', '.join(CT_ENDINGS)}.")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        complete = not path.name.lower().endswith((".nii", ".nii.gz")) or is_complete(path)
+    except (RuntimeError, OSError) as error:
+        raise _unreadable(path, error) from error
+    if not complete:
+        raise InputError(
+            f"{path.name} is cut off: it holds fewer voxels than its header says; copy or export it again."
+        )
+    return reader
+
+
+def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
+    """The image of an opened file as 3D (2D: one slice). Raises InputError if the file is damaged."""
+    path = Path(reader.GetFileName())
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
+    while image.GetDimension() > 3:
+        image = image[..., 0]
+    return sitk.JoinSeries(image) if image.GetDimension() == 2 else image
+
+
+def require_one_value_per_voxel(reader: sitk.ImageFileReader) -> None:
+    """Raises InputError for pictures in colour, time series and complex numbers."""
+    name = Path(reader.GetFileName()).name
+    points = 1
+    for size in reader.GetSize()[3:]:
+        points *= size
+    components = reader.GetNumberOfComponents()
+    if components in (3, 4) and reader.GetPixelID() == sitk.sitkVectorUInt8:
+        raise InputError(f"{name} is a colour picture, not a CT in Hounsfield units.")
+    if points * components > 1:
+        raise InputError(f"{name} contains {points * components} time points; save one of them as a 3D volume.")
+    if reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
+        raise InputError(f"{name} holds complex numbers, not Hounsfield units.")
+
+
+def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:
+    """Name, label value, layer and tags of each segment that 3D Slicer stored in a ``.seg.nrrd`` file."""
+    keys = set(reader.GetMetaDataKeys())
+    segments: list[dict[str, str]] = []
+    while f"Segment{len(segments)}_ID" in keys:
+        prefix = f"Segment{len(segments)}_"
+        segments.append({key[len(prefix) :]: reader.GetMetaData(key) for key in keys if key.startswith(prefix)})
+    return segments
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = (
+        str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
+        if str(error).strip()
+        else "no reason given"
+    )
+    return InputError(f"{path.name} cannot be read: it is damaged, cut off or not what its ending says ({reason}).")

@@ -1,0 +1,168 @@
+"""Reads a mask (label file or Slicer segmentation) and lays it on the grid of a CT."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..ct_volume import CTVolume, Geometry
+from ..errors import InputError
+from ..labels import LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
+from .image_files import open_image_file, read_voxels, require_one_value_per_voxel, segment_headers
+
+_SIDE_WORDS = {"right": RIGHT_LUNG, "r": RIGHT_LUNG, "left": LEFT_LUNG, "l": LEFT_LUNG}
+# Names made of other words (tumour in the right lung, left lung vessels) are something else than a lung or its lobe.
+_LUNG_WORDS = {"lung", "lungs", "lobe", "upper", "middle", "lower", "superior", "inferior", "of", "the", "mask"}
+_LUNG_CODE = "^39607008^"
+_GRID_TOLERANCE = 1e-3
+
+
+def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
+    """Labels of a mask file as a 3D uint8 image on the file's own grid.
+
+    A segmentation of 3D Slicer (``.seg.nrrd``, also cropped or in several layers) is brought to labels 1 = right and
+    2 = left lung where names or terminology of its segments tell the side; its other segments are then left out.
+    Otherwise, and for all other files, label values stay as they are.
+
+    Raises
+    ------
+    InputError : the file cannot be read or holds other values than whole numbers from 0 to 255.
+    """
+    path = Path(path)
+    reader = open_image_file(path)
+    segments = segment_headers(reader)
+    if segments:
+        image = read_voxels(reader)
+        try:
+            labels = _labels_of_segments(_layers(image), segments)
+        except (ValueError, IndexError) as error:
+            raise InputError(
+                f"{path.name} has segments without a valid label value or layer; save it again."
+            ) from error
+    else:
+        require_one_value_per_voxel(reader)
+        image = read_voxels(reader)
+        labels = sitk.GetArrayViewFromImage(image)
+        if not _whole_numbers_to_255(labels):
+            raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
+    return Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8)))
+
+
+def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
+    """Labels in the order of ``ct.hu`` (uint8) and warnings; grids are matched by physical space, nearest neighbour.
+
+    Raises
+    ------
+    InputError : mask and CT do not overlap.
+    """
+    on_mask_grid = CTVolume.from_sitk(mask, "mask")
+    if _same_grid(on_mask_grid.geometry, ct.geometry):
+        return on_mask_grid.hu.astype(np.uint8, copy=False), []
+    if not _boxes_overlap(on_mask_grid.geometry, ct.geometry):
+        raise InputError(
+            f"The mask does not overlap with {ct.source} in space: it belongs to another scan or has lost its position."
+        )
+    target = ct.geometry
+    resampled = sitk.Resample(
+        mask,
+        target.size,
+        sitk.Transform(),
+        sitk.sitkNearestNeighbor,
+        target.origin,
+        target.spacing,
+        target.direction,
+        0,
+    )
+    labels = sitk.GetArrayFromImage(resampled).astype(np.uint8, copy=False)
+    before = np.count_nonzero(on_mask_grid.hu) * on_mask_grid.voxel_ml
+    after = np.count_nonzero(labels) * ct.voxel_ml
+    warnings = []
+    if before and not after:
+        raise InputError(
+            f"Nothing of the mask lies inside {ct.source}: it belongs to another scan or has lost its position."
+        )
+    if not _on_same_lattice(on_mask_grid.geometry, target):
+        warnings.append(f"The mask has another grid than {ct.source}; it was resampled to the nearest voxel.")
+    if before and after < 0.95 * before:
+        warnings.append(f"{100 * (1 - after / before):.0f} % of the mask lies outside {ct.source} and was cut off.")
+    return labels, warnings
+
+
+def _layers(image: sitk.Image) -> list[np.ndarray]:
+    """Label arrays (z, y, x): one, or one for each layer of a segmentation with overlapping segments."""
+    voxels = sitk.GetArrayViewFromImage(image)
+    return [voxels] if voxels.ndim == 3 else [voxels[..., n] for n in range(voxels.shape[-1])]
+
+
+def _labels_of_segments(layers: list[np.ndarray], segments: Sequence[dict[str, str]]) -> np.ndarray:
+    labels = np.zeros(layers[0].shape, np.uint8)
+    sides = [_side_of(segment) for segment in segments]
+    for number, (segment, side) in enumerate(zip(segments, sides, strict=True)):
+        layer = int(segment.get("Layer", number if len(layers) > 1 else 0))
+        value = int(segment.get("LabelValue", 1))
+        # Label values are unique within a layer only.
+        unsided = value if len(layers) == 1 else number + 1
+        label = side if any(sides) else unsided
+        if label:
+            labels[layers[layer] == value] = label
+    return labels
+
+
+def _side_of(segment: dict[str, str]) -> int | None:
+    """Label of the lung a segment (or lobe) belongs to, by its terminology, else by its name; None for others."""
+    entry = segment.get("Tags", "").partition("TerminologyEntry:")[2].partition("|")[0]
+    # Fields: context, category, type, type modifier; then a region, which is the lung of a tumour in it, too.
+    kind, modifier = (*entry.split("~"), "", "", "", "")[2:4]
+    if _LUNG_CODE in kind:
+        for lung in LUNG_SEGMENTS:
+            if f"^{lung.laterality_code}^" in modifier:
+                return lung.label
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", segment.get("Name", ""))
+    words = re.findall(r"[a-z]+", spaced.lower())
+    sides = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
+    others = {word for word in words if word not in _SIDE_WORDS}
+    if len(sides) == 1 and others & {"lung", "lobe"} and others <= _LUNG_WORDS:
+        return sides.pop()
+    return None
+
+
+def _whole_numbers_to_255(values: np.ndarray) -> bool:
+    # A NaN fails both comparisons.
+    if not (values.min() >= 0 and values.max() <= 255):
+        return False
+    return not np.issubdtype(values.dtype, np.floating) or bool((values == np.rint(values)).all())
+
+
+def _same_grid(a: Geometry, b: Geometry) -> bool:
+    return a.size == b.size and _on_same_lattice(a, b) and bool(np.abs(_offset_in_voxels(a, b)).max() < 0.5)
+
+
+def _on_same_lattice(a: Geometry, b: Geometry) -> bool:
+    """True if the voxel centres of one grid, continued, are those of the other: one is a part of the other."""
+    if not np.allclose(a.spacing, b.spacing, rtol=_GRID_TOLERANCE) or not np.allclose(
+        a.direction, b.direction, atol=_GRID_TOLERANCE
+    ):
+        return False
+    offset = _offset_in_voxels(a, b)
+    return bool(np.abs(offset - np.rint(offset)).max() < 0.05)
+
+
+def _offset_in_voxels(a: Geometry, b: Geometry) -> np.ndarray:
+    """Where the origin of ``a`` lies on the grid of ``b``."""
+    inverse = np.linalg.inv(np.array(b.direction).reshape(3, 3))
+    return inverse @ (np.array(a.origin) - np.array(b.origin)) / np.array(b.spacing)
+
+
+def _boxes_overlap(a: Geometry, b: Geometry) -> bool:
+    """Whether the boxes around both grids meet, counted in voxels of ``b``."""
+    axes = np.array(a.direction).reshape(3, 3) * np.array(a.spacing)
+    corners = np.stack(np.meshgrid(*([-0.5, size - 0.5] for size in a.size), indexing="ij"), axis=-1).reshape(-1, 3)
+    world = np.array(a.origin) + corners @ axes.T
+    inverse = np.linalg.inv(np.array(b.direction).reshape(3, 3) * np.array(b.spacing))
+    inside = (world - np.array(b.origin)) @ inverse.T
+    return bool((inside.max(axis=0) > -0.5).all() and (inside.min(axis=0) < np.array(b.size) - 0.5).all())

@@ -1,0 +1,78 @@
+"""Everything that comes in from files: a CT scan, the series of a DICOM folder, a mask."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from ..ct_volume import CTVolume, Geometry
+from ..errors import InputError
+from .dicom_headers import SeriesInfo, has_dicom_mark, list_series
+from .dicom_reading import read_dicom_file, read_dicom_folder
+from .hounsfield import HounsfieldBuffer, judge
+from .image_files import CT_ENDINGS, open_image_file, read_voxels, require_one_value_per_voxel, segment_headers
+from .mask_reading import mask_on_ct, read_mask
+
+__all__ = ["CT_ENDINGS", "SeriesInfo", "list_series", "mask_on_ct", "read_ct", "read_mask"]
+
+_SMALLEST_MM, _LARGEST_MM = 0.05, 20.0
+
+
+def read_ct(path: str | os.PathLike[str], series: str | None = None) -> tuple[CTVolume, list[str]]:
+    """Read a CT scan and make sure that it is one; the second value are warnings in plain sentences.
+
+    Parameters
+    ----------
+    path : folder with DICOM files (searched with its subfolders), a DICOM file (one slice, or an enhanced multi-frame
+        CT), or a NIfTI, NRRD or MetaImage file.
+    series : for a folder, the series to read: its number in ``list_series``, its SeriesInstanceUID (or the end of it)
+        or a part of its description that no other series has. Without it the largest axial CT series is read.
+
+    Raises
+    ------
+    InputError : the scan cannot be read, is no CT in Hounsfield units or has an impossible geometry.
+    UsageError : ``series`` fits none or several, or it is needed because several series are about equally large.
+    """
+    path = Path(path)
+    if path.is_dir():
+        volume, warnings = read_dicom_folder(path, series)
+    elif path.is_file() and (has_dicom_mark(path) or path.suffix.lower() == ".dcm"):
+        _refuse_empty(path)
+        volume, warnings = read_dicom_file(path)
+    else:
+        volume, warnings = _read_image_file(path)
+    _check_voxel_size(volume)
+    return volume, warnings
+
+
+def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
+    reader = open_image_file(path)
+    if segment_headers(reader):
+        raise InputError(f"{path.name} is a segmentation of 3D Slicer, not a CT; give the CT scan it belongs to.")
+    require_one_value_per_voxel(reader)
+    image = read_voxels(reader)
+    # The image's own memory is read slice by slice into the buffer, which saves a copy of the scan.
+    voxels = sitk.GetArrayViewFromImage(image)
+    buffer = HounsfieldBuffer(voxels.shape)
+    for index, section in enumerate(voxels):
+        buffer.put(index, section)
+    native = Geometry.of(image)
+    del voxels, image
+    warnings = judge(buffer, path.name)
+    return CTVolume.from_array(buffer.array, native, path.name), warnings
+
+
+def _refuse_empty(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
+
+
+def _check_voxel_size(volume: CTVolume) -> None:
+    x, y, z = volume.geometry.spacing
+    if not all(_SMALLEST_MM <= size <= _LARGEST_MM for size in (x, y, z)):
+        raise InputError(
+            f"{volume.source} has an impossible voxel size of {x:g} x {y:g} x {z:g} mm; "
+            f"each side has to be {_SMALLEST_MM:g} to {_LARGEST_MM:g} mm."
+        )

@@ -1,0 +1,1 @@
+"""Whole runs: one case, a folder of cases, and how they are reported."""

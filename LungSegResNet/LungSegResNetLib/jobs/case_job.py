@@ -1,0 +1,132 @@
+"""One case from file to files: read, segment, measure, write, and a summary of it all."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import OutputError, UsageError
+from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
+from ..figures.overlay import write_overlay
+from ..files.reading import read_ct
+from ..files.writing import MASK_ENDINGS, has_mask_ending, write_mask
+from ..lungs.segmentation import segment
+from ..network.engines import LoadedEngine
+from ..timing import timed
+from .reporting import Reporter
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files a case is written to; every field is optional."""
+
+    masks: tuple[Path, ...] = ()
+    measurements: tuple[Path, ...] = ()
+    overlay: Path | None = None
+
+    @classmethod
+    def at(cls, target: str | os.PathLike[str]) -> Outputs:
+        """Outputs for OUTPUT of the command line: a mask file by its ending, or a folder that gets everything.
+
+        Raises
+        ------
+        UsageError : the target has an ending in which no mask can be written.
+        """
+        path = Path(target)
+        if has_mask_ending(path):
+            return cls(masks=(path,))
+        if path.suffix and not path.is_dir():
+            raise UsageError(f"Masks cannot be written as '{path.suffix}'; use {', '.join(MASK_ENDINGS)} or a folder.")
+        return cls(
+            masks=(path / "lungs.seg.nrrd", path / "lungs.nii.gz"),
+            measurements=(path / "measurements.csv", path / "measurements.json"),
+            overlay=path / "overlay.png",
+        )
+
+    def paths(self) -> list[Path]:
+        """All files in the order in which they are written."""
+        return [*self.masks, *self.measurements, *([self.overlay] if self.overlay else [])]
+
+    def check(self, overwrite: bool) -> None:
+        """Raise OutputError before any work if a file is there already and may not be replaced."""
+        for path in self.paths():
+            if path.exists() and not overwrite:
+                raise OutputError(f"{path} exists already; choose another name or allow overwriting (--overwrite).")
+
+
+@dataclass(frozen=True)
+class CaseSummary:
+    """What happened to a case; all of it goes into ``--json`` and into the CSV of a folder run."""
+
+    program: str
+    input: str
+    outputs: list[str]
+    model: dict[str, str]
+    engine: str
+    device: str
+    precision: str
+    why: str
+    slices: int
+    seconds: dict[str, float]
+    warnings: list[str]
+    measurements: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def run_case(
+    source: str | os.PathLike[str],
+    outputs: Outputs,
+    engine: LoadedEngine,
+    reporter: Reporter,
+    *,
+    series: str | None = None,
+    overwrite: bool = False,
+) -> CaseSummary:
+    """Segment one CT and write its files, each whole or not at all.
+
+    Raises
+    ------
+    LungSegError : with one sentence for the user; files that were there are as they were.
+    """
+    outputs.check(overwrite)
+    seconds: dict[str, float] = {}
+    reporter.stage("read")
+    with timed(seconds, "read"):
+        ct, warnings = read_ct(source, series)
+    for text in warnings:
+        reporter.warning(text)
+    reporter.stage("segment")
+    result = segment(ct, engine.predictor, reporter.slices)
+    for text in result.warnings:
+        reporter.warning(text)
+    reporter.stage("write")
+    with timed(seconds, "measure"):
+        measurements = measure_lungs(ct, result.mask)
+    with timed(seconds, "write"):
+        for path in outputs.masks:
+            write_mask(path, result.mask, ct, overwrite)
+        for path in outputs.measurements:
+            write_measurements(path, measurements, overwrite)
+        if outputs.overlay:
+            write_overlay(outputs.overlay, ct, result.mask, overwrite, title=ct.source)
+    card = engine.predictor.card
+    return CaseSummary(
+        program=f"LungSegResNet {__version__}",
+        input=str(source),
+        outputs=[str(path) for path in outputs.paths()],
+        model={"name": card.name, "version": card.version},
+        engine=engine.predictor.engine,
+        device=engine.device,
+        precision=engine.predictor.precision,
+        why=engine.reason,
+        slices=len(ct.hu),
+        seconds={stage: round(value, 3) for stage, value in (seconds | result.seconds).items()},
+        warnings=[*warnings, *result.warnings],
+        measurements=measurements_as_json(measurements),
+    )

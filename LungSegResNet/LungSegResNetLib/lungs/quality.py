@@ -1,0 +1,59 @@
+"""What a user should know about a result before trusting it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ct_volume import CTVolume
+from ..labels import LUNG_SEGMENTS
+
+_SMALL_ML = 300.0
+_RATIO = 3.0
+_LARGE_ML = 10_000.0
+_CUT_OFF_CM2 = 5.0
+
+
+def quality_warnings(ct: CTVolume, mask: np.ndarray) -> list[str]:
+    """Sentences about what looks unusual in a lung mask (uint8 labels with the shape of ``ct.hu``)."""
+    warnings = []
+    if mask.shape[0] == 1:
+        return [
+            "The scan is a single slice: volumes cover that slice only, and right and left are told apart by position."
+        ]
+    volumes = {s.name: np.count_nonzero(mask == s.label) * ct.voxel_ml for s in LUNG_SEGMENTS}
+    total = sum(volumes.values())
+    missing = [name for name, ml in volumes.items() if ml == 0]
+    if missing:
+        warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
+    elif max(volumes.values()) > _RATIO * min(volumes.values()):
+        text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
+        warnings.append(f"The lungs differ much in volume ({text}): check for missed dense lung.")
+    if total > _LARGE_ML:
+        warnings.append(
+            f"The lungs measure {total:.0f} ml, more than is plausible: check the voxel spacing of the scan."
+        )
+    elif total < _SMALL_ML:
+        warnings.append(f"Only {total:.0f} ml of lung was found.")
+    warnings += _cut_off(ct, mask)
+    return warnings
+
+
+def _cut_off(ct: CTVolume, mask: np.ndarray) -> list[str]:
+    """Warnings for lung that reaches the border of the scan."""
+    dz, dy, dx = ct.spacing_zyx
+    ends = [
+        name
+        for index, name in ((0, "lowest"), (-1, "highest"))
+        if np.count_nonzero(mask[index]) * dy * dx > 100 * _CUT_OFF_CM2
+    ]
+    warnings = []
+    if ends:
+        warnings.append(
+            f"The lungs reach the {' and the '.join(ends)} slice: the scan cuts them off, so volumes are too small."
+        )
+    sides = [mask[:, 0], mask[:, -1], mask[:, :, 0], mask[:, :, -1]]
+    if any(np.count_nonzero(side) * dz * min(dy, dx) > 100 * _CUT_OFF_CM2 for side in sides):
+        warnings.append(
+            "The lungs reach the edge of the field of view: parts of them may lie outside, so volumes are too small."
+        )
+    return warnings

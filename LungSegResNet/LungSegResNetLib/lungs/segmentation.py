@@ -1,0 +1,110 @@
+"""The whole road: CT volume in, right and left lung out, with timings and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from ..ct_volume import CTVolume
+from ..errors import InputError
+from ..network.model_file import ModelCard
+from ..timing import timed
+from .diaphragm import without_domes
+from .postprocessing import clean_mask
+from .preprocessing import SliceFrame, frame_for, from_frame_matrices, scale_hu, to_frame_matrices
+from .quality import quality_warnings
+
+_CHUNK = 32  # slices between two steps of the road; bounds memory
+
+
+class Predictor(Protocol):
+    """A loaded network: probability (n, h, w) from scaled slices (n, h, w), both float32."""
+
+    card: ModelCard
+    engine: str
+    precision: str
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = ...) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Result of a run.
+
+    Attributes
+    ----------
+    mask : uint8 (z, y, x) in the order of ``CTVolume.hu``: 0 background, 1 right lung, 2 left lung.
+    warnings : sentences for the user.
+    seconds : duration of each stage.
+    """
+
+    mask: np.ndarray
+    warnings: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def segment(
+    ct: CTVolume, predictor: Predictor, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> Segmentation:
+    """Segment the lungs of a CT.
+
+    ``on_progress`` gets the number of finished slices and of all slices; what it raises cancels the run.
+
+    Raises
+    ------
+    InputError : no lung was found.
+    DeviceError : the device has too little memory.
+    """
+    seconds: dict[str, float] = {}
+    with timed(seconds, "crop"):
+        frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
+    raw = _predict(ct, frame, predictor, on_progress, seconds)
+    with timed(seconds, "post-processing"):
+        raw = without_domes(raw, ct.hu, ct.spacing_zyx)
+        mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame))
+    if not mask.any():
+        raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
+    return Segmentation(mask, quality_warnings(ct, mask), seconds)
+
+
+def midline_of(frame: SliceFrame) -> float:
+    """x of the middle of the body, in mm from the centre of the first column."""
+    return frame.start_x + (frame.shape[1] - 1) / 2 * frame.pixel_mm
+
+
+def _predict(
+    ct: CTVolume,
+    frame: SliceFrame,
+    predictor: Predictor,
+    on_progress: Callable[[int, int], None],
+    seconds: dict[str, float],
+) -> np.ndarray:
+    """Raw lung mask (bool) on the CT's grid."""
+    total = len(ct.hu)
+    plane = ct.hu.shape[1:]
+    plane_spacing = ct.spacing_zyx[1:]
+    rows, columns = to_frame_matrices(frame, plane, plane_spacing)
+    rows_back, columns_back = from_frame_matrices(frame, plane, plane_spacing)
+    mask = np.zeros(ct.hu.shape, bool)
+    on_progress(0, total)
+    for start in range(0, total, _CHUNK):
+        chunk = slice(start, min(start + _CHUNK, total))
+        with timed(seconds, "preprocessing"):
+            slices = np.stack(
+                [rows @ scale_hu(section, predictor.card.hu_window) @ columns.T for section in ct.hu[chunk]]
+            )
+        with timed(seconds, "network"):
+            result = predictor.predict(slices, partial(_shifted, on_progress, start, total))
+        with timed(seconds, "resampling"):
+            for z, section in enumerate(result, start):
+                if section.max() > 0.5:
+                    mask[z] = rows_back @ section @ columns_back.T > 0.5
+    return mask
+
+
+def _shifted(on_progress: Callable[[int, int], None], start: int, total: int, done: int) -> None:
+    on_progress(start + done, total)

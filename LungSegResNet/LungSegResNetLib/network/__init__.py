@@ -1,0 +1,1 @@
+"""The residual network: its file, its engines, its devices."""

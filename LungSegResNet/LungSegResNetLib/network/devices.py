@@ -1,0 +1,65 @@
+"""Which device a network runs on, and why."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DeviceError
+
+DEVICES = ("auto", "cuda", "mps", "gpu", "cpu")
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """A PyTorch device (``cuda``, ``mps`` or ``cpu``) and the reason for it in plain words."""
+
+    device: str
+    reason: str
+
+
+def may_have_graphics_card() -> bool:
+    """Whether PyTorch might find a graphics processor here, told from the drivers, without loading PyTorch.
+
+    Loading PyTorch takes longer than segmenting a scan with OpenVINO may take.
+    """
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    if Path("/dev/kfd").exists():  # AMD's driver
+        return True
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
+
+
+def choose_device(wanted: str = "auto") -> DeviceChoice:
+    """The PyTorch device to use for ``auto``, ``cuda``, ``mps`` or ``cpu``.
+
+    Raises
+    ------
+    DeviceError : the device asked for is not there, or PyTorch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise DeviceError("PyTorch is not installed; install it with: pip install 'lungsegresnet[torch]'.") from error
+    has_cuda = torch.cuda.is_available()
+    has_mps = torch.backends.mps.is_available()
+    if wanted == "gpu":
+        raise DeviceError("Intel graphics need the OpenVINO engine; choose --engine openvino or another device.")
+    if wanted == "cuda" and not has_cuda:
+        raise DeviceError("No CUDA graphics card can be used here; choose --device cpu or auto.")
+    if wanted == "mps" and not has_mps:
+        raise DeviceError("No Apple graphics processor (MPS) can be used here; choose --device cpu or auto.")
+    if wanted != "auto":
+        return DeviceChoice(wanted, "asked for")
+    if has_cuda:
+        return DeviceChoice("cuda", f"CUDA graphics card found ({torch.cuda.get_device_name()})")
+    if has_mps:
+        return DeviceChoice("mps", "Apple graphics processor found")
+    return DeviceChoice("cpu", "no graphics card found")

@@ -1,0 +1,92 @@
+"""Loads a network with the best engine that is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+
+from ..errors import DeviceError
+from ..lungs.segmentation import Predictor
+from .devices import choose_device, may_have_graphics_card
+from .model_file import default_model_path
+
+ENGINES = ("auto", "torch", "openvino")
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """What the user asked for; ``model`` None is the shipped network, ``batch_size`` None what suits the device.
+
+    ``precision`` None is the fastest that the device computes with the mask unchanged.
+    """
+
+    engine: str = "auto"
+    device: str = "auto"
+    model: str | os.PathLike[str] | None = None
+    batch_size: int | None = None
+    precision: str | None = None
+
+
+@dataclass(frozen=True)
+class LoadedEngine:
+    """A predictor that is ready to run, with the device and the reason for the choice in plain words."""
+
+    predictor: Predictor
+    device: str
+    reason: str
+
+
+def load_engine(settings: EngineSettings) -> LoadedEngine:
+    """Load the network: PyTorch on a graphics processor, else OpenVINO, else PyTorch on the processor.
+
+    PyTorch is not even imported where OpenVINO does the work.
+
+    Raises
+    ------
+    ModelError : the network file cannot be used.
+    DeviceError : the engine or device asked for is not there.
+    """
+    if settings.engine == "openvino":
+        return _load_openvino(settings, "asked for")
+    if settings.engine == "torch":
+        return _load_torch(settings)
+    if settings.device == "gpu":
+        return _load_openvino(settings, "the engine for Intel graphics")
+    has_openvino, has_torch = (importlib.util.find_spec(name) is not None for name in ("openvino", "torch"))
+    if not has_openvino and not has_torch:
+        raise DeviceError(
+            "Neither OpenVINO nor PyTorch is installed; install one with: pip install 'lungsegresnet[openvino]'."
+        )
+    if has_torch and settings.device == "auto" and may_have_graphics_card() and choose_device().device != "cpu":
+        return _load_torch(settings)
+    if has_openvino and settings.device in ("auto", "cpu"):
+        why = "no graphics card for PyTorch found; " if settings.device == "auto" else ""
+        return _load_openvino(settings, f"{why}the fastest engine on a processor")
+    return _load_torch(settings, "" if has_openvino else "; OpenVINO, which is faster on a processor, is not installed")
+
+
+def _load_torch(settings: EngineSettings, note: str = "") -> LoadedEngine:
+    choice = choose_device(settings.device)
+    from .torch_predictor import TorchPredictor
+
+    batch_size = settings.batch_size or (4 if choice.device == "cpu" else 16)
+    predictor = TorchPredictor(
+        settings.model or default_model_path(), choice.device, batch_size, precision=settings.precision
+    )
+    reason = choice.reason + (note if choice.device == "cpu" else "")
+    return LoadedEngine(predictor, choice.device, f"PyTorch on {choice.device}: {reason}")
+
+
+def _load_openvino(settings: EngineSettings, reason: str) -> LoadedEngine:
+    if importlib.util.find_spec("openvino") is None:
+        raise DeviceError("OpenVINO is not installed; install it with: pip install 'lungsegresnet[openvino]'.")
+    if settings.device in ("cuda", "mps"):
+        raise DeviceError(f"OpenVINO cannot use the device '{settings.device}'; choose --engine torch or --device cpu.")
+    from .openvino_predictor import OpenVinoPredictor
+
+    device = "gpu" if settings.device == "gpu" else "cpu"
+    predictor = OpenVinoPredictor(
+        settings.model or default_model_path(), device, settings.batch_size or 1, settings.precision
+    )
+    return LoadedEngine(predictor, device, f"OpenVINO on {device}: {reason}")

@@ -1,0 +1,147 @@
+"""One network in one ``.safetensors`` file: weights, and in its metadata all that is needed to run and judge it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as safetensors_bytes
+
+from ..atomic import write_atomically
+from ..errors import ModelError
+from ..lungs.preprocessing import HU_WINDOW, SLICE_SHAPE
+
+ARCHITECTURE = "HighRes2DNet"
+FORMAT = "LungSegResNet network 1"
+_METADATA_KEY = "lungsegresnet"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a network file says about itself; everything but ``config`` has a default.
+
+    Attributes
+    ----------
+    config : arguments of the architecture (``in_channels``, ``classes``, ``penultimate_channels``).
+    slice_shape : rows and columns of a network slice.
+    hu_window : Hounsfield units that are scaled to 0 and 1.
+    scales : whole-number factors by which a slice is shrunk before a pass; the logits of all passes are averaged.
+    classes : names of the output channels.
+    name, version, licence, description : for people.
+    training : data, settings and steps of the training run.
+    figures : measured results, each name with its unit.
+    """
+
+    config: dict[str, Any]
+    name: str = "unnamed"
+    version: str = "0"
+    licence: str = "unknown"
+    description: str = ""
+    architecture: str = ARCHITECTURE
+    slice_shape: tuple[int, int] = SLICE_SHAPE
+    hu_window: tuple[float, float] = HU_WINDOW
+    scales: tuple[int, ...] = (1,)
+    classes: tuple[str, ...] = ("background", "lung")
+    training: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+def default_model_path() -> Path:
+    """The network that is shipped with the product."""
+    here = Path(__file__).resolve().parents[1]
+    name = "lungs.safetensors"
+    beside_module = here.parent / "Resources" / "Models" / name
+    return beside_module if beside_module.is_file() else here / "Models" / name
+
+
+def save_model(path: str | os.PathLike[str], weights: dict[str, np.ndarray], card: ModelCard) -> None:
+    """Write a network file atomically; ``weights`` maps parameter names to float32 arrays."""
+    metadata = {"format": FORMAT, _METADATA_KEY: json.dumps(asdict(card), sort_keys=True)}
+    content = safetensors_bytes({name: np.ascontiguousarray(value) for name, value in weights.items()}, metadata)
+    with write_atomically(path, overwrite=True) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_card(path: str | os.PathLike[str]) -> ModelCard:
+    """Metadata of a network file, checked.
+
+    Raises
+    ------
+    ModelError : the file is missing, no safetensors file, or of another architecture or a later format.
+    """
+    return _read(path, with_weights=False)[0]
+
+
+def load_model(path: str | os.PathLike[str]) -> tuple[ModelCard, dict[str, np.ndarray]]:
+    """Metadata and weights of a network file. Raises ModelError as ``read_card`` does."""
+    return _read(path, with_weights=True)
+
+
+def _read(path: str | os.PathLike[str], with_weights: bool) -> tuple[ModelCard, dict[str, np.ndarray]]:
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"There is no network file at {path}.")
+    _refuse_pickle(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            weights = {key: file.get_tensor(key) for key in file.keys()} if with_weights else {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{path.name} is not a readable network file: it is damaged or not in safetensors format ({error})."
+        ) from error
+    if _METADATA_KEY not in metadata:
+        raise ModelError(
+            f"{path.name} is a safetensors file, but not a LungSegResNet network: its metadata are missing."
+        )
+    if metadata.get("format") != FORMAT:
+        raise ModelError(f"{path.name} has the format '{metadata.get('format')}', but this version reads '{FORMAT}'.")
+    return _card_from_json(path, metadata[_METADATA_KEY]), weights
+
+
+def _card_from_json(path: Path, text: str) -> ModelCard:
+    try:
+        values = json.loads(text)
+        for key in ("slice_shape", "hu_window", "scales", "classes"):
+            values[key] = tuple(values[key])
+        card = ModelCard(**values)
+        usable = (
+            isinstance(card.config, dict)
+            and len(card.slice_shape) == len(card.hu_window) == 2
+            and all(isinstance(n, int) and n > 0 and n % 8 == 0 for n in card.slice_shape)
+            and -math.inf < float(card.hu_window[0]) < float(card.hu_window[1]) < math.inf
+            and card.config.get("in_channels", 1) == 1
+            and len(card.classes) == card.config.get("classes", 2) >= 2
+            and card.scales
+            and all(isinstance(n, int) and n >= 1 and all(s % n == 0 for s in card.slice_shape) for n in card.scales)
+        )
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"The metadata of {path.name} cannot be understood ({error}).") from error
+    if card.architecture != ARCHITECTURE:
+        raise ModelError(f"{path.name} holds a '{card.architecture}' network; this version runs '{ARCHITECTURE}'.")
+    if not usable:
+        raise ModelError(
+            f"The metadata of {path.name} ask for an input size, window, scale or classes that cannot be run."
+        )
+    return card
+
+
+def _refuse_pickle(path: Path) -> None:
+    """Zip archives (torch.save) and raw pickles can run code when opened, so they are named and left alone."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    # A safetensors file starts with its header's length (8 bytes, little endian), which may look like a pickle's
+    # or an archive's first two bytes; the zeros and the brace behind it do not.
+    if start[4:] == b"\0\0\0\0{":
+        return
+    if start[:2] == b"PK" or (start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")):
+        raise ModelError(
+            f"{path.name} is a pickle file (PyTorch checkpoint), and such files can run code; "
+            "only .safetensors networks are opened."
+        )

@@ -1,0 +1,166 @@
+"""Runs a network with PyTorch: network slices in, lung probabilities out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils import convert_conv2d_weight_memory_format
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..errors import DeviceError, ModelError
+from .cpu_memory import keep_freed_memory
+from .model_file import ModelCard, load_model
+from .network import HighRes2DNet, ResidualBlock
+
+
+def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) -> HighRes2DNet:
+    """The network of a model file in evaluation mode. Raises ModelError if weights and architecture do not match."""
+    try:
+        network = HighRes2DNet(**card.config)
+        _load_weights(network, weights)
+    except (TypeError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"The weights in {source} do not fit the network its metadata describe ({reason}).") from error
+    return network.eval()
+
+
+def place(network: HighRes2DNet, device: torch.device) -> HighRes2DNet:
+    """Move a network to a device, in the memory order (channels last) that is fastest for its convolutions."""
+    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
+
+
+def without_norms(network: HighRes2DNet) -> HighRes2DNet:
+    """Fold every batch norm that follows a convolution into it, in place; for inference only.
+
+    The norm at the start of a block stays, because the shortcut takes its input, too.
+    """
+    network.stem = _fused(network.stem)
+    network.head = _fused(network.head)
+    for block in network.blocks:
+        assert isinstance(block, ResidualBlock)
+        block.conv1 = fuse_conv_bn_eval(block.conv1, block.norm2)
+        block.register_module("norm2", nn.Identity())
+    return network
+
+
+def _fused(layers: nn.Sequential) -> nn.Sequential:
+    result: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, nn.BatchNorm2d):
+            convolution = result.pop()
+            assert isinstance(convolution, nn.Conv2d)
+            result.append(fuse_conv_bn_eval(convolution, layer))
+        else:
+            result.append(layer)
+    return nn.Sequential(*result)
+
+
+def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[int, ...]) -> torch.Tensor:
+    """Logits (n, classes, h, w), float32, of slices (n, 1, h, w), averaged over passes at 1/scale of the size."""
+    total: torch.Tensor | None = None
+    for scale in scales:
+        shrunk = functional.avg_pool2d(slices, scale) if scale > 1 else slices
+        logits = network(shrunk.contiguous(memory_format=torch.channels_last)).float()
+        if scale > 1:
+            logits = functional.interpolate(logits, size=slices.shape[-2:], mode="bilinear", align_corners=False)
+        total = logits if total is None else total + logits
+    assert total is not None, "a model card has at least one scale"
+    return total / len(scales)
+
+
+class TorchPredictor:
+    """A loaded network on a device; ``predict`` may be called for any number of scans.
+
+    Parameters
+    ----------
+    model_path : network file.
+    device : ``cuda``, ``mps`` or ``cpu`` (see ``devices.choose_device``).
+    batch_size : slices per pass; it is halved when the device runs out of memory.
+    precision : ``float32``, ``bfloat16`` or ``float16``; None is the fastest that the device computes in hardware.
+    """
+
+    engine = "torch"
+
+    def __init__(
+        self,
+        model_path: str | os.PathLike[str],
+        device: str = "cpu",
+        batch_size: int = 4,
+        precision: str | None = None,
+    ) -> None:
+        self.card, weights = load_model(model_path)
+        if device == "cpu":
+            keep_freed_memory()
+        self.device = torch.device(device)
+        self.batch_size = batch_size
+        network = build_network(self.card, weights, Path(model_path).name)
+        self._network = place(without_norms(network), self.device)
+        fastest = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
+        self.precision = precision or fastest
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
+        """Lung probability (n, h, w), float32, of scaled slices (n, h, w), float32.
+
+        ``on_slices_done`` gets the number of finished slices after each batch; what it raises ends the run.
+
+        Raises
+        ------
+        DeviceError : not even a single slice fits into the device's memory.
+        """
+        probability = np.empty(slices.shape, np.float32)
+        done = 0
+        while done < len(slices):
+            batch = torch.from_numpy(slices[done : done + self.batch_size])[:, None]
+            try:
+                result = self._forward(batch)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.batch_size == 1:
+                    raise DeviceError(
+                        f"The {self.device.type} device has too little free memory for a single slice; "
+                        "close other programs or choose another device."
+                    ) from error
+                self.batch_size = max(1, self.batch_size // 2)
+                continue
+            probability[done : done + len(batch)] = result
+            done += len(batch)
+            on_slices_done(done)
+        return probability
+
+    def _forward(self, batch: torch.Tensor) -> np.ndarray:
+        dtype = getattr(torch, self.precision)
+        with torch.inference_mode(), torch.autocast(self.device.type, dtype, enabled=self.precision != "float32"):
+            logits = mean_logits(self._network, batch.to(self.device), self.card.scales)
+            return torch.softmax(logits, dim=1)[:, 1].cpu().numpy()
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether PyTorch ran out of memory; CPU and MPS say so only in the text of a plain ``RuntimeError``."""
+    text = str(error).lower()
+    return any(words in text for words in ("out of memory", "not enough memory", "can't allocate memory"))
+
+
+def cpu_precision() -> str:
+    """``bfloat16`` where the processor multiplies it in hardware (AVX-512 BF16, AMX), else ``float32``.
+
+    Older releases of PyTorch cannot tell, and get ``float32``.
+    """
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return "float32"
+    capabilities = torch.cpu.get_capabilities()
+    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
+
+
+def _load_weights(network: HighRes2DNet, weights: dict[str, np.ndarray]) -> None:
+    """Strict loading, but for the batch counters of batch norm, which network files leave out."""
+    result = network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()}, strict=False)
+    missing = [name for name in result.missing_keys if not name.endswith("num_batches_tracked")]
+    if missing or result.unexpected_keys:
+        raise ValueError(f"missing {missing or 'nothing'}, unexpected {result.unexpected_keys or 'nothing'}")

@@ -1,0 +1,1 @@
+"""Data sets of CTs and reference masks: finding, reading, checking, dividing, drafting."""

@@ -1,0 +1,103 @@
+"""A picture of a whole data set, one row for each case, so that a wrong mask is seen at a glance."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from skimage.segmentation import find_boundaries
+
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.overlay import LUNG_WINDOW
+from LungSegResNetLib.labels import LUNG_SEGMENTS
+
+from .pair_check import DOUBTFUL, REFUSED, PairVerdict
+
+if TYPE_CHECKING:
+    from .data_set import CaseCheck
+
+_TILE = (180, 240)  # rows, columns in pixels
+_TEXT_HEIGHT = 20
+_AXIAL_LEVELS = (0.2, 0.5, 0.8)  # of the way from the lowest to the highest slice with lung
+_ROWS_A_PAGE = 40
+_STATUS_COLORS = {DOUBTFUL: (255, 190, 70), REFUSED: (255, 100, 90)}
+_PLAIN = (225, 225, 225)
+
+
+def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) -> np.ndarray:
+    """RGB row (uint8) of a case: three axial slices and a coronal one with the outlines of right and left lung."""
+    lung = labels > 0
+    slices = np.flatnonzero(lung.any(axis=(1, 2)))
+    low, high = (int(slices[0]), int(slices[-1])) if slices.size else (0, len(labels) - 1)
+    dz, dy, dx = ct.spacing_zyx
+    tiles = []
+    for level in _AXIAL_LEVELS:
+        z = round(low + level * (high - low))
+        tiles.append(_tile(ct.hu[z], labels[z], dy, dx))
+    y = int(np.argmax(lung.sum(axis=(0, 2)))) if slices.size else labels.shape[1] // 2
+    tiles.append(_tile(ct.hu[::-1, y], labels[::-1, y], dz, dx))
+    text = f"{name}   {verdict.status}"
+    if verdict.mean_hu is not None:
+        right, left = verdict.volumes_ml
+        text += f"   right {right:.0f} ml, left {left:.0f} ml, {verdict.mean_hu:.0f} HU"
+    text += "   " + " ".join(verdict.reasons)
+    return np.concatenate([_caption(text, verdict.status), np.concatenate(tiles, axis=1)])
+
+
+def write_contact_sheet(path: str | os.PathLike[str], checks: Sequence[CaseCheck], overwrite: bool) -> list[Path]:
+    """Write the rows of all cases as PNG and return the files: more than 40 cases go on in ``<name>_2.png`` and so on.
+
+    Raises
+    ------
+    InputError : there is no case.
+    OutputError : a file exists and ``overwrite`` is false, or cannot be written.
+    """
+    path = Path(path)
+    if not checks:
+        raise InputError("There is no case to draw on a contact sheet.")
+    written = []
+    for page, start in enumerate(range(0, len(checks), _ROWS_A_PAGE), start=1):
+        target = path if page == 1 else path.with_name(f"{path.stem}_{page}{path.suffix}")
+        rows = [_row_of(check) for check in checks[start : start + _ROWS_A_PAGE]]
+        with write_atomically(target, overwrite) as temporary:
+            Image.fromarray(np.concatenate(rows)).save(temporary, "PNG")
+        written.append(target)
+    return written
+
+
+def _row_of(check: CaseCheck) -> np.ndarray:
+    if check.row_png:
+        return np.asarray(Image.open(io.BytesIO(check.row_png)).convert("RGB"))
+    reasons = " ".join(check.verdict.reasons)
+    return _caption(f"{check.name}   {check.verdict.status}   {reasons}", check.verdict.status)
+
+
+def _tile(hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float) -> np.ndarray:
+    """One cut true to scale in the middle of a tile, outlined after scaling so that lines stay one pixel wide."""
+    rows, columns = _TILE
+    scale = min(rows / (hu.shape[0] * row_mm), columns / (hu.shape[1] * column_mm))
+    size = (max(1, int(hu.shape[1] * column_mm * scale)), max(1, int(hu.shape[0] * row_mm * scale)))
+    black, white = LUNG_WINDOW
+    grey = (np.clip((hu - black) / (white - black), 0, 1) * 255).astype(np.uint8)
+    picture = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR).convert("RGB")).copy()
+    shown = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+    for segment in LUNG_SEGMENTS:
+        picture[find_boundaries(shown == segment.label, mode="inner")] = [round(255 * c) for c in segment.color]
+    tile = np.zeros((rows, columns, 3), np.uint8)
+    top, left = (rows - size[1]) // 2, (columns - size[0]) // 2
+    tile[top : top + size[1], left : left + size[0]] = picture
+    return tile
+
+
+def _caption(text: str, status: str) -> np.ndarray:
+    strip = Image.new("RGB", (_TILE[1] * (len(_AXIAL_LEVELS) + 1), _TEXT_HEIGHT))
+    color = _STATUS_COLORS.get(status, _PLAIN)
+    ImageDraw.Draw(strip).text((6, _TEXT_HEIGHT // 2), text, color, ImageFont.load_default(12), "lm")
+    return np.asarray(strip)

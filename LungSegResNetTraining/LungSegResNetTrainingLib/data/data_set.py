@@ -1,0 +1,185 @@
+"""Checks a data set case by case before anything is trained on it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError, LungSegError
+from LungSegResNetLib.files.reading import read_ct
+
+from .case_search import FoundCases, find_cases
+from .cases import OK, Case, read_cases
+from .contact_sheet import draw_row
+from .mask_files import ReferenceMask, read_reference_mask
+from .pair_check import REFUSED, PairVerdict, check_pair
+
+CASE_LIST = "cases.csv"
+# The first columns are those of a case list, so that the table can be trained from.
+_COLUMNS = (
+    "case", "ct", "mask", "split", "patient", "group", "status", "reasons", "right_ml", "left_ml", "mean_hu",
+    "slices", "spacing_mm", "format", "notes", "doubtful", "licence", "doi",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CaseCheck:
+    """What was found about one case.
+
+    Attributes
+    ----------
+    name : of the case, or of the place where one was expected.
+    case : its files; None where CT or mask is missing.
+    verdict : whether it may be trained on.
+    format : of the mask, in words.
+    notes : what reading CT and mask had to assume or repair.
+    shape, spacing_mm : of the CT, (z, y, x).
+    row_png : its row of the contact sheet; empty where it could not be read.
+    """
+
+    name: str
+    case: Case | None
+    verdict: PairVerdict
+    format: str = ""
+    notes: tuple[str, ...] = ()
+    shape: tuple[int, int, int] | None = None
+    spacing_mm: tuple[float, float, float] | None = None
+    row_png: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the case may be trained on."""
+        return self.verdict.status == OK
+
+
+def list_data_set(path: str | os.PathLike[str]) -> FoundCases:
+    """Cases of a CSV file, of a folder with a ``cases.csv``, or of a folder tree (see ``find_cases``).
+
+    Raises
+    ------
+    InputError : the path does not exist, the case list is wrong, or the folder holds nothing like a case.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"The data set {path} does not exist.")
+    if path.is_dir() and (path / CASE_LIST).is_file():
+        path = path / CASE_LIST
+    if path.is_file():
+        return FoundCases(read_cases(path, files_must_exist=False))
+    found = find_cases(path)
+    if not found.cases and not found.problems:
+        raise InputError(
+            f"No case was found in {path}; it needs pairs like name_ct.nii.gz and name_lungs.nii.gz, a folder for each "
+            "case, or a list of cases in CSV."
+        )
+    return found
+
+
+def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
+    """CT and reference mask of a case on one grid; warnings of the CT lead the mask's notes.
+
+    Raises
+    ------
+    InputError : a file cannot be read, or the mask does not belong to the CT.
+    """
+    ct, warnings = read_ct(case.ct)
+    mask = read_reference_mask(case.mask, ct)
+    return ct, ReferenceMask(mask.labels, mask.format, (*warnings, *mask.notes))
+
+
+def check_data_set(
+    path: str | os.PathLike[str], on_progress: Callable[[int, int, str], None] | None = None
+) -> list[CaseCheck]:
+    """Read and judge every case of a data set; a broken case is listed with its reason and stops no other.
+
+    Parameters
+    ----------
+    on_progress : called before each case with the number done, the number of all, and its name.
+
+    Raises
+    ------
+    InputError : there is no data set at ``path`` (see ``list_data_set``).
+    """
+    found = list_data_set(path)
+    checks = [CaseCheck(name, None, PairVerdict(REFUSED, (reason,))) for name, reason in found.problems]
+    for done, case in enumerate(found.cases):
+        if on_progress is not None:
+            on_progress(done, len(found.cases), case.name)
+        checks.append(check_case(case))
+    return checks
+
+
+def check_case(case: Case) -> CaseCheck:
+    """Read and judge one case; whatever goes wrong becomes a refusal."""
+    try:
+        ct, mask = read_case(case)
+        verdict = check_pair(ct, mask.labels)
+        row = _png(draw_row(ct, mask.labels, case.name, verdict))
+    except LungSegError as error:
+        return CaseCheck(case.name, case, PairVerdict(REFUSED, (str(error),)))
+    except Exception as error:
+        # Readers of foreign files fail in ways nobody can list; the other cases are still worth checking.
+        reason = f"The case could not be read ({type(error).__name__}: {error})."
+        return CaseCheck(case.name, case, PairVerdict(REFUSED, (reason,)))
+    z, y, x = ct.hu.shape
+    return CaseCheck(case.name, case, verdict, mask.format, mask.notes, (z, y, x), ct.spacing_zyx, row)
+
+
+def write_check_table(path: str | os.PathLike[str], checks: list[CaseCheck], overwrite: bool) -> None:
+    """Write the checks as a CSV that is a case list, too: ``read_cases`` takes its rows with the status ``ok``.
+
+    Raises
+    ------
+    OutputError : the file exists and ``overwrite`` is false, or cannot be written.
+    """
+    folder = Path(path).resolve().parent
+    with (
+        write_atomically(path, overwrite) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        table = csv.DictWriter(file, _COLUMNS, restval="")
+        table.writeheader()
+        table.writerows(_table_row(check, folder) for check in checks)
+
+
+def _table_row(check: CaseCheck, folder: Path) -> dict[str, str]:
+    verdict = check.verdict
+    row = {
+        "case": check.name,
+        "status": verdict.status,
+        "reasons": " ".join(verdict.reasons),
+        "format": check.format,
+        "notes": " ".join(check.notes),
+    }
+    if check.case is not None:
+        for column in ("split", "patient", "group", "doubtful", "licence", "doi"):
+            row[column] = getattr(check.case, column)
+        row["ct"], row["mask"] = (_relative(p, folder) for p in (check.case.ct, check.case.mask))
+    if check.shape is not None and check.spacing_mm is not None:
+        row["slices"] = str(check.shape[0])
+        row["spacing_mm"] = " x ".join(f"{s:.3g}" for s in reversed(check.spacing_mm))
+        row["right_ml"], row["left_ml"] = (f"{ml:.0f}" for ml in verdict.volumes_ml)
+        row["mean_hu"] = "" if verdict.mean_hu is None else f"{verdict.mean_hu:.0f}"
+    return row
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Path as the table names it: relative where the file lies below the table's folder."""
+    resolved = path.resolve()
+    return resolved.relative_to(folder).as_posix() if resolved.is_relative_to(folder) else str(resolved)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    from PIL import Image
+
+    with io.BytesIO() as buffer:
+        Image.fromarray(picture).save(buffer, "PNG")
+        return buffer.getvalue()

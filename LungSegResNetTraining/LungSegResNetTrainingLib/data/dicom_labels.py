@@ -1,0 +1,217 @@
+"""Reference masks in DICOM: colour pictures as PTK exports them, DICOM segmentations and structure sets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import SimpleITK as sitk
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from LungSegResNetLib.ct_volume import CTVolume, Geometry
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.reading import mask_on_ct
+from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
+
+from .structure_sets import read_structure_set
+
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
+
+# The colours MATLAB once gave to the values 0 to 7, as PTK paints labels with them.
+_PTK_COLORS = np.array(
+    [(0, 0, 0), (0, 0, 255), (0, 127, 0), (255, 0, 0), (0, 191, 191), (191, 0, 191), (191, 191, 0), (64, 64, 64)]
+)
+_COLOR_TOLERANCE = 40
+_SPACING_TOLERANCE = 0.01
+
+# Words beside "lung" that mean something other than the whole lung.
+_PARTS_OF_LUNG = re.compile(r"lobe|lobus|gtv|ctv|ptv|itv|tum|nodul|lesion|vessel|minus|opt|ring|prv|avoid|cavit", re.I)
+_RIGHT_WORDS = {"right", "rt", "r", "re", "rechts", "rechte", "droit"}
+_LEFT_WORDS = {"left", "lt", "l", "li", "links", "linke", "gauche"}
+_BOTH = 3
+
+
+def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str]]:
+    """Values of a DICOM mask (one file, or the folder that holds it) on the CT's grid, its format and notes.
+
+    Raises
+    ------
+    InputError : there is no mask of a known kind, it cannot be read, or none of its structures is a whole lung.
+    """
+    files = _mask_files(path)
+    first = files[0]
+    kind = str(first.get("SOPClassUID", ""))
+    if kind == _SECONDARY_CAPTURE:
+        values, notes = _from_colors(_series_of(first, files, path), ct, path.name)
+        return values, "PTK colour DICOM", notes
+    sides, names = (_segment_sides(first) if kind in _SEGMENTATIONS else _roi_sides(first)), path.name
+    chosen = _choose_lungs(sides, names)
+    if kind in _SEGMENTATIONS:
+        values, notes = _from_segmentation(first, chosen, ct, path.name)
+        return values, "DICOM segmentation", notes
+    values, notes = read_structure_set(first, chosen, ct, path.name)
+    return values, "structure set (RTSTRUCT)", notes
+
+
+def lung_side(name: str) -> int | None:
+    """1 for a name of the right lung, 2 for the left, 3 for both lungs, None for anything else."""
+    if "lung" not in name.lower() or _PARTS_OF_LUNG.search(name):
+        return None
+    # Names are written LungRight, Lung_R, R-Lung, LUNG RT, rightlung: part the words before they are compared.
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    spaced = re.sub(r"lungs?", " lung ", spaced, flags=re.I)
+    words = set(re.split(r"[^a-z]+", spaced.lower()))
+    right, left = bool(words & _RIGHT_WORDS), bool(words & _LEFT_WORDS)
+    if right and left:
+        return _BOTH
+    return RIGHT_LUNG if right else LEFT_LUNG if left else _BOTH
+
+
+def _mask_files(path: Path) -> list[Dataset]:
+    """Headers of the mask files at ``path``, those of one kind; the pixels are read later."""
+    known = (_SECONDARY_CAPTURE, *_SEGMENTATIONS, _STRUCTURE_SET)
+    found: list[Dataset] = []
+    for file in [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file()):
+        try:
+            header = pydicom.dcmread(file, stop_before_pixels=True)
+        except (InvalidDicomError, OSError, EOFError, ValueError):
+            continue
+        if str(header.get("SOPClassUID", "")) in known:
+            found.append(header)
+    if not found:
+        raise InputError(f"{path} holds no DICOM mask: neither a segmentation, a structure set nor colour pictures.")
+    series = {(str(h.SOPClassUID), str(h.get("SeriesInstanceUID", ""))) for h in found}
+    if len(series) > 1 or (len(found) > 1 and str(found[0].SOPClassUID) != _SECONDARY_CAPTURE):
+        raise InputError(f"{path} holds several DICOM masks; give the file of the one that is meant.")
+    return found
+
+
+def _series_of(first: Dataset, files: list[Dataset], path: Path) -> list[Dataset]:
+    """All slices of a colour series, also where one of its files was named."""
+    if path.is_dir():
+        return files
+    series = first.get("SeriesInstanceUID", "")
+    headers: list[Dataset] = []
+    for file in sorted(path.parent.glob(f"*{path.suffix}")):
+        try:
+            header = pydicom.dcmread(file, stop_before_pixels=True)
+        except (InvalidDicomError, OSError, EOFError, ValueError):
+            continue
+        if header.get("SeriesInstanceUID", "") == series:
+            headers.append(header)
+    return headers
+
+
+def _from_colors(slices: list[Dataset], ct: CTVolume, source: str) -> tuple[np.ndarray, list[str]]:
+    try:
+        rows, columns = (np.array(slices[0].ImageOrientationPatient[n : n + 3], float) for n in (0, 3))
+        normal = np.cross(rows, columns)
+        depth = np.array([np.dot(normal, np.array(s.ImagePositionPatient, float)) for s in slices])
+        order = np.argsort(depth)
+        array = np.stack([_labels_of_colors(slices[n], source) for n in order])
+        x, y, z = (float(v) for v in slices[order[0]].ImagePositionPatient)
+        row_mm, column_mm = (float(v) for v in slices[0].PixelSpacing)
+        thickness = float(slices[0].get("SpacingBetweenSlices") or slices[0].SliceThickness)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"The slices of {source} do not fit together or lack their position: {error}.") from error
+    steps = np.diff(depth[order])
+    if len(steps) and np.ptp(steps) > 0.1 * max(thickness, 0.1):
+        raise InputError(f"Slices of the mask {source} are missing or double: their distances vary.")
+    image = sitk.GetImageFromArray(array)
+    direction = np.stack([rows, columns, normal], axis=1)
+    spacing = (column_mm, row_mm, float(np.median(steps)) if len(steps) else thickness)
+    Geometry(image.GetSize(), spacing, (x, y, z), tuple(direction.ravel().tolist())).apply_to(image)
+    return _on_ct(image, ct)
+
+
+def _labels_of_colors(header: Dataset, source: str) -> np.ndarray:
+    """Label of every pixel of one colour slice: the value whose colour is nearest."""
+    try:
+        pixels = pydicom.dcmread(header.filename).pixel_array
+    except (OSError, EOFError, ValueError, AttributeError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"A slice of the mask {source} is damaged or compressed in an unknown way.") from error
+    if pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise InputError(f"The pictures of {source} have no colours, so they are not a mask that PTK exported.")
+    colors, index = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True)
+    far = np.abs(colors[:, None].astype(int) - _PTK_COLORS[None]).max(axis=2)
+    if far.min(axis=1).max() > _COLOR_TOLERANCE:
+        strange = tuple(int(v) for v in colors[np.argmax(far.min(axis=1))])
+        raise InputError(f"The mask {source} has the colour {strange}, which PTK gives to no lung or lobe.")
+    return far.argmin(axis=1).astype(np.uint8)[index.reshape(pixels.shape[:2])]
+
+
+def _segment_sides(dataset: Dataset) -> dict[int, tuple[str, int | None]]:
+    """Number, name and side of every segment; the coded type speaks where the name does not."""
+    sides = {}
+    for segment in dataset.get("SegmentSequence", []):
+        code = next(iter(segment.get("SegmentedPropertyTypeCodeSequence", [])), Dataset())
+        modifier = next(iter(code.get("SegmentedPropertyTypeModifierCodeSequence", [])), Dataset())
+        name = str(segment.get("SegmentLabel", ""))
+        coded = f"{code.get('CodeMeaning', '')} {modifier.get('CodeMeaning', '')}"
+        by_name = lung_side(name)
+        by_code = None if _PARTS_OF_LUNG.search(name) else lung_side(coded)
+        side = by_code if by_name is None or (by_name == _BOTH and by_code is not None) else by_name
+        sides[int(segment.SegmentNumber)] = (name, side)
+    return sides
+
+
+def _roi_sides(dataset: Dataset) -> dict[int, tuple[str, int | None]]:
+    """Number, name and side of every structure."""
+    return {
+        int(roi.ROINumber): (str(roi.get("ROIName", "")), lung_side(str(roi.get("ROIName", ""))))
+        for roi in dataset.get("StructureSetROISequence", [])
+    }
+
+
+def _choose_lungs(sides: dict[int, tuple[str, int | None]], source: str) -> dict[int, int]:
+    """Numbers of the structures to read, each with the value it gets; both lungs in one count only without sides."""
+    chosen: dict[int, int] = {}
+    for side in (RIGHT_LUNG, LEFT_LUNG):
+        numbers = [number for number, (_, found) in sides.items() if found == side]
+        if len(numbers) > 1:
+            names = " and ".join(f"'{sides[n][0]}'" for n in numbers)
+            raise InputError(f"{source} has several structures for the same lung ({names}); keep one of them.")
+        chosen.update(dict.fromkeys(numbers, side))
+    if not chosen:
+        both = [number for number, (_, found) in sides.items() if found == _BOTH]
+        chosen = dict.fromkeys(both[:1], RIGHT_LUNG)
+    if not chosen:
+        names = ", ".join(f"'{name}'" for name, _ in sides.values()) or "none at all"
+        raise InputError(f"{source} has no structure named as a lung; there are {names}.")
+    return chosen
+
+
+def _from_segmentation(
+    header: Dataset, chosen: dict[int, int], ct: CTVolume, source: str
+) -> tuple[np.ndarray, list[str]]:
+    from highdicom.seg import segread
+
+    try:
+        volume = segread(header.filename).get_volume(segment_numbers=list(chosen), rescale_fractional=True)
+        stack = volume.to_simpleitk() if volume.array.ndim == 3 else None
+    except (RuntimeError, ValueError, AttributeError, KeyError, TypeError, OSError) as error:
+        raise InputError(f"The DICOM segmentation {source} cannot be read as a volume ({error}).") from error
+    if stack is None:
+        values = np.zeros(volume.array.shape[:3], np.uint8)
+        for n, value in enumerate(chosen.values()):
+            values[volume.array[..., n] > 0.5] = value
+        stack = volume.with_array(values).to_simpleitk()
+    return _on_ct(stack, ct)
+
+
+def _on_ct(image: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
+    """The mask on the CT's grid; one that has the CT's voxels and lies less than a voxel aside is taken as it is."""
+    lps = sitk.DICOMOrient(image, "LPS")
+    spacing = ct.geometry.spacing
+    if lps.GetSize() == ct.geometry.size and np.allclose(lps.GetSpacing(), spacing, rtol=_SPACING_TOLERANCE):
+        aside = np.abs(np.subtract(lps.GetOrigin(), ct.geometry.origin)) / spacing
+        if 0.01 < aside.max() < 1.0:
+            note = f"The mask lay {aside.max():.1f} voxels beside its CT and was moved onto it."
+            return sitk.GetArrayFromImage(lps), [note]
+    values, warnings = mask_on_ct(image, ct)
+    return values, list(warnings)

@@ -1,0 +1,71 @@
+"""Reference masks as they come: one reader for everything a centre may have drawn or exported."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.dicom_headers import has_dicom_mark
+from LungSegResNetLib.files.reading import mask_on_ct, read_mask
+
+from .lung_values import as_right_and_left
+from .ptk_files import is_formless_nifti, is_ptk_metafile, read_formless_nifti, read_ptk_mat, read_ptk_metafile
+
+
+@dataclass(frozen=True)
+class ReferenceMask:
+    """A reference mask on the grid of its CT.
+
+    Attributes
+    ----------
+    labels : uint8 with the shape of ``ct.hu``: 0, 1 = right lung, 2 = left lung.
+    format : what the file was, in words.
+    notes : what had to be assumed or repaired, one sentence each.
+    """
+
+    labels: np.ndarray
+    format: str
+    notes: tuple[str, ...] = ()
+
+
+def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> ReferenceMask:
+    """Read the lungs of ``ct`` from a mask of any known format, on the CT's grid.
+
+    Known are NIfTI, NRRD, MetaImage and Slicer segmentations; the four exports of the Pulmonary Toolkit (``.mhd``,
+    ``.nii``, ``.mat``, a folder of colour DICOM), DICOM segmentations and radiotherapy structure sets.
+
+    Raises
+    ------
+    InputError : the file cannot be read, does not belong to the CT, or its values are not lungs or lobes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"The mask {path} does not exist.")
+    values, kind, notes = _read(path, ct)
+    labels, more = as_right_and_left(values, ct, path.name)
+    return ReferenceMask(labels, kind, (*notes, *more))
+
+
+def _read(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str]]:
+    """Values as the file has them, on the CT's grid."""
+    name = path.name.lower()
+    if path.is_dir() or name.endswith(".dcm") or has_dicom_mark(path):
+        # Only data sets with DICOM masks need pydicom and highdicom.
+        from .dicom_labels import read_dicom_mask
+
+        return read_dicom_mask(path, ct)
+    if name.endswith(".mat"):
+        return read_ptk_mat(path, ct)
+    if name.endswith(".mhd") and is_ptk_metafile(path):
+        return read_ptk_metafile(path, ct)
+    if name.endswith((".nii", ".nii.gz", ".hdr", ".img")) and is_formless_nifti(path):
+        return read_formless_nifti(path, ct)
+    if name.endswith(".raw"):
+        raise InputError(f"{path.name} holds bare voxels; give the .mhd file that belongs to it.")
+    values, warnings = mask_on_ct(read_mask(path), ct)
+    return values, "Slicer segmentation" if name.endswith(".seg.nrrd") else "label map", list(warnings)

@@ -1,0 +1,1 @@
+"""The slices a network learns from."""

@@ -1,0 +1,1 @@
+"""Training runs, their records, and the networks they leave."""

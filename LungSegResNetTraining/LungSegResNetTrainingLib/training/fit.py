@@ -1,0 +1,221 @@
+"""The training loop: steps, validation, checkpoints that resume, and the finished network file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from LungSegResNetLib import __version__
+from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.network.model_file import ModelCard, save_model
+
+from ..slices.sampling import StepBatches, TrainingSlices
+from ..slices.slice_cache import CachedCase
+from .parallel import Processes
+from .progress import Progress
+from .run_records import RunRecords
+from .settings import TrainingSettings
+from .start_network import StartNetwork
+from .training_run import TrainingRun
+from .validation import validation_dice
+
+NETWORK = "network.safetensors"
+
+
+def fit(
+    training: Sequence[CachedCase],
+    validation: Sequence[CachedCase],
+    settings: TrainingSettings,
+    run_folder: Path,
+    *,
+    device: str = "cpu",
+    workers: int = 1,
+    validate_every: int = 100,
+    checkpoint_seconds: float = 180.0,
+    patience: int | None = None,
+    start: StartNetwork | None = None,
+    slices_at_once: int | None = None,
+    processes: Processes | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_warning: Callable[[str], None] = lambda text: None,
+) -> Path:
+    """Train, or go on where a checkpoint in ``run_folder`` stopped; returns the path of the finished network file.
+
+    The folder gets ``checkpoint.pt`` (replaced atomically), ``progress.csv``, ``curves.png``, event files and
+    ``network.safetensors``. What ``on_progress`` raises ends the run; it can be resumed.
+
+    Parameters
+    ----------
+    workers : processes that prepare slices; 0 prepares them in this one.
+    patience : end the run after so many validations without a better Dice, and keep the network of the best one;
+        without it the run takes all its steps and keeps the last network.
+    start, slices_at_once, processes : see ``TrainingRun``. Only the first process writes and calls ``on_progress``.
+
+    Raises
+    ------
+    InputError : no training or no validation slice with lung; the folder holds a run with other settings.
+    UsageError : patience without validation cases, or fewer slices in a step than processes.
+    ModelError : the checkpoint is damaged, or the loss is no longer a number.
+    DeviceError : not even one slice fits into the memory.
+    OutputError : the folder cannot be written.
+    """
+    processes = processes or Processes()
+    _check(training, validation, settings, patience, processes)
+    run = TrainingRun(
+        settings, run_folder, device,
+        start=start, slices_at_once=slices_at_once, processes=processes, on_warning=on_warning,
+    )  # fmt: skip
+    loader = slice_loader(training, settings, run.step, workers, processes)
+    details = _training_details(settings, training, validation)
+    with RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records:
+        best = _Best(records.log.rows() if records else [])
+        if processes.from_first(best.is_stale(patience)):
+            return run_folder / NETWORK
+        clock = _Clock(run.step)
+        saved = time.monotonic()
+        for slices, target in loader:
+            clock.slices_are_there()
+            loss = run.train_step(slices, target)
+            clock.step_is_done()
+            finished = run.step == settings.steps
+            validates = bool(validation) and (run.step % validate_every == 0 or finished)
+            if records is not None:
+                dice = validation_dice(run.averaged, validation, settings.scales, run.device) if validates else None
+                progress = clock.progress(run.step, settings, loss, dice)
+                records.add(progress)
+                on_progress(progress)
+                if best.improves(dice) and patience is not None:
+                    _export(run, details)
+            stale = validates and processes.from_first(best.is_stale(patience))
+            if records is not None and (finished or stale or time.monotonic() - saved > checkpoint_seconds):
+                run.save_checkpoint()
+                saved = time.monotonic()
+            if stale:
+                break
+            clock.waits_for_slices()
+    if processes.first and patience is None:
+        _export(run, details)
+    return run_folder / NETWORK
+
+
+def slice_loader(
+    cases: Sequence[CachedCase], settings: TrainingSettings, first_step: int, workers: int, processes: Processes
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of the steps from ``first_step`` on, as far as they are this process' share."""
+    return DataLoader(
+        TrainingSlices(cases, settings),
+        batch_sampler=StepBatches(settings, first_step, processes),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_single_thread,
+    )
+
+
+class _Best:
+    """The best validation of a run so far, and how many came after it."""
+
+    def __init__(self, rows: Sequence[tuple[int, float, float | None]]) -> None:
+        self._dice, self._since = float("-inf"), 0
+        for _, _, dice in rows:
+            self.improves(dice)
+
+    def improves(self, dice: float | None) -> bool:
+        """Take note of a validation; whether it is the best so far. The log keeps five decimals, so they decide."""
+        if dice is None:
+            return False
+        better = round(dice, 5) > self._dice
+        self._dice, self._since = (round(dice, 5), 0) if better else (self._dice, self._since + 1)
+        return better
+
+    def is_stale(self, patience: int | None) -> bool:
+        return patience is not None and self._since >= patience
+
+
+class _Clock:
+    """Where the time of a run goes."""
+
+    def __init__(self, first_step: int) -> None:
+        self._first_step = first_step
+        self._begun = self._mark = time.monotonic()
+        self._waited = self._step_seconds = 0.0
+
+    def waits_for_slices(self) -> None:
+        self._mark = time.monotonic()
+
+    def slices_are_there(self) -> None:
+        now = time.monotonic()
+        self._waited += now - self._mark
+        self._mark = now
+
+    def step_is_done(self) -> None:
+        self._step_seconds = time.monotonic() - self._mark
+
+    def progress(self, step: int, settings: TrainingSettings, loss: float, dice: float | None) -> Progress:
+        elapsed = time.monotonic() - self._begun
+        return Progress(
+            step,
+            settings.steps,
+            loss,
+            settings.batch_size / self._step_seconds,
+            dice,
+            seconds_left=elapsed / (step - self._first_step) * (settings.steps - step),
+            waiting_share=self._waited / elapsed,
+        )
+
+
+def _check(
+    training: Sequence[CachedCase],
+    validation: Sequence[CachedCase],
+    settings: TrainingSettings,
+    patience: int | None,
+    processes: Processes,
+) -> None:
+    if not any(len(case.lung_slices) for case in training):
+        raise InputError("No training case has a slice with lung.")
+    if validation and not any(len(case.lung_slices) for case in validation):
+        raise InputError("No validation case has a slice with lung.")
+    if patience is not None and not validation:
+        raise UsageError("Without validation cases there is no Dice to end a run early by; leave --patience out.")
+    if settings.batch_size < processes.count:
+        raise UsageError(
+            f"{processes.count} processes cannot share {settings.batch_size} slices a step; "
+            "raise --batch-size or start fewer processes."
+        )
+
+
+def _training_details(
+    settings: TrainingSettings, training: Sequence[CachedCase], validation: Sequence[CachedCase]
+) -> dict[str, Any]:
+    return {
+        "program": f"LungSegResNet {__version__}",
+        "settings": settings.as_json(),
+        "training_cases": [case.name for case in training],
+        "validation_cases": [case.name for case in validation],
+    }
+
+
+def _export(run: TrainingRun, details: dict[str, Any]) -> None:
+    """Write the averaged network with its card."""
+    weights = {
+        name: value.float().cpu().numpy()
+        for name, value in run.averaged.state_dict().items()
+        if value.is_floating_point()
+    }
+    card = ModelCard(
+        run.averaged.config,
+        run.folder.name,
+        slice_shape=run.settings.slice_shape,
+        scales=run.settings.scales,
+        training=details | {"steps_done": run.step},
+    )
+    save_model(run.folder / NETWORK, weights, card)
+
+
+def _single_thread(_worker: int) -> None:
+    torch.set_num_threads(1)

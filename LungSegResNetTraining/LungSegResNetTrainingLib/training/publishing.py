@@ -1,0 +1,187 @@
+"""Turn the network of a finished run into one that can be shipped: with its data, figures, licence and model card."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
+
+from ..data.cases import TRAIN, Case
+
+INTENDED_USE = (
+    "Draft lung masks in chest CT of adults, for research, to be looked at and corrected by a person. "
+    "It is no medical device and not for diagnosis."
+)
+KNOWN_FAILURES = (
+    "consolidation of a whole lobe or lung that borders the mediastinum may be left out",
+    "the dome of the diaphragm in thick slices may be included in part, or the lung around it left out",
+    "how much of the hilum is included varies by some square centimetres a slice",
+    "effusion beside dense lung may be included",
+    "trained on adults only; no child and no COVID-19 scan was among the data",
+)
+_SOURCE_COLUMNS = ("collection", "doi", "licence", "training_cases", "validation_cases")
+_FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
+
+
+def publish(
+    network: Path, cases: Sequence[Case], report: Path, target: Path, *, name: str, version: str, licence: str
+) -> ModelCard:
+    """Write ``target`` (.safetensors) and ``MODEL_CARD.md`` beside it; returns the card.
+
+    Parameters
+    ----------
+    network : ``network.safetensors`` of a run.
+    cases : the data set it was trained and judged on.
+    report : folder written by ``evaluate``; its ``cases.csv`` is where all figures come from.
+    target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
+
+    Raises
+    ------
+    InputError : the report has no figures.
+    ModelError : the network cannot be read.
+    """
+    card, weights = load_model(network)
+    rows = _read_rows(report / "cases.csv")
+    card = dataclasses.replace(
+        card,
+        name=name,
+        version=version,
+        licence=licence,
+        description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
+        training={**card.training, "data": _sources(cases, _collection_names(target.with_name("collections.csv")))},
+        figures=_figures(rows),
+    )
+    save_model(target, weights, card)
+    with write_atomically(target.with_name("MODEL_CARD.md"), overwrite=True) as temporary:
+        temporary.write_text(_markdown(card, rows, cases), encoding="utf-8")
+    return card
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.DictReader(file) if row["method"] in ("network", "thresholding")]
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path} is no table of an evaluation; run lungsegresnet-train evaluate first.") from error
+    if not rows:
+        raise InputError(f"{path} holds no evaluated case.")
+    return rows
+
+
+def _sources(cases: Sequence[Case], names: dict[str, str]) -> list[dict[str, Any]]:
+    """Collections by DOI with their name, licence and numbers of cases."""
+    by_source: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in cases:
+        by_source[case.doi, case.licence].append(case)
+    return [
+        {
+            "collection": names.get(doi, ""),
+            "doi": doi,
+            "licence": licence,
+            "training_cases": sum(case.split == TRAIN for case in chosen),
+            "validation_cases": sum(case.split != TRAIN for case in chosen),
+        }
+        for (doi, licence), chosen in sorted(by_source.items())
+    ]
+
+
+def _collection_names(path: Path) -> dict[str, str]:
+    """Names of data collections by DOI, from a CSV with the columns ``doi, collection``; empty if there is none."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["doi"]: row["collection"] for row in csv.DictReader(file)}
+
+
+def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
+    """Mean and worst Dice of volumes and of single slices, and mean surface distances (mm)."""
+    figures: dict[str, float] = {}
+    for kind, chosen in _by_kind(rows).items():
+        lungs = [row for row in chosen if row["method"] == "network" and row["region"] == "lungs"]
+        for key in _FIGURES:
+            values = [float(row[key]) for row in lungs if row[key] not in ("", "nan")]
+            if values:
+                figures[f"{kind}: mean {key}"] = round(mean(values), 4)
+        figures[f"{kind}: worst dice"] = round(min(float(row["dice"]) for row in lungs), 4)
+    return figures
+
+
+def _by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
+    kinds: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        kinds.setdefault("volumes" if int(row["slices"]) > 1 else "single slices", []).append(row)
+    return kinds
+
+
+def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[Case]) -> str:
+    settings = card.training.get("settings", {})
+    low, high = card.hu_window
+    lines = [
+        f"# {card.name} {card.version}",
+        "",
+        card.description,
+        "",
+        f"Licence of the weights: {card.licence}.",
+        f"Architecture: {card.architecture}, the article's residual network (NiftyNet's HighRes3DNet in 2D).",
+        f"Input: slices of {card.slice_shape[0]} x {card.slice_shape[1]} pixels, HU {low:.0f} to {high:.0f} as 0..1.",
+        f"The logits of passes at {', '.join(f'1/{scale}' for scale in card.scales)} of that size are averaged.",
+        "",
+        "## Figures on the validation cases",
+        "",
+        "Validation patients were not trained on. Reference masks of one reader; see the limits below.",
+        "",
+        *_figure_table(rows, cases),
+        "",
+        "## Training",
+        "",
+        *(f"- {key}: {value}" for key, value in settings.items()),
+        "",
+        "## Data",
+        "",
+        "| collection | DOI | licence | training cases | validation cases |",
+        "|---|---|---|---|---|",
+        *(f"| {' | '.join(str(row[key]) for key in _SOURCE_COLUMNS)} |" for row in card.training.get("data", [])),
+        "",
+        "## Known failures and limits",
+        "",
+        *(f"- {text}" for text in KNOWN_FAILURES),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _figure_table(rows: Sequence[dict[str, str]], cases: Sequence[Case]) -> list[str]:
+    """A row a case, then means; Dice of the network and of plain thresholding, surface figures of the network."""
+    value: dict[tuple[str, str, str], dict[str, str]] = {(r["case"], r["method"], r["region"]): r for r in rows}
+    doubtful = {case.name for case in cases if case.doubtful}
+
+    def cells(names: Sequence[str]) -> str:
+        def average(method: str, region: str, key: str, digits: int = 3) -> str:
+            texts = [value[n, method, region][key] for n in names if (n, method, region) in value]
+            numbers = [float(text) for text in texts if text not in ("", "nan")]
+            return f"{mean(numbers):.{digits}f}" if numbers else "-"
+
+        shown = [average("network", region, "dice") for region in ("lungs", "right lung", "left lung")]
+        shown += [average("network", "lungs", key, 2) for key in _FIGURES[2:]]
+        shown.append(average("thresholding", "lungs", "dice"))
+        return " | ".join(shown)
+
+    table = [
+        "| case | Dice | right | left | HD95 (mm) | mean surface distance (mm) | thresholding: Dice |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for kind, chosen in _by_kind(rows).items():
+        names = list(dict.fromkeys(row["case"] for row in chosen))
+        table += [
+            f"| {name}{' (doubtful reference)' if name in doubtful else ''} | {cells([name])} |" for name in names
+        ]
+        table.append(f"| **mean of {len(names)} {kind}** | {cells(names)} |")
+    return table

@@ -1,0 +1,153 @@
+"""From a data set to the cases of a run: checked, cached, divided by patients, and written down in the run folder."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.errors import InputError, LungSegError, OutputError
+
+from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases
+from ..data.data_set import CASE_LIST, list_data_set
+from ..data.pair_check import DOUBTFUL, REFUSED, PairVerdict
+from ..slices.slice_cache import CachedCase, cache_case
+
+_COLUMNS = ("case", "ct", "mask", "split", "patient", "group", "status", "reasons", "doubtful", "licence", "doi")
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A case that is not trained on, and why; ``case`` is None where CT or mask is missing."""
+
+    name: str
+    verdict: PairVerdict
+    case: Case | None = None
+
+
+@dataclass(frozen=True)
+class TrainingCases:
+    """The cases of a run: ``cases`` and their slices ``cached`` in the same order, and what is left out."""
+
+    cases: list[Case]
+    cached: list[CachedCase]
+    left_out: list[LeftOut]
+
+    @property
+    def with_lung(self) -> set[str]:
+        """Names of the cases that have a slice with lung."""
+        return {cached.name for cached in self.cached if len(cached.lung_slices)}
+
+    def of_split(self, split: str) -> list[CachedCase]:
+        """Slices of the cases for ``train`` or ``validation``."""
+        return [cached for case, cached in zip(self.cases, self.cached, strict=True) if case.split == split]
+
+
+def prepare_cases(
+    data_set: Path,
+    cache: Path,
+    slice_shape: tuple[int, int],
+    *,
+    include_doubtful: bool = False,
+    on_case: Callable[[int, int], None] = lambda done, total: None,
+) -> TrainingCases:
+    """Read, check and cache the cases of a data set one after the other; those that fail are left out with the reason.
+
+    Parameters
+    ----------
+    include_doubtful : train on pairs that the check doubts, too; refused ones are always left out.
+    on_case : called with the number of cases done and of all.
+
+    Raises
+    ------
+    InputError : there is no data set, or none of its cases can be trained on.
+    OutputError : the cache cannot be written.
+    """
+    found = list_data_set(data_set)
+    names = [case.name for case in found.cases]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"Two cases of the data set have the name {twice}; give each its own.")
+    used: list[tuple[Case, CachedCase]] = []
+    left_out = [LeftOut(name, PairVerdict(REFUSED, (reason,))) for name, reason in found.problems]
+    for done, case in enumerate(found.cases):
+        on_case(done, len(found.cases))
+        try:
+            cached = cache_case(case, cache, slice_shape)
+        except OutputError:
+            raise
+        except LungSegError as error:
+            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (str(error),)), case))
+            continue
+        except Exception as error:
+            # Readers of foreign files fail in ways nobody can list; the other cases are still worth training on.
+            reason = f"The case could not be read ({type(error).__name__}: {error})."
+            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+            continue
+        if cached.verdict.status == OK or (include_doubtful and cached.verdict.status == DOUBTFUL):
+            used.append((case, cached))
+        else:
+            left_out.append(LeftOut(case.name, cached.verdict, case))
+    on_case(len(found.cases), len(found.cases))
+    if not used:
+        raise InputError(
+            f"None of the {len(found.cases) + len(found.problems)} cases can be trained on; "
+            f"look at: lungsegresnet-train check {data_set}"
+        )
+    return TrainingCases([case for case, _ in used], [cached for _, cached in used], left_out)
+
+
+def record_cases(run_folder: Path, prepared: TrainingCases) -> None:
+    """Write ``cases.csv`` of a run, or make sure that a run that goes on has the same cases.
+
+    The file is a case list: it names all files, the split of each case, and what was left out and why.
+
+    Raises
+    ------
+    InputError : the run in this folder was begun with other cases or another split.
+    OutputError : the file cannot be written.
+    """
+    path = run_folder / CASE_LIST
+    if path.is_file():
+        before = {(case.name, case.patient, case.split) for case in read_cases(path, files_must_exist=False)}
+        now = {(case.name, case.patient, case.split) for case in prepared.cases}
+        if before != now:
+            changed = sorted({name for name, *_ in before ^ now})
+            raise InputError(
+                f"{run_folder} holds a run with other cases or another split ({_some(changed)}); bring the data set "
+                "back to what it was, or choose another folder."
+            )
+        return
+    with (
+        write_atomically(path, overwrite=False) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        table = csv.DictWriter(file, _COLUMNS, restval="")
+        table.writeheader()
+        for case, cached in zip(prepared.cases, prepared.cached, strict=True):
+            table.writerow(_row(case, replace(cached.verdict, status=OK)))
+        for item in prepared.left_out:
+            table.writerow(_row(item.case, item.verdict) if item.case else {"case": item.name} | _judged(item.verdict))
+
+
+def _row(case: Case, verdict: PairVerdict) -> dict[str, str]:
+    row = {column: getattr(case, column) for column in ("split", "patient", "group", "doubtful", "licence", "doi")}
+    return row | {"case": case.name, "ct": str(case.ct.resolve()), "mask": str(case.mask.resolve())} | _judged(verdict)
+
+
+def _judged(verdict: PairVerdict) -> dict[str, str]:
+    return {"status": verdict.status, "reasons": " ".join(verdict.reasons)}
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def counts(cases: Sequence[Case]) -> str:
+    """How many cases of how many patients train and validate, in words."""
+    parts = []
+    for split, words in ((TRAIN, "for training"), (VALIDATION, "for validation")):
+        chosen = [case for case in cases if case.split == split]
+        parts.append(f"{len(chosen)} cases of {len({case.patient for case in chosen})} patients {words}")
+    return ", ".join(parts)

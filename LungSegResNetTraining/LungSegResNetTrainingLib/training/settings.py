@@ -1,0 +1,111 @@
+"""Training settings, all in one place, and the presets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from LungSegResNetLib.errors import UsageError
+from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE
+
+from ..slices.augmentation import AugmentationSettings
+
+# NiftyNet averages its L2 term over the regularised tensors: 21 kernels and 42 batch-norm tensors.
+NIFTYNET_REGULARISED_TENSORS = 63
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What a training run does; the defaults are the recommended preset.
+
+    Attributes
+    ----------
+    steps : optimiser steps of the whole run.
+    batch_size : slices per step.
+    learning_rate : peak of the one-cycle schedule, or the constant rate.
+    one_cycle : rise and fall of the learning rate (Smith and Topin 2018) instead of a constant one.
+    loss : ``dice_ns`` or ``dice_and_cross_entropy``.
+    decay : NiftyNet's L2 factor; Adam gets it divided by the 63 tensors NiftyNet averages over.
+    averaging : decay of the running average of the weights; 0 for none.
+    scales : passes of the finished network (see ``ModelCard.scales``); training draws from the same.
+    full_size_share : share of steps at scale 1 when there is a second scale, at the start and the end of the run.
+    single_slice_share : share of training slices that come from single-slice cases.
+    empty_share : share of training slices without lung.
+    slice_shape : rows and columns of a network slice, multiples of 8.
+    start : name and digest of the network that training begins with; empty for random weights.
+
+    Raises
+    ------
+    UsageError : a number that cannot be trained with.
+    """
+
+    preset: str = "recommended"
+    steps: int = 2000
+    batch_size: int = 17
+    learning_rate: float = 0.01
+    one_cycle: bool = True
+    loss: str = "dice_and_cross_entropy"
+    decay: float = 1e-4
+    averaging: float = 0.995
+    scales: tuple[int, ...] = (1, 2)
+    full_size_share: tuple[float, float] = (0.1, 0.7)
+    single_slice_share: float = 0.4
+    empty_share: float = 0.1
+    seed: int = 0
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    slice_shape: tuple[int, int] = SLICE_SHAPE
+    start: str = ""
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 1 or self.seed < 0 or not self.learning_rate > 0:
+            raise UsageError("Steps, batch size and learning rate have to be above 0, and the seed not below.")
+        if any(side < 8 or any(side % n for n in (8, *self.scales)) for side in self.slice_shape):
+            rows, columns = self.slice_shape
+            raise UsageError(
+                f"Slices of {rows} x {columns} pixels cannot be trained with; both sides have to be multiples of 8."
+            )
+
+    @property
+    def adam_weight_decay(self) -> float:
+        """Weight decay (coupled L2) that has the same gradient as NiftyNet's averaged L2 term."""
+        return self.decay / NIFTYNET_REGULARISED_TENSORS
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for a model card or a checkpoint."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> TrainingSettings:
+        """Inverse of ``as_json``; what an older file does not name has its default."""
+        values = dict(values, augmentation=AugmentationSettings(**values["augmentation"]))
+        for key in ("scales", "full_size_share", "slice_shape"):
+            if key in values:
+                values[key] = tuple(values[key])
+        return cls(**values)
+
+
+RECOMMENDED = TrainingSettings()
+
+PAPER = replace(
+    RECOMMENDED,
+    preset="paper",
+    learning_rate=0.02,
+    one_cycle=False,
+    loss="dice_ns",
+    averaging=0.0,
+    scales=(1,),
+    augmentation=AugmentationSettings.none(),
+)
+
+# A network that has learnt already: a lower rate, so that it does not forget, a fifth of the steps, and mostly slices
+# of full size. Smaller masses, because large round ones taught the network to take domes of the diaphragm for masses.
+FINE_TUNE = replace(
+    RECOMMENDED,
+    preset="fine-tune",
+    steps=380,
+    learning_rate=0.003,
+    full_size_share=(0.6, 0.8),
+    augmentation=AugmentationSettings(largest_mass_mm=28.0),
+)
+
+PRESETS = {settings.preset: settings for settings in (RECOMMENDED, PAPER, FINE_TUNE)}

@@ -1,0 +1,48 @@
+"""The network that fine-tuning begins with."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from LungSegResNetLib.errors import ModelError
+from LungSegResNetLib.lungs.preprocessing import HU_WINDOW
+from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model
+
+from .settings import TrainingSettings
+
+SHIPPED = "shipped"
+
+
+@dataclass(frozen=True)
+class StartNetwork:
+    """Weights to begin with, what their file says, and a name for the pair of them."""
+
+    card: ModelCard
+    weights: dict[str, np.ndarray]
+    fingerprint: str
+
+    def apply_to(self, settings: TrainingSettings) -> TrainingSettings:
+        """The settings of a run that starts here: slices as this network is used to, and its name."""
+        return replace(settings, slice_shape=self.card.slice_shape, scales=self.card.scales, start=self.fingerprint)
+
+
+def read_start_network(name: str) -> StartNetwork:
+    """Read a network file, or the shipped network for ``shipped``.
+
+    Raises
+    ------
+    ModelError : the file cannot be read, or asks for a HU window that training does not use.
+    """
+    path = default_model_path() if name == SHIPPED else Path(name)
+    card, weights = load_model(path)
+    if card.hu_window != HU_WINDOW:
+        raise ModelError(
+            f"{path.name} was trained with the HU window {card.hu_window}, but training uses {HU_WINDOW}; "
+            "choose another network to start from."
+        )
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return StartNetwork(card, weights, f"{card.name} ({path.name}, sha256 {digest})")

@@ -1,0 +1,144 @@
+"""From a data set to a network: cases checked and divided, then trained on, in one process or in several."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from LungSegResNetLib.errors import UsageError
+
+from ..data.cases import TRAIN, VALIDATION
+from ..data.splits import names_a_split, split_by_fold, split_by_share
+from .fit import fit
+from .parallel import Processes
+from .progress import Progress
+from .reporting import TrainingReporter
+from .run_cases import TrainingCases, prepare_cases, record_cases
+from .settings import TrainingSettings
+from .start_network import StartNetwork
+
+_MOST_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class CaseChoice:
+    """Which cases of a data set train and which validate.
+
+    Attributes
+    ----------
+    include_doubtful : train on pairs that the check doubts, too.
+    validation_share : of the patients, where the data set names no split.
+    folds, fold : divide all patients into folds and validate on one (1 .. folds), whatever split the data set names.
+    """
+
+    data_set: Path
+    cache: Path
+    include_doubtful: bool = False
+    validation_share: float = 0.05
+    folds: int | None = None
+    fold: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.folds is None) != (self.fold is None):
+            raise UsageError("--folds and --fold belong together; give both or neither.")
+
+
+@dataclass(frozen=True)
+class RunChoice:
+    """How a run goes, apart from its settings: see ``fit``."""
+
+    device: str
+    workers: int
+    validate_every: int = 100
+    patience: int | None = None
+    slices_at_once: int | None = None
+    checkpoint_every: float = 180.0
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("workers", 0),
+            ("validate_every", 1),
+            ("patience", 1),
+            ("slices_at_once", 1),
+            ("checkpoint_every", 0),
+        ):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise UsageError(f"--{name.replace('_', '-')} has to be {least} or more, not {value:g}.")
+
+
+def default_workers() -> int:
+    """Processes that prepare slices: half of the processor's cores, shared by the training processes on it."""
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) // (2 * beside)))
+
+
+def choose_cases(
+    choice: CaseChoice, settings: TrainingSettings, processes: Processes, reporter: TrainingReporter
+) -> TrainingCases:
+    """Read, check, cache and divide the cases; tells what is left out.
+
+    Raises
+    ------
+    InputError : there is no data set, no case that can be trained on, or too few patients to divide.
+    """
+    reporter.stage("read and check cases")
+    with processes.one_per_machine_first():
+        prepared = prepare_cases(
+            choice.data_set,
+            choice.cache,
+            settings.slice_shape,
+            include_doubtful=choice.include_doubtful,
+            on_case=reporter.slices,
+        )
+    for item in prepared.left_out:
+        reporter.warning(f"{item.name} is left out ({item.verdict.status}): {' '.join(item.verdict.reasons)}")
+    cases = prepared.cases
+    if choice.folds is not None and choice.fold is not None:
+        cases = split_by_fold(cases, choice.folds, choice.fold, settings.seed)
+    elif not names_a_split(cases):
+        cases = split_by_share(cases, choice.validation_share, settings.seed, prepared.with_lung)
+    return replace(prepared, cases=cases)
+
+
+def train(
+    cases: TrainingCases,
+    settings: TrainingSettings,
+    run_folder: Path,
+    choice: RunChoice,
+    processes: Processes,
+    reporter: TrainingReporter,
+    start: StartNetwork | None = None,
+) -> Path:
+    """Train or go on with a run; returns the network file. Raises as ``record_cases`` and ``fit`` do."""
+    if processes.first:
+        record_cases(run_folder, cases)
+    reporter.stage("train")
+    last: list[Progress] = []
+
+    def on_progress(progress: Progress) -> None:
+        last[:] = [progress]
+        reporter.step(progress)
+
+    path = fit(
+        cases.of_split(TRAIN),
+        cases.of_split(VALIDATION),
+        settings,
+        run_folder,
+        device=choice.device,
+        workers=choice.workers,
+        validate_every=choice.validate_every,
+        checkpoint_seconds=choice.checkpoint_every,
+        patience=choice.patience,
+        slices_at_once=choice.slices_at_once,
+        start=start,
+        processes=processes,
+        on_progress=on_progress,
+        on_warning=reporter.warning,
+    )
+    if last and last[0].waiting_share > 0.1:
+        reporter.warning(
+            f"{100 * last[0].waiting_share:.0f} % of the time went into waiting for slices; more --workers would help."
+        )
+    return path

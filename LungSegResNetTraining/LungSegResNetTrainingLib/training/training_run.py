@@ -1,0 +1,222 @@
+"""Network, its running average, optimiser and checkpoint of one training run."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.errors import DeviceError, InputError, ModelError
+from LungSegResNetLib.network.cpu_memory import keep_freed_memory
+from LungSegResNetLib.network.network import HighRes2DNet
+from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, place
+
+from .losses import dice_and_cross_entropy, dice_ns
+from .mixed_precision import autocast
+from .parallel import Processes
+from .settings import TrainingSettings
+from .start_network import StartNetwork
+
+_LOSSES = {"dice_ns": dice_ns, "dice_and_cross_entropy": dice_and_cross_entropy}
+
+
+class TrainingRun:
+    """State of a run; goes on where the checkpoint in ``folder`` stopped, if there is one.
+
+    Parameters
+    ----------
+    start : network to begin with when there is no checkpoint; random weights without it.
+    slices_at_once : most slices in memory together; gradients of the rest of a step are added up. Batch norm then
+        takes its statistics from so many slices, and with several processes from those of the first.
+    processes : the place of this process among all that train together.
+    on_warning : is told when the memory is too small and fewer slices are taken at once.
+
+    Attributes
+    ----------
+    step : number of optimiser steps done.
+    network, averaged : the network that learns, and the running average of its weights that is used in the end.
+
+    Raises
+    ------
+    InputError : the folder holds a run with other settings.
+    ModelError : the checkpoint is damaged, or the start network has another architecture.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        folder: Path,
+        device: str,
+        *,
+        start: StartNetwork | None = None,
+        slices_at_once: int | None = None,
+        processes: Processes | None = None,
+        on_warning: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        if device == "cpu":
+            keep_freed_memory()
+        self.processes = processes or Processes()
+        self.settings, self.folder = settings, folder
+        self.device = torch.device(self.processes.device(device))
+        self.slices_at_once = min(slices_at_once or settings.batch_size, settings.batch_size)
+        self._on_warning = on_warning
+        self.checkpoint = folder / "checkpoint.pt"
+        torch.manual_seed(settings.seed)
+        self.network = place(self._new_network(start), self.device)
+        self.averaged = place(HighRes2DNet(**self.network.config), self.device)
+        self.averaged.load_state_dict(self.network.state_dict())
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.adam_weight_decay
+        )
+        self.schedule: torch.optim.lr_scheduler.LRScheduler = (
+            torch.optim.lr_scheduler.OneCycleLR(self.optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
+            if settings.one_cycle
+            else torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
+        )
+        self.step = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        # The first process reads for all, so that machines need no common disk.
+        content = self.checkpoint.read_bytes() if self.processes.first and self.checkpoint.is_file() else None
+        content = self.processes.from_first(content)
+        if content is not None:
+            self._resume(content)
+        self._learner: torch.nn.Module = (
+            DistributedDataParallel(self.network) if self.processes.count > 1 else self.network
+        )
+
+    @staticmethod
+    def _new_network(start: StartNetwork | None) -> HighRes2DNet:
+        return HighRes2DNet() if start is None else build_network(start.card, start.weights, start.fingerprint)
+
+    def train_step(self, slices: torch.Tensor, target: torch.Tensor) -> float:
+        """One optimiser step with this process' slices (n, 1, h, w) and their classes (n, h, w).
+
+        Returns the mean loss of all slices of the step.
+
+        Raises
+        ------
+        ModelError : the loss is no longer a number.
+        DeviceError : not even one slice fits into the memory, or fewer slices at once are needed by one of several
+            processes.
+        """
+        self.network.train()
+        statistics = [buffer.clone() for buffer in self.network.buffers()]
+        while True:
+            try:
+                loss = self._gradients(slices, target)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not _lacks_memory(error):
+                    raise
+                self._take_fewer_slices(min(self.slices_at_once, len(slices)), error)
+            for buffer, before in zip(self.network.buffers(), statistics, strict=True):
+                buffer.copy_(before)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        loss = self.processes.sum(loss, self.device)
+        if not torch.isfinite(torch.tensor(loss)):
+            raise ModelError(
+                f"The loss is no longer a number at step {self.step + 1}; start anew with a lower learning rate."
+            )
+        self.optimiser.step()
+        self.schedule.step()
+        self.step += 1
+        self._average()
+        return loss
+
+    def _gradients(self, slices: torch.Tensor, target: torch.Tensor) -> float:
+        """Gradients of the mean loss over the whole batch, whoever has its slices; returns this process' part of it."""
+        self.optimiser.zero_grad()
+        total = 0.0
+        for first in range(0, len(slices), self.slices_at_once):
+            part = slice(first, first + self.slices_at_once)
+            # The gradients of all processes are averaged once, with the last part.
+            last = part.stop >= len(slices)
+            with self._without_exchange() if not last else nullcontext():
+                images = slices[part].to(self.device, memory_format=torch.channels_last)
+                with autocast(self.device):
+                    logits = self._learner(images)
+                loss = _LOSSES[self.settings.loss](logits.float(), target[part].to(self.device))
+                share = len(images) / self.settings.batch_size
+                (loss * (share * self.processes.count)).backward()
+                total += float(loss.detach()) * share
+        return total
+
+    def _without_exchange(self) -> AbstractContextManager[None]:
+        return self._learner.no_sync() if isinstance(self._learner, DistributedDataParallel) else nullcontext()
+
+    def _take_fewer_slices(self, tried: int, error: Exception) -> None:
+        if tried == 1:
+            raise DeviceError(
+                f"The {self.device.type} device has too little free memory to train with a single slice; "
+                "close other programs or choose another device."
+            ) from error
+        fewer = tried // 2
+        if self.processes.count > 1:
+            # The others wait for this process' gradients by now; all have to begin the step again.
+            raise DeviceError(
+                f"There is too little memory for {tried} slices at once; run the same command again with "
+                f"--slices-at-once {fewer}."
+            ) from error
+        self.slices_at_once = fewer
+        self._on_warning(
+            f"There is too little memory for {tried} slices at once; going on with {fewer} at once and the same "
+            f"{self.settings.batch_size} slices for each step."
+        )
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # The average forgets its start quickly at first, so that early validations mean something.
+        keep = min(self.settings.averaging, self.step / (self.step + 10.0)) if self.settings.averaging else 0.0
+        learned = self.network.state_dict()
+        for name, mean in self.averaged.state_dict().items():
+            if mean.is_floating_point():
+                mean.lerp_(learned[name], 1.0 - keep)
+            else:
+                mean.copy_(learned[name])
+
+    def save_checkpoint(self) -> None:
+        """Replace the checkpoint by the present state."""
+        state = {
+            "step": self.step,
+            "settings": json.dumps(self.settings.as_json()),
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        # By way of memory, because PyTorch reports a full disk as a RuntimeError without saying so.
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        with write_atomically(self.checkpoint, overwrite=True) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
+
+    def _resume(self, content: bytes) -> None:
+        try:
+            state = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
+            settings = TrainingSettings.from_json(json.loads(state["settings"]))
+            if settings == self.settings:
+                self.network.load_state_dict(state["network"])
+                self.averaged.load_state_dict(state["averaged"])
+                self.optimiser.load_state_dict(state["optimiser"])
+                self.schedule.load_state_dict(state["schedule"])
+                self.step = int(state["step"])
+        except Exception as error:  # a broken archive can fail in many ways
+            raise ModelError(f"The checkpoint {self.checkpoint} is damaged; move it away to start anew.") from error
+        if settings != self.settings:
+            raise InputError(
+                f"{self.folder} holds a run with other settings; choose another folder or the same settings."
+            )
+
+
+def _lacks_memory(error: RuntimeError | MemoryError) -> bool:
+    """Whether memory is the reason; oneDNN, which multiplies on CPUs, names none when it gets no memory."""
+    if isinstance(error, MemoryError):
+        return True
+    return is_out_of_memory(error) or "could not create a primitive" in str(error)

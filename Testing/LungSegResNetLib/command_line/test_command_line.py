@@ -1,0 +1,261 @@
+"""``lungsegresnet`` as a user runs it: files in, files out, one sentence and an exit code when something is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.command_line.main import main
+from LungSegResNetLib.files.reading import read_mask
+
+COMMAND = [sys.executable, "-m", "LungSegResNetLib.command_line.main"]
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A phantom CT of 8 slices with its truth beside it."""
+    folder = tmp_path_factory.mktemp("scan")
+    image, truth = Thorax().scan((2.5, 2.5, 15.0), (400.0, 300.0, 120.0))
+    sitk.WriteImage(image, str(folder / "ct.nii.gz"))
+    sitk.WriteImage(truth, str(folder / "truth.nii.gz"))
+    return folder / "ct.nii.gz"
+
+
+@pytest.fixture(scope="module")
+def results(scan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that a folder as OUTPUT gets."""
+    folder = tmp_path_factory.mktemp("results")
+    assert main(["segment", str(scan), str(folder)]) == 0
+    return folder
+
+
+def dice(first: Path, second: Path) -> float:
+    a, b = (sitk.GetArrayFromImage(read_mask(path)) > 0 for path in (first, second))
+    return 2.0 * float((a & b).sum()) / float(a.sum() + b.sum())
+
+
+def test_a_folder_gets_masks_measurements_and_a_picture(scan: Path, results: Path) -> None:
+    names = {"lungs.seg.nrrd", "lungs.nii.gz", "measurements.csv", "measurements.json", "overlay.png"}
+    assert {path.name for path in results.iterdir()} == names
+    for name in ("lungs.seg.nrrd", "lungs.nii.gz"):
+        assert dice(results / name, scan.with_name("truth.nii.gz")) > 0.97
+    regions = [row["region"] for row in csv.DictReader((results / "measurements.csv").open())]
+    assert regions == ["right lung", "left lung", "lungs"]
+
+
+def test_the_mask_lies_on_the_grid_of_the_ct(scan: Path, results: Path) -> None:
+    ct, mask = sitk.ReadImage(str(scan)), sitk.ReadImage(str(results / "lungs.nii.gz"))
+    assert mask.GetSize() == ct.GetSize()
+    np.testing.assert_allclose(mask.GetOrigin(), ct.GetOrigin(), atol=1e-4)
+    np.testing.assert_allclose(mask.GetDirection(), ct.GetDirection(), atol=1e-6)
+    assert set(np.unique(sitk.GetArrayFromImage(mask))) == {0, 1, 2}
+
+
+def test_json_gives_one_summary_and_json_progress_one_event_a_line(scan: Path, tmp_path: Path) -> None:
+    options = ["--json", "--progress", "json", "--measurements", str(tmp_path / "m.json")]
+    done = subprocess.run(
+        [*COMMAND, "segment", str(scan), str(tmp_path / "lungs.nrrd"), *options],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    summary = json.loads(done.stdout)
+    assert summary["slices"] == 8
+    assert summary["outputs"] == [str(tmp_path / "lungs.nrrd"), str(tmp_path / "m.json")]
+    assert {"read", "network", "post-processing", "total"} <= summary["seconds"].keys()
+    assert [row["region"] for row in summary["measurements"]] == ["right lung", "left lung", "lungs"]
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    slices = [event["done"] for event in events if event["event"] == "progress"]
+    assert slices == sorted(slices)
+    assert (slices[0], slices[-1]) == (0, 8)
+    assert [event["stage"] for event in events if event["event"] == "stage"] == [
+        "load network",
+        "read",
+        "segment",
+        "write",
+    ]
+
+
+def test_results_that_exist_are_kept_unless_overwriting_is_allowed(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "lungs.nii.gz"
+    target.write_text("corrected by hand")
+    assert main(["segment", str(scan), str(target)]) == 4
+    assert "exists already" in capsys.readouterr().err
+    assert target.read_text() == "corrected by hand"
+    assert main(["segment", str(scan), str(target), "--overwrite"]) == 0
+    assert sitk.ReadImage(str(target)).GetSize()[2] == 8
+
+
+def test_measure_agrees_with_the_measurements_of_segment(
+    scan: Path, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["measure", str(scan), str(results / "lungs.seg.nrrd"), "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured == json.loads((results / "measurements.json").read_text())
+
+
+def test_compare_prints_and_writes_the_metrics(
+    scan: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = [tmp_path / "metrics.csv", tmp_path / "both.png"]
+    arguments = [str(scan), str(scan.with_name("truth.nii.gz")), str(results / "lungs.nii.gz")]
+    assert main(["compare", *arguments, "--output", str(written[0]), "--overlay", str(written[1])]) == 0
+    assert "Dice" in capsys.readouterr().out
+    rows = list(csv.DictReader(written[0].open()))
+    assert float(rows[0]["dice"]) == pytest.approx(
+        dice(scan.with_name("truth.nii.gz"), results / "lungs.nii.gz"), abs=1e-5
+    )
+    assert written[1].stat().st_size > 1000
+
+
+def test_info_describes_the_shipped_network_and_a_ct(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["architecture"] == "HighRes2DNet"
+    assert main(["info", str(scan)]) == 0
+    assert "spacing (mm): 2.5, 2.5, 15.0" in capsys.readouterr().out
+
+
+def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Name -> path and a part of the sentence it must give."""
+    generator = np.random.default_rng(0)
+
+    def image(name: str, array: np.ndarray, vector: bool = False) -> Path:
+        path = folder / name
+        sitk.WriteImage(sitk.GetImageFromArray(array, isVector=vector), str(path))
+        return path
+
+    empty = folder / "empty.nii.gz"
+    empty.touch()
+    cut, _ = Thorax().scan((4.0, 4.0, 20.0))
+    sitk.WriteImage(cut, str(folder / "cut.nrrd"))
+    content = (folder / "cut.nrrd").read_bytes()
+    (folder / "cut.nrrd").write_bytes(content[: len(content) // 2])
+    mr = generator.gamma(2.0, 150.0, (6, 64, 64)).astype(np.uint16)
+    colour = generator.integers(0, 255, (6, 64, 64, 3), dtype=np.uint8)
+    (folder / "nothing").mkdir()
+    return {
+        "missing": (folder / "missing.nii.gz", "missing.nii.gz"),
+        "empty": (empty, "empty"),
+        "truncated": (folder / "cut.nrrd", "cut.nrrd"),
+        "MR": (image("mr.nii.gz", mr), "Hounsfield"),
+        "colour": (image("colour.nrrd", colour, vector=True), "colo"),
+        "four-dimensional": (image("time.nii.gz", np.zeros((3, 4, 32, 32), np.int16)), "time points"),
+        "no lung": (image("water.nii.gz", np.zeros((6, 64, 64), np.int16)), ""),
+        "empty folder": (folder / "nothing", "nothing"),
+    }
+
+
+@pytest.mark.parametrize(
+    "name", ["missing", "empty", "truncated", "MR", "colour", "four-dimensional", "no lung", "empty folder"]
+)
+def test_bad_input_ends_with_one_sentence_and_leaves_nothing(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, part = bad_inputs(tmp_path)[name]
+    before = set(tmp_path.rglob("*"))
+    assert main(["segment", str(path), str(tmp_path / "out.seg.nrrd")]) == 3
+    error = capsys.readouterr().err.strip()
+    assert part in error
+    assert len(error.splitlines()) == 1
+    assert "Traceback" not in error
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_broken_network_is_named(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "network.safetensors")
+    assert (
+        main(["segment", str(scan), str(tmp_path / "out.nii.gz"), "--model", str(tmp_path / "network.safetensors")])
+        == 5
+    )
+    assert "pickle" in capsys.readouterr().err
+    assert not (tmp_path / "out.nii.gz").exists()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_asked_for_where_there_is_none_is_said(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", str(scan), str(tmp_path / "out.nii.gz"), "--device", "cuda"]) == 6
+    assert "No CUDA graphics card" in capsys.readouterr().err
+
+
+def test_an_output_format_that_does_not_exist_is_refused_before_any_work(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", str(scan), str(tmp_path / "lungs.stl")]) == 2
+    assert ".seg.nrrd" in capsys.readouterr().err
+
+
+def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not_stop_it(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases, out = tmp_path / "in", tmp_path / "out"
+    (cases / "ward").mkdir(parents=True)
+    for target in (cases / "a.nii.gz", cases / "ward" / "b.nii.gz"):
+        target.write_bytes(scan.read_bytes())
+    (cases / "broken.nii.gz").write_text("this is no image")
+
+    assert main(["segment-folder", str(cases), str(out), "--shard", "1/2"]) == 0
+    assert main(["segment-folder", str(cases), str(out), "--shard", "2/2"]) == 7
+    assert (out / "a.seg.nrrd").is_file()
+    assert (out / "ward" / "b.seg.nrrd").is_file()
+    rows = {row["case"]: row for row in csv.DictReader((out / "results.csv").open())}
+    assert {name: row["status"] for name, row in rows.items()} == {"a": "done", "ward/b": "done", "broken": "failed"}
+    assert float(rows["a"]["lungs volume_ml"]) > 500
+
+    written = (out / "a.seg.nrrd").stat().st_mtime_ns
+    (out / "ward" / "b.seg.nrrd").unlink()
+    capsys.readouterr()
+    assert main(["segment-folder", str(cases), str(out)]) == 7
+    assert "1 segmented, 1 already done, 1 failed" in capsys.readouterr().out
+    assert (out / "a.seg.nrrd").stat().st_mtime_ns == written
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes are interrupted in another way on Windows")
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_file(tmp_path: Path, stop: signal.Signals) -> None:
+    image, _ = Thorax().scan((2.5, 2.5, 2.0))
+    sitk.WriteImage(image, str(tmp_path / "ct.nii.gz"))
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, "segment", str(tmp_path / "ct.nii.gz"), str(out), "--progress", "json"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        event = json.loads(line)
+        if event["event"] == "progress" and event["done"] > 0:
+            break
+    process.send_signal(stop)
+    rest = process.stderr.read()
+    assert process.wait(timeout=60) == 130
+    assert json.loads(rest.splitlines()[-1])["text"].startswith("Stopped")
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_help_imports_neither_torch_nor_simpleitk() -> None:
+    code = (
+        "import sys; from LungSegResNetLib.command_line.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'SimpleITK', 'skimage', 'scipy', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)"
+    )
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+    assert time.monotonic() - started < 10

@@ -1,0 +1,223 @@
+"""Metrics between masks: numbers worked out by hand, empty masks, known distances, brute force."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.metrics import (
+    METRICS,
+    Comparison,
+    compare_lungs,
+    compare_masks,
+    comparison_table,
+    comparisons_as_json,
+    write_comparisons,
+)
+
+SPACING = (5.0, 2.0, 1.0)
+
+
+def small_pair() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One slice inside a larger empty scan: TP 3, FP 1, FN 2, and 2 voxels of the 2 x 4 box in neither mask."""
+    reference = np.zeros((3, 5, 8), bool)
+    prediction = np.zeros_like(reference)
+    hu = np.full(reference.shape, 40.0)
+    reference[1, 1:3, 2:6] = [[1, 1, 1, 0], [1, 1, 0, 0]]
+    prediction[1, 1:3, 2:6] = [[1, 1, 0, 0], [1, 0, 0, 1]]
+    hu[1, 1:3, 2:6] = [[-900, -800, -700, 0], [-850, -750, 0, -50]]
+    return reference, prediction, hu
+
+
+def test_small_masks_give_the_numbers_worked_out_by_hand() -> None:
+    c = compare_masks(*small_pair()[:2], SPACING, small_pair()[2])
+    assert c.reference_ml == pytest.approx(5 * 10 / 1000)
+    assert c.prediction_ml == pytest.approx(4 * 10 / 1000)
+    assert c.dice == pytest.approx(6 / 9)
+    assert c.jaccard == pytest.approx(3 / 6)
+    assert c.mean_error == pytest.approx(-1 / 5)
+    assert c.mean_absolute_error == pytest.approx(3 / 5)
+    assert c.rmse == pytest.approx(math.sqrt(3 / 5))
+    assert c.relative_error_percent == pytest.approx(60)
+    assert c.sensitivity == pytest.approx(3 / 5)
+    assert c.false_positive_ratio == pytest.approx(1 / 3)  # 2 x 4 box: TN 2
+    assert c.false_negative_ratio == pytest.approx(2 / 5)
+    # Mean HU: reference (-900 - 800 - 700 - 850 - 750) / 5 = -800, prediction (-900 - 800 - 850 - 50) / 4 = -650.
+    assert c.mean_hu_difference_percent == pytest.approx(100 * 150 / 800)
+    assert c.absolute_mean_hu_difference_percent == pytest.approx(100 * 150 / 800)
+    assert c.volume_difference_percent == pytest.approx(-20)
+    assert c.absolute_volume_difference_percent == pytest.approx(20)
+    assert c.psnr_db == pytest.approx(10 * math.log10(8 / 3))
+    # All voxels are border. Reference to prediction: 0, 0, 1, 0, 1 mm; back: 0, 0, 0 and, from the far voxel
+    # (row 2, column 5), 2 mm to column 3 of its row.
+    assert c.mean_surface_distance_mm == pytest.approx((1 + 1 + 2) / 9)
+    assert c.hd95_mm == pytest.approx(1.7)  # 95th percentile of 0, 0, 0, 2
+    assert c.surface_dice_2mm == 1.0
+
+
+def test_every_field_has_its_definition_in_the_table() -> None:
+    assert [m.key for m in METRICS] == [f.name for f in dataclasses.fields(Comparison)]
+    assert all(m.title and m.formula.endswith(".") for m in METRICS)
+
+
+def test_equal_masks_agree_perfectly() -> None:
+    mask, _, hu = small_pair()
+    c = compare_masks(mask, mask.copy(), SPACING, hu)
+    ones = (c.dice, c.jaccard, c.sensitivity, c.surface_dice_2mm)
+    assert ones == (1, 1, 1, 1)
+    assert c.ssim == pytest.approx(1)
+    assert c.psnr_db == math.inf
+    assert (c.mean_error, c.mean_absolute_error, c.hd95_mm, c.mean_surface_distance_mm) == (0, 0, 0, 0)
+    assert (c.mean_hu_difference_percent, c.volume_difference_percent, c.false_positive_ratio) == (0, 0, 0)
+
+
+def nan_fields(c: Comparison) -> set[str]:
+    return {key for key, value in dataclasses.asdict(c).items() if math.isnan(value)}
+
+
+DISTANCES = {"hd95_mm", "mean_surface_distance_mm"}
+HU_DIFFERENCES = {"mean_hu_difference_percent", "absolute_mean_hu_difference_percent"}
+PER_REFERENCE_VOLUME = {
+    *("mean_error", "mean_absolute_error", "rmse", "relative_error_percent", "sensitivity", "false_negative_ratio"),
+    *("volume_difference_percent", "absolute_volume_difference_percent"),
+}
+
+
+def test_an_empty_reference_leaves_what_is_divided_by_it_undefined() -> None:
+    _, prediction, hu = small_pair()
+    c = compare_masks(np.zeros_like(prediction), prediction, SPACING, hu)
+    assert nan_fields(c) == DISTANCES | HU_DIFFERENCES | PER_REFERENCE_VOLUME
+    assert (c.dice, c.jaccard, c.surface_dice_2mm, c.reference_ml) == (0, 0, 0, 0)
+    assert c.false_positive_ratio == pytest.approx(4 / 8)
+
+
+def test_an_empty_prediction_counts_as_a_full_miss() -> None:
+    reference, _, hu = small_pair()
+    c = compare_masks(reference, np.zeros_like(reference), SPACING, hu)
+    assert nan_fields(c) == DISTANCES | HU_DIFFERENCES
+    assert (c.dice, c.jaccard, c.sensitivity, c.surface_dice_2mm) == (0, 0, 0, 0)
+    assert (c.mean_error, c.false_negative_ratio, c.volume_difference_percent) == (-1, 1, -100)
+
+
+def test_two_empty_masks_have_nothing_to_compare() -> None:
+    empty = np.zeros((3, 4, 5), bool)
+    c = compare_masks(empty, empty, SPACING, np.zeros(empty.shape))
+    assert nan_fields(c) == {m.key for m in METRICS} - {"reference_ml", "prediction_ml"}
+    assert (c.reference_ml, c.prediction_ml) == (0, 0)
+
+
+def test_without_hu_only_the_hu_differences_are_missing() -> None:
+    reference, prediction, _ = small_pair()
+    assert nan_fields(compare_masks(reference, prediction, SPACING)) == HU_DIFFERENCES
+
+
+@pytest.mark.parametrize(("axis", "step_mm"), [(0, 5.0), (1, 2.0), (2, 1.0)])
+def test_a_cube_moved_by_a_voxel_is_a_voxel_away_at_any_spacing(axis: int, step_mm: float) -> None:
+    reference = np.zeros((16, 16, 16), bool)
+    reference[3:13, 3:13, 3:13] = True
+    c = compare_masks(reference, np.roll(reference, 1, axis), SPACING)
+    assert c.dice == pytest.approx(0.9)
+    assert c.hd95_mm == pytest.approx(step_mm)
+    # Of the 10^3 - 8^3 = 488 border voxels, the 10 x 10 of one end lie a step outside the other cube. Those of the
+    # other end lie within it: the rim on its border, the 8 x 8 inside a step or a way to the side off it.
+    to_rim = np.array([1, 2, 3, 4, 4, 3, 2, 1])
+    side_a, side_b = (mm for n, mm in enumerate(SPACING) if n != axis)
+    inner = np.minimum(step_mm, np.minimum(side_a * to_rim[:, None], side_b * to_rim[None, :]))
+    assert c.mean_surface_distance_mm == pytest.approx((100 * step_mm + inner.sum()) / 488)
+    beyond = 100 * (step_mm > 2) + (inner > 2).sum()
+    assert c.surface_dice_2mm == pytest.approx(1 - beyond / 488)
+
+
+def test_scattered_masks_agree_with_brute_force() -> None:
+    rng = np.random.default_rng(3)
+    reference, prediction = rng.random((2, 7, 9, 11)) < 0.3
+    reference[1:5, 2:7, 2:8] = True
+    prediction[2:6, 2:7, 3:9] = True
+    c = compare_masks(reference, prediction, SPACING)
+
+    def border(mask: np.ndarray) -> np.ndarray:
+        points = []
+        padded = np.pad(mask, 1)
+        for z, y, x in np.argwhere(padded):
+            sides = ((z - 1, y, x), (z + 1, y, x), (z, y - 1, x), (z, y + 1, x), (z, y, x - 1), (z, y, x + 1))
+            if not all(padded[side] for side in sides):
+                points.append((5.0 * z, 2.0 * y, 1.0 * x))
+        return np.array(points)
+
+    distances = np.linalg.norm(border(reference)[:, None] - border(prediction)[None], axis=2)
+    there, back = distances.min(axis=1), distances.min(axis=0)
+    both = np.concatenate([there, back])
+    overlap = sum(bool(r and p) for r, p in zip(reference.flat, prediction.flat, strict=True))
+    assert c.dice == pytest.approx(2 * overlap / (reference.sum() + prediction.sum()))
+    assert c.hd95_mm == pytest.approx(max(np.percentile(there, 95), np.percentile(back, 95)))
+    assert c.mean_surface_distance_mm == pytest.approx(both.mean())
+    assert c.surface_dice_2mm == pytest.approx((both <= 2).mean())
+
+
+def test_ssim_is_that_of_scikit_image_slice_by_slice() -> None:
+    rng = np.random.default_rng(5)
+    reference, prediction = np.zeros((2, 3, 20, 30), bool)
+    reference[:, 4:16, 5:25] = prediction[:, 4:16, 5:25] = True
+    prediction ^= (rng.random(prediction.shape) < 0.1) & reference
+    # The window radius is background on all sides, so that skimage averages over exactly the box.
+    box = np.s_[:, 4 - 3 : 16 + 3, 5 - 3 : 25 + 3]
+    pairs = zip(reference[box].astype(float), prediction[box].astype(float), strict=True)
+    expected = np.mean([structural_similarity(a, b, data_range=1.0) for a, b in pairs])
+    assert compare_masks(reference, prediction, SPACING).ssim == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_surroundings_of_the_lungs_change_nothing() -> None:
+    reference, prediction, hu = small_pair()
+    box = np.s_[1:2, 1:3, 2:6]
+    whole = compare_masks(reference, prediction, SPACING, hu)
+    assert compare_masks(reference[box], prediction[box], SPACING, hu[box]) == whole
+
+
+def test_lungs_are_compared_together_and_each_side_on_its_own() -> None:
+    reference, prediction, _ = small_pair()
+    reference_labels = np.where(reference, 1, 0).astype(np.uint8)
+    reference_labels[0, 4, 4:] = 2
+    prediction_labels = np.where(prediction, 1, 0).astype(np.uint8)
+    prediction_labels[0, 4, 4:] = [2, 2, 2, 1]
+    compared = compare_lungs(reference_labels, prediction_labels, SPACING)
+    assert list(compared) == ["lungs", "right lung", "left lung"]
+    assert compared["lungs"].dice == pytest.approx(2 * 7 / (9 + 8))
+    assert compared["right lung"].dice == pytest.approx(2 * 3 / (5 + 5))
+    assert compared["left lung"].dice == pytest.approx(2 * 3 / (4 + 3))
+
+
+def test_boolean_masks_are_compared_without_sides() -> None:
+    reference, prediction, _ = small_pair()
+    assert list(compare_lungs(reference, prediction.astype(np.uint8), SPACING)) == ["lungs"]
+
+
+def test_masks_on_different_grids_are_refused() -> None:
+    with pytest.raises(InputError, match="6 x 5 x 4 voxels but the reference mask has 3 x 5 x 4"):
+        compare_masks(np.zeros((4, 5, 3), bool), np.zeros((4, 5, 6), bool), SPACING)
+
+
+def test_comparisons_reach_table_csv_and_valid_json(tmp_path: Path) -> None:
+    labels = np.where(small_pair()[0], 1, 0).astype(np.uint8)
+    comparisons = compare_lungs(labels, labels, SPACING)  # equal, so PSNR is infinite; no left lung
+    write_comparisons(tmp_path / "c.json", comparisons, overwrite=False)
+    write_comparisons(tmp_path / "c.csv", comparisons, overwrite=False)
+    rows = json.loads((tmp_path / "c.json").read_text())
+    assert rows == comparisons_as_json(comparisons)
+    assert [row["region"] for row in rows] == ["lungs", "right lung", "left lung"]
+    assert (rows[1]["dice"], rows[1]["psnr_db"], rows[2]["dice"], rows[2]["reference_ml"]) == (1, None, None, 0)
+    with (tmp_path / "c.csv").open(newline="", encoding="utf-8") as file:
+        cells = list(csv.DictReader(file))
+    assert list(cells[0]) == ["region", *(metric.key for metric in METRICS)]
+    assert (cells[1]["dice"], cells[1]["psnr_db"]) == ("1.0", "")
+    lines = comparison_table(comparisons).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert next(line for line in lines if line.startswith("Dice ")).split() == ["Dice", "1.0000", "1.0000", "nan"]
+    assert next(line for line in lines if line.startswith("95 %")).split()[-4:] == ["(mm)", "0.00", "0.00", "nan"]

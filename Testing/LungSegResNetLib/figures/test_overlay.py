@@ -1,0 +1,144 @@
+"""The picture of a result: outlines where the borders are, true scale, orientation, empty and odd scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+from scipy import ndimage
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError, OutputError
+from LungSegResNetLib.figures.overlay import REFERENCE_COLOR, draw_overlay, write_overlay
+from LungSegResNetLib.labels import LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
+
+RIGHT_COLOR, LEFT_COLOR = (tuple(255 * c for c in s.color) for s in LUNG_SEGMENTS)
+
+
+def soft_tissue(shape: tuple[int, int, int], spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> CTVolume:
+    """A CT without contrast: whatever has a colour in the picture is an outline. ``spacing`` is x, y, z."""
+    image = sitk.GetImageFromArray(np.full(shape, -600, np.int16))
+    image.SetSpacing(spacing)
+    return CTVolume.from_sitk(image, "phantom")
+
+
+def colored(picture: Image.Image, color: tuple[float, ...]) -> np.ndarray:
+    """Pixels of nearly this colour; the legend below the cuts is left out."""
+    pixels = np.asarray(picture, float)[:-56]
+    return np.abs(pixels - np.array(color)).max(axis=2) < 45
+
+
+def outlines(picture: Image.Image, color: tuple[float, ...]) -> list[tuple[slice, slice]]:
+    """Boxes (rows, columns) around the outlines of one colour."""
+    labels, _ = ndimage.label(colored(picture, color), np.ones((3, 3)))
+    return ndimage.find_objects(labels)
+
+
+def test_the_outline_lies_on_the_border_of_the_mask() -> None:
+    ct = soft_tissue((1, 100, 100))
+    mask = np.zeros(ct.hu.shape, np.uint8)
+    mask[0, 40:60, 30:70] = RIGHT_LUNG
+    # 20 mm around the mask are shown: 80 x 60 mm in a cell 640 pixels wide, 8 pixels for each mm.
+    picture = draw_overlay(ct, mask)
+    assert picture.size == (24 + 640 + 24, 64 + 480 + 56)
+    ((rows, columns),) = outlines(picture, RIGHT_COLOR)
+    assert [columns.start, columns.stop] == pytest.approx([24 + 160, 24 + 480], abs=2)
+    assert [rows.start, rows.stop] == pytest.approx([64 + 160, 64 + 320], abs=2)
+    inside = colored(picture, RIGHT_COLOR)[rows.start + 4 : rows.stop - 4, columns.start + 4 : columns.stop - 4]
+    assert not inside.any()
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.0, 1.0, 4.0), (0.5, 1.0, 8.0)])
+def test_a_cube_is_square_on_all_ten_cuts_at_any_spacing(spacing: tuple[float, float, float]) -> None:
+    side = [round(64 / s) for s in reversed(spacing)]
+    ct = soft_tissue((2 * side[0], 2 * side[1], 2 * side[2]), spacing)
+    mask = np.zeros(ct.hu.shape, np.uint8)
+    mask[tuple(slice(n // 2, n // 2 + n) for n in side)] = LEFT_LUNG
+    boxes = outlines(draw_overlay(ct, mask), LEFT_COLOR)
+    assert len(boxes) == 8 + 2
+    for rows, columns in boxes:
+        assert rows.stop - rows.start == pytest.approx(columns.stop - columns.start, rel=0.04)
+
+
+def test_a_scan_of_few_lung_slices_shows_each_of_them_once() -> None:
+    ct = soft_tissue((9, 60, 60), (1.0, 1.0, 5.0))
+    mask = np.zeros(ct.hu.shape, np.uint8)
+    mask[3:6, 20:40, 20:40] = LEFT_LUNG
+    assert len(outlines(draw_overlay(ct, mask), LEFT_COLOR)) == 3 + 2
+
+
+def test_patient_right_is_left_and_superior_is_up() -> None:
+    ct = soft_tissue((60, 80, 120))
+    mask = np.zeros(ct.hu.shape, np.uint8)
+    mask[32:40, 30:50, 20:50] = RIGHT_LUNG  # small x is the patient's right, large z is superior
+    mask[20:28, 30:50, 70:100] = LEFT_LUNG
+    picture = draw_overlay(ct, mask)
+    # The coronal cut shows both lungs; it is the upper one right of the four columns of axial slices.
+    right_of_grid = 24 + 4 * (320 + 6)
+    (rows, columns), (other_rows, other_columns) = (
+        min((box for box in outlines(picture, color) if box[1].start > right_of_grid), key=lambda box: box[0].start)
+        for color in (LEFT_COLOR, RIGHT_COLOR)
+    )
+    assert other_columns.stop < columns.start
+    assert other_rows.stop < rows.start
+
+
+def test_a_reference_is_drawn_in_its_own_colour_with_gaps() -> None:
+    ct = soft_tissue((1, 100, 100))
+    mask = np.zeros(ct.hu.shape, np.uint8)
+    mask[0, 40:60, 40:60] = RIGHT_LUNG
+    reference = np.zeros(ct.hu.shape, bool)
+    reference[0, 30:70, 30:70] = True
+    picture = draw_overlay(ct, mask, reference=reference)
+    assert not colored(draw_overlay(ct, mask), REFERENCE_COLOR).any()
+    assert len(outlines(picture, REFERENCE_COLOR)) > 20
+    (box,) = outlines(picture, RIGHT_COLOR)
+    dashes = np.argwhere(colored(picture, REFERENCE_COLOR))
+    for axis in (0, 1):
+        middle = (box[axis].start + box[axis].stop) / 2
+        reach = box[axis].stop - middle
+        assert [middle - dashes[:, axis].min(), dashes[:, axis].max() - middle] == pytest.approx(
+            [2 * reach, 2 * reach], abs=4
+        )
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 40), (12, 40, 40), (3, 1, 50), (2, 2000, 3)])
+def test_an_empty_mask_gives_a_picture_that_says_so(shape: tuple[int, int, int]) -> None:
+    ct = soft_tissue(shape)
+    picture = draw_overlay(ct, np.zeros(shape, np.uint8))
+    assert not colored(picture, RIGHT_COLOR).any()
+    assert not colored(picture, LEFT_COLOR).any()
+    legend = np.asarray(picture, float)[-56:]
+    assert (np.abs(legend - (255, 196, 87)).max(axis=2) < 30).sum() > 100  # the warning's colour
+
+
+def test_very_thick_slices_and_a_mask_up_to_the_edge_are_drawn() -> None:
+    scan, _ = Thorax().scan(spacing=(2.0, 2.0, 60.0))
+    ct = CTVolume.from_sitk(scan, "thick")
+    picture = draw_overlay(ct, np.full(ct.hu.shape, LEFT_LUNG, np.uint8), "a title much too long for it " * 20)
+    assert len(outlines(picture, LEFT_COLOR)) >= len(ct.hu) + 2
+
+
+def test_the_picture_is_written_whole_and_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    scan, truth = Thorax().scan(spacing=(4.0, 4.0, 10.0))
+    ct, mask = CTVolume.from_sitk(scan, "phantom"), sitk.GetArrayFromImage(truth)
+    path = tmp_path / "new folder" / "overlay.png"
+    write_overlay(path, ct, mask, overwrite=False)
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        assert picture.size == draw_overlay(ct, mask).size
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="exists already"):
+        write_overlay(path, ct, 0 * mask, overwrite=False)
+    assert [p.name for p in path.parent.iterdir()] == ["overlay.png"]
+    assert path.read_bytes() == before
+
+
+def test_a_mask_on_another_grid_is_refused() -> None:
+    ct = soft_tissue((2, 10, 10))
+    with pytest.raises(InputError, match="grid of the CT"):
+        draw_overlay(ct, np.zeros((2, 10, 11), np.uint8))

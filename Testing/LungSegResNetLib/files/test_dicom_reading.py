@@ -1,0 +1,260 @@
+"""DICOM folders and files: the right series, in the right order, complete - or one clear sentence."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from dicom_files import write_enhanced_ct, write_localizer, write_screenshot, write_series
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.files.reading import list_series, read_ct
+
+
+@pytest.fixture(scope="module")
+def image() -> sitk.Image:
+    return Thorax().scan(spacing=(5.0, 6.0, 10.0))[0]
+
+
+@pytest.fixture(scope="module")
+def hu(image: sitk.Image) -> np.ndarray:
+    return sitk.GetArrayFromImage(image)
+
+
+def test_a_series_in_subfolders_is_read_in_order_of_position(image, hu, tmp_path):
+    # Instance numbers run downwards and files are scattered; only positions count.
+    files = write_series(tmp_path / "a", image, InstanceNumber=lambda n: 100 - n)
+    (tmp_path / "b").mkdir()
+    for number, file in enumerate(files):
+        file.rename(tmp_path / ("a" if number % 2 else "b") / f"{(number * 7) % 32:03d}")
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert volume.hu.dtype == np.int16
+    assert volume.geometry.size == image.GetSize()
+    np.testing.assert_allclose(volume.geometry.origin, image.GetOrigin(), atol=1e-6)
+    np.testing.assert_allclose(volume.geometry.spacing, image.GetSpacing(), rtol=1e-6)
+    assert warnings == []
+
+
+def test_scouts_screenshots_reports_and_copies_do_not_disturb(image, hu, tmp_path):
+    uid = "1.2.3.4"
+    files = write_series(tmp_path / "ct", image, SeriesInstanceUID=uid)
+    write_localizer(tmp_path / "ct", image, SeriesInstanceUID=uid)
+    write_localizer(tmp_path / "scout", image)
+    write_screenshot(tmp_path / "shots")
+    shutil.copy(files[4], tmp_path / "copy of a slice.dcm")
+    (tmp_path / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    (tmp_path / "readme.txt").write_text("export")
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert warnings == []
+    assert sorted(info.kind for info in list_series(tmp_path)) == ["localizer", "original", "secondary capture"]
+
+
+def test_the_largest_original_axial_series_is_chosen(image, hu, tmp_path):
+    write_series(tmp_path / "thick", image[:, :, :15], SeriesDescription="thick", SeriesNumber=2)
+    write_series(tmp_path / "thin", image, SeriesDescription="thin", SeriesNumber=3)
+    write_series(tmp_path / "mip", image, SeriesDescription="MIP", SeriesNumber=4, ImageType=["DERIVED", "SECONDARY"])
+    coronal = sitk.PermuteAxes(image, (0, 2, 1))
+    write_series(tmp_path / "coronal", coronal, SeriesDescription="coronal", SeriesNumber=5)
+    volume, _ = read_ct(tmp_path)
+    assert volume.source == "thin"
+    np.testing.assert_array_equal(volume.hu, hu)
+    found = list_series(tmp_path)
+    assert [(info.number, info.description, info.plane, info.slices) for info in found] == [
+        (1, "thick", "axial", 15),
+        (2, "thin", "axial", 32),
+        (3, "MIP", "axial", 32),
+        (4, "coronal", "coronal", 50),
+    ]
+
+
+@pytest.fixture(scope="module")
+def two_series(image: sitk.Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("two")
+    for number, (name, kernel, shift) in enumerate((("Lung 1.0", "B60f", 0), ("Soft 1.0", "B31f", 1))):
+        write_series(
+            folder / kernel,
+            image + shift,
+            SeriesDescription=name,
+            ConvolutionKernel=kernel,
+            SeriesNumber=number + 1,
+            SeriesInstanceUID=f"1.2.3.{number + 1}7654321",
+        )
+    return folder
+
+
+def test_two_equal_series_without_a_choice_are_listed(two_series):
+    with pytest.raises(UsageError) as caught:
+        read_ct(two_series)
+    text = str(caught.value)
+    assert "--series" in text
+    for part in ("1: Lung 1.0", "2: Soft 1.0", "B60f", "B31f", "32 slices", "10 mm", "...27654321"):
+        assert part in text
+
+
+@pytest.mark.parametrize("choice", ["2", "1.2.3.27654321", "27654321", "soft"])
+def test_number_uid_and_description_choose_one(choice, two_series, hu):
+    np.testing.assert_array_equal(read_ct(two_series, choice)[0].hu, hu + 1)
+
+
+@pytest.mark.parametrize(("choice", "reason"), [("1.0", "fits 2 series"), ("9", "names no"), ("hips", "names no")])
+def test_a_choice_that_fits_none_or_both_is_refused_with_the_list(choice, reason, two_series):
+    with pytest.raises(UsageError, match=reason) as caught:
+        read_ct(two_series, choice)
+    assert "Lung 1.0" in str(caught.value)
+
+
+@pytest.mark.parametrize("modality", ["MR", "PT"])
+def test_another_modality_is_named(modality, image, tmp_path):
+    files = write_series(tmp_path, image, Modality=modality)
+    with pytest.raises(InputError, match=modality):
+        read_ct(tmp_path)
+    with pytest.raises(InputError, match=f"modality is {modality}"):
+        read_ct(files[0])
+
+
+def test_a_folder_without_dicom_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no DICOM image"):
+        read_ct(tmp_path)
+
+
+@pytest.mark.parametrize("top_first", [False, True])
+def test_an_enhanced_multi_frame_ct_is_read_in_order_of_position(top_first, image, hu, tmp_path):
+    path = write_enhanced_ct(tmp_path / "enhanced.dcm", image, top_first=top_first)
+    for source in (path, tmp_path):
+        volume, warnings = read_ct(source)
+        np.testing.assert_array_equal(volume.hu, hu)
+        np.testing.assert_allclose(volume.geometry.origin, image.GetOrigin(), atol=1e-6)
+        np.testing.assert_allclose(volume.geometry.spacing, image.GetSpacing(), rtol=1e-6)
+        assert warnings == []
+
+
+def test_a_missing_frame_of_an_enhanced_ct_is_interpolated(image, hu, tmp_path):
+    volume, warnings = read_ct(write_enhanced_ct(tmp_path / "enhanced.dcm", image, skip=(10,)))
+    assert volume.hu.shape == hu.shape
+    np.testing.assert_array_equal(np.delete(volume.hu, 10, axis=0), np.delete(hu, 10, axis=0))
+    assert "lacks 1 slice" in warnings[0]
+
+
+def test_a_single_slice_file_is_a_volume_with_a_hint_at_its_folder(image, hu, tmp_path):
+    files = write_series(tmp_path, image)
+    volume, warnings = read_ct(files[16])
+    np.testing.assert_array_equal(volume.hu, hu[16:17])
+    assert volume.geometry.spacing == pytest.approx((5.0, 6.0, 10.0))
+    assert "Only the slice" in warnings[0]
+
+
+def test_missing_slices_are_interpolated_at_their_true_positions(image, hu, tmp_path):
+    write_series(tmp_path, image, skip=(5, 20, 21))
+    volume, warnings = read_ct(tmp_path)
+    assert volume.hu.shape == hu.shape
+    present = [n for n in range(32) if n not in (5, 20, 21)]
+    np.testing.assert_array_equal(volume.hu[present], hu[present])
+    expected = np.rint((2 * hu[19].astype(float) + hu[22]) / 3)
+    np.testing.assert_allclose(volume.hu[20], expected, atol=1)
+    z = image.GetOrigin()[2]
+    assert len(warnings) == 1
+    assert f"lacks 3 slices at {z + 50:.1f}, {z + 200:.1f}, {z + 210:.1f} mm" in warnings[0]
+
+
+def test_positions_rounded_to_a_tenth_of_a_millimetre_are_even(tmp_path):
+    image = Thorax(noise=0).scan(spacing=(8.0, 8.0, 0.625), extent=(400.0, 300.0, 20.0))[0]
+
+    def rounded(number: int) -> list[str]:
+        x, y, z = image.TransformIndexToPhysicalPoint((0, 0, number))
+        return [f"{x:.1f}", f"{y:.1f}", f"{z:.1f}"]
+
+    write_series(tmp_path, image, ImagePositionPatient=rounded)
+    volume, warnings = read_ct(tmp_path)
+    assert volume.geometry.spacing[2] == pytest.approx(0.625, abs=0.003)
+    assert warnings == []
+
+
+@pytest.mark.parametrize(("shift", "reason"), [(4.0, "irregular slice distances"), (60.0, "gap of")])
+def test_slices_that_lie_unevenly_are_refused(shift, reason, image, tmp_path):
+    def moved(number: int) -> list[str]:
+        x, y, z = image.TransformIndexToPhysicalPoint((0, 0, number))
+        return [str(x), str(y), str(z + (shift if number >= 16 else 0.0))]
+
+    write_series(tmp_path, image, ImagePositionPatient=moved)
+    with pytest.raises(InputError, match=reason):
+        read_ct(tmp_path)
+
+
+def test_two_reconstructions_in_one_series_are_parted_with_a_warning(image, hu, tmp_path):
+    common = {"SeriesInstanceUID": "1.2.3", "SeriesDescription": "chest"}
+    write_series(tmp_path / "a", image, ConvolutionKernel="B31f", **common)
+    write_series(tmp_path / "b", image[:, :, :20] + 7, ConvolutionKernel="B60f", **common)
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert "one with 32 was taken" in warnings[0]
+
+
+def test_repeated_scans_told_apart_only_by_instance_numbers_are_parted(image, hu, tmp_path):
+    write_series(tmp_path / "a", image, SeriesInstanceUID="1.2.3")
+    write_series(tmp_path / "b", image + 7, SeriesInstanceUID="1.2.3", InstanceNumber=lambda n: 101 + n)
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert "several scans" in warnings[0]
+
+
+def test_doubled_positions_without_an_order_are_refused(image, tmp_path):
+    write_series(tmp_path / "a", image, SeriesInstanceUID="1.2.3")
+    write_series(tmp_path / "b", image[:, :, 3:9], SeriesInstanceUID="1.2.3")
+    with pytest.raises(InputError, match="several slices at the same position"):
+        read_ct(tmp_path)
+
+
+def test_a_tilted_gantry_is_told(image, hu, tmp_path):
+    def moved(number: int) -> list[str]:
+        x, y, z = image.TransformIndexToPhysicalPoint((0, 0, number))
+        return [str(x), str(y + number * 10 * np.tan(np.deg2rad(15))), str(z)]
+
+    write_series(tmp_path, image, ImagePositionPatient=lambda n: [v[:16] for v in moved(n)])
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert "tilted by 15 degrees" in warnings[0]
+
+
+def test_a_ct_without_its_rescale_is_shifted_with_a_warning(image, hu, tmp_path):
+    write_series(tmp_path, sitk.Maximum(image, -1024) + 1024, RescaleIntercept=None, RescaleSlope=None)
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, np.maximum(hu, -1024))
+    assert "1024 was subtracted" in warnings[0]
+
+
+@pytest.mark.parametrize("tag", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
+def test_a_series_without_geometry_is_refused(tag, image, tmp_path):
+    write_series(tmp_path, image, **{tag: None})
+    with pytest.raises(InputError, match="does not tell"):
+        read_ct(tmp_path)
+
+
+def test_a_cut_off_slice_is_left_out_with_its_name_and_interpolated(image, hu, tmp_path):
+    files = write_series(tmp_path, image)
+    files[7].write_bytes(files[7].read_bytes()[:3000])
+    volume, warnings = read_ct(tmp_path)
+    assert volume.hu.shape == hu.shape
+    np.testing.assert_array_equal(np.delete(volume.hu, 7, axis=0), np.delete(hu, 7, axis=0))
+    assert files[7].name in warnings[0]
+    assert "lacks 1 slice" in warnings[1]
+    with pytest.raises(InputError, match="cut off"):
+        read_ct(files[7])
+
+
+def test_a_sagittal_series_is_turned_to_axial_order(image, hu, tmp_path):
+    write_series(tmp_path, sitk.PermuteAxes(image, (1, 2, 0)))
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert "is sagittal, not axial" in warnings[0]
+
+
+def test_a_description_with_accents_is_readable(image, tmp_path):
+    write_series(tmp_path, image, SpecificCharacterSet="ISO_IR 100", SeriesDescription="Poumon été")
+    assert "Poumon" in str(list_series(tmp_path)[0])
+    str(list_series(tmp_path)[0]).encode("utf-8")

@@ -1,0 +1,351 @@
+"""Image files in, CT volume or one clear sentence out."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.reading import mask_on_ct, read_ct, read_mask
+
+SIGNS = list(itertools.product((1.0, -1.0), repeat=3))
+ALL_ORIENTATIONS = [(order, signs) for order in itertools.permutations(range(3)) for signs in SIGNS]
+
+
+@pytest.fixture(scope="module")
+def scan() -> tuple[sitk.Image, sitk.Image]:
+    """Anisotropic on purpose, so that a mixed-up axis shows."""
+    return Thorax().scan(spacing=(5.0, 6.0, 10.0))
+
+
+@pytest.fixture(scope="module")
+def hu(scan: tuple[sitk.Image, sitk.Image]) -> np.ndarray:
+    return sitk.GetArrayFromImage(scan[0])
+
+
+def save(image: sitk.Image, path: Path) -> Path:
+    sitk.WriteImage(image, str(path), useCompression=path.name.endswith("gz"))
+    return path
+
+
+def from_array(values: np.ndarray, like: sitk.Image) -> sitk.Image:
+    image = sitk.GetImageFromArray(values)
+    image.CopyInformation(like)
+    return image
+
+
+def turned(image: sitk.Image, order: tuple[int, ...], signs: tuple[float, ...]) -> sitk.Image:
+    """The same voxels at the same places, stored in another axis order and direction."""
+    return sitk.Flip(sitk.PermuteAxes(image, order), [sign < 0 for sign in signs])
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        read_ct(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd"])
+def test_every_format_gives_the_same_voxels_and_places(ending, scan, hu, tmp_path):
+    volume, warnings = read_ct(save(scan[0], tmp_path / f"scan{ending}"))
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert volume.hu.dtype == np.int16
+    np.testing.assert_allclose(volume.geometry.origin, scan[0].GetOrigin(), atol=1e-3)
+    np.testing.assert_allclose(volume.spacing_zyx, (10.0, 6.0, 5.0), rtol=1e-6)
+    assert warnings == []
+
+
+@pytest.mark.parametrize(("order", "signs"), ALL_ORIENTATIONS)
+def test_every_axis_order_gives_the_same_volume_and_comes_back_exactly(order, signs, scan, hu, tmp_path):
+    image = turned(scan[0], order, signs)
+    volume, _ = read_ct(save(image, tmp_path / "turned.nrrd"))
+    np.testing.assert_array_equal(volume.hu, hu)
+    np.testing.assert_allclose(volume.geometry.origin, scan[0].GetOrigin(), atol=1e-9)
+    assert volume.geometry.spacing == scan[0].GetSpacing()
+    np.testing.assert_array_equal(np.reshape(volume.geometry.direction, (3, 3)), np.eye(3))
+
+    mask = volume.to_native(sitk.GetArrayFromImage(scan[1]))
+    expected = turned(scan[1], order, signs)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), sitk.GetArrayFromImage(expected))
+    assert (mask.GetOrigin(), mask.GetSpacing(), mask.GetDirection()) == (
+        image.GetOrigin(),
+        image.GetSpacing(),
+        image.GetDirection(),
+    )
+
+
+def test_the_lps_geometry_agrees_with_simpleitk_on_an_oblique_left_handed_grid(scan):
+    angle = np.deg2rad(20)
+    tilt = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    image = sitk.Image(scan[0])
+    image.SetDirection((tilt @ np.array([[0, -1, 0], [0, 0, 1], [1, 0, 0]])).ravel().tolist())
+    volume = CTVolume.from_sitk(image, "oblique")
+    expected = sitk.DICOMOrient(image, "LPS")
+    np.testing.assert_array_equal(volume.hu, sitk.GetArrayFromImage(expected))
+    assert volume.geometry.size == expected.GetSize()
+    np.testing.assert_allclose(volume.geometry.origin, expected.GetOrigin(), atol=1e-9)
+    np.testing.assert_allclose(volume.geometry.direction, expected.GetDirection(), atol=1e-12)
+
+
+def test_a_single_slice_becomes_a_volume_with_one_slice(scan, hu, tmp_path):
+    volume, _ = read_ct(save(scan[0][:, :, 16], tmp_path / "slice.nrrd"))
+    np.testing.assert_array_equal(volume.hu, hu[16:17])
+
+
+def test_a_file_with_a_single_time_point_is_read_as_a_volume(scan, hu, tmp_path):
+    volume, _ = read_ct(save(sitk.JoinSeries([scan[0]]), tmp_path / "one.nii.gz"))
+    np.testing.assert_array_equal(volume.hu, hu)
+
+
+def test_a_time_series_is_refused_with_its_number_of_time_points(scan, tmp_path):
+    assert "contains 3 time points" in refusal(save(sitk.JoinSeries([scan[0]] * 3), tmp_path / "time.nii.gz"))
+
+
+def test_a_colour_picture_is_refused(tmp_path):
+    picture = sitk.GetImageFromArray(np.zeros((4, 8, 8, 3), np.uint8), isVector=True)
+    assert "colour picture" in refusal(save(picture, tmp_path / "picture.nrrd"))
+
+
+def test_a_missing_path_and_an_unknown_ending_are_named(tmp_path):
+    assert "There is no file or folder" in refusal(tmp_path / "nowhere.nii.gz")
+    (tmp_path / "notes.txt").write_text("chest")
+    assert "readable are DICOM, .nii" in refusal(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha", ".dcm"])
+def test_an_empty_file_is_called_empty(ending, tmp_path):
+    (tmp_path / f"scan{ending}").touch()
+    assert "0 bytes" in refusal(tmp_path / f"scan{ending}")
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha"])
+@pytest.mark.parametrize("kept", [0.002, 0.5, 0.999])
+def test_a_cut_off_file_is_refused(ending, kept, scan, tmp_path):
+    path = save(scan[0], tmp_path / f"scan{ending}")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    assert "cut off" in refusal(path)
+
+
+def test_damaged_compression_is_refused(scan, tmp_path):
+    path = save(scan[0], tmp_path / "scan.nii.gz")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    assert "cut off" in refusal(path)
+
+
+def test_text_with_an_image_ending_is_refused(tmp_path):
+    (tmp_path / "scan.nii.gz").write_bytes(gzip.compress(b"<html>not found</html>" * 50))
+    (tmp_path / "scan.nrrd").write_text("<html>not found</html>")
+    assert "cannot be read" in refusal(tmp_path / "scan.nii.gz")
+    assert "cannot be read" in refusal(tmp_path / "scan.nrrd")
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16, np.float32])
+def test_a_scan_without_its_rescale_is_shifted_with_a_warning(dtype, scan, hu, tmp_path):
+    stored = np.maximum(hu + 1024, 0).astype(dtype)
+    volume, warnings = read_ct(save(from_array(stored, scan[0]), tmp_path / "stored.nii.gz"))
+    np.testing.assert_array_equal(volume.hu, np.maximum(hu, -1024))
+    assert volume.hu.dtype == np.int16
+    assert len(warnings) == 1
+    assert "1024 was subtracted" in warnings[0]
+
+
+def test_padding_does_not_pass_for_air_in_a_scan_without_its_rescale(scan, hu, tmp_path):
+    stored = np.maximum(hu + 1024, 0).astype(np.int16)
+    stored[:, :8] = stored[:, -8:] = -2000
+    volume, warnings = read_ct(save(from_array(stored, scan[0]), tmp_path / "padded.nrrd"))
+    np.testing.assert_array_equal(volume.hu[:, 8:-8], np.maximum(hu, -1024)[:, 8:-8])
+    assert "1024 was subtracted" in warnings[0]
+
+
+def test_a_picture_with_256_grey_levels_is_refused(scan, hu, tmp_path):
+    grey = np.clip((hu + 1000) / 1600 * 255, 0, 255).astype(np.uint8)
+    assert "not a chest CT in Hounsfield units" in refusal(save(from_array(grey, scan[0]), tmp_path / "grey.nrrd"))
+
+
+def test_a_scan_scaled_to_one_is_refused(scan, hu, tmp_path):
+    scaled = np.clip((hu + 1024) / 1624, 0, 1).astype(np.float32)
+    assert "values run from 0 to" in refusal(save(from_array(scaled, scan[0]), tmp_path / "scaled.nrrd"))
+
+
+def test_magnetic_resonance_like_values_are_refused(scan, hu, tmp_path):
+    """Dark air and lung, but tissues spread over a wide range under a coil profile."""
+    profile = np.linspace(0.4, 2.0, hu.shape[2])
+    tissue = np.where(hu > -500, 500.0 + hu.clip(-200, 600), 30.0) * profile
+    values = np.abs(tissue + np.random.default_rng(1).normal(0, 20, hu.shape)).astype(np.int16)
+    assert "not a chest CT" in refusal(save(from_array(values, scan[0]), tmp_path / "mr.nrrd"))
+
+
+def test_a_scan_whose_voxels_are_all_equal_is_refused(scan, hu, tmp_path):
+    assert "all its voxels" in refusal(save(from_array(np.full_like(hu, -1000), scan[0]), tmp_path / "flat.nrrd"))
+
+
+def test_a_mask_given_as_a_scan_is_called_a_mask(scan, tmp_path):
+    assert "holds labels (a mask)" in refusal(save(scan[1], tmp_path / "mask.nii.gz"))
+
+
+def test_a_narrow_field_of_view_inside_the_chest_is_accepted(scan, hu, tmp_path):
+    volume, warnings = read_ct(save(scan[0][20:60, 15:40, 14:28], tmp_path / "narrow.nrrd"))
+    np.testing.assert_array_equal(volume.hu, hu[14:28, 15:40, 20:60])
+    assert warnings == []
+
+
+def test_values_that_are_no_numbers_become_air_with_a_warning(scan, hu, tmp_path):
+    values = hu.astype(np.float32)
+    values[3, 4, :5] = np.nan
+    values[3, 4, 5] = np.inf
+    volume, warnings = read_ct(save(from_array(values, scan[0]), tmp_path / "nan.nrrd"))
+    assert (volume.hu[3, 4, :6] == -1024).all()
+    np.testing.assert_array_equal(volume.hu[5:], hu[5:])
+    assert "6 voxels that are no numbers" in warnings[0]
+
+
+def test_padding_and_metal_outside_the_scale_are_limited_with_a_warning(scan, hu, tmp_path):
+    values = hu.astype(np.int32)
+    values[:, 0, :] = -32768
+    values[5, 20, 40] = 60000
+    volume, warnings = read_ct(save(from_array(values, scan[0]), tmp_path / "padded.nrrd"))
+    assert (volume.hu[:, 0, :] == -1024).all()
+    assert volume.hu[5, 20, 40] == 10000
+    assert "-32768 to 60000" in warnings[0]
+
+
+def test_fractions_of_hounsfield_units_are_kept(scan, hu, tmp_path):
+    values = hu.astype(np.float64) + 0.25
+    volume, _ = read_ct(save(from_array(values, scan[0]), tmp_path / "fine.nrrd"))
+    assert volume.hu.dtype == np.float32
+    np.testing.assert_array_equal(volume.hu, values.astype(np.float32))
+
+
+@pytest.mark.parametrize("spacing", [(0.001, 0.001, 1.0), (25.0, 25.0, 5.0)])
+def test_an_impossible_voxel_size_is_refused(spacing, scan, tmp_path):
+    image = sitk.Image(scan[0])
+    image.SetSpacing(spacing)
+    assert "impossible voxel size" in refusal(save(image, tmp_path / "size.nrrd"))
+
+
+@pytest.fixture(scope="module")
+def ct(scan: tuple[sitk.Image, sitk.Image]) -> CTVolume:
+    return CTVolume.from_sitk(scan[0], "scan")
+
+
+@pytest.fixture(scope="module")
+def labels(scan: tuple[sitk.Image, sitk.Image]) -> np.ndarray:
+    return sitk.GetArrayFromImage(scan[1])
+
+
+class TestMasks:
+    @staticmethod
+    def slicer_file(path: Path, image: sitk.Image, *segments: dict[str, str]) -> Path:
+        for number, fields in enumerate(segments):
+            for key, value in {"ID": f"S_{number}", **fields}.items():
+                image.SetMetaData(f"Segment{number}_{key}", value)
+        return save(image, path)
+
+    def test_a_label_file_on_the_same_grid_is_taken_without_a_warning(self, scan, ct, labels, tmp_path):
+        mask = read_mask(save(turned(scan[1], (2, 0, 1), (1.0, -1.0, -1.0)), tmp_path / "mask.nii.gz"))
+        values, warnings = mask_on_ct(mask, ct)
+        np.testing.assert_array_equal(values, labels)
+        assert values.dtype == np.uint8
+        assert warnings == []
+
+    def test_a_floating_point_label_file_is_read(self, scan, labels, tmp_path):
+        mask = read_mask(save(sitk.Cast(scan[1], sitk.sitkFloat32), tmp_path / "mask.nii"))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), labels)
+
+    def test_a_scan_given_as_a_mask_is_refused(self, scan, tmp_path):
+        with pytest.raises(InputError, match="is no mask"):
+            read_mask(save(scan[0], tmp_path / "ct.nrrd"))
+
+    def test_a_cropped_slicer_segmentation_is_put_back_in_its_place(self, scan, ct, labels, tmp_path):
+        z, y, x = (slice(int(places.min()), int(places.max()) + 1) for places in np.nonzero(labels))
+        cropped = scan[1][x, y, z]
+        assert cropped.GetNumberOfPixels() < labels.size / 2
+        path = self.slicer_file(
+            tmp_path / "crop.seg.nrrd",
+            cropped,
+            {"Name": "right lung", "LabelValue": "1", "Layer": "0"},
+            {"Name": "left lung", "LabelValue": "2", "Layer": "0"},
+        )
+        values, warnings = mask_on_ct(read_mask(path), ct)
+        np.testing.assert_array_equal(values, labels)
+        assert warnings == []
+
+    def test_segments_are_brought_to_their_side_by_name_or_terminology(self, scan, labels, tmp_path):
+        swapped = np.choose(labels, [0, 7, 3]).astype(np.uint8)
+        swapped[0, 0, :4] = 9
+        path = self.slicer_file(
+            tmp_path / "named.seg.nrrd",
+            from_array(swapped, scan[1]),
+            {"Name": "Trachea", "LabelValue": "9", "Layer": "0"},
+            {"Name": "LeftLung", "LabelValue": "3", "Layer": "0"},
+            {
+                "Name": "Segment_2",
+                "LabelValue": "7",
+                "Layer": "0",
+                "Tags": "TerminologyEntry:x~SCT^123037004^Anatomical Structure~SCT^39607008^Lung~SCT^24028007^Right~~|",
+            },
+        )
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask(path)), labels)
+
+    def test_overlapping_layers_of_a_slicer_segmentation_are_all_read(self, scan, labels, tmp_path):
+        layers = np.stack([labels == 2, labels == 1], axis=-1).astype(np.uint8)
+        image = sitk.GetImageFromArray(layers, isVector=True)
+        image.CopyInformation(scan[1])
+        path = self.slicer_file(
+            tmp_path / "layers.seg.nrrd",
+            image,
+            {"Name": "lung_left", "LabelValue": "1", "Layer": "0"},
+            {"Name": "lung_right", "LabelValue": "1", "Layer": "1"},
+        )
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask(path)), labels)
+
+    def test_other_segments_keep_their_label_values(self, scan, labels, tmp_path):
+        path = self.slicer_file(
+            tmp_path / "other.seg.nrrd",
+            from_array(labels * 4, scan[1]),
+            {"Name": "tumour in the right lung", "LabelValue": "4", "Layer": "0"},
+            {
+                "Name": "left",
+                "LabelValue": "8",
+                "Layer": "0",
+                "Tags": "TerminologyEntry:x~c^1^Lesion~SCT^4147007^Mass~^^~y~SCT^39607008^Lung~SCT^7771000^Left|",
+            },
+        )
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask(path)), labels * 4)
+
+    def test_a_slicer_segmentation_given_as_a_scan_is_named(self, scan, tmp_path):
+        path = self.slicer_file(tmp_path / "x.seg.nrrd", sitk.Image(scan[1]), {"Name": "lung", "LabelValue": "1"})
+        assert "segmentation of 3D Slicer" in refusal(path)
+
+    def test_a_mask_on_another_grid_is_resampled_with_a_warning(self, ct, labels):
+        _, fine = Thorax().scan(spacing=(2.5, 3.0, 5.0))
+        values, warnings = mask_on_ct(fine, ct)
+        overlap = (
+            2
+            * np.count_nonzero((values > 0) & (values == labels))
+            / (np.count_nonzero(values) + np.count_nonzero(labels))
+        )
+        assert overlap > 0.9
+        assert ["another grid" in text for text in warnings] == [True]
+
+    def test_a_mask_of_another_place_is_refused(self, scan, ct):
+        away = sitk.Image(scan[1])
+        away.SetOrigin((5000.0, 0.0, 0.0))
+        with pytest.raises(InputError, match="does not overlap"):
+            mask_on_ct(away, ct)
+
+    def test_a_mask_that_is_partly_outside_is_cut_off_with_a_warning(self, scan, labels):
+        ct = CTVolume.from_sitk(scan[0][:, :, :18], "lower part")
+        values, warnings = mask_on_ct(scan[1], ct)
+        np.testing.assert_array_equal(values, labels[:18])
+        assert "was cut off" in warnings[0]

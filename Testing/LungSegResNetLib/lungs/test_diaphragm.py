@@ -1,0 +1,69 @@
+"""Domes of the diaphragm are taken out; masses, vessels and consolidation at the chest wall stay in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from LungSegResNetLib.lungs.diaphragm import without_domes
+
+SPACING = (5.0, 2.0, 2.0)
+LUNG, TISSUE = -850, 50
+
+
+def lung_block() -> tuple[np.ndarray, np.ndarray]:
+    """Mask and HU of a lung of 12 slices, 140 x 140 mm, in tissue."""
+    mask = np.zeros((12, 90, 90), bool)
+    mask[1:, 10:80, 10:80] = True
+    return mask, np.where(mask, LUNG, TISSUE).astype(np.int16)
+
+
+def put(hu: np.ndarray, slices: range, radius: float, centre: tuple[int, int] = (45, 45)) -> np.ndarray:
+    """Make a cylinder dense (radius in mm) and return where it is."""
+    rows, columns = np.ogrid[: hu.shape[1], : hu.shape[2]]
+    disc = np.hypot(rows - centre[0], columns - centre[1]) * 2.0 < radius
+    where = np.zeros(hu.shape, bool)
+    where[list(slices)] = disc
+    hu[where] = TISSUE
+    return where
+
+
+def test_a_dome_that_the_network_took_for_lung_is_removed() -> None:
+    mask, hu = lung_block()
+    dome = put(hu, range(1, 5), 40.0)
+    result = without_domes(mask, hu, SPACING)
+    # The opening by a pixel leaves the outermost rim of the island.
+    assert result[dome].mean() < 0.15
+    assert result[mask & ~dome].all()
+
+
+def test_a_dome_that_was_half_left_out_is_removed_whole() -> None:
+    mask, hu = lung_block()
+    dome = put(hu, range(1, 6), 40.0)
+    mask[:, 10:46][dome[:, 10:46]] = False
+    result = without_domes(mask, hu, SPACING)
+    assert result[dome].mean() < 0.15
+
+
+def test_a_mass_inside_the_lung_stays() -> None:
+    mask, hu = lung_block()
+    put(hu, range(4, 8), 40.0)
+    np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)
+
+
+def test_consolidation_at_the_chest_wall_stays_although_it_stands_on_tissue() -> None:
+    mask, hu = lung_block()
+    hu[1:8, 50:80, 10:80] = TISSUE
+    np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)
+
+
+def test_a_vessel_that_rises_from_tissue_stays() -> None:
+    mask, hu = lung_block()
+    put(hu, range(1, 9), 9.0)
+    np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)
+
+
+def test_a_single_slice_and_an_empty_mask_are_left_alone() -> None:
+    mask, hu = lung_block()
+    put(hu, range(1, 5), 40.0)
+    np.testing.assert_array_equal(without_domes(mask[2:3], hu[2:3], SPACING), mask[2:3])
+    assert not without_domes(np.zeros_like(mask), hu, SPACING).any()

@@ -1,0 +1,61 @@
+"""Right and left lung are told apart by geometry."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from scipy import ndimage
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.lungs.laterality import split_lungs
+
+SPACING = (5.0, 2.0, 2.0)
+
+
+def lungs_of(thorax: Thorax) -> np.ndarray:
+    _, mask = thorax.scan()
+    return sitk.GetArrayFromImage(mask)
+
+
+def wrong_share(labels: np.ndarray, truth: np.ndarray) -> float:
+    inside = truth > 0
+    return float((labels[inside] != truth[inside]).mean())
+
+
+def test_lungs_that_lie_apart_keep_every_voxel_on_its_side() -> None:
+    truth = lungs_of(Thorax())
+    np.testing.assert_array_equal(split_lungs(truth > 0, SPACING), truth)
+
+
+def test_lungs_that_touch_are_parted_near_the_place_where_they_touch() -> None:
+    truth = lungs_of(Thorax(touching_lungs=True))
+    joined = ndimage.binary_closing(truth > 0, np.ones((1, 5, 5)))
+    parts, _ = ndimage.label(joined)
+    largest = parts == np.argmax(np.bincount(parts[joined]))
+    assert largest[truth == 1].mean() > 0.9, "the phantom's lungs have to touch for this test"
+    assert largest[truth == 2].mean() > 0.9
+    assert wrong_share(split_lungs(joined, SPACING), truth) < 0.01
+
+
+@pytest.mark.parametrize(("thorax", "side"), [(Thorax(left_lung=False), 1), (Thorax(right_lung=False), 2)])
+def test_a_lung_that_is_alone_keeps_its_name_when_the_midline_is_known(thorax: Thorax, side: int) -> None:
+    truth = lungs_of(thorax)
+    midline = (truth.shape[2] - 1) / 2 * SPACING[2]
+    np.testing.assert_array_equal(split_lungs(truth > 0, SPACING, midline), truth)
+    assert set(np.unique(truth)) == {0, side}
+
+
+def test_a_single_slice_is_parted_as_well() -> None:
+    truth = lungs_of(Thorax())[30:31]
+    np.testing.assert_array_equal(split_lungs(truth > 0, SPACING), truth)
+
+
+def test_nothing_outside_the_mask_is_labelled_and_nothing_inside_is_lost() -> None:
+    mask = np.random.default_rng(0).random((6, 40, 50)) > 0.6
+    labels = split_lungs(mask, SPACING)
+    np.testing.assert_array_equal(labels > 0, mask)
+
+
+def test_an_empty_mask_stays_empty() -> None:
+    assert not split_lungs(np.zeros((3, 4, 5), bool), SPACING).any()

@@ -1,0 +1,82 @@
+"""Stray parts go, holes close, the diaphragm stays open."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from LungSegResNetLib.lungs.postprocessing import clean_mask
+
+SPACING = (5.0, 2.0, 2.0)
+
+
+def two_lungs() -> np.ndarray:
+    """Two boxes of 100 x 120 mm in a field of 400 x 300 mm, 30 slices."""
+    mask = np.zeros((30, 150, 200), bool)
+    mask[4:26, 40:100, 30:80] = True
+    mask[4:26, 40:100, 120:170] = True
+    return mask
+
+
+def test_right_and_left_are_told_apart_by_patient_position() -> None:
+    labels = clean_mask(two_lungs(), SPACING)
+    assert set(np.unique(labels[:, :, :100])) == {0, 1}
+    assert set(np.unique(labels[:, :, 100:])) == {0, 2}
+    np.testing.assert_array_equal(labels > 0, two_lungs())
+
+
+def test_stray_parts_are_removed() -> None:
+    mask = two_lungs()
+    mask[10, 10:14, 95:99] = True  # some air in the oesophagus
+    mask[1:3, 120:126, 90:96] = True  # some bowel gas
+    np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, two_lungs())
+
+
+def test_a_single_slice_with_nothing_but_a_speck_has_no_lung() -> None:
+    mask = np.zeros((1, 150, 200), bool)
+    mask[0, 50:53, 50:57] = True  # 84 mm2 of bowel gas
+    assert not clean_mask(mask, SPACING).any()
+
+
+def test_a_hole_closed_on_all_sides_is_filled_whatever_its_size() -> None:
+    mask = two_lungs()
+    mask[8:20, 50:90, 40:70] = False
+    np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, two_lungs())
+
+
+def test_the_dome_of_the_diaphragm_is_not_filled() -> None:
+    mask = two_lungs()
+    for z in range(4, 12):  # a dome that narrows upwards, open to below
+        half = (12 - z) * 2
+        mask[z, 70 - half : 70 + half, 55 - half : 55 + half] = False
+    np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, mask)
+
+
+def test_the_dome_is_not_filled_where_the_scan_ends_inside_it() -> None:
+    mask = two_lungs()
+    for z in range(4, 12):
+        half = (12 - z) * 2
+        mask[z, 70 - half : 70 + half, 55 - half : 55 + half] = False
+    cut = mask[6:]
+    np.testing.assert_array_equal(clean_mask(cut, SPACING) > 0, cut)
+
+
+def test_a_vessel_that_leaves_through_the_hilum_is_filled_inside_the_lung() -> None:
+    mask = two_lungs()
+    mask[15, 60:64, 50:81] = False  # runs out of the lung within its slice
+    mask[12:19, 70:74, 60:64] = False  # upright vessel ...
+    mask[18, 70:74, 60:81] = False  # ... that leaves at its upper end
+    labels = clean_mask(mask, SPACING)
+    assert labels[12:18, 70:74, 60:64].all()
+
+
+def test_small_holes_of_a_single_slice_are_filled_and_large_ones_are_not() -> None:
+    mask = two_lungs()[10:11]
+    mask[0, 60:64, 50:54] = False  # 64 mm2: a vessel
+    mask[0, 50:90, 130:160] = False  # 4800 mm2: perhaps the dome of the diaphragm
+    labels = clean_mask(mask, SPACING)
+    assert labels[0, 60:64, 50:54].all()
+    assert not labels[0, 50:90, 130:160].any()
+
+
+def test_an_empty_mask_stays_empty() -> None:
+    assert not clean_mask(np.zeros((5, 20, 20), bool), SPACING).any()

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from fetch_sample import FILE_NAME
+from network_files import seen_network, write_network
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import DeviceError
+from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
+from LungSegResNetLib.network.devices import choose_device
+from LungSegResNetLib.network.engines import EngineSettings, load_engine
+
+SAMPLE = Path(__file__).parents[3] / ".cache" / FILE_NAME
+# Stands before the program in a process of its own and makes a package as good as not installed.
+WITHOUT = """
+import sys
+class Blind:
+    def __init__(self, finder):
+        self.finder = finder
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in {names!r} else self.finder.find_spec(name, path, target)
+sys.meta_path[:] = [Blind(finder) for finder in sys.meta_path]
+"""
+RUN = """
+from LungSegResNetLib.command_line.main import main
+code = main({arguments!r})
+print("loaded:", *[name for name in ("torch", "openvino", "openvino_telemetry") if name in sys.modules])
+raise SystemExit(code)
+"""
+
+
+@pytest.fixture(scope="module")
+def small_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_network(tmp_path_factory.mktemp("model") / "network.safetensors", seen_network())
+
+
+def _run_without(names: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = WITHOUT.format(names=names) + RUN.format(arguments=list(arguments))
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ))
+
+
+def _slices(ct: CTVolume, positions: list[int]) -> np.ndarray:
+    frame = frame_for(ct.hu, ct.spacing_zyx)
+    rows, columns = to_frame_matrices(frame, ct.hu.shape[1:], ct.spacing_zyx[1:])
+    return np.stack([rows @ scale_hu(ct.hu[z]) @ columns.T for z in positions])
+
+
+@pytest.fixture(scope="module", params=["phantom", "patient"])
+def slices(request: pytest.FixtureRequest) -> np.ndarray:
+    if request.param == "phantom":
+        image, _ = Thorax().scan((2.0, 2.0, 40.0))
+        return _slices(CTVolume.from_sitk(image, "phantom"), [2, 4, 6])
+    if not SAMPLE.is_file():
+        pytest.skip("python Testing/fetch_sample.py .cache fetches the sample CT")
+    ct, _ = read_ct(SAMPLE)
+    return _slices(ct, [35, 60, 90])
+
+
+@pytest.mark.parametrize("precision", [None, "float32"])
+def test_the_engines_give_the_same_mask(slices: np.ndarray, precision: str | None) -> None:
+    reference = load_engine(EngineSettings("torch", "cpu", precision="float32")).predictor.predict(slices)
+    result = load_engine(EngineSettings("openvino", "cpu", precision=precision)).predictor.predict(slices)
+    first, second = reference > 0.5, result > 0.5
+    assert first.mean() > 0.05
+    assert 2 * (first & second).sum() / (first.sum() + second.sum()) >= 0.999
+    assert np.abs(reference - result).max() < (0.001 if precision == "float32" else 0.1)
+
+
+def test_openvino_segments_a_scan_without_pytorch_and_without_its_telemetry(tmp_path: Path) -> None:
+    image, _ = Thorax().scan((4.0, 4.0, 20.0))
+    sitk.WriteImage(image, tmp_path / "ct.nii.gz")
+    result = _run_without(("torch",), "segment", str(tmp_path / "ct.nii.gz"), str(tmp_path / "lungs.nii.gz"), "--json")
+    assert result.returncode == 0, result.stderr
+    summary, loaded = result.stdout.rsplit("loaded:", 1)
+    assert loaded.split() == ["openvino"]
+    assert json.loads(summary)["engine"] == "openvino"
+    assert json.loads(summary)["why"].startswith("OpenVINO on cpu: ")
+    assert (sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "lungs.nii.gz")) > 0).any()
+
+
+def test_pytorch_is_not_loaded_where_openvino_does_the_work(small_network: Path) -> None:
+    if choose_device().device != "cpu":
+        pytest.skip("this machine has a graphics card for PyTorch")
+    program = (
+        "import sys\n"
+        "from LungSegResNetLib.network.engines import EngineSettings, load_engine\n"
+        f"print(load_engine(EngineSettings(model={str(small_network)!r})).reason)\n"
+        "print('torch' in sys.modules)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    reason, loaded = result.stdout.splitlines()
+    assert reason == "OpenVINO on cpu: no graphics card for PyTorch found; the fastest engine on a processor"
+    assert loaded == "False"
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "sentence"),
+    [
+        (("openvino",), ["--engine", "openvino"], "OpenVINO is not installed"),
+        (("torch",), ["--engine", "torch"], "PyTorch is not installed"),
+        (("torch", "openvino"), [], "Neither OpenVINO nor PyTorch is installed"),
+    ],
+)
+def test_an_engine_that_is_not_installed_is_named(
+    tmp_path: Path, names: tuple[str, ...], options: list[str], sentence: str
+) -> None:
+    result = _run_without(names, "segment", "ct.nii.gz", str(tmp_path / "lungs.nii.gz"), *options)
+    assert result.returncode == DeviceError.exit_code
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_pytorch_does_the_work_where_openvino_is_not_installed(small_network: Path) -> None:
+    program = WITHOUT.format(names=("openvino",)) + (
+        "from LungSegResNetLib.network.engines import EngineSettings, load_engine\n"
+        f"engine = load_engine(EngineSettings(device='cpu', model={str(small_network)!r}))\n"
+        "print(engine.predictor.engine, engine.reason)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("torch PyTorch on cpu: asked for; OpenVINO")
+
+
+@pytest.mark.parametrize(("engine", "device"), [("openvino", "cuda"), ("openvino", "mps"), ("torch", "gpu")])
+def test_an_engine_that_does_not_know_the_device_says_so(small_network: Path, engine: str, device: str) -> None:
+    with pytest.raises(DeviceError, match="choose --"):
+        load_engine(EngineSettings(engine, device, small_network))

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from LungSegResNetLib.errors import Cancelled, ModelError
+from LungSegResNetLib.network.model_file import ModelCard, save_model
+from LungSegResNetLib.network.network import HighRes2DNet
+from LungSegResNetLib.network.torch_predictor import TorchPredictor, is_out_of_memory, mean_logits
+
+# bfloat16 keeps 8 bits, and single pixels of slices of noise add up the rounding of 21 layers.
+BFLOAT16_TOLERANCE = 0.06
+
+
+@pytest.fixture(scope="module")
+def network() -> HighRes2DNet:
+    """A network that was never trained, but whose batch norm has seen slices, so that it answers neither 0 nor 1."""
+    torch.manual_seed(0)
+    network = HighRes2DNet().train()
+    with torch.no_grad():
+        for _ in range(20):
+            network(torch.rand(2, 1, 48, 64))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def model_path(network: HighRes2DNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "network.safetensors"
+    weights = {name: value.numpy() for name, value in network.state_dict().items() if value.is_floating_point()}
+    save_model(path, weights, ModelCard(network.config, scales=(1, 2)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def slices() -> np.ndarray:
+    return np.random.default_rng(0).random((5, 48, 64), dtype=np.float32)
+
+
+def test_the_result_is_the_networks_own_to_the_precision_of_the_processor(
+    model_path: Path, network: HighRes2DNet, slices: np.ndarray
+) -> None:
+    with torch.no_grad():
+        logits = mean_logits(network, torch.from_numpy(slices)[:, None], (1, 2))
+    expected = torch.softmax(logits, dim=1)[:, 1].numpy()
+    assert expected.std() > 0.05
+    result = TorchPredictor(model_path).predict(slices)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, atol=BFLOAT16_TOLERANCE)
+    assert np.abs(result - expected).mean() < 0.1 * BFLOAT16_TOLERANCE
+
+
+def test_the_result_does_not_depend_on_the_batch_size(model_path: Path, slices: np.ndarray) -> None:
+    alone = TorchPredictor(model_path, batch_size=1).predict(slices)
+    for batch_size in (2, 5, 64):
+        together = TorchPredictor(model_path, batch_size=batch_size).predict(slices)
+        np.testing.assert_allclose(together, alone, atol=BFLOAT16_TOLERANCE)
+
+
+@pytest.mark.parametrize(("batch_size", "expected"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (8, [5])])
+def test_progress_counts_up_to_all_slices(
+    model_path: Path, slices: np.ndarray, batch_size: int, expected: list[int]
+) -> None:
+    counts: list[int] = []
+    TorchPredictor(model_path, batch_size=batch_size).predict(slices, counts.append)
+    assert counts == expected
+
+
+def test_what_the_progress_callback_raises_stops_the_run(model_path: Path, slices: np.ndarray) -> None:
+    counts: list[int] = []
+
+    def cancel(done: int) -> None:
+        counts.append(done)
+        if done >= 2:
+            raise Cancelled("Stopped.")
+
+    predictor = TorchPredictor(model_path, batch_size=1)
+    with pytest.raises(Cancelled):
+        predictor.predict(slices, cancel)
+    assert counts == [1, 2]
+    assert predictor.predict(slices).shape == slices.shape, "a predictor can be used again after that"
+
+
+def test_no_slices_give_no_result_and_no_progress(model_path: Path) -> None:
+    counts: list[int] = []
+    assert TorchPredictor(model_path).predict(np.empty((0, 48, 64), np.float32), counts.append).shape == (0, 48, 64)
+    assert counts == []
+
+
+def test_logits_at_half_size_are_averaged_with_those_at_full_size(network: HighRes2DNet, slices: np.ndarray) -> None:
+    batch = torch.from_numpy(slices)[:, None]
+    with torch.no_grad():
+        full, half, both = (mean_logits(network, batch, scales) for scales in ((1,), (2,), (1, 2)))
+    torch.testing.assert_close(full, network(batch), atol=1e-4, rtol=1e-4)
+    assert half.shape == full.shape
+    assert (half - full).abs().max() > 0.1
+    torch.testing.assert_close(both, (full + half) / 2, atol=1e-5, rtol=1e-5)
+
+
+def test_a_broken_model_file_is_a_model_error(tmp_path: Path) -> None:
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing of use")
+    with pytest.raises(ModelError, match=r"broken\.safetensors"):
+        TorchPredictor(tmp_path / "broken.safetensors")
+
+
+def test_a_full_memory_is_told_from_other_errors() -> None:
+    with pytest.raises(RuntimeError) as too_large:
+        torch.empty(1 << 60)
+    with pytest.raises(RuntimeError) as other:
+        torch.zeros(2) @ torch.zeros(3)
+    assert is_out_of_memory(too_large.value)
+    assert not is_out_of_memory(other.value)

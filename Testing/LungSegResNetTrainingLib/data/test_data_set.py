@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import ptk_files
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError, OutputError
+from LungSegResNetTrainingLib.data.cases import read_cases
+from LungSegResNetTrainingLib.data.contact_sheet import write_contact_sheet
+from LungSegResNetTrainingLib.data.data_set import check_data_set, read_case, write_check_table
+
+
+@pytest.fixture
+def data_set(tmp_path: Path) -> Path:
+    """A good case, one with exchanged sides, one with a mask of another scan, a damaged CT, a CT without mask."""
+    folder = tmp_path / "data"
+    image, mask = Thorax().scan((4.0, 4.0, 8.0), (400.0, 300.0, 304.0))
+    ct, truth = CTVolume.from_sitk(image, "phantom"), sitk.GetArrayFromImage(mask)
+    for name in ("good", "exchanged", "foreign", "damaged", "lonely"):
+        (folder / name).mkdir(parents=True)
+        sitk.WriteImage(image, str(folder / name / "ct.nii.gz"))
+    ptk_files.write_mhd(folder / "good" / "lungs.mhd", truth, ct)
+    ptk_files.write_label_map(folder / "exchanged" / "lungs.nii.gz", np.array([0, 2, 1], np.uint8)[truth], ct)
+    ptk_files.write_mat(folder / "foreign" / "lungs.mat", truth[1:])
+    ptk_files.write_label_map(folder / "damaged" / "lungs.nii.gz", truth, ct)
+    (folder / "damaged" / "ct.nii.gz").write_bytes(b"cut off")
+    return folder
+
+
+def test_one_broken_case_does_not_stop_the_others(data_set: Path) -> None:
+    seen = []
+    checks = {c.name: c for c in check_data_set(data_set, lambda *progress: seen.append(progress))}
+    assert {name: c.verdict.status for name, c in checks.items()} == {
+        "good": "ok", "exchanged": "doubtful", "foreign": "refused", "damaged": "refused", "lonely": "refused",
+    }  # fmt: skip
+    assert checks["good"].format == "PTK MetaImage"
+    assert all(len(c.verdict.reasons) == 1 for name, c in checks.items() if name != "good")
+    assert seen == [(0, 4, "damaged"), (1, 4, "exchanged"), (2, 4, "foreign"), (3, 4, "good")]
+
+
+def test_the_table_is_a_case_list_of_what_may_be_trained_on(data_set: Path, tmp_path: Path) -> None:
+    checks = check_data_set(data_set)
+    write_check_table(tmp_path / "check.csv", checks, overwrite=False)
+    assert "data/good/lungs.mhd" in (tmp_path / "check.csv").read_text(encoding="utf-8")
+    (case,) = read_cases(tmp_path / "check.csv")
+    assert case.name == "good"
+    ct, mask = read_case(case)
+    assert mask.labels.shape == ct.hu.shape
+    with pytest.raises(OutputError):
+        write_check_table(tmp_path / "check.csv", checks, overwrite=False)
+
+
+def test_a_case_list_with_missing_files_is_checked_case_by_case(data_set: Path) -> None:
+    (data_set / "cases.csv").write_text(
+        "case,ct,mask,group\na,good/ct.nii.gz,good/lungs.mhd,normal\nb,gone.nii.gz,good/lungs.mhd,normal\n",
+        encoding="utf-8",
+    )
+    first, second = check_data_set(data_set)
+    assert (first.ok, second.ok) == (True, False)
+    assert first.case is not None
+    assert first.case.group == "normal"
+    assert "gone.nii.gz" in second.verdict.reasons[0]
+
+
+def test_a_folder_without_cases_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No case was found"):
+        check_data_set(tmp_path)
+    with pytest.raises(InputError, match="does not exist"):
+        check_data_set(tmp_path / "nowhere")
+
+
+def test_the_contact_sheet_shows_both_outlines_and_lists_what_could_not_be_read(data_set: Path, tmp_path: Path) -> None:
+    checks = check_data_set(data_set)
+    (file,) = write_contact_sheet(tmp_path / "sheet.png", checks, overwrite=False)
+    sheet = np.asarray(Image.open(file))
+    drawn = [np.asarray(Image.open(io.BytesIO(c.row_png))) for c in checks if c.row_png]
+    assert len(drawn) == 2
+    captions = 20 * (len(checks) - len(drawn))
+    assert sheet.shape == (sum(row.shape[0] for row in drawn) + captions, 960, 3)
+    blue, orange = ((sheet == color).all(axis=2) for color in ([89, 166, 217], [242, 178, 76]))
+    assert np.count_nonzero(blue) > 300
+    assert np.count_nonzero(orange) > 300
+
+
+def test_a_large_data_set_gets_several_contact_sheets(data_set: Path, tmp_path: Path) -> None:
+    checks = check_data_set(data_set)[:1] * 41
+    files = write_contact_sheet(tmp_path / "sheet.png", checks, overwrite=False)
+    assert [file.name for file in files] == ["sheet.png", "sheet_2.png"]
+    assert all(file.is_file() for file in files)

@@ -1,0 +1,231 @@
+"""Every mask format is written as its program writes it and has to come back voxel for voxel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dicom_files
+import numpy as np
+import ptk_files
+import pytest
+import SimpleITK as sitk
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetTrainingLib.data.mask_files import read_reference_mask
+
+RAS = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def scan() -> tuple[CTVolume, np.ndarray]:
+    """An asymmetric scan away from the origin: rows, columns, slices and their spacings all differ."""
+    image, mask = Thorax(consolidation=True, noise=5.0).scan((3.0, 3.5, 8.0), (400.0, 301.0, 304.0))
+    ct, truth = CTVolume.from_sitk(image, "phantom"), CTVolume.from_sitk(mask, "truth").hu
+    assert len(set(truth.shape)) == 3
+    # No flip leaves the lungs as they are, so a test that passes has seen the right one.
+    for axis in range(3):
+        assert not np.array_equal(np.flip(truth, axis), truth)
+    return ct, truth
+
+
+def lobes_of(labels: np.ndarray) -> np.ndarray:
+    """The lungs cut into lobes as PTK numbers them."""
+    lobes = np.zeros_like(labels)
+    z = np.arange(len(labels))[:, None, None] / len(labels)
+    lobes[(labels == 1) & (z >= 0.6)] = 1
+    lobes[(labels == 1) & (z >= 0.45) & (z < 0.6)] = 2
+    lobes[(labels == 1) & (z < 0.45)] = 4
+    lobes[(labels == 2) & (z >= 0.5)] = 5
+    lobes[(labels == 2) & (z < 0.5)] = 6
+    return lobes
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("offset", ["0.0000 0.0000 0.0000", "48.0000 32.0000 48.0000"])
+def test_a_ptk_metafile_without_origin_is_laid_onto_its_ct(scan, tmp_path: Path, bits: int, offset: str) -> None:
+    ct, truth = scan
+    ptk_files.write_mhd(tmp_path / "lungs.mhd", truth, ct, offset, bits)
+    mask = read_reference_mask(tmp_path / "lungs.mhd", ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert mask.labels.dtype == np.uint8
+    assert mask.format == "PTK MetaImage"
+    assert "origin" in mask.notes[0]
+
+
+def test_a_ptk_metafile_with_its_broken_coronal_header_is_read_right(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_coronal_mhd(tmp_path / "lungs.mhd", truth, ct)
+    np.testing.assert_array_equal(read_reference_mask(tmp_path / "lungs.mhd", ct).labels, truth)
+
+
+def test_a_metafile_with_an_origin_of_its_own_is_placed_by_it(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    # An origin that someone put right: x and y exchanged in the file, the position real.
+    x, y, z = ct.geometry.origin
+    ptk_files.write_mhd(tmp_path / "lungs.mhd", truth, ct, f"{x:.4f} {y:.4f} {z:.4f}")
+    mask = read_reference_mask(tmp_path / "lungs.mhd", ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert mask.format == "label map"
+
+
+@pytest.mark.parametrize("order", ["RAS", "LPS"])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_nifti_without_orientation_is_turned_until_it_fits_the_ct(
+    scan, tmp_path: Path, order: str, ending: str
+) -> None:
+    ct, truth = scan
+    ptk_files.write_nii(tmp_path / f"lungs{ending}", truth, ct, order)
+    mask = read_reference_mask(tmp_path / f"lungs{ending}", ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert order in mask.notes[0]
+
+
+def test_a_nifti_with_orientation_is_placed_by_it_and_not_taken_for_one_of_ptk(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_label_map(tmp_path / "lungs.nii.gz", truth, ct)
+    mask = read_reference_mask(tmp_path / "lungs.nii.gz", ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert (mask.format, mask.notes) == ("label map", ())
+
+
+def test_a_ptk_matlab_file_starts_at_the_top(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_mat(tmp_path / "lungs.mat", truth)
+    np.testing.assert_array_equal(read_reference_mask(tmp_path / "lungs.mat", ct).labels, truth)
+
+
+def test_ptk_files_fit_a_ct_that_is_stored_in_another_axis_order(tmp_path: Path) -> None:
+    image, mask = Thorax(noise=0.0).scan((3.0, 3.5, 8.0), (400.0, 301.0, 304.0), RAS)
+    ct, truth = CTVolume.from_sitk(image, "phantom"), CTVolume.from_sitk(mask, "truth").hu
+    ptk_files.write_mhd(tmp_path / "lungs.mhd", truth, ct)
+    np.testing.assert_array_equal(read_reference_mask(tmp_path / "lungs.mhd", ct).labels, truth)
+
+
+@pytest.mark.parametrize("named", ["folder", "file"])
+def test_colour_pictures_become_labels(scan, tmp_path: Path, named: str) -> None:
+    ct, truth = scan
+    ptk_files.write_color_dicom(tmp_path / "export", truth, ct)
+    path = tmp_path / "export" if named == "folder" else tmp_path / "export" / "lungs0.dcm"
+    mask = read_reference_mask(path, ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert mask.format == "PTK colour DICOM"
+
+
+def test_colour_pictures_of_lobes_become_right_and_left(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_color_dicom(tmp_path, lobes_of(truth), ct)
+    mask = read_reference_mask(tmp_path, ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert "lobes" in mask.notes[-1]
+
+
+def test_a_missing_colour_picture_is_noticed(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_color_dicom(tmp_path, truth, ct)
+    (tmp_path / "lungs20.dcm").unlink()
+    with pytest.raises(InputError, match="missing or double"):
+        read_reference_mask(tmp_path, ct)
+
+
+def test_lobe_files_of_ptk_are_told_from_lung_files(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_mhd(tmp_path / "lobes.mhd", lobes_of(truth), ct)
+    mask = read_reference_mask(tmp_path / "lobes.mhd", ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert "PTK" in mask.notes[-1]
+
+
+def test_lobe_files_of_lungmask_are_told_from_those_of_ptk(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    lungmask = np.array([0, 3, 4, 0, 5, 1, 2], np.uint8)[lobes_of(truth)]
+    ptk_files.write_label_map(tmp_path / "lobes.nii.gz", lungmask, ct)
+    np.testing.assert_array_equal(read_reference_mask(tmp_path / "lobes.nii.gz", ct).labels, truth)
+
+
+@pytest.mark.parametrize("value", [1, 2, 255])
+def test_a_mask_with_one_value_is_parted_into_right_and_left(scan, tmp_path: Path, value: int) -> None:
+    ct, truth = scan
+    ptk_files.write_label_map(tmp_path / "lungs.nrrd", (truth > 0).astype(np.uint8) * value, ct)
+    mask = read_reference_mask(tmp_path / "lungs.nrrd", ct)
+    np.testing.assert_array_equal(mask.labels > 0, truth > 0)
+    assert np.mean(mask.labels == truth) > 0.999
+    assert "one value" in mask.notes[-1]
+
+
+def test_a_structure_set_is_filled_on_the_slices_of_the_ct(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {2: "Lung_L", 1: "Lung_R"})
+    mask = read_reference_mask(tmp_path / "rs.dcm", ct)
+    # Contours run through the middle between lung and other pixels, so no pixel is lost.
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert mask.format == "structure set (RTSTRUCT)"
+
+
+def test_contours_between_the_slices_of_the_ct_are_refused(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {1: "Right Lung", 2: "Left Lung"})
+    other, _ = Thorax(centre=(12.0, -20.0, -146.0), noise=0.0).scan((3.0, 3.5, 8.0), (400.0, 301.0, 304.0))
+    with pytest.raises(InputError, match="off the slices"):
+        read_reference_mask(tmp_path / "rs.dcm", CTVolume.from_sitk(other, "other"))
+
+
+def test_a_structure_set_without_lungs_says_what_it_has(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {1: "Heart", 2: "GTV lung"})
+    with pytest.raises(InputError, match="'Heart', 'GTV lung'"):
+        read_reference_mask(tmp_path / "rs.dcm", ct)
+
+
+def test_a_dicom_segmentation_lies_on_its_dicom_ct(tmp_path: Path) -> None:
+    image, mask = Thorax(noise=0.0).scan((4.0, 5.0, 8.0), (400.0, 300.0, 304.0))
+    files = dicom_files.write_series(
+        tmp_path / "ct", image, FrameOfReferenceUID="1.2.3", StudyID="", SeriesNumber=1, PatientBirthDate="",
+        PatientSex="", StudyDate="", StudyTime="", AccessionNumber="", ReferringPhysicianName="",
+    )  # fmt: skip
+    truth = sitk.GetArrayFromImage(mask)
+    ptk_files.write_segmentation(tmp_path / "seg.dcm", truth, files, {1: "right lung", 2: "left lung"})
+    ct, _ = read_ct(tmp_path / "ct")
+    reference = read_reference_mask(tmp_path / "seg.dcm", ct)
+    np.testing.assert_array_equal(reference.labels, truth)
+    assert reference.format == "DICOM segmentation"
+
+
+def test_a_ptk_mask_of_a_cropped_scan_is_refused(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_mat(tmp_path / "lungs.mat", truth[3:])
+    with pytest.raises(InputError, match="whole scan"):
+        read_reference_mask(tmp_path / "lungs.mat", ct)
+
+
+def test_a_ptk_mask_of_another_spacing_is_refused(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    image, _ = Thorax(noise=0.0).scan((3.1, 3.6, 8.0), (400.0 * 3.1 / 3, 301.0 * 3.6 / 3.5, 304.0))
+    ptk_files.write_mhd(tmp_path / "lungs.mhd", truth, CTVolume.from_sitk(image, "other"))
+    with pytest.raises(InputError, match="another scan"):
+        read_reference_mask(tmp_path / "lungs.mhd", ct)
+
+
+def test_a_mask_without_its_raw_file_is_refused(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_mhd(tmp_path / "lungs.mhd", truth, ct)
+    (tmp_path / "lungs.raw").unlink()
+    with pytest.raises(InputError, match="missing"):
+        read_reference_mask(tmp_path / "lungs.mhd", ct)
+
+
+def test_values_that_are_no_lungs_are_refused(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_label_map(tmp_path / "lungs.nii.gz", truth * 7, ct)
+    with pytest.raises(InputError, match="values 7, 14"):
+        read_reference_mask(tmp_path / "lungs.nii.gz", ct)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a mask", b"MATLAB 5.0 MAT-file" + b"\0" * 200])
+@pytest.mark.parametrize("name", ["lungs.mat", "lungs.nii", "lungs.mhd", "lungs.dcm", "lungs.nrrd", "lungs.seg.nrrd"])
+def test_a_damaged_file_is_refused_with_a_sentence(scan, tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError):
+        read_reference_mask(tmp_path / name, scan[0])

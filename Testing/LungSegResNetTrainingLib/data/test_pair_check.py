@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetTrainingLib.data.cases import OK
+from LungSegResNetTrainingLib.data.pair_check import DOUBTFUL, REFUSED, check_pair
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[CTVolume, np.ndarray]:
+    image, mask = Thorax(consolidation=True).scan((3.0, 3.0, 8.0), (400.0, 300.0, 304.0))
+    return CTVolume.from_sitk(image, "phantom"), CTVolume.from_sitk(mask, "truth").hu
+
+
+def test_a_true_pair_with_dense_disease_is_ok(pair) -> None:
+    ct, truth = pair
+    verdict = check_pair(ct, truth)
+    assert (verdict.status, verdict.reasons) == (OK, ())
+    assert verdict.volumes_ml == pytest.approx([np.count_nonzero(truth == n) * 0.072 for n in (1, 2)])
+    assert verdict.mean_hu == pytest.approx(ct.hu[truth > 0].mean())
+
+
+def test_exchanged_sides_are_doubtful(pair) -> None:
+    ct, truth = pair
+    verdict = check_pair(ct, np.array([0, 2, 1], np.uint8)[truth])
+    assert verdict.status == DOUBTFUL
+    assert "exchanged" in verdict.reasons[0]
+
+
+def test_a_lone_lung_on_the_wrong_side_is_doubtful(pair) -> None:
+    ct, truth = pair
+    verdict = check_pair(ct, (truth == 2).astype(np.uint8))
+    assert any("exchanged" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_flipped_mask_is_doubtful(pair, axis: int) -> None:
+    ct, truth = pair
+    verdict = check_pair(ct, np.flip(truth, axis))
+    assert verdict.status == DOUBTFUL
+    assert any("fit the scan better flipped" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(("axis", "voxels", "back"), [(0, 2, "down"), (1, -5, "to the back"), (2, 5, "right")])
+def test_a_mask_moved_by_15_mm_is_doubtful(pair, axis: int, voxels: int, back: str) -> None:
+    ct, truth = pair
+    verdict = check_pair(ct, np.roll(truth, voxels, axis))
+    assert verdict.status == DOUBTFUL
+    assert any(back in reason for reason in verdict.reasons)
+
+
+def test_a_mask_on_soft_tissue_is_refused(pair) -> None:
+    ct, truth = pair
+    body = (ct.hu > -200) & (truth == 0)
+    verdict = check_pair(ct, body.astype(np.uint8))
+    assert verdict.status == REFUSED
+    assert "another scan" in verdict.reasons[0]
+
+
+def test_a_mask_of_the_air_around_the_patient_is_doubtful(pair) -> None:
+    ct, truth = pair
+    around = truth.copy()
+    around[:, :8], around[:, -8:] = 1, 2
+    verdict = check_pair(ct, around)
+    assert verdict.status == DOUBTFUL
+    assert any("outside the body" in reason for reason in verdict.reasons)
+
+
+def test_a_lung_that_was_left_out_is_doubtful(pair) -> None:
+    ct, truth = pair
+    verdict = check_pair(ct, np.where(truth == 1, 1, 0).astype(np.uint8))
+    assert verdict.status == DOUBTFUL
+    assert "differ much in volume" in verdict.reasons[0]
+
+
+def test_a_mask_on_every_second_slice_is_doubtful(pair) -> None:
+    ct, truth = pair
+    sparse = truth.copy()
+    sparse[::2] = 0
+    assert any("slices between" in reason for reason in check_pair(ct, sparse).reasons)
+
+
+def test_an_empty_mask_is_refused_for_a_scan_and_fine_for_a_single_slice(pair) -> None:
+    ct, truth = pair
+    assert check_pair(ct, np.zeros_like(truth)).status == REFUSED
+    single = CTVolume(ct.hu[:1], ct.geometry, ct.native, "slice")
+    assert check_pair(single, np.zeros_like(truth[:1])).status == OK
+
+
+def test_a_mask_on_another_grid_is_refused(pair) -> None:
+    ct, truth = pair
+    assert check_pair(ct, truth[1:]).status == REFUSED

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetTrainingLib.data.cases import TRAIN, VALIDATION, Case
+from LungSegResNetTrainingLib.data.splits import names_a_split, split_by_fold, split_by_share
+
+# Two scans of each of 20 patients; every fourth patient is ill.
+CASES = [
+    Case(f"{patient}{scan}", Path("ct"), Path("mask"), TRAIN, f"p{patient}", "ill" if patient % 4 == 0 else "normal")
+    for patient in range(20)
+    for scan in "ab"
+]
+ALL = {case.name for case in CASES}
+
+
+def _validating(cases: list[Case]) -> set[str]:
+    patients = {case.patient for case in cases if case.split == VALIDATION}
+    assert not patients & {case.patient for case in cases if case.split == TRAIN}
+    return patients
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.05, 1), (0.001, 1), (0.25, 5), (0.99, 19), (0.0, 0)])
+def test_a_share_of_the_patients_validates_and_at_least_one(share: float, count: int) -> None:
+    assert len(_validating(split_by_share(CASES, share, 0, ALL))) == count
+
+
+def test_the_split_depends_on_the_seed_and_not_on_the_order_of_cases() -> None:
+    first = _validating(split_by_share(CASES, 0.25, 0, ALL))
+    assert _validating(split_by_share(CASES[::-1], 0.25, 0, ALL)) == first
+    assert any(_validating(split_by_share(CASES, 0.25, seed, ALL)) != first for seed in (1, 2))
+
+
+def test_only_patients_with_lung_validate() -> None:
+    assert _validating(split_by_share(CASES, 0.5, 0, {"3a", "7b"})) <= {"p3", "p7"}
+
+
+def test_one_patient_cannot_be_on_both_sides() -> None:
+    with pytest.raises(InputError, match="One patient cannot be for training and for validation"):
+        split_by_share(CASES[:2], 0.05, 0, ALL)
+    assert _validating(split_by_share(CASES[:2], 0.0, 0, ALL)) == set()
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_an_impossible_share_is_refused(share: float) -> None:
+    with pytest.raises(UsageError):
+        split_by_share(CASES, share, 0, ALL)
+
+
+def test_folds_hold_every_patient_once_and_spread_the_groups() -> None:
+    folds = [_validating(split_by_fold(CASES, 5, fold, seed=3)) for fold in range(1, 6)]
+    assert sorted(p for fold in folds for p in fold) == sorted({case.patient for case in CASES})
+    ill = {case.patient for case in CASES if case.group == "ill"}
+    assert [len(fold & ill) for fold in folds] == [1] * 5
+    assert folds == [_validating(split_by_fold(CASES, 5, fold, seed=3)) for fold in range(1, 6)]
+    assert folds != [_validating(split_by_fold(CASES, 5, fold, seed=4)) for fold in range(1, 6)]
+
+
+@pytest.mark.parametrize(("folds", "fold"), [(1, 1), (5, 0), (5, 6)])
+def test_a_fold_that_does_not_exist_is_refused(folds: int, fold: int) -> None:
+    with pytest.raises(UsageError, match=f"no fold {fold} of {folds}"):
+        split_by_fold(CASES, folds, fold, 0)
+
+
+def test_more_folds_than_patients_are_refused() -> None:
+    with pytest.raises(InputError, match="20 patients cannot be divided into 21 folds"):
+        split_by_fold(CASES, 21, 1, 0)
+
+
+def test_a_data_set_with_a_validation_case_names_its_split() -> None:
+    assert not names_a_split(CASES)
+    assert names_a_split(split_by_share(CASES, 0.05, 0, ALL))

@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from training_cases import small_case
+
+from LungSegResNetLib.errors import InputError, ModelError, UsageError
+from LungSegResNetLib.network.model_file import load_model, read_card
+from LungSegResNetLib.network.torch_predictor import build_network
+from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
+from LungSegResNetTrainingLib.slices.slice_cache import CachedCase
+from LungSegResNetTrainingLib.training.fit import fit
+from LungSegResNetTrainingLib.training.parallel import Processes
+from LungSegResNetTrainingLib.training.progress import Progress
+from LungSegResNetTrainingLib.training.settings import FINE_TUNE, PAPER, RECOMMENDED, TrainingSettings
+from LungSegResNetTrainingLib.training.start_network import read_start_network
+from LungSegResNetTrainingLib.training.validation import validation_dice
+
+SETTINGS = replace(RECOMMENDED, steps=6, batch_size=2, scales=(1, 2))
+
+
+class Killed(Exception):
+    """Stands for whatever ends a run in the middle."""
+
+
+def _fit(
+    folder: Path, settings: TrainingSettings = SETTINGS, kill_after: int | None = None
+) -> tuple[Path, list[Progress]]:
+    """A run with a checkpoint after each step; ``kill_after`` ends it before the checkpoint of that step."""
+    seen: list[Progress] = []
+
+    def on_progress(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.step == kill_after:
+            raise Killed
+
+    cases = [small_case("a"), small_case("b", seed=1)]
+    network = fit(
+        cases,
+        [small_case("v", seed=2)],
+        settings,
+        folder,
+        workers=0,
+        validate_every=3,
+        checkpoint_seconds=0.0,
+        on_progress=on_progress,
+    )
+    return network, seen
+
+
+def _log(folder: Path) -> list[list[str]]:
+    """Lines of progress.csv without the speed, which differs from run to run."""
+    with (folder / "progress.csv").open(newline="", encoding="utf-8") as file:
+        return [[row[0], row[1], row[3]] for row in csv.reader(file)]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a run that was never interrupted."""
+    folder = tmp_path_factory.mktemp("run") / "finished"
+    _fit(folder)
+    return folder
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """Folder of a run that was killed in step 4, whose checkpoint is that of step 3."""
+    with pytest.raises(Killed):
+        _fit(tmp_path / "finished", kill_after=4)
+    return tmp_path / "finished"
+
+
+def test_a_short_run_learns(tmp_path: Path) -> None:
+    settings = replace(PAPER, steps=16, batch_size=2, learning_rate=0.005, empty_share=0.0)
+    seen: list[Progress] = []
+    case = small_case()
+    path = fit([case], [case], settings, tmp_path, workers=0, validate_every=1000, on_progress=seen.append)
+    assert [progress.step for progress in seen] == list(range(1, 17))
+    losses = [progress.loss for progress in seen]
+    assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
+    assert seen[-1].validation_dice is not None
+    network = build_network(*load_model(path), path.name)
+    dice = validation_dice(network, [case], (1,), torch.device("cpu"))
+    assert dice == pytest.approx(seen[-1].validation_dice, abs=0.01)
+
+
+def test_the_finished_file_says_how_it_was_trained(finished: Path) -> None:
+    card = read_card(finished / "network.safetensors")
+    assert card.name == "finished"
+    assert card.scales == SETTINGS.scales
+    assert TrainingSettings.from_json(card.training["settings"]) == SETTINGS
+    assert card.training["steps_done"] == 6
+    assert card.training["training_cases"] == ["a", "b"]
+    assert card.training["validation_cases"] == ["v"]
+
+
+def test_the_log_has_a_line_for_each_step_and_a_dice_where_it_was_validated(finished: Path) -> None:
+    rows = _log(finished)
+    assert rows[0] == ["step", "loss", "validation_dice"]
+    assert [row[0] for row in rows[1:]] == ["1", "2", "3", "4", "5", "6"]
+    assert [bool(row[2]) for row in rows[1:]] == [False, False, True, False, False, True]
+
+
+def test_a_killed_run_goes_on_to_the_same_weights_and_the_same_log(finished: Path, killed: Path) -> None:
+    assert [row[0] for row in _log(killed)] == ["step", "1", "2", "3", "4"]
+    path, seen = _fit(killed)
+    assert [progress.step for progress in seen] == [4, 5, 6]
+    card, weights = load_model(path)
+    expected_card, expected = load_model(finished / "network.safetensors")
+    assert card == expected_card
+    assert weights.keys() == expected.keys()
+    assert all(np.array_equal(weights[name], expected[name]) for name in expected)
+    assert _log(killed) == _log(finished)
+
+
+def test_a_torn_last_line_of_the_log_is_dropped(killed: Path, finished: Path) -> None:
+    with (killed / "progress.csv").open("a", encoding="utf-8") as file:
+        file.write("1")
+    _fit(killed)
+    assert _log(killed) == _log(finished)
+
+
+def test_a_finished_run_is_only_exported_again(finished: Path) -> None:
+    before = load_model(finished / "network.safetensors")[1]
+    path, seen = _fit(finished)
+    assert seen == []
+    after = load_model(path)[1]
+    assert all(np.array_equal(after[name], before[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"seed": 1}, {"steps": 7}, {"learning_rate": 0.02}, {"augmentation": AugmentationSettings.none()}],
+    ids=str,
+)
+def test_a_folder_with_a_run_of_other_settings_is_refused_and_left_as_it_is(
+    killed: Path, changes: dict[str, Any]
+) -> None:
+    before = {path.name: path.read_bytes() for path in killed.iterdir()}
+    with pytest.raises(InputError, match="holds a run with other settings"):
+        _fit(killed, replace(SETTINGS, **changes))
+    assert {path.name: path.read_bytes() for path in killed.iterdir()} == before
+
+
+def _without_optimiser(checkpoint: Path) -> bytes:
+    state = torch.load(checkpoint, weights_only=True)
+    del state["optimiser"]
+    torch.save(state, checkpoint)
+    return checkpoint.read_bytes()
+
+
+def _without_a_weight(checkpoint: Path) -> bytes:
+    state = torch.load(checkpoint, weights_only=True)
+    state["network"].popitem()
+    torch.save(state, checkpoint)
+    return checkpoint.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda checkpoint: b"",
+        lambda checkpoint: b"no archive at all",
+        lambda checkpoint: checkpoint.read_bytes()[:-2000],
+        _without_optimiser,
+        _without_a_weight,
+    ],
+    ids=["empty", "text", "truncated", "no optimiser", "a weight is missing"],
+)
+def test_a_damaged_checkpoint_is_named_and_left_as_it_is(killed: Path, damage: Callable[[Path], bytes]) -> None:
+    checkpoint = killed / "checkpoint.pt"
+    content = damage(checkpoint)
+    checkpoint.write_bytes(content)
+    with pytest.raises(ModelError, match=r"checkpoint\.pt is damaged; move it away to start anew"):
+        _fit(killed)
+    assert checkpoint.read_bytes() == content
+
+
+def test_cases_without_lung_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    lung, empty = small_case(), small_case(with_lung=())
+    for training, validation, kind in (
+        ([empty], [], "training"),
+        ([], [], "training"),
+        ([lung], [empty], "validation"),
+    ):
+        with pytest.raises(InputError, match=f"No {kind} case has a slice with lung"):
+            fit(training, validation, SETTINGS, tmp_path / "run", workers=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_last_checkpoint(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, learning_rate=1e30, one_cycle=False, loss="dice_and_cross_entropy")
+    with pytest.raises(ModelError, match="The loss is no longer a number at step"):
+        _fit(tmp_path, settings)
+    assert not (tmp_path / "network.safetensors").exists()
+
+
+def test_a_run_ends_early_with_its_best_network_and_stays_ended(tmp_path: Path) -> None:
+    # A rate this small changes nothing, so that no validation is better than the first.
+    settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
+    case, seen = small_case(), list[Progress]()
+    for _ in range(2):
+        path = fit([case], [case], settings, tmp_path, workers=0, validate_every=1, patience=3, on_progress=seen.append)
+        assert seen[-1].step < 12
+        assert read_card(path).training["steps_done"] == seen[-1].step - 3
+    steps = [progress.step for progress in seen]
+    assert steps == sorted(set(steps))
+
+
+def test_patience_needs_validation_cases(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="Without validation cases"):
+        fit([small_case()], [], SETTINGS, tmp_path, workers=0, patience=2)
+
+
+def test_more_processes_than_slices_of_a_step_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="3 processes cannot share 2 slices a step"):
+        fit([small_case()], [], SETTINGS, tmp_path, workers=0, processes=Processes(0, 3))
+
+
+def test_fine_tuning_begins_with_the_weights_of_a_network(finished: Path, tmp_path: Path) -> None:
+    start = read_start_network(str(finished / "network.safetensors"))
+    settings = start.apply_to(replace(FINE_TUNE, steps=1, batch_size=2, learning_rate=1e-12, averaging=0.0))
+    case = small_case()
+    path = fit([case], [case], settings, tmp_path / "tuned", workers=0, start=start)
+    tuned = load_model(path)[1]
+    for name, value in start.weights.items():
+        if name.endswith("weight"):
+            np.testing.assert_allclose(tuned[name], value, atol=1e-6)
+    assert "network.safetensors, sha256" in TrainingSettings.from_json(read_card(path).training["settings"]).start
+    with pytest.raises(InputError, match="holds a run with other settings"):
+        fit([case], [case], replace(settings, start="another network"), tmp_path / "tuned", workers=0)
+
+
+def test_a_run_draws_its_curves_and_writes_event_files(finished: Path) -> None:
+    with Image.open(finished / "curves.png") as picture:
+        assert picture.size[0] > 500
+        assert len(np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+    events = EventAccumulator(str(finished)).Reload()
+    assert [event.step for event in events.Scalars("training loss")] == [1, 2, 3, 4, 5, 6]
+    assert [event.step for event in events.Scalars("validation Dice")] == [3, 6]
+
+
+def test_settings_of_an_older_checkpoint_have_the_defaults_of_what_it_does_not_name() -> None:
+    values = RECOMMENDED.as_json()
+    del values["slice_shape"], values["start"]
+    assert TrainingSettings.from_json(values) == RECOMMENDED
+
+
+@pytest.mark.parametrize(
+    "changes", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"slice_shape": (60, 88)}]
+)
+def test_settings_that_cannot_be_trained_with_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        replace(RECOMMENDED, **changes)
+
+
+def test_a_right_network_has_a_validation_dice_of_one_and_a_blind_one_of_zero() -> None:
+    class Threshold(torch.nn.Module):
+        """Calls light (or dense) pixels lung, but not air; only the skin then looks like lung."""
+
+        def __init__(self, sign: float) -> None:
+            super().__init__()
+            self.sign = sign
+
+        def forward(self, slices: torch.Tensor) -> torch.Tensor:
+            lung = self.sign * (0.4 - slices)
+            return torch.cat([torch.zeros_like(lung), torch.where(slices < 0.05, -1.0, lung)], dim=1)
+
+    case: CachedCase = small_case()
+    cases = [case, small_case("empty", with_lung=())]
+    assert validation_dice(Threshold(1.0), cases, (1,), torch.device("cpu")) > 0.95
+    assert validation_dice(Threshold(-1.0), cases, (1,), torch.device("cpu")) < 0.1

@@ -1,0 +1,74 @@
+"""Real processes of ``torchrun``, two of them, on the CPU."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+from synthetic_thorax import Thorax
+
+from LungSegResNetTrainingLib.slices.sampling import StepBatches
+from LungSegResNetTrainingLib.training.parallel import Processes
+from LungSegResNetTrainingLib.training.settings import RECOMMENDED
+
+_MAIN = "LungSegResNetTrainingLib.command_line.main"
+_OPTIONS = "--slice-shape 32 40 --validate-every 2 --workers 0 --slices-at-once 1 --device cpu".split()  # noqa: SIM905
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parallel") / "data"
+    folder.mkdir()
+    for name in "abc":
+        for image, part in zip(Thorax().scan((6.0, 6.0, 20.0)), ("ct", "lungs"), strict=True):
+            sitk.WriteImage(image, str(folder / f"{name}_{part}.nii"))
+    return folder
+
+
+def _fit(data: Path, run: str, processes: int) -> tuple[int, str]:
+    """A run of four steps in ``processes`` processes; its exit code and what it printed."""
+    folder = data.parent
+    command = [sys.executable, "-m"]
+    if processes > 1:
+        command += ["torch.distributed.run", "--nproc-per-node", str(processes), "-m"]
+    command += [_MAIN, "fit", str(data), "--out", str(folder / run), "--cache", str(folder / "cache")]
+    command += ["--steps", "4", "--batch-size", "3", *_OPTIONS]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def _losses(folder: Path) -> list[float]:
+    with (folder / "progress.csv").open(newline="", encoding="utf-8") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def test_all_processes_together_draw_the_samples_of_one() -> None:
+    settings = replace(RECOMMENDED, steps=5, batch_size=17)
+    alone = list(StepBatches(settings, 2, Processes()))
+    assert [len(batch) for batch in alone] == [17, 17, 17]
+    assert [k for batch in alone for k in batch] == list(range(34, 85))
+    parts = [list(StepBatches(settings, 2, Processes(rank, 3))) for rank in range(3)]
+    for step, batch in enumerate(alone):
+        shares = [part[step] for part in parts]
+        assert sorted(k for share in shares for k in share) == batch
+        assert {len(share) for share in shares} == {5, 6}
+
+
+def test_two_processes_train_one_network_and_resume(data: Path) -> None:
+    code, text = _fit(data, "two", processes=2)
+    assert code == 0, text
+    assert text.count("The network is in") == 1
+    assert len(_losses(data.parent / "two")) == 4
+    # Batch norm sees single slices in both, so that one process learns the same but for the order of sums.
+    assert _fit(data, "one", processes=1)[0] == 0
+    two, one = (_losses(data.parent / name) for name in ("two", "one"))
+    assert two == pytest.approx(one, abs=2e-3)
+    code, text = _fit(data, "two", processes=2)
+    assert code == 0, text

@@ -1,0 +1,103 @@
+"""A network to hand on says what it was trained on and how well it does, by the figures of its evaluation."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card, save_model
+from LungSegResNetLib.network.network import HighRes2DNet
+from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.training.publishing import publish
+
+DICE = {"scan1": 0.98, "scan2": 0.96, "slice1": 0.90}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[Path, list[Case], Path]:
+    """Network, cases and report of a run."""
+    network = HighRes2DNet()
+    weights = {name: value.numpy() for name, value in network.state_dict().items() if value.is_floating_point()}
+    card = ModelCard(config=network.config, training={"settings": {"steps": 7}})
+    save_model(tmp_path / "network.safetensors", weights, card)
+    splits = {"scan1": "validation", "scan2": "validation", "slice1": "validation", "scan3": "train"}
+    cases = [
+        Case(
+            name,
+            tmp_path,
+            tmp_path,
+            split,
+            name,
+            doubtful="hilum" if name == "scan2" else "",
+            licence="CC BY 3.0",
+            doi="10.1/x",
+        )
+        for name, split in splits.items()
+    ]
+    report = tmp_path / "report"
+    report.mkdir()
+    with (report / "cases.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["case", "slices", "method", "region", *(metric.key for metric in METRICS)])
+        writer.writeheader()
+        for name, dice in DICE.items():
+            for method in ("network", "thresholding"):
+                row = dict.fromkeys((metric.key for metric in METRICS), 1.5)
+                row["dice"] = dice if method == "network" else 0.5
+                slices = 1 if name == "slice1" else 40
+                writer.writerow({"case": name, "slices": slices, "method": method, "region": "lungs", **row})
+    return tmp_path / "network.safetensors", cases, report
+
+
+def publish_run(run: tuple[Path, list[Case], Path], target: Path) -> ModelCard:
+    network, cases, report = run
+    return publish(network, cases, report, target, name="lungs", version="1.2.3", licence="Apache-2.0")
+
+
+def test_figures_are_means_of_the_report(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    card = publish_run(run, tmp_path / "out" / "lungs.safetensors")
+    assert card.figures["volumes: mean dice"] == pytest.approx(0.97)
+    assert card.figures["volumes: worst dice"] == pytest.approx(0.96)
+    assert card.figures["single slices: mean dice"] == pytest.approx(0.90)
+    assert card.figures["volumes: mean hd95_mm"] == pytest.approx(1.5)
+
+
+def test_the_file_holds_the_weights_and_names_the_data(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    target = tmp_path / "out" / "lungs.safetensors"
+    target.parent.mkdir()
+    (target.parent / "collections.csv").write_text("doi,collection\n10.1/x,Example collection\n")
+    publish_run(run, target)
+    card, weights = load_model(target)
+    assert (card.name, card.version, card.licence) == ("lungs", "1.2.3", "Apache-2.0")
+    assert card.training["settings"] == {"steps": 7}
+    assert card.training["data"] == [
+        {
+            "collection": "Example collection",
+            "doi": "10.1/x",
+            "licence": "CC BY 3.0",
+            "training_cases": 1,
+            "validation_cases": 3,
+        }
+    ]
+    before = load_model(run[0])[1]
+    assert all((weights[name] == before[name]).all() for name in before)
+
+
+def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    publish_run(run, tmp_path / "out" / "lungs.safetensors")
+    text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert "| scan1 | 0.980 | - | - | 1.50 | 1.50 | 0.500 |" in text
+    assert "| scan2 (doubtful reference) | 0.960 |" in text
+    assert "| **mean of 2 volumes** | 0.970 |" in text
+    assert "not for diagnosis" in text
+
+
+def test_without_an_evaluation_nothing_is_published(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    (run[2] / "cases.csv").unlink()
+    with pytest.raises(InputError, match="run lungsegresnet-train evaluate first"):
+        publish_run(run, tmp_path / "lungs.safetensors")
+    assert not (tmp_path / "lungs.safetensors").exists()
+    assert read_card(run[0]).name == "unnamed"

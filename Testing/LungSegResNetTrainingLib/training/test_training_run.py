@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from LungSegResNetLib.errors import DeviceError
+from LungSegResNetTrainingLib.training.parallel import Processes
+from LungSegResNetTrainingLib.training.settings import RECOMMENDED
+from LungSegResNetTrainingLib.training.training_run import TrainingRun
+
+SETTINGS = replace(RECOMMENDED, steps=10, batch_size=4, slice_shape=(32, 40))
+
+
+def _equal_slices(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """One slice many times: batch norm takes the same statistics from any number of them."""
+    slices = torch.rand(1, 1, 32, 40, generator=torch.Generator().manual_seed(0))
+    return slices.expand(count, -1, -1, -1), (slices[:, 0] > 0.5).long().expand(count, -1, -1)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_gradients_of_parts_add_up_to_those_of_the_whole_batch(tmp_path: Path, at_once: int) -> None:
+    whole = TrainingRun(SETTINGS, tmp_path / "whole", "cpu")
+    parts = TrainingRun(SETTINGS, tmp_path / "parts", "cpu", slices_at_once=at_once)
+    # bfloat16 rounds differently for another number of slices.
+    assert parts.train_step(*_equal_slices(4)) == pytest.approx(whole.train_step(*_equal_slices(4)), abs=2e-3)
+    expected, added_up = (
+        torch.cat([weight.grad.flatten() for weight in run.network.parameters() if weight.grad is not None])
+        for run in (whole, parts)
+    )
+    assert float(torch.nn.functional.cosine_similarity(expected, added_up, dim=0)) > 0.95
+    assert float(added_up.norm()) == pytest.approx(float(expected.norm()), rel=0.1)
+
+
+class Hungry(torch.nn.Module):
+    """A network that asks for more memory than any machine has when it is given more than ``most`` slices."""
+
+    def __init__(self, network: torch.nn.Module, most: int) -> None:
+        super().__init__()
+        self.network, self.most = network, most
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        logits = self.network(slices)  # batch norm has counted by the time that memory ends
+        return logits if len(slices) <= self.most else torch.empty(2**60, dtype=torch.uint8)
+
+
+def test_a_step_that_does_not_fit_into_memory_is_done_in_parts(tmp_path: Path) -> None:
+    said: list[str] = []
+    run = TrainingRun(SETTINGS, tmp_path / "short", "cpu", on_warning=said.append)
+    run._learner = Hungry(run.network, most=1)
+    by_ones = TrainingRun(SETTINGS, tmp_path / "ones", "cpu", slices_at_once=1)
+    assert run.train_step(*_equal_slices(4)) == by_ones.train_step(*_equal_slices(4))
+    assert said == [
+        f"There is too little memory for {tried} slices at once; going on with {fewer} at once and the same 4 slices "
+        "for each step."
+        for tried, fewer in ((4, 2), (2, 1))
+    ]
+    # Nothing of the vain attempts is left, in batch norm neither.
+    for name, value in by_ones.network.state_dict().items():
+        assert torch.equal(run.network.state_dict()[name], value), name
+
+
+def test_a_device_that_cannot_hold_one_slice_ends_in_a_sentence(tmp_path: Path) -> None:
+    run = TrainingRun(SETTINGS, tmp_path, "cpu")
+    run._learner = Hungry(run.network, most=0)
+    with pytest.raises(DeviceError, match="too little free memory to train with a single slice"):
+        run.train_step(*_equal_slices(4))
+    assert run.step == 0
+
+
+def test_one_of_several_processes_asks_for_fewer_slices_at_once(tmp_path: Path) -> None:
+    run = TrainingRun(SETTINGS, tmp_path, "cpu")
+    run._learner, run.processes = Hungry(run.network, most=1), Processes(0, 2)
+    with pytest.raises(DeviceError, match="run the same command again with --slices-at-once 2"):
+        run.train_step(*_equal_slices(4))

@@ -34,7 +34,11 @@ def run(options: argparse.Namespace) -> int:
     cases = find_cases(options.input, options.output)[number - 1 :: count]
     engine = load_engine(EngineSettings(options.engine, options.device, options.model, options.batch_size))
     reporter = make_reporter(options.progress)
-    rows = run_folder(cases, options.output, engine, reporter, ending=f".{options.format}", overwrite=options.overwrite)
+    ending = f".{options.format}"
+    try:
+        rows = run_folder(cases, options.output, engine, reporter, ending=ending, overwrite=options.overwrite)
+    finally:
+        reporter.close()
     failed = [row for row in rows if row["status"] == "failed"]
     if options.json:
         print(json.dumps(rows, indent=2))

@@ -14,7 +14,7 @@ from ..errors import InputError, LungSegError, OutputError
 from ..files.reading import CT_ENDINGS
 from ..network.engines import LoadedEngine
 from .case_job import Outputs, run_case
-from .reporting import Reporter
+from .reporting import CaseEvent, Reporter
 
 _SUMMARY_ENDING = ".summary.json"
 
@@ -71,16 +71,16 @@ def run_folder(
     and a summary; ``results.csv`` is made anew from all summaries after each case, so that shards can share it.
     """
     rows = []
-    for case in cases:
+    for number, case in enumerate(cases, 1):
         mask = output / f"{case.name}{ending}"
         summary = output / f"{case.name}{_SUMMARY_ENDING}"
         row = None if overwrite else _finished(summary, mask)
         if row is None:
+            reporter.case(CaseEvent(case.name, number, len(cases), "running"))
             row = _run_one(case, mask, engine, reporter, overwrite)
             _write_json(summary, row)
             write_results(output)
-            if row["status"] == "failed":
-                reporter.warning(f"{case.name}: {row['error']}")
+        reporter.case(CaseEvent(case.name, number, len(cases), row["status"], row.get("error", "")))
         rows.append(row)
     write_results(output)
     return rows
@@ -116,8 +116,6 @@ def _run_one(case: FolderCase, mask: Path, engine: LoadedEngine, reporter: Repor
         if isinstance(error, OutputError) and not mask.exists():
             raise
         return {"case": case.name, "status": "failed", "error": str(error), "input": str(case.path)}
-    finally:
-        reporter.close()
     return {"case": case.name, "status": "done", **summary.as_json()}
 
 

@@ -6,9 +6,31 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import IO, Any, Protocol
 
 MODES = ("bar", "json", "none")
+CASE_STATUSES = ("running", "done", "already done", "failed")
+
+
+@dataclass(frozen=True)
+class CaseEvent:
+    """A case of a folder run begins or ends.
+
+    Attributes
+    ----------
+    case : its name, the path below the input folder without ending, with ``/``.
+    number, total : its place, from 1, among all cases of the run, in the order of their names.
+    status : one of ``CASE_STATUSES``. Several cases may be ``running`` at a time, and a case may be so twice, if the
+        process that had it was killed. Each case ends once, in one of the other three.
+    error : why it failed, one sentence; else empty.
+    """
+
+    case: str
+    number: int
+    total: int
+    status: str
+    error: str = ""
 
 
 class Reporter(Protocol):
@@ -23,12 +45,15 @@ class Reporter(Protocol):
     def warning(self, text: str) -> None:
         """Something the user should know."""
 
+    def case(self, event: CaseEvent) -> None:
+        """A case of a folder begins or ends."""
+
     def close(self) -> None:
         """The run is over, in whatever way."""
 
 
 class SilentReporter:
-    """Shows warnings and nothing else."""
+    """Shows warnings and failed cases, and nothing else."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -42,32 +67,64 @@ class SilentReporter:
     def warning(self, text: str) -> None:
         print(f"warning: {text}", file=self._stream, flush=True)
 
+    def case(self, event: CaseEvent) -> None:
+        if event.status == "failed":
+            self.warning(f"{event.case}: {event.error}")
+
     def close(self) -> None:
         pass
 
 
 class BarReporter(SilentReporter):
-    """A bar that moves slice by slice."""
+    """A bar that moves slice by slice, and above it, for a folder, one that moves case by case."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         super().__init__(stream)
         self._bar: Any = None
+        self._cases: Any = None
 
     def slices(self, done: int, total: int) -> None:
         if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, unit="slice", desc="Segmenting", file=self._stream, dynamic_ncols=True)
+            self._bar = self._new_bar(total, "slice", "Segmenting")
         self._bar.update(done - self._bar.n)
 
+    def warning(self, text: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(f"warning: {text}", file=self._stream)
+
+    def case(self, event: CaseEvent) -> None:
+        super().case(event)
+        if self._cases is None:
+            self._cases = self._new_bar(event.total, "case", "Cases")
+        if event.status != "running":
+            self._close_slices()
+            self._cases.update()
+
     def close(self) -> None:
+        self._close_slices()
+        if self._cases is not None:
+            self._cases.close()
+            self._cases = None
+
+    def _close_slices(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
+    def _new_bar(self, total: int, unit: str, title: str) -> Any:
+        from tqdm import tqdm
+
+        # The slices' bar goes away after each case of a folder.
+        keep = self._cases is None
+        return tqdm(total=total, unit=unit, desc=title, file=self._stream, dynamic_ncols=True, leave=keep)
+
 
 class JsonReporter:
-    """One JSON object a line, with the key ``event``: ``stage``, ``progress`` or ``warning``."""
+    """One JSON object a line, with the key ``event``: ``stage``, ``progress``, ``warning`` or ``case``.
+
+    ``case`` has the fields of ``CaseEvent``. While several cases run at a time there are no ``stage`` and ``progress``.
+    """
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -88,11 +145,16 @@ class JsonReporter:
     def warning(self, text: str) -> None:
         self._send(event="warning", text=text)
 
+    def case(self, event: CaseEvent) -> None:
+        self._send(event="case", **asdict(event))
+
     def close(self) -> None:
         pass
 
     def _send(self, **fields: Any) -> None:
-        print(json.dumps(fields), file=self._stream, flush=True)
+        # In one piece: threads may report at the same time.
+        self._stream.write(json.dumps(fields) + "\n")
+        self._stream.flush()
 
 
 def make_reporter(mode: str | None) -> Reporter:

@@ -220,8 +220,20 @@ def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not
     written = (out / "a.seg.nrrd").stat().st_mtime_ns
     (out / "ward" / "b.seg.nrrd").unlink()
     capsys.readouterr()
-    assert main(["segment-folder", str(cases), str(out)]) == 7
-    assert "1 segmented, 1 already done, 1 failed" in capsys.readouterr().out
+    assert main(["segment-folder", str(cases), str(out), "--progress", "json"]) == 7
+    output = capsys.readouterr()
+    assert "1 segmented, 1 already done, 1 failed" in output.out
+    events = [json.loads(line) for line in output.err.splitlines() if line.startswith('{"event": "case"')]
+    assert [(event["case"], event["number"], event["status"]) for event in events] == [
+        ("a", 1, "already done"),
+        ("broken", 2, "running"),
+        ("broken", 2, "failed"),
+        ("ward/b", 3, "running"),
+        ("ward/b", 3, "done"),
+    ]
+    assert {event["total"] for event in events} == {3}
+    assert [event["case"] for event in events if event["error"]] == ["broken"]
+    assert "broken.nii.gz" in events[2]["error"]
     assert (out / "a.seg.nrrd").stat().st_mtime_ns == written
 
 

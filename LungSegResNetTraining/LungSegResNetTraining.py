@@ -271,11 +271,11 @@ class LungSegResNetTrainingTest(ScriptedLoadableModuleTest):
     def test_a_case_is_written_and_read_again(self):
         """A corrected segmentation becomes a case that comes back with the same voxels."""
         from LungSegResNetWidgets import segmentation_nodes
+        from LungSegResNetWidgets.drawn_thorax import makeThorax
 
-        from LungSegResNet import LungSegResNetTest
         from LungSegResNetTrainingLib.data.data_set import list_data_set
 
-        volumeNode, drawn = LungSegResNetTest.makeThorax()
+        volumeNode, drawn = makeThorax()
         segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
         segmentation_nodes.placeWithVolume(segmentationNode, volumeNode)
         segmentation_nodes.writeLungs(segmentationNode, volumeNode, drawn)

@@ -14,6 +14,8 @@ from slicer.i18n import tr as _
 from LungSegResNetLib.figures.measurements import DENSITY_BANDS, PERCENTILES
 from LungSegResNetLib.figures.tables import write_rows
 
+from .segmentation_nodes import placeBeside
+
 _COLUMNS = {str: vtk.vtkStringArray, int: vtk.vtkIntArray, float: vtk.vtkDoubleArray}
 
 
@@ -49,6 +51,16 @@ def fillTableNode(tableNode: Any, rows: Sequence[dict[str, Any]]) -> None:
         tableNode.AddColumn(column)
     tableNode.SetUseColumnTitleAsColumnHeader(True)
     tableNode.EndModify(wasModifying)
+
+
+def keepRows(tableNode: Any, volumeNode: Any, rows: Sequence[dict[str, Any]]) -> Any:
+    """Write rows into the table node, made beside the volume if there is none; returns the node."""
+    if tableNode is None:
+        name = f"{volumeNode.GetName()} lung measurements"
+        tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+        placeBeside(tableNode, volumeNode)
+    fillTableNode(tableNode, rows)
+    return tableNode
 
 
 def rowsOf(tableNode: Any) -> list[dict[str, Any]]:

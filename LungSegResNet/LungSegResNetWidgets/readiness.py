@@ -1,4 +1,4 @@
-"""Why a run cannot start, and what a network file is, in words for tool tips."""
+"""Why a run cannot start, what a network file is and what a transform means, in words for the panel."""
 
 from __future__ import annotations
 
@@ -44,3 +44,12 @@ def modelToolTip(modelFile: str) -> str:
     lines = [f"{card.name} {card.version}", card.description, _("Licence: {name}").format(name=card.licence)]
     lines += [f"{key}: {value}" for key, value in card.figures.items() if not isinstance(value, (dict, list))]
     return "\n".join(line for line in lines if line)
+
+
+def transformNotes(volumeNode: Any) -> list[str]:
+    """What the user should know about a volume under a parent transform."""
+    transform = volumeNode.GetParentTransformNode()
+    if transform is None:
+        return []
+    text = _('The lungs are under the transform "{name}" of the CT; measurements are of the scan without it.')
+    return [text.format(name=transform.GetName())]

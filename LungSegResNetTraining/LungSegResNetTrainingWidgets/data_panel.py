@@ -10,10 +10,10 @@ from typing import Any
 
 import qt
 import slicer
+from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
 from .case_nodes import showCase, whyNoCase, writeCase
-from .table_widget import enable, showTable
 from .training_command import TrainingCommand
 
 _COLUMNS = ("case", "status", "right_ml", "left_ml", "reasons")

@@ -10,12 +10,12 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.measurement_table import fillTableNode
+from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
 from .case_nodes import jumpToSlice, showCase
 from .evaluation_results import REPORT, ListedSlice, table1Rows, worstSlices
 from .run_folder import networkFile
-from .table_widget import enable, showTable
 from .training_command import TrainingCommand
 
 _TABLE = "LungSegResNetTraining.table1"

@@ -9,11 +9,11 @@ from typing import Any
 
 import qt
 import slicer
+from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
 from .data_panel import whyNoDataSet
 from .run_folder import FILE, NO_START, RunChoices, choicesOf, isBegun, networkFile
-from .table_widget import enable
 from .training_command import TrainingCommand
 from .training_curves import TrainingCurves
 

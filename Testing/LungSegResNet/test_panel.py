@@ -30,7 +30,7 @@ def start_and_wait_for_slices(host: Host, panel: Any) -> None:
 
 def processes_of(panel: Any) -> list[int]:
     """Process ids of the launcher and of Python below it."""
-    launcher = panel._run._command._process.processId()
+    launcher = panel.runPanel.run._command._process.processId()
     children = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True).stdout
     return [launcher, *map(int, children.split())]
 
@@ -189,7 +189,7 @@ def test_cancel_ends_all_processes_and_changes_nothing(host: Host, ct: Any, pane
 
 def test_a_cancelled_run_leaves_no_temporary_files(host: Host, ct: Any, panel: Any) -> None:
     start_and_wait_for_slices(host, panel)
-    folder = Path(panel._run._folder.name)
+    folder = Path(panel.runPanel.run._folder.name)
     assert folder.is_dir()
     panel.ui.cancelButton.click()
     host.wait(lambda: not folder.exists(), 5)
@@ -199,7 +199,7 @@ def test_closing_the_scene_stops_the_run(host: Host, ct: Any, panel: Any) -> Non
     start_and_wait_for_slices(host, panel)
     processes = processes_of(panel)
     host.slicer.mrmlScene.Clear(False)
-    assert panel._run is None
+    assert panel.runPanel.run is None
     wait_until_ended(host, processes, CANCEL_SECONDS)
     assert not panel.ui.segmentButton.enabled
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
@@ -224,7 +224,7 @@ def test_quitting_ends_the_run_before_the_panel_is_gone(host: Host, ct: Any) -> 
 def test_a_run_goes_on_while_another_module_is_shown(host: Host, ct: Any, panel: Any) -> None:
     panel.ui.segmentButton.click()
     host.leaveModule(panel)
-    host.wait(lambda: panel._run is None)
+    host.wait(lambda: panel.runPanel.run is None)
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is not None
     host.enterModule(panel)
     assert panel.ui.segmentButton.visible
@@ -236,7 +236,7 @@ def test_an_output_that_is_removed_during_the_run_is_replaced_by_a_new_one(host:
     panel.ui.outputSelector.setCurrentNode(segmentation)
     panel.ui.segmentButton.click()
     host.slicer.mrmlScene.RemoveNode(segmentation)
-    host.wait(lambda: panel._run is None)
+    host.wait(lambda: panel.runPanel.run is None)
     assert parameters(panel).outputSegmentation.GetName() == "Phantom lungs"
 
 
@@ -266,7 +266,7 @@ def test_a_process_that_dies_is_told(host: Host, ct: Any, panel: Any) -> None:
     start_and_wait_for_slices(host, panel)
     _launcher, python = processes_of(panel)
     subprocess.run(["kill", "-9", str(python)], check=True)
-    host.wait(lambda: panel._run is None, 5)
+    host.wait(lambda: panel.runPanel.run is None, 5)
     assert "ended unexpectedly" in panel.ui.statusLabel.text
 
 
@@ -285,7 +285,7 @@ def test_lungs_that_are_there_are_replaced_only_after_a_yes(host: Host, ct: Any,
     host.answers.append(False)
     panel.ui.segmentButton.click()
     assert "Corrected" in host.questions[-1]
-    assert panel._run is None
+    assert panel.runPanel.run is None
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
 
     host.answers.append(True)

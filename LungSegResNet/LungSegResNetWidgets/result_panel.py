@@ -1,0 +1,127 @@
+"""The part of the panel for lungs that are there: look, correct, take back, measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from . import segmentation_nodes
+from .measurement_panel import MeasurementPanel
+from .measurement_table import keepRows
+from .segmentation_run import RunResult
+from .table_widget import enable
+
+
+class ResultPanel(VTKObservationMixin):
+    """Drives ``show3DButton``, ``editButton``, ``undoButton``, ``measureButton`` and the measurements of ``ui``.
+
+    Parameters
+    ----------
+    logic : the module's; knows the parameter node.
+    say : shows a sentence.
+    onChanged : is called when lungs or measurements are others than before.
+    """
+
+    def __init__(self, ui: Any, logic: Any, say: Callable[..., None], onChanged: Callable[[], None]) -> None:
+        VTKObservationMixin.__init__(self)
+        self._ui = ui
+        self._logic = logic
+        self._say = say
+        self._onChanged = onChanged
+        self._undo: RunResult | None = None
+        self._segments: Any = None
+        self._isOutdated = False  # segments were changed after they were measured
+        self._measurementPanel = MeasurementPanel(ui, say)
+        ui.editButton.connect("clicked(bool)", self.onEdit)
+        ui.undoButton.connect("clicked(bool)", self.onUndo)
+        ui.measureButton.connect("clicked(bool)", self.onMeasure)
+
+    def update(self, parameters: Any) -> None:
+        """Enable what can be done now; what cannot be done says why."""
+        ui, segmentation = self._ui, parameters.outputSegmentation
+        self._observe(segmentation.GetSegmentation() if segmentation else None)
+        ui.show3DButton.setSegmentationNode(segmentation)
+        hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
+        noLungs = "" if hasLungs else _("There are no lungs yet; click Segment lungs first.")
+        enable(ui.editButton, noLungs, _("Correct the lungs in the module Segment Editor."))
+        noUndo = "" if self._undo else _("There is nothing to undo.")
+        enable(ui.undoButton, noUndo, _("Bring the lungs back as they were before the last run."))
+        noCt = "" if parameters.inputVolume else _("Choose a CT volume first.")
+        enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
+        self._measurementPanel.show(parameters.measurements)
+
+    def take(self, volumeNode: Any, result: RunResult) -> None:
+        """Make the result of a run the one that is shown and can be undone."""
+        self._undo = result
+        parameters = self._logic.getParameterNode()
+        parameters.outputSegmentation = result.segmentationNode
+        self._observe(result.segmentationNode.GetSegmentation())
+        parameters.measurements = keepRows(parameters.measurements, volumeNode, result.summary["measurements"])
+        self._isOutdated = False
+
+    def forgetUndo(self) -> None:
+        """The scene is about to be closed."""
+        self._undo = None
+
+    def renew(self) -> None:
+        """Measure again if the segments were changed, as in Segment Editor."""
+        if self._isOutdated and self._logic.getParameterNode().measurements:
+            self._measure()
+            self._say(_("The segments were changed, so they were measured again."))
+            self._onChanged()
+
+    def onEdit(self, checked: bool = False) -> None:
+        """Open Segment Editor with the lungs and the CT."""
+        parameters = self._logic.getParameterNode()
+        segmentation, volume = parameters.outputSegmentation, parameters.inputVolume
+        slicer.util.selectModule("SegmentEditor")
+        editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+        editor.setSegmentationNode(segmentation)
+        editor.setSourceVolumeNode(volume)
+
+    def onUndo(self, checked: bool = False) -> None:
+        """Bring back the lungs that the last run replaced."""
+        result, self._undo = self._undo, None
+        if result.segmentationNode.GetScene() is not None:
+            segmentation_nodes.restoreLungs(result.segmentationNode, result.before)
+            self._say(_("The lungs are as they were before the last run."))
+            self._measure()
+        self._onChanged()
+
+    def onMeasure(self, checked: bool = False) -> None:
+        """Measure the segments as they are now."""
+        with slicer.util.tryWithErrorDisplay(_("The lungs could not be measured."), waitCursor=True):
+            self._measure()
+        self._say(_("The measurements are those of the segments as they are now."))
+        self._onChanged()
+
+    def _measure(self) -> None:
+        """Bring the table up to date with the segments; without lungs there is none."""
+        parameters = self._logic.getParameterNode()
+        volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
+        if volume and segmentation and segmentation_nodes.hasLungs(segmentation):
+            rows = segmentation_nodes.measure(volume, segmentation)
+            parameters.measurements = keepRows(parameters.measurements, volume, rows)
+        else:
+            parameters.measurements = None
+        self._isOutdated = False
+
+    def _observe(self, segments: Any) -> None:
+        """Watch these segments, which may be edited, and none else."""
+        if segments is self._segments:
+            return
+        event = slicer.vtkSegmentation.SourceRepresentationModified
+        if self._segments:
+            self.removeObserver(self._segments, event, self._onSegmentsModified)
+        if segments:
+            self.addObserver(segments, event, self._onSegmentsModified)
+        self._segments = segments
+        self._isOutdated = False
+
+    def _onSegmentsModified(self, caller: Any, event: Any) -> None:
+        """The table may no longer fit; it is renewed when the user comes back from an editor."""
+        self._isOutdated = True

@@ -1,0 +1,150 @@
+"""The part of the panel that starts a run, shows how far it is and stops it, and tells the news."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from .dependencies import ensurePackages
+from .readiness import whyNotReady
+from .segmentation_nodes import hasLungs
+from .segmentation_run import RunResult, RunSettings
+from .table_widget import enable
+
+
+class RunPanel:
+    """Drives ``segmentButton``, ``progressBar``, ``cancelButton`` and ``statusLabel`` of ``ui``.
+
+    Parameters
+    ----------
+    logic : the module's; starts runs and knows the parameter node.
+    requirements : file with the packages that a run needs.
+    onDone : gets the volume node and the `RunResult` of a run.
+    onChanged : is called when a run has begun or ended.
+
+    Attributes
+    ----------
+    run : the run that goes on, or None.
+    """
+
+    def __init__(
+        self,
+        ui: Any,
+        logic: Any,
+        requirements: str,
+        onDone: Callable[[Any, RunResult], None],
+        onChanged: Callable[[], None],
+    ) -> None:
+        self.run: Any = None
+        self._ui = ui
+        self._logic = logic
+        self._requirements = requirements
+        self._onDone = onDone
+        self._onChanged = onChanged
+        self._told = ""  # the last news, shown until another CT is chosen
+        ui.segmentButton.connect("clicked(bool)", self.onSegment)
+        ui.cancelButton.connect("clicked(bool)", self.onCancel)
+
+    def update(self, parameters: Any) -> None:
+        """Enable what can be done now; what cannot be done says why."""
+        ui, running = self._ui, self.run is not None
+        reason = whyNotReady(parameters.inputVolume, parameters.outputSegmentation, parameters.modelFile)
+        enable(ui.segmentButton, reason, _("Find the right and the left lung in the CT."))
+        for shown, widget in ((not running, ui.segmentButton), (running, ui.progressBar), (running, ui.cancelButton)):
+            widget.setVisible(shown)
+        for widget in (ui.inputsCollapsibleButton, ui.advancedCollapsibleButton):
+            widget.enabled = not running
+        ui.statusLabel.text = self._told or reason or _("Ready.")
+
+    def say(self, *sentences: str) -> None:
+        """Show the news."""
+        self._told = "\n".join(sentences)
+        self._ui.statusLabel.text = self._told
+
+    def forgetNews(self) -> None:
+        """News of another CT are none."""
+        if self.run is None:
+            self._told = ""
+
+    def onSegment(self, checked: bool = False) -> None:
+        """Start, after asking for whatever has to be asked."""
+        parameters = self._logic.getParameterNode()
+        segmentation = parameters.outputSegmentation
+        if segmentation and hasLungs(segmentation):
+            question = _(
+                'The segmentation "{name}" has lungs already, perhaps corrected by hand. Replace them? '
+                "Undo brings them back; other segments are not touched."
+            )
+            if not slicer.util.confirmYesNoDisplay(question.format(name=segmentation.GetName())):
+                return
+        try:
+            if not ensurePackages(self._requirements, parameters.device):
+                self.say(_("Nothing was installed, so nothing was done."))
+                return
+            self.run = self._logic.start(
+                parameters.inputVolume,
+                segmentation,
+                RunSettings(parameters.modelFile, parameters.engine, parameters.device, parameters.batchSize),
+                self._onRunEvent,
+                self._onRunDone,
+                self._onRunFailed,
+            )
+        except RuntimeError as error:
+            self._onRunFailed(str(error))
+            return
+        self._ui.progressBar.setRange(0, 0)
+        self._ui.progressBar.format = ""
+        self.say(_("Starting..."))
+        self._onChanged()
+
+    def onCancel(self, checked: bool = False) -> None:
+        """Stop at once."""
+        self.stop(_("Stopped; the scene is as it was."))
+
+    def stop(self, sentence: str) -> None:
+        """End the run, if there is one, and say why."""
+        if self.run:
+            self.run.cancel()
+            self.run = None
+            self.say(sentence)
+        self._onChanged()
+
+    def stopAndWait(self) -> None:
+        """End the run when Slicer quits."""
+        if self.run:
+            self.run.cancelAndWait()
+            self.run = None
+
+    def _onRunEvent(self, event: dict[str, Any]) -> None:
+        if event["event"] == "progress":
+            bar = self._ui.progressBar
+            bar.setRange(0, event["total"])
+            bar.value = event["done"]
+            bar.format = _("slice %v of %m")
+            left = event.get("seconds_left")
+            if left is not None:
+                bar.format += _(", about {seconds:.0f} s left").format(seconds=left)
+            self.say(_("Segmenting..."))
+        elif event["event"] == "stage":
+            stages = {
+                "load network": _("Loading the network..."),
+                "read": _("Reading the CT..."),
+                "segment": _("Segmenting..."),
+                "write": _("Measuring..."),
+            }
+            self.say(stages.get(event["stage"], event["stage"]))
+
+    def _onRunDone(self, result: RunResult) -> None:
+        volumeNode, self.run = self.run.volumeNode, None
+        self._onDone(volumeNode, result)
+
+    def _onRunFailed(self, sentence: str) -> None:
+        """Say what went wrong; the scene is as it was."""
+        self.run = None
+        logging.error(sentence)
+        self.say(sentence)
+        self._onChanged()

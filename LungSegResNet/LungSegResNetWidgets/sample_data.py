@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from slicer.i18n import tr as _
-
 _CATEGORY = "LungSegResNet"
 _SLICER_DATA = "https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/"
 _ANALYZER_DATA = "https://github.com/rbumm/SlicerLungCTAnalyzer/releases/download/SampleData/"
@@ -28,7 +26,6 @@ def registerSampleData() -> None:
     """Add the samples to the module Sample Data."""
     import SampleData
 
-    SampleData.SampleDataLogic.registerCustomSampleDataCategory(_CATEGORY, title=_("LungSegResNet"))
     for name, address, fileName, checksum in _SAMPLES:
         SampleData.SampleDataLogic.registerCustomSampleDataSource(
             category=_CATEGORY,

@@ -40,7 +40,6 @@ def test_the_module_tells_its_title_category_and_help(host: Host) -> None:
 def test_sample_data_are_registered_at_start_up_with_checksums(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     registered: list[dict[str, Any]] = []
     logic = types.SimpleNamespace(
-        registerCustomSampleDataCategory=lambda category, title: None,
         registerCustomSampleDataSource=lambda **sample: registered.append(sample),
     )
     monkeypatch.setitem(sys.modules, "SampleData", types.SimpleNamespace(SampleDataLogic=logic))

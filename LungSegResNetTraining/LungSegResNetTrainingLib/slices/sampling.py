@@ -35,8 +35,10 @@ class TrainingSlices(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return training_slice(case, index, self.settings.augmentation, rng, self.scale(k // self.settings.batch_size))
 
     def scale(self, step: int) -> int:
-        """The factor by which all slices of a step are shrunk."""
+        """The factor by which all slices of a step are shrunk; joint passes shrink them themselves."""
         scales, (first, last) = self.settings.scales, self.settings.full_size_share
+        if self.settings.joint:
+            return 1
         if len(scales) == 1:
             return scales[0]
         rng = np.random.default_rng([self.settings.seed, 2, step])

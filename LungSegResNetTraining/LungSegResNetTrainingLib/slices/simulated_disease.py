@@ -40,7 +40,7 @@ def paint_disease(
 def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
     """Ground glass to consolidation: in patches, along the pleura, in the dependent part, in a lobe, or everywhere."""
     shape = (hu.shape[0], hu.shape[1])
-    lobar = rng.random() < 0.25
+    lobar = rng.random() < 0.35
     score = _lobe_score(shape, pixel_mm, rng) if lobar else _patch_score(lung, pixel_mm, rng)
     extent = 1.0 if rng.random() < 0.2 else rng.beta(1.2, 1.4)
     inside = score[lung]

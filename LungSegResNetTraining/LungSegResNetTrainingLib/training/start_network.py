@@ -26,8 +26,12 @@ class StartNetwork:
     fingerprint: str
 
     def apply_to(self, settings: TrainingSettings) -> TrainingSettings:
-        """The settings of a run that starts here: slices as this network is used to, and its name."""
-        return replace(settings, slice_shape=self.card.slice_shape, scales=self.card.scales, start=self.fingerprint)
+        """The settings of a run that starts here: slices as this network is used to, and its name.
+
+        Joint training gives the network the passes of the settings; the weights serve all of them.
+        """
+        scales = settings.scales if settings.joint else self.card.scales
+        return replace(settings, slice_shape=self.card.slice_shape, scales=scales, start=self.fingerprint)
 
 
 def read_start_network(name: str) -> StartNetwork:

@@ -9,13 +9,14 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError
 from LungSegResNetLib.network.cpu_memory import keep_freed_memory
 from LungSegResNetLib.network.network import HighRes2DNet
-from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, place
+from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, mean_logits, place
 
 from .losses import dice_and_cross_entropy, dice_ns
 from .mixed_precision import autocast
@@ -86,9 +87,8 @@ class TrainingRun:
         content = self.processes.from_first(content)
         if content is not None:
             self._resume(content)
-        self._learner: torch.nn.Module = (
-            DistributedDataParallel(self.network) if self.processes.count > 1 else self.network
-        )
+        learner = _JointPasses(self.network, settings.scales) if settings.joint else self.network
+        self._learner: nn.Module = DistributedDataParallel(learner) if self.processes.count > 1 else learner
 
     @staticmethod
     def _new_network(start: StartNetwork | None) -> HighRes2DNet:
@@ -105,7 +105,7 @@ class TrainingRun:
         DeviceError : not even one slice fits into the memory, or fewer slices at once are needed by one of several
             processes.
         """
-        self.network.train()
+        self._learner.train()
         statistics = [buffer.clone() for buffer in self.network.buffers()]
         while True:
             try:
@@ -213,6 +213,24 @@ class TrainingRun:
             raise InputError(
                 f"{self.folder} holds a run with other settings; choose another folder or the same settings."
             )
+
+
+class _JointPasses(nn.Module):
+    """All passes of a network in one: mean logits as in use, with the batch norms' statistics as they are."""
+
+    def __init__(self, network: HighRes2DNet, scales: tuple[int, ...]) -> None:
+        super().__init__()
+        self.network, self.scales = network, scales
+
+    def train(self, mode: bool = True) -> _JointPasses:
+        super().train(mode)
+        for module in self.network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        return mean_logits(self.network, slices, self.scales)
 
 
 def _lacks_memory(error: RuntimeError | MemoryError) -> bool:

@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from network_files import seen_network, write_network
 
 from LungSegResNetLib.errors import DeviceError
+from LungSegResNetLib.network.torch_predictor import mean_logits
+from LungSegResNetTrainingLib.training.losses import dice_and_cross_entropy
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
+from LungSegResNetTrainingLib.training.start_network import read_start_network
 from LungSegResNetTrainingLib.training.training_run import TrainingRun
 
 SETTINGS = replace(RECOMMENDED, steps=10, batch_size=4, slice_shape=(32, 40))
@@ -75,3 +79,22 @@ def test_one_of_several_processes_asks_for_fewer_slices_at_once(tmp_path: Path) 
     run._learner, run.processes = Hungry(run.network, most=1), Processes(0, 2)
     with pytest.raises(DeviceError, match="run the same command again with --slices-at-once 2"):
         run.train_step(*_equal_slices(4))
+
+
+def test_joint_training_learns_from_the_mean_of_all_passes_and_leaves_statistics_alone(tmp_path: Path) -> None:
+    network = seen_network((32, 40))
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    start = read_start_network(str(write_network(tmp_path / "start.safetensors", network, (32, 40), scales=(1,))))
+    settings = start.apply_to(replace(SETTINGS, joint=True, scales=(1, 2, 4), learning_rate=1e-3))
+    assert settings.scales == (1, 2, 4), "joint training gives the network the passes of the settings"
+    run = TrainingRun(settings, tmp_path / "run", "cpu", start=start)
+    slices, target = _equal_slices(4)
+    with torch.inference_mode():
+        expected = float(dice_and_cross_entropy(mean_logits(network, slices, (1, 2, 4)), target))
+    losses = [run.train_step(slices, target) for _ in range(6)]
+    assert losses[0] == pytest.approx(expected, abs=0.02)  # bfloat16 against float32
+    assert losses[-1] < losses[0]
+    for name, value in run.network.named_buffers():
+        if name.endswith("num_batches_tracked"):  # network files leave them out
+            continue
+        assert torch.equal(value, before[name]), name

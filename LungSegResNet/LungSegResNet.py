@@ -3,16 +3,16 @@
 import time
 from typing import Annotated
 
-import qt
 import slicer
 import vtk
+from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
 from LungSegResNetWidgets.drawn_thorax import makeThorax
-from LungSegResNetWidgets.readiness import modelToolTip, transformNotes, whyNotReady
+from LungSegResNetWidgets.readiness import transformNotes, whyNotReady
 from LungSegResNetWidgets.result_panel import ResultPanel
 from LungSegResNetWidgets.run_panel import RunPanel
 from LungSegResNetWidgets.sample_data import registerSampleData
 from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun
-from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
+from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
@@ -66,6 +66,9 @@ class LungSegResNetParameterNode:
     engine - What runs the network.
     device - Where the network runs.
     batchSize - Slices per pass; 0: what suits the device.
+    segments - A segment for each lung, or one for both.
+    smoothingMm - Kernel that smooths the borders, in mm; 0: none.
+    roi - Lungs are replaced inside of this box only; none: everywhere.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -75,6 +78,9 @@ class LungSegResNetParameterNode:
     engine: Annotated[str, Choice(["auto", "torch", "openvino"])] = "auto"
     device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
     batchSize: Annotated[int, WithinRange(0, 128)] = 0
+    segments: Annotated[str, Choice(list(SEGMENTS))] = SEGMENTS[0]
+    smoothingMm: Annotated[float, WithinRange(0.0, 20.0)] = 0.0
+    roi: vtkMRMLMarkupsROINode
 
 
 #
@@ -111,7 +117,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         requirements = self.resourcePath("requirements.txt")
         self.runPanel = RunPanel(self.ui, self.logic, requirements, self.onRunDone, self.updateGui)
         self.resultPanel = ResultPanel(self.ui, self.logic, self.runPanel.say, self.updateGui)
-        self.ui.modelButton.connect("clicked(bool)", self.onChooseModel)
+        self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
 
@@ -188,9 +194,9 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if not parameters:
             return
         self._observeVolume(parameters.inputVolume)
+        self.advancedPanel.update(parameters)
         self.runPanel.update(parameters)
         self.resultPanel.update(parameters)
-        self.ui.modelLineEdit.toolTip = modelToolTip(parameters.modelFile)
 
     def _observeVolume(self, volume) -> None:
         """Voxels may come after a volume was chosen."""
@@ -210,15 +216,9 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         summary = result.summary
         done = _("Done: {slices} slices in {seconds:.0f} s.")
         done = done.format(slices=summary["slices"], seconds=summary["seconds"]["total"])
-        self.ui.usedLabel.text = _("Last run: {engine}.").format(engine=summary["why"])
+        self.advancedPanel.showEngine(summary["why"])
         self.runPanel.say(done, *summary["warnings"], *transformNotes(volumeNode))
         self.updateGui()
-
-    def onChooseModel(self, checked: bool = False) -> None:
-        """Choose a network file."""
-        path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), _("Network"), "", _("Networks (*.safetensors)"))
-        if path:
-            self._parameterNode.modelFile = path
 
 
 #

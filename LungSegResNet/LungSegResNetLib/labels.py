@@ -11,7 +11,7 @@ LEFT_LUNG = 2
 
 @dataclass(frozen=True)
 class LungSegment:
-    """One segment of a result: its label value, name, display colour and SNOMED CT laterality."""
+    """One segment of a result: its label value, name, display colour and SNOMED CT laterality (empty: both sides)."""
 
     label: int
     name: str
@@ -22,11 +22,12 @@ class LungSegment:
     @property
     def terminology(self) -> str:
         """The terminology entry as Slicer stores it in a segment's ``TerminologyEntry`` tag."""
+        laterality = f"SCT^{self.laterality_code}^{self.laterality_meaning}" if self.laterality_code else "^^"
         return (
             "Segmentation category and type - 3D Slicer General Anatomy list"
             "~SCT^123037004^Anatomical Structure"
             "~SCT^39607008^Lung"
-            f"~SCT^{self.laterality_code}^{self.laterality_meaning}"
+            f"~{laterality}"
             "~Anatomic codes - DICOM master list~^^~^^"
         )
 
@@ -36,3 +37,5 @@ LUNG_SEGMENTS = (
     LungSegment(RIGHT_LUNG, "right lung", (0.35, 0.65, 0.85), "24028007", "Right"),
     LungSegment(LEFT_LUNG, "left lung", (0.95, 0.70, 0.30), "7771000", "Left"),
 )
+# Both lungs as one segment; its voxels are those of both labels.
+BOTH_LUNGS = LungSegment(RIGHT_LUNG, "lungs", (0.45, 0.72, 0.72), "", "")

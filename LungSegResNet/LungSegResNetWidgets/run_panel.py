@@ -9,10 +9,12 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from .advanced_panel import settingsOf
 from .dependencies import ensurePackages
 from .readiness import whyNotReady
+from .region import whyNoRegion
 from .segmentation_nodes import hasLungs
-from .segmentation_run import RunResult, RunSettings
+from .segmentation_run import RunResult
 from .table_widget import enable
 
 
@@ -52,7 +54,9 @@ class RunPanel:
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
         ui, running = self._ui, self.run is not None
-        reason = whyNotReady(parameters.inputVolume, parameters.outputSegmentation, parameters.modelFile)
+        volume = parameters.inputVolume
+        reason = whyNotReady(volume, parameters.outputSegmentation, parameters.modelFile)
+        reason = reason or whyNoRegion(volume, parameters.roi)
         enable(ui.segmentButton, reason, _("Find the right and the left lung in the CT."))
         for shown, widget in ((not running, ui.segmentButton), (running, ui.progressBar), (running, ui.cancelButton)):
             widget.setVisible(shown)
@@ -88,7 +92,7 @@ class RunPanel:
             self.run = self._logic.start(
                 parameters.inputVolume,
                 segmentation,
-                RunSettings(parameters.modelFile, parameters.engine, parameters.device, parameters.batchSize),
+                settingsOf(parameters),
                 self._onRunEvent,
                 self._onRunDone,
                 self._onRunFailed,

@@ -12,18 +12,23 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as_json
-from LungSegResNetLib.labels import LUNG_SEGMENTS, LungSegment
+from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 
 BINARY_LABELMAP = "Binary labelmap"
 CLOSED_SURFACE = "Closed surface"
+_ALL_LUNGS = (*LUNG_SEGMENTS, BOTH_LUNGS)
 
 
 @dataclass(frozen=True)
 class SavedSegment:
-    """A lung segment as it was before a run; ``labelmap`` None: there was no such segment."""
+    """A lung segment as it was before a run; ``labelmap`` None: there was no such segment.
+
+    ``segment`` has its name, colour and tags.
+    """
 
     lung: LungSegment
     segmentId: str
+    segment: Any
     labelmap: Any
 
 
@@ -41,27 +46,48 @@ def findLung(segmentationNode: Any, lung: LungSegment) -> str:
 
 
 def hasLungs(segmentationNode: Any) -> bool:
-    """True if the node has a lung segment that is not empty."""
-    return any(
-        _labelmapOf(segmentationNode, segmentId) is not None
-        for lung in LUNG_SEGMENTS
-        if (segmentId := findLung(segmentationNode, lung))
-    )
+    """True if the node has a lung segment, of one lung or both, that is not empty."""
+    return hasSides(segmentationNode) or _hasVoxels(segmentationNode, BOTH_LUNGS)
 
 
-def writeLungs(segmentationNode: Any, volumeNode: Any, labels: np.ndarray) -> None:
-    """Put right and left lung from ``labels`` into the node, on the voxels of the volume.
+def hasSides(segmentationNode: Any) -> bool:
+    """True if the node has a segment of the right or the left lung that is not empty."""
+    return any(_hasVoxels(segmentationNode, lung) for lung in LUNG_SEGMENTS)
 
-    Lung segments that are there keep ID, name, colour and tags and get new content; all other segments stay as they
-    are, also where they overlap the lungs.
+
+def writeLungs(
+    segmentationNode: Any,
+    volumeNode: Any,
+    labels: np.ndarray,
+    isOneSegment: bool = False,
+    region: np.ndarray | None = None,
+) -> None:
+    """Replace the lungs of the node by those of ``labels``, on the voxels of the volume.
+
+    Lung segments that are there keep ID, name, colour and tags and get new content; those of the other kind (one
+    segment, or two) go. All other segments stay as they are, also where they overlap the lungs.
 
     Parameters
     ----------
     labels : uint8 (k, j, i) with the shape of the volume's array; 1 right lung, 2 left lung.
+    isOneSegment : write one segment "lungs" in place of "right lung" and "left lung".
+    region : bool, shape of ``labels``; lungs are replaced where it is true, and stay as they are elsewhere.
     """
-    for lung in LUNG_SEGMENTS:
-        segmentId = findLung(segmentationNode, lung) or _addSegment(segmentationNode, lung)
-        _replace(segmentationNode, segmentId, _labelmapFrom(volumeNode, labels == lung.label))
+    for lung in _ALL_LUNGS:
+        segmentId = findLung(segmentationNode, lung)
+        isWanted = (lung is BOTH_LUNGS) == isOneSegment
+        if not isWanted and not segmentId:
+            continue
+        inside = np.zeros(labels.shape, bool)
+        if isWanted:
+            inside = labels > 0 if isOneSegment else labels == lung.label
+        if region is not None:
+            inside = np.where(region, inside, _voxels(segmentationNode, lung, volumeNode))
+        if isWanted or inside.any():
+            segmentId = segmentId or _addSegment(segmentationNode, lung)
+            _replace(segmentationNode, segmentId, _labelmapFrom(volumeNode, inside))
+        else:
+            segmentationNode.GetSegmentation().RemoveSegment(segmentId)
     _renewSurfaces(segmentationNode)
 
 
@@ -83,12 +109,13 @@ def placeBeside(node: Any, volumeNode: Any) -> None:
 def saveLungs(segmentationNode: Any) -> list[SavedSegment]:
     """Copies of the lung segments, for `restoreLungs`."""
     saved = []
-    for lung in LUNG_SEGMENTS:
+    for lung in _ALL_LUNGS:
         segmentId = findLung(segmentationNode, lung)
-        labelmap = _labelmapOf(segmentationNode, segmentId) if segmentId else None
-        if segmentId and labelmap is None:
-            labelmap = slicer.vtkOrientedImageData()
-        saved.append(SavedSegment(lung, segmentId, labelmap))
+        segment, labelmap = slicer.vtkSegment(), None
+        if segmentId:
+            segment.DeepCopyMetadata(segmentationNode.GetSegmentation().GetSegment(segmentId))
+            labelmap = _labelmapOf(segmentationNode, segmentId) or slicer.vtkOrientedImageData()
+        saved.append(SavedSegment(lung, segmentId, segment, labelmap))
     return saved
 
 
@@ -100,27 +127,47 @@ def restoreLungs(segmentationNode: Any, saved: list[SavedSegment]) -> None:
             if segmentId:
                 segmentationNode.GetSegmentation().RemoveSegment(segmentId)
             continue
-        _replace(segmentationNode, segmentId or _addSegment(segmentationNode, entry.lung), entry.labelmap)
+        if not segmentId:
+            segmentId = entry.segmentId
+            segmentationNode.GetSegmentation().AddSegment(entry.segment, segmentId)
+        _replace(segmentationNode, segmentId, entry.labelmap)
     _renewSurfaces(segmentationNode)
 
 
 def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
-    """Rows as of ``measurements_as_json`` for the lung segments as they are now, on the voxels of the volume."""
-    return measurements_as_json(measure_lungs(*ctAndLungs(volumeNode, segmentationNode)))
+    """Rows as of ``measurements_as_json`` for the lung segments as they are now, on the voxels of the volume.
+
+    Where both lungs are one segment there is one row, that of both.
+    """
+    rows = measurements_as_json(measure_lungs(*ctAndLungs(volumeNode, segmentationNode)))
+    return rows if hasSides(segmentationNode) else rows[-1:]
 
 
 def ctAndLungs(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.ndarray]:
-    """The volume without its parent transform, and the lung segments as a label array on its voxels."""
+    """The volume without its parent transform, and the lung segments as a label array on its voxels.
+
+    A segment of both lungs is taken where there is none of a single one.
+    """
     hu = slicer.util.arrayFromVolume(volumeNode)
     labels = np.zeros(hu.shape, np.uint8)
-    for lung in LUNG_SEGMENTS:
-        segmentId = findLung(segmentationNode, lung)
-        if segmentId and _labelmapOf(segmentationNode, segmentId) is not None:
-            inside = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode)
-            labels[inside > 0] = lung.label
+    for lung in LUNG_SEGMENTS if hasSides(segmentationNode) else (BOTH_LUNGS,):
+        labels[_voxels(segmentationNode, lung, volumeNode)] = lung.label
     native = _geometryOf(volumeNode)
     ct = CTVolume.from_array(hu, native, volumeNode.GetName())
     return ct, CTVolume.from_array(labels, native, volumeNode.GetName()).hu
+
+
+def _hasVoxels(segmentationNode: Any, lung: LungSegment) -> bool:
+    segmentId = findLung(segmentationNode, lung)
+    return bool(segmentId) and _labelmapOf(segmentationNode, segmentId) is not None
+
+
+def _voxels(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> np.ndarray:
+    """Voxels of the volume (bool, k, j, i) in the segment of a lung; none where there is no such segment."""
+    if not _hasVoxels(segmentationNode, lung):
+        return np.zeros(slicer.util.arrayFromVolume(volumeNode).shape, bool)
+    segmentId = findLung(segmentationNode, lung)
+    return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
 
 
 def _segmentId(lung: LungSegment) -> str:

@@ -13,17 +13,30 @@ import SimpleITK as sitk
 import slicer
 
 from .background_command import BackgroundCommand
-from .segmentation_nodes import SavedSegment, placeWithVolume, saveLungs, writeLungs
+from .region import Region
+from .segmentation_nodes import SavedSegment, measure, placeWithVolume, saveLungs, writeLungs
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What the user chose; an empty model is the shipped network, batch size 0 what suits the device."""
+    """What the user chose.
+
+    Attributes
+    ----------
+    modelFile : network; empty: the shipped one.
+    batchSize : slices per pass; 0: what suits the device.
+    smoothingMm : kernel that smooths the borders, in mm; 0: none.
+    isOneSegment : one segment "lungs" in place of a right and a left one.
+    region : lungs are replaced inside of it only; None: everywhere.
+    """
 
     modelFile: str = ""
     engine: str = "auto"
     device: str = "auto"
     batchSize: int = 0
+    smoothingMm: float = 0.0
+    isOneSegment: bool = False
+    region: Region | None = None
 
     def arguments(self) -> list[str]:
         """Options of the command line."""
@@ -32,6 +45,8 @@ class RunSettings:
             options += ["--model", self.modelFile]
         if self.batchSize:
             options += ["--batch-size", str(self.batchSize)]
+        if self.smoothingMm:
+            options += ["--smoothing", f"{self.smoothingMm:g}"]
         return options
 
 
@@ -69,6 +84,7 @@ class SegmentationRun:
     ) -> None:
         self.volumeNode = volumeNode
         self._segmentationNode = segmentationNode
+        self._settings = settings
         self._onEvent = onEvent
         self._onDone = onDone
         self._onFailed = onFailed
@@ -127,7 +143,12 @@ class SegmentationRun:
             if exitCode != 0:
                 self._onFailed(self._error or self._unexpectedEnd(exitCode))
                 return
-            self._onDone(self._import(json.loads(output)))
+            try:
+                result = self._import(json.loads(output))
+            except RuntimeError as error:
+                self._onFailed(str(error))
+                return
+            self._onDone(result)
         finally:
             self._folder.cleanup()
 
@@ -137,11 +158,17 @@ class SegmentationRun:
 
     def _import(self, summary: dict[str, Any]) -> RunResult:
         labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))
+        settings = self._settings
+        region = settings.region.voxelsOf(self.volumeNode) if settings.region else None
+        if region is not None and not labels[region].any():
+            raise RuntimeError(f'There is no lung inside the ROI "{settings.region.name}"; nothing was changed.')
         node = self._segmentationNode
         if node is None or node.GetScene() is None:
             name = f"{self.volumeNode.GetName()} lungs"
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         before = saveLungs(node)
         placeWithVolume(node, self.volumeNode)
-        writeLungs(node, self.volumeNode, labels)
+        writeLungs(node, self.volumeNode, labels, settings.isOneSegment, region)
+        if settings.isOneSegment or region is not None:
+            summary = {**summary, "measurements": measure(self.volumeNode, node)}
         return RunResult(node, summary, before)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import slicer
 import vtk
-from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasLungs, placeWithVolume, writeLungs
+from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasSides, placeWithVolume, writeLungs
 from slicer.i18n import tr as _
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def whyNoCase(volumeNode: Any, segmentationNode: Any, dataSet: str) -> str:
         return _("The folder has a list of its cases (cases.csv), which a new case would not be in.")
     if volumeNode is None or volumeNode.GetImageData() is None:
         return _("Choose the CT of the new case.")
-    if segmentationNode is None or not hasLungs(segmentationNode):
+    if segmentationNode is None or not hasSides(segmentationNode):
         return _("Choose a segmentation with the segments right lung and left lung.")
     if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
         return _("The segmentation lies under another transform than the CT.")

@@ -183,3 +183,27 @@ def test_an_empty_lung_is_written_and_restored_as_empty(
     nodes.restoreLungs(segmentation, saved)
     assert nodes.measure(ct, segmentation)[1]["volume_ml"] == 0
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
+
+
+def test_one_segment_carries_the_terminology_of_the_lung_without_a_side(
+    nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    nodes.writeLungs(segmentation, ct, drawn, isOneSegment=True)
+    assert list(segmentation.GetSegmentation().GetSegmentIDs()) == ["lungs"]
+    segment = segmentation.GetSegmentation().GetSegment("lungs")
+    tag = vtk.reference("")
+    segment.GetTag(segment.GetTerminologyEntryTagName(), tag)
+    assert "~SCT^39607008^Lung~^^~" in str(tag)
+    assert nodes.hasLungs(segmentation)
+    assert not nodes.hasSides(segmentation)
+
+
+def test_the_other_kind_of_segments_stays_outside_of_a_region(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    region = np.zeros(drawn.shape, bool)
+    region[len(drawn) // 2 :] = True
+    nodes.writeLungs(segmentation, ct, drawn, isOneSegment=True)
+    nodes.writeLungs(segmentation, ct, drawn, region=region)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "lungs", ct), (drawn > 0) & ~region)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), (drawn == 2) & region)

@@ -142,6 +142,7 @@ def makeLogics(scene: Any) -> dict[str, CoreModule]:
         "volumes": slicer.vtkSlicerVolumesLogic,
         "subjecthierarchy": slicer.vtkSlicerSubjectHierarchyModuleLogic,
         "segmentations": slicer.vtkSlicerSegmentationsModuleLogic,
+        "markups": slicer.vtkSlicerMarkupsLogic,
         "tables": slicer.vtkSlicerTablesLogic,
         "plots": slicer.vtkSlicerPlotsLogic,
         "sequences": slicer.vtkSlicerSequencesLogic,

@@ -84,6 +84,7 @@ class _Connector:
             slicer.qMRMLNodeComboBox: field.isNode,
             qt.QCheckBox: field.kind is bool,
             qt.QSpinBox: field.kind is int,
+            qt.QDoubleSpinBox: field.kind is float,
             qt.QComboBox: field.choices is not None,
             qt.QLineEdit: field.kind is str,
         }
@@ -102,6 +103,7 @@ class _Connector:
             slicer.qMRMLNodeComboBox: lambda: self.widget.currentNodeChanged,
             qt.QCheckBox: lambda: self.widget.toggled,
             qt.QSpinBox: lambda: self.widget.valueChanged,
+            qt.QDoubleSpinBox: lambda: self.widget.valueChanged,
             qt.QComboBox: lambda: self.widget.currentIndexChanged,
             qt.QLineEdit: lambda: self.widget.textChanged,
         }[type(self.widget)]()
@@ -112,6 +114,7 @@ class _Connector:
             slicer.qMRMLNodeComboBox: lambda: widget.currentNode(),
             qt.QCheckBox: lambda: widget.checked,
             qt.QSpinBox: lambda: widget.value,
+            qt.QDoubleSpinBox: lambda: widget.value,
             qt.QComboBox: lambda: self.field.choices[widget.currentIndex],
             qt.QLineEdit: lambda: widget.text,
         }[type(widget)]()
@@ -122,7 +125,7 @@ class _Connector:
             widget.setCurrentNode(value)
         elif isinstance(widget, qt.QCheckBox):
             widget.checked = value
-        elif isinstance(widget, qt.QSpinBox):
+        elif isinstance(widget, (qt.QSpinBox, qt.QDoubleSpinBox)):
             widget.value = value
         elif isinstance(widget, qt.QComboBox):
             widget.currentIndex = self.field.choices.index(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 # Written out here because importing the library's own lists would load it for --help.
 _DEVICES = ("auto", "cuda", "mps", "gpu", "cpu")
 _ENGINES = ("auto", "torch", "openvino")
+_MOST_SMOOTHING_MM = 20
 _PROGRESS = ("bar", "json", "none")
 
 
@@ -24,10 +25,24 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size", type=_positive, metavar="N", help="slices per pass (default: what suits the device)"
     )
+    parser.add_argument(
+        "--smoothing",
+        type=_millimetres,
+        default=0.0,
+        metavar="MM",
+        help="smooth the borders with a kernel of this width in mm; volumes stay (default: 0, off)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument(
         "--progress", choices=_PROGRESS, help="bar, JSON lines on standard error, or none (default: bar in a terminal)"
     )
+
+
+def _millimetres(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= _MOST_SMOOTHING_MM:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and {_MOST_SMOOTHING_MM} mm")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -52,7 +52,13 @@ def run(options: argparse.Namespace) -> int:
             with timed(seconds, "load network"):
                 engine = load_engine(EngineSettings(options.engine, options.device, options.model, options.batch_size))
             summary = run_case(
-                options.input, outputs, engine, reporter, series=options.series, overwrite=options.overwrite
+                options.input,
+                outputs,
+                engine,
+                reporter,
+                series=options.series,
+                smoothing_mm=options.smoothing,
+                overwrite=options.overwrite,
             )
     finally:
         reporter.close()

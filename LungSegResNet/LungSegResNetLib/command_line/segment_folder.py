@@ -36,7 +36,15 @@ def run(options: argparse.Namespace) -> int:
     reporter = make_reporter(options.progress)
     ending = f".{options.format}"
     try:
-        rows = run_folder(cases, options.output, engine, reporter, ending=ending, overwrite=options.overwrite)
+        rows = run_folder(
+            cases,
+            options.output,
+            engine,
+            reporter,
+            ending=ending,
+            smoothing_mm=options.smoothing,
+            overwrite=options.overwrite,
+        )
     finally:
         reporter.close()
     failed = [row for row in rows if row["status"] == "failed"]

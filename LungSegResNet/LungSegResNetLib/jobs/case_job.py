@@ -86,9 +86,10 @@ def run_case(
     reporter: Reporter,
     *,
     series: str | None = None,
+    smoothing_mm: float = 0.0,
     overwrite: bool = False,
 ) -> CaseSummary:
-    """Segment one CT and write its files, each whole or not at all.
+    """Segment one CT, with borders smoothed as in `smooth_lungs`, and write its files, each whole or not at all.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def run_case(
     for text in warnings:
         reporter.warning(text)
     reporter.stage("segment")
-    result = segment(ct, engine.predictor, reporter.slices)
+    result = segment(ct, engine.predictor, reporter.slices, smoothing_mm=smoothing_mm)
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage("write")

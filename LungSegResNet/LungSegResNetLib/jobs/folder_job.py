@@ -63,6 +63,7 @@ def run_folder(
     reporter: Reporter,
     *,
     ending: str = ".seg.nrrd",
+    smoothing_mm: float = 0.0,
     overwrite: bool = False,
 ) -> list[dict[str, Any]]:
     """Segment each case into ``output``; returns a row per case with ``case``, ``status`` and what was measured.
@@ -77,7 +78,7 @@ def run_folder(
         row = None if overwrite else _finished(summary, mask)
         if row is None:
             reporter.case(CaseEvent(case.name, number, len(cases), "running"))
-            row = _run_one(case, mask, engine, reporter, overwrite)
+            row = _run_one(case, mask, engine, reporter, smoothing_mm, overwrite)
             _write_json(summary, row)
             write_results(output)
         reporter.case(CaseEvent(case.name, number, len(cases), row["status"], row.get("error", "")))
@@ -108,9 +109,13 @@ def write_results(output: Path) -> Path:
     return target
 
 
-def _run_one(case: FolderCase, mask: Path, engine: LoadedEngine, reporter: Reporter, overwrite: bool) -> dict[str, Any]:
+def _run_one(
+    case: FolderCase, mask: Path, engine: LoadedEngine, reporter: Reporter, smoothing_mm: float, overwrite: bool
+) -> dict[str, Any]:
     try:
-        summary = run_case(case.path, Outputs(masks=(mask,)), engine, reporter, overwrite=overwrite)
+        summary = run_case(
+            case.path, Outputs(masks=(mask,)), engine, reporter, smoothing_mm=smoothing_mm, overwrite=overwrite
+        )
     except LungSegError as error:
         # A full disk or a forbidden folder would fail every case: say so at once.
         if isinstance(error, OutputError) and not mask.exists():

@@ -17,6 +17,7 @@ from .diaphragm import without_domes
 from .postprocessing import clean_mask
 from .preprocessing import SliceFrame, frame_for, from_frame_matrices, scale_hu, to_frame_matrices
 from .quality import quality_warnings
+from .smoothing import smooth_lungs
 
 _CHUNK = 32  # slices between two steps of the road; bounds memory
 
@@ -48,11 +49,16 @@ class Segmentation:
 
 
 def segment(
-    ct: CTVolume, predictor: Predictor, on_progress: Callable[[int, int], None] = lambda done, total: None
+    ct: CTVolume,
+    predictor: Predictor,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    smoothing_mm: float = 0.0,
 ) -> Segmentation:
     """Segment the lungs of a CT.
 
-    ``on_progress`` gets the number of finished slices and of all slices; what it raises cancels the run.
+    ``on_progress`` gets the number of finished slices and of all slices; what it raises cancels the run. Borders are
+    smoothed as in `smooth_lungs`.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def segment(
     raw = _predict(ct, frame, predictor, on_progress, seconds)
     with timed(seconds, "post-processing"):
         raw = without_domes(raw, ct.hu, ct.spacing_zyx)
-        mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame))
+        mask = smooth_lungs(clean_mask(raw, ct.spacing_zyx, midline_of(frame)), ct.spacing_zyx, smoothing_mm)
     if not mask.any():
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
     return Segmentation(mask, quality_warnings(ct, mask), seconds)

@@ -88,6 +88,22 @@ def test_json_gives_one_summary_and_json_progress_one_event_a_line(scan: Path, t
     ]
 
 
+def test_smoothing_changes_the_border_and_not_the_volume(scan: Path, results: Path, tmp_path: Path) -> None:
+    assert main(["segment", str(scan), str(tmp_path / "lungs.nii.gz"), "--smoothing", "8"]) == 0
+    rough, smooth = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "lungs.nii.gz"))) for folder in (results, tmp_path)
+    )
+    assert (rough != smooth).any()
+    np.testing.assert_array_equal(np.bincount(rough.ravel()), np.bincount(smooth.ravel()))
+
+
+@pytest.mark.parametrize("width", ["-1", "21", "wide"])
+def test_a_smoothing_that_makes_no_sense_is_refused(scan: Path, tmp_path: Path, width: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["segment", str(scan), str(tmp_path / "lungs.nii.gz"), "--smoothing", width])
+    assert stopped.value.code == 2
+
+
 def test_results_that_exist_are_kept_unless_overwriting_is_allowed(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,61 @@
+"""The part of the panel with the choices that most users leave as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .readiness import modelToolTip
+from .region import Region, fitNewRoi, whyNoRegion
+from .segmentation_run import RunSettings
+
+SEGMENTS = ("right and left", "one (lungs)")
+
+
+class AdvancedPanel:
+    """Drives the network's widgets of ``ui``; the others are bound to the parameter node that ``parameters`` gives."""
+
+    def __init__(self, ui: Any, parameters: Callable[[], Any]) -> None:
+        self._ui = ui
+        self._parameters = parameters
+        ui.modelButton.connect("clicked(bool)", self.onChooseModel)
+
+    def update(self, parameters: Any) -> None:
+        """Tell what the network is; give a new ROI its place."""
+        self._ui.modelLineEdit.toolTip = modelToolTip(parameters.modelFile)
+        if parameters.roi and parameters.inputVolume:
+            fitNewRoi(parameters.roi, parameters.inputVolume)
+
+    def showEngine(self, why: str) -> None:
+        """Tell what the last run took."""
+        self._ui.usedLabel.text = _("Last run: {engine}.").format(engine=why)
+
+    def onChooseModel(self, checked: bool = False) -> None:
+        """Choose a network file."""
+        path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), _("Network"), "", _("Networks (*.safetensors)"))
+        if path:
+            self._parameters().modelFile = path
+
+
+def settingsOf(parameters: Any) -> RunSettings:
+    """What the parameter node says about a run.
+
+    Raises
+    ------
+    RuntimeError : the run cannot be restricted to the ROI; a sentence.
+    """
+    if reason := whyNoRegion(parameters.inputVolume, parameters.roi):
+        raise RuntimeError(reason)
+    return RunSettings(
+        modelFile=parameters.modelFile,
+        engine=parameters.engine,
+        device=parameters.device,
+        batchSize=parameters.batchSize,
+        smoothingMm=parameters.smoothingMm,
+        isOneSegment=parameters.segments == SEGMENTS[1],
+        region=Region.of(parameters.roi) if parameters.roi else None,
+    )

@@ -1,0 +1,76 @@
+"""The box that a run is restricted to: a ROI of the scene as voxels of a CT."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box in world space as it was when it was taken from its node.
+
+    Attributes
+    ----------
+    name : what to call it in messages.
+    worldToBox : 4 x 4; from world coordinates (RAS, mm) to those of the box, whose middle is 0.
+    halfSize : of the box in its own coordinates.
+    """
+
+    name: str
+    worldToBox: np.ndarray
+    halfSize: np.ndarray
+
+    @classmethod
+    def of(cls, roiNode: Any) -> Region:
+        """The box of a vtkMRMLMarkupsROINode with its rotation and its (linear) parent transforms."""
+        boxToWorld = slicer.util.arrayFromVTKMatrix(roiNode.GetObjectToWorldMatrix())
+        return cls(roiNode.GetName(), np.linalg.inv(boxToWorld), np.array(roiNode.GetSize()) / 2.0)
+
+    def voxelsOf(self, volumeNode: Any) -> np.ndarray:
+        """Voxels of the volume (bool, k, j, i) whose middle lies in the box; parent transforms count."""
+        ijkToRas, rasToWorld = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+        volumeNode.GetIJKToRASMatrix(ijkToRas)
+        slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(
+            volumeNode.GetParentTransformNode(), None, rasToWorld
+        )
+        ijkToWorld = slicer.util.arrayFromVTKMatrix(rasToWorld) @ slicer.util.arrayFromVTKMatrix(ijkToRas)
+        matrix = self.worldToBox @ ijkToWorld
+        columns, rows, slices = volumeNode.GetImageData().GetDimensions()
+        inside = np.ones((slices, rows, columns), bool)
+        for axis in range(3):
+            # Each coordinate of the box is a sum of one term for each index, so that no array of points is needed.
+            i, j, k = (matrix[axis, n] * np.arange(size) for n, size in enumerate((columns, rows, slices)))
+            position = k[:, None, None] + j[:, None] + i + matrix[axis, 3]
+            inside &= np.abs(position) <= self.halfSize[axis]
+        return inside
+
+
+def fitNewRoi(roiNode: Any, volumeNode: Any) -> None:
+    """Lay a ROI that has no size yet around the volume, to be made smaller in the views."""
+    if any(roiNode.GetSize()) or volumeNode.GetImageData() is None:
+        return
+    bounds = [0.0] * 6
+    volumeNode.GetRASBounds(bounds)
+    low, high = np.array(bounds[::2]), np.array(bounds[1::2])
+    roiNode.SetCenterWorld(*((low + high) / 2))
+    roiNode.SetSize(*(high - low))
+
+
+def whyNoRegion(volumeNode: Any, roiNode: Any) -> str:
+    """A sentence that says why a run cannot be restricted to the ROI; empty if it can, or there is none."""
+    if roiNode is None:
+        return ""
+    for node in (volumeNode, roiNode):
+        transform = node.GetParentTransformNode()
+        if transform is not None and not transform.IsTransformToWorldLinear():
+            text = _('"{name}" lies under a transform that bends, so a ROI cannot be used; choose none.')
+            return text.format(name=node.GetName())
+    if not all(roiNode.GetSize()):
+        return _('The ROI "{name}" has no size yet; draw it in the views.').format(name=roiNode.GetName())
+    return ""

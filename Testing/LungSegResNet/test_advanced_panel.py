@@ -1,0 +1,134 @@
+"""The choices under Advanced, as a user makes them and finds them again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mrml_data import run_to_the_end, segment_array
+from slicer_host import Host
+
+
+def choose_one_segment(panel: Any) -> None:
+    panel.ui.segmentsComboBox.currentIndex = 1
+
+
+def add_upper_half(host: Host, ct: Any) -> Any:
+    """A ROI around the upper half of the CT."""
+    roi = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Upper half")
+    bounds = [0.0] * 6
+    ct.GetRASBounds(bounds)
+    low, high = np.array(bounds[::2]), np.array(bounds[1::2])
+    middle = (low + high) / 2
+    roi.SetCenter(*middle[:2], (middle[2] + high[2]) / 2)
+    roi.SetSize(*(high - low)[:2], (high - low)[2] / 2)
+    return roi
+
+
+def test_one_segment_replaces_two_is_measured_as_one_and_undone_to_two(
+    host: Host, ct: Any, panel: Any, drawn: np.ndarray
+) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    segmentation_nodes.writeLungs(segmentation, ct, drawn)
+    segments = segmentation.GetSegmentation()
+    segments.GetSegment("right_lung").SetColor(1, 0, 0)
+    segments.AddEmptySegment("nodule", "nodule")
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray((drawn == 2).astype(np.uint8), segmentation, "nodule", ct)
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+    choose_one_segment(panel)
+    panel.ui.smoothingSpinBox.value = 6.0
+    host.answers.append(True)
+
+    run_to_the_end(host, panel)
+
+    assert sorted(segments.GetSegmentIDs()) == ["lungs", "nodule"]
+    found = segment_array(host, segmentation, "lungs", ct)
+    assert 2 * (found & (drawn > 0)).sum() / (found.sum() + (drawn > 0).sum()) > 0.9
+    table = panel.ui.measurementsTable
+    assert [table.horizontalHeaderItem(n).text() for n in range(table.columnCount)] == ["lungs"]
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    assert float(table.item(0, 0).text()) == pytest.approx(found.sum() * voxel_ml, abs=0.51)
+    assert panel.ui.editButton.enabled
+
+    panel.ui.undoButton.click()
+    assert sorted(segments.GetSegmentIDs()) == ["left_lung", "nodule", "right_lung"]
+    assert segments.GetSegment("right_lung").GetColor() == (1, 0, 0)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "nodule", ct), drawn == 2)
+    assert table.columnCount == 3
+
+
+def test_lungs_are_new_inside_the_roi_only_and_measured_as_they_are_then(
+    host: Host, ct: Any, panel: Any, drawn: np.ndarray
+) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    by_hand = np.roll(drawn, 9, axis=1)
+    segmentation_nodes.writeLungs(segmentation, ct, by_hand)
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+    panel.ui.roiSelector.setCurrentNode(add_upper_half(host, ct))
+    host.answers.append(True)
+
+    run_to_the_end(host, panel)
+
+    middle = len(drawn) // 2
+    right = segment_array(host, segmentation, "right_lung", ct)
+    np.testing.assert_array_equal(right[:middle], by_hand[:middle] == 1)
+    upper, truth = right[middle:], drawn[middle:] == 1
+    assert 2 * (upper & truth).sum() / (upper.sum() + truth.sum()) > 0.9
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    shown = float(panel.ui.measurementsTable.item(0, 0).text())
+    assert shown == pytest.approx(right.sum() * voxel_ml, abs=0.51)
+
+
+def test_a_roi_without_lung_in_it_is_told_and_changes_nothing(host: Host, ct: Any, panel: Any) -> None:
+    roi = add_upper_half(host, ct)
+    roi.SetCenter(5000, 0, 0)
+    panel.ui.roiSelector.setCurrentNode(roi)
+    run_to_the_end(host, panel)
+    assert "Upper half" in panel.ui.statusLabel.text
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
+
+
+def test_a_new_roi_lies_around_the_ct_and_one_that_is_removed_is_no_longer_asked_for(
+    host: Host, ct: Any, panel: Any
+) -> None:
+    roi = panel.ui.roiSelector.addNode()
+    assert all(roi.GetSize())
+    assert panel.ui.segmentButton.enabled
+    roi.SetSize(0, 10, 10)
+    panel.updateGui()
+    assert roi.GetName() in panel.ui.segmentButton.toolTip
+    host.slicer.mrmlScene.RemoveNode(roi)
+    assert panel.ui.segmentButton.enabled
+
+
+def test_the_choices_survive_saving_and_loading_the_scene(host: Host, ct: Any, panel: Any, tmp_path: Path) -> None:
+    scene = host.slicer.mrmlScene
+    choose_one_segment(panel)
+    panel.ui.smoothingSpinBox.value = 3.5
+    roi = add_upper_half(host, ct)
+    panel.ui.roiSelector.setCurrentNode(roi)
+    for node, ending in ((ct, "nrrd"), (roi, "mrk.json")):
+        node.AddDefaultStorageNode()
+        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
+        assert node.GetStorageNode().WriteData(node)
+    size = roi.GetSize()
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+    scene.Clear(False)
+    assert panel.ui.roiSelector.currentNode() is None
+    assert panel.ui.smoothingSpinBox.value == 0
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    scene.Connect()
+    assert panel.ui.segmentsComboBox.currentText == "one (lungs)"
+    assert panel.ui.smoothingSpinBox.value == 3.5
+    assert panel.ui.roiSelector.currentNode().GetName() == "Upper half"
+    assert panel.logic.getParameterNode().roi.GetSize() == pytest.approx(size)

@@ -1,0 +1,81 @@
+"""The box of a ROI as voxels, against what Slicer's own ROI node says of each point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import vtk
+from mrml_data import add_volume
+from slicer_host import Host
+from synthetic_thorax import Thorax
+
+
+@pytest.fixture
+def region(host: Host) -> Any:
+    """The module under test, which needs ``slicer``."""
+    from LungSegResNetWidgets import region
+
+    return region
+
+
+def add_roi(host: Host, center: tuple[float, ...], size: tuple[float, ...], name: str = "Box") -> Any:
+    roi = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", name)
+    roi.SetCenter(*center)
+    roi.SetSize(*size)
+    return roi
+
+
+def put_under_transform(host: Host, node: Any, *, angle: float, shift: tuple[float, ...]) -> Any:
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "Moved")
+    moved = vtk.vtkTransform()
+    moved.RotateWXYZ(angle, 1, 2, 3)
+    moved.Translate(*shift)
+    transform.SetMatrixTransformToParent(moved.GetMatrix())
+    node.SetAndObserveTransformNodeID(transform.GetID())
+    return transform
+
+
+def test_a_rotated_box_under_a_transform_holds_the_voxels_that_slicer_says_lie_in_it(host: Host, region: Any) -> None:
+    image, _mask = Thorax().scan(spacing=(12.0, 12.0, 25.0), direction=(0, 0, 1, -1, 0, 0, 0, -1, 0))
+    volume = add_volume(host, image, "Turned")
+    put_under_transform(host, volume, angle=15, shift=(10, -5, 3))
+    roi = add_roi(host, (0, 0, 0), (150, 90, 120))
+    turned = vtk.vtkTransform()
+    turned.Translate(20, -10, 5)
+    turned.RotateZ(35)
+    roi.SetAndObserveObjectToNodeMatrix(turned.GetMatrix())
+    put_under_transform(host, roi, angle=-40, shift=(3, 4, 5))
+
+    inside = region.Region.of(roi).voxelsOf(volume)
+
+    ijk_to_ras, ras_to_world = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(ijk_to_ras)
+    volume.GetParentTransformNode().GetMatrixTransformToWorld(ras_to_world)
+    wanted = np.zeros_like(inside)
+    for k, j, i in np.ndindex(inside.shape):
+        world = ras_to_world.MultiplyPoint(ijk_to_ras.MultiplyPoint((i, j, k, 1.0)))
+        wanted[k, j, i] = roi.IsPointInROIWorld(list(world[:3]))
+    assert 20 < wanted.sum() < wanted.size / 2
+    np.testing.assert_array_equal(inside, wanted)
+
+
+def test_a_new_box_is_laid_around_the_ct_and_one_that_was_drawn_is_not_moved(host: Host, region: Any, ct: Any) -> None:
+    new, drawn = add_roi(host, (0, 0, 0), (0, 0, 0)), add_roi(host, (1, 2, 3), (40, 50, 60))
+    for roi in (new, drawn):
+        region.fitNewRoi(roi, ct)
+    assert region.Region.of(new).voxelsOf(ct).all()
+    assert drawn.GetSize() == (40, 50, 60)
+
+
+def test_a_box_without_a_size_or_under_a_bending_transform_is_refused_by_name(host: Host, region: Any, ct: Any) -> None:
+    assert region.whyNoRegion(ct, None) == ""
+    assert "Flat" in region.whyNoRegion(ct, add_roi(host, (0, 0, 0), (0, 0, 0), "Flat"))
+    roi = add_roi(host, (0, 0, 0), (40, 40, 40))
+    assert region.whyNoRegion(ct, roi) == ""
+    bending = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "Breath")
+    spline = vtk.vtkThinPlateSplineTransform()
+    bending.SetAndObserveTransformToParent(spline)
+    ct.SetAndObserveTransformNodeID(bending.GetID())
+    assert "Phantom" in region.whyNoRegion(ct, roi)

@@ -105,6 +105,17 @@ class CTVolume:
         """Volume of a voxel in millilitres."""
         return float(np.prod(self.geometry.spacing)) / 1000.0
 
+    def native_slice(self, index: int) -> int:
+        """Index (from 0) that slice ``index`` of ``hu`` has in the file or node, where slices may run downwards."""
+        return len(self.hu) - 1 - index if self.native.to_lps[1][2] else index
+
+    def point_mm(self, z: float, y: float, x: float) -> tuple[float, float, float]:
+        """Where a voxel of ``hu`` lies: its centre as LPS coordinates (x, y, z) in mm."""
+        grid = self.geometry
+        direction = np.array(grid.direction).reshape(3, 3)
+        left, back, up = np.array(grid.origin) + direction @ (np.array(grid.spacing) * (x, y, z))
+        return float(left), float(back), float(up)
+
     def to_native(self, mask: np.ndarray) -> sitk.Image:
         """Image on the native grid from a mask with the shape of ``hu``."""
         axes, turned = self.native.to_lps

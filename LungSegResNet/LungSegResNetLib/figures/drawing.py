@@ -85,12 +85,9 @@ def rgb(color: Sequence[float]) -> Color:
 
 def position_text(ct: CTVolume, axis: int, index: int) -> str:
     """Where an array plane lies, such as ``S 12.5 mm``: its middle, along the axis nearest to its normal."""
-    grid = ct.geometry
-    middle = [(n - 1) / 2 for n in grid.size]
-    itk_axis = 2 - axis
-    middle[itk_axis] = index
-    direction = np.array(grid.direction).reshape(3, 3)
-    mm = float(grid.origin[itk_axis] + direction[itk_axis] @ (np.array(grid.spacing) * middle))
+    middle = [(n - 1) / 2 for n in ct.hu.shape]
+    middle[axis] = index
+    mm = ct.point_mm(*middle)[2 - axis]
     # Letters instead of signs: they mean the same in LPS and in RAS coordinates.
     return f"{_AXES[axis][int(mm >= 0)]} {abs(mm):.1f} mm"
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..ct_volume import CTVolume
 from ..errors import OutputError, UsageError
+from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
 from ..figures.overlay import write_overlay
 from ..files.reading import read_ct
 from ..files.writing import MASK_ENDINGS, has_mask_ending, write_mask
-from ..lungs.segmentation import segment
+from ..lungs.doubtful_slices import slices_to_check
+from ..lungs.segmentation import Segmentation, segment
 from ..network.engines import LoadedEngine
 from ..timing import timed
 from .reporting import Reporter
@@ -72,6 +75,7 @@ class CaseSummary:
     slices: int
     seconds: dict[str, float]
     warnings: list[str]
+    slices_to_check: list[dict[str, Any]]
     measurements: list[dict[str, Any]]
 
     def as_json(self) -> dict[str, Any]:
@@ -129,5 +133,24 @@ def run_case(
         slices=len(ct.hu),
         seconds={stage: round(value, 3) for stage, value in (seconds | result.seconds).items()},
         warnings=[*warnings, *result.warnings],
+        slices_to_check=_slices_to_check(ct, result),
         measurements=measurements_as_json(measurements),
     )
+
+
+def _slices_to_check(ct: CTVolume, result: Segmentation) -> list[dict[str, Any]]:
+    """The slices most likely wrong: ``slice`` counts from 1 in the order of the file, the point is the place to see."""
+    slice_mm, row_mm, column_mm = ct.spacing_zyx
+    rows = []
+    for one in slices_to_check(result.ranking, slice_mm):
+        y, x = one.spot_mm
+        rows.append(
+            {
+                "slice": ct.native_slice(one.index) + 1,
+                "position": position_text(ct, 0, one.index),
+                "score": round(one.score, 3),
+                "reason": one.reason,
+                "point_lps_mm": [round(mm, 1) for mm in ct.point_mm(one.index, y / row_mm, x / column_mm)],
+            }
+        )
+    return rows

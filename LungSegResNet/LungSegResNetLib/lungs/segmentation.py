@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..network.model_file import ModelCard
 from ..timing import timed
 from .diaphragm import without_domes
+from .doubtful_slices import DoubtfulSlice, NetworkDoubt, rank_slices
 from .postprocessing import clean_mask
 from .preprocessing import SliceFrame, frame_for, from_frame_matrices, scale_hu, to_frame_matrices
 from .quality import quality_warnings
@@ -40,12 +41,14 @@ class Segmentation:
     ----------
     mask : uint8 (z, y, x) in the order of ``CTVolume.hu``: 0 background, 1 right lung, 2 left lung.
     warnings : sentences for the user.
+    ranking : all slices, the one that is most likely wrong first.
     seconds : duration of each stage.
     """
 
     mask: np.ndarray
     warnings: list[str]
-    seconds: dict[str, float] = field(default_factory=dict)
+    ranking: list[DoubtfulSlice]
+    seconds: dict[str, float]
 
 
 def segment(
@@ -68,13 +71,16 @@ def segment(
     seconds: dict[str, float] = {}
     with timed(seconds, "crop"):
         frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
-    raw = _predict(ct, frame, predictor, on_progress, seconds)
+    doubt = NetworkDoubt(frame, len(ct.hu))
+    raw = _predict(ct, frame, predictor, doubt, on_progress, seconds)
     with timed(seconds, "post-processing"):
         raw = without_domes(raw, ct.hu, ct.spacing_zyx)
         mask = smooth_lungs(clean_mask(raw, ct.spacing_zyx, midline_of(frame)), ct.spacing_zyx, smoothing_mm)
     if not mask.any():
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
-    return Segmentation(mask, quality_warnings(ct, mask), seconds)
+    with timed(seconds, "ranking"):
+        ranking = rank_slices(mask, ct.spacing_zyx, doubt)
+    return Segmentation(mask, quality_warnings(ct, mask), ranking, seconds)
 
 
 def midline_of(frame: SliceFrame) -> float:
@@ -86,10 +92,11 @@ def _predict(
     ct: CTVolume,
     frame: SliceFrame,
     predictor: Predictor,
+    doubt: NetworkDoubt,
     on_progress: Callable[[int, int], None],
     seconds: dict[str, float],
 ) -> np.ndarray:
-    """Raw lung mask (bool) on the CT's grid."""
+    """Raw lung mask (bool) on the CT's grid; ``doubt`` notes the probabilities, which are not kept."""
     total = len(ct.hu)
     plane = ct.hu.shape[1:]
     plane_spacing = ct.spacing_zyx[1:]
@@ -109,6 +116,9 @@ def _predict(
             for z, section in enumerate(result, start):
                 if section.max() > 0.5:
                     mask[z] = rows_back @ section @ columns_back.T > 0.5
+        with timed(seconds, "ranking"):
+            for z, section in enumerate(result, start):
+                doubt.note(z, section)
     return mask
 
 

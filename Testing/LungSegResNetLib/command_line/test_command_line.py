@@ -104,6 +104,30 @@ def test_a_smoothing_that_makes_no_sense_is_refused(scan: Path, tmp_path: Path, 
     assert stopped.value.code == 2
 
 
+def test_json_names_slices_to_check_as_the_file_counts_them_and_where_they_lie(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upwards = sitk.ReadImage(str(scan))
+    sitk.WriteImage(sitk.DICOMOrient(upwards, "RAI"), str(tmp_path / "downwards.nrrd"))
+    lists = []
+    for source in (scan, tmp_path / "downwards.nrrd"):
+        assert main(["segment", str(source), str(tmp_path / "lungs.nrrd"), "--json", "--overwrite"]) == 0
+        lists.append(json.loads(capsys.readouterr().out)["slices_to_check"])
+    assert 1 <= len(lists[0]) <= 8
+    for one, turned in zip(*lists, strict=True):
+        assert one["slice"] + turned["slice"] == 8 + 1
+        assert {key: one[key] for key in one if key != "slice"} == {key: turned[key] for key in one if key != "slice"}
+        *_, z = upwards.TransformIndexToPhysicalPoint((0, 0, one["slice"] - 1))
+        assert one["position"] == f"{'S' if z >= 0 else 'I'} {abs(z):.1f} mm"
+        x, y, up = one["point_lps_mm"]
+        assert up == pytest.approx(z, abs=0.06)
+        index = upwards.TransformPhysicalPointToIndex((x, y, z))
+        assert all(0 <= n < size for n, size in zip(index, upwards.GetSize(), strict=True))
+        assert one["reason"].endswith(("slices", "slice", "cm²"))
+    scores = [one["score"] for one in lists[0]]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_results_that_exist_are_kept_unless_overwriting_is_allowed(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

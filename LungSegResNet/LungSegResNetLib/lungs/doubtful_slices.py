@@ -1,0 +1,144 @@
+"""Which slices of a result are most likely wrong: by the network's own doubt, and by sudden changes between neighbours.
+
+Of every slice the area that is probably wrong is estimated and set against the area of lung:
+
+- A pixel that is lung with probability p is wrong with probability min(p, 1 - p), if probabilities are right. The sum
+  over a slice is the area that the network itself expects to be wrong.
+- A pixel on which both neighbouring slices agree, and the slice between them does not, may be wrong, too. The tips of
+  the lungs and slanted surfaces change from slice to slice as well, but in one direction, so they do not count. The
+  further the slices lie apart, the more a lung changes between them, and the less such a pixel weighs.
+
+Where no lung was found, doubt is mostly about bowel or windpipe; it counts less with every mm from the nearest lung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from .preprocessing import SliceFrame
+
+LISTED = 8
+_APART_MM = 10.0  # slices nearer to a listed one show the same place once more
+_LEAST_MM2 = 500.0  # what a section has to have for a pixel more or less to matter little
+_CHANGE_MM = 5.0  # slice distance at which a change between neighbours weighs half
+_NEAR_MM = 5.0  # distance from the found lungs over which doubt falls to a third
+_NAMED_SHARE = 0.5  # of the largest area; smaller ones are not worth a word
+_SPOT_MM = 20.0  # width of the place that a viewer is led to
+
+
+@dataclass(frozen=True)
+class DoubtfulSlice:
+    """A slice and how likely it is wrong.
+
+    Attributes
+    ----------
+    index : z in ``CTVolume.hu``.
+    score : 0..1, the estimated share of the section that is wrong.
+    reason : why, in plain words with areas in cm2.
+    spot_mm : y, x of the place to look at, in mm from the centre of the CT's first row and column.
+    """
+
+    index: int
+    score: float
+    reason: str
+    spot_mm: tuple[float, float]
+
+
+class NetworkDoubt:
+    """What the network's probabilities say about each slice; slices are noted as they come, and nothing else is kept.
+
+    Attributes
+    ----------
+    expected_mm2 : area of lung to be expected, the sum of probabilities, one value a slice.
+    unsure_mm2 : area that the network itself expects to be wrong.
+    spots_mm : y, x of the place of most doubt, as in `DoubtfulSlice`.
+    """
+
+    def __init__(self, frame: SliceFrame, slices: int) -> None:
+        self._frame = frame
+        self.expected_mm2 = np.zeros(slices)
+        self.unsure_mm2 = np.zeros(slices)
+        self.spots_mm = np.zeros((slices, 2))
+
+    def note(self, index: int, probability: np.ndarray) -> None:
+        """Take in the probabilities (float32, shape of the frame) of slice ``index``."""
+        frame = self._frame
+        doubt = np.minimum(probability, 1.0 - probability)
+        self.expected_mm2[index] = probability.sum() * frame.pixel_mm**2
+        self.unsure_mm2[index] = doubt.sum() * frame.pixel_mm**2
+        y, x = _densest(doubt, (frame.pixel_mm, frame.pixel_mm))
+        self.spots_mm[index] = frame.start_y + y, frame.start_x + x
+
+
+def rank_slices(mask: np.ndarray, spacing_zyx: tuple[float, float, float], doubt: NetworkDoubt) -> list[DoubtfulSlice]:
+    """All slices of a scan, the one that is most likely wrong first.
+
+    Parameters
+    ----------
+    mask : uint8 (z, y, x), 0 background, 1 right lung, 2 left lung.
+    """
+    pixel_mm2 = spacing_zyx[1] * spacing_zyx[2]
+    missing, extra = np.zeros(len(mask)), np.zeros(len(mask))
+    for z in range(1, len(mask) - 1):
+        odd = _odd(mask, z)
+        changed = np.count_nonzero(odd)
+        missing[z] = np.count_nonzero(odd & (mask[z - 1] > 0)) * pixel_mm2
+        extra[z] = changed * pixel_mm2 - missing[z]
+    area = np.count_nonzero(mask, axis=(1, 2)) * pixel_mm2
+    weight = _CHANGE_MM / (_CHANGE_MM + spacing_zyx[0])
+    wrong = doubt.unsure_mm2 + weight * (missing + extra)
+    # One minus the Dice to be expected: what is wrong against the section as it is and as it should be.
+    score = wrong / (area + doubt.expected_mm2 + weight * missing + 2 * _LEAST_MM2)
+    score *= np.exp(-_mm_to_lung(area > 0, spacing_zyx[0]) / _NEAR_MM)
+    ranking = []
+    for z in map(int, np.argsort(-score, kind="stable")):
+        areas = {
+            "the network is unsure about {} cm²": doubt.unsure_mm2[z],
+            "{} cm² are no lung, but are in both neighbouring slices": missing[z],
+            "{} cm² are lung in no neighbouring slice": extra[z],
+        }
+        changes = weight * (missing[z] + extra[z]) > doubt.unsure_mm2[z]
+        spot = _densest(_odd(mask, z), spacing_zyx[1:]) if changes else (doubt.spots_mm[z, 0], doubt.spots_mm[z, 1])
+        ranking.append(DoubtfulSlice(z, float(score[z]), _reason(areas), spot))
+    return ranking
+
+
+def slices_to_check(ranking: Sequence[DoubtfulSlice], slice_mm: float) -> list[DoubtfulSlice]:
+    """The first ``LISTED`` slices of a ranking, without those that lie next to one that is listed already."""
+    chosen: list[DoubtfulSlice] = []
+    for one in ranking:
+        if len(chosen) < LISTED and all(abs(one.index - other.index) * slice_mm >= _APART_MM for other in chosen):
+            chosen.append(one)
+    return chosen
+
+
+def _odd(mask: np.ndarray, z: int) -> np.ndarray:
+    """Pixels (bool) on which the slices above and below agree and this one differs."""
+    return (mask[z - 1] == mask[z + 1]) & (mask[z] != mask[z - 1])
+
+
+def _mm_to_lung(has_lung: np.ndarray, slice_mm: float) -> np.ndarray:
+    """Distance in mm of every slice from the nearest one with lung; 0 everywhere if there is none."""
+    if not has_lung.any():
+        return np.zeros(len(has_lung))
+    return ndimage.distance_transform_edt(~has_lung, sampling=slice_mm)
+
+
+def _reason(areas: dict[str, float]) -> str:
+    """The largest area in words, and those that are nearly as large."""
+    largest = max(areas.values())
+    named = [(text, mm2) for text, mm2 in areas.items() if mm2 >= _NAMED_SHARE * largest > 0]
+    return "; ".join(text.format(f"{mm2 / 100:.1f}") for text, mm2 in sorted(named, key=lambda pair: -pair[1]))
+
+
+def _densest(amount: np.ndarray, pixel_mm: Sequence[float]) -> tuple[float, float]:
+    """y, x in mm of the place that has most of ``amount`` around it."""
+    around = ndimage.uniform_filter(
+        amount.astype(np.float32, copy=False), [max(1, round(_SPOT_MM / mm)) for mm in pixel_mm], mode="constant"
+    )
+    row, column = np.unravel_index(int(np.argmax(around)), around.shape)
+    return float(row) * pixel_mm[0], float(column) * pixel_mm[1]

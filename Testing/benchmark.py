@@ -42,7 +42,7 @@ def resampled(ct: Path, slices: int) -> Path:
     """The CT with another number of slices over the same length; made once."""
     if slices == NATIVE:
         return ct
-    target = ct.with_name(f"benchmark_{slices}.nii.gz")
+    target = ct.with_name(f"benchmark_{slices}_slices.nii.gz")
     if not target.is_file():
         import SimpleITK as sitk
 
@@ -51,6 +51,7 @@ def resampled(ct: Path, slices: int) -> Path:
         spacing[2] *= (size[2] - 1) / (slices - 1)
         size[2] = slices
         air = float(sitk.GetArrayViewFromImage(image).min())
+        # Interpolated values are rounded: scanners store whole Hounsfield units.
         result = sitk.Resample(
             image,
             size,
@@ -60,10 +61,9 @@ def resampled(ct: Path, slices: int) -> Path:
             spacing,
             image.GetDirection(),
             air,
-            image.GetPixelID(),
         )
         partial = target.with_name(f"part_{target.name}")
-        sitk.WriteImage(result, str(partial), True)
+        sitk.WriteImage(sitk.Cast(sitk.Round(result), sitk.sitkInt16), str(partial), True)
         partial.replace(target)
     return target
 

@@ -9,7 +9,8 @@ import SimpleITK as sitk
 from ..errors import InputError
 from .nifti_payload import is_complete
 
-CT_ENDINGS = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+NIFTI_ENDINGS = (".nii", ".nii.gz")
+CT_ENDINGS = (*NIFTI_ENDINGS, ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 def open_image_file(path: Path) -> sitk.ImageFileReader:
@@ -17,7 +18,7 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
 
     Raises
     ------
-    InputError : the file is missing, empty, cut off or of another format.
+    InputError : the file is missing, empty or of another format.
     """
     if not path.exists():
         raise InputError(f"There is no file or folder {path}.")
@@ -29,19 +30,18 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
-        complete = not path.name.lower().endswith((".nii", ".nii.gz")) or is_complete(path)
-    except (RuntimeError, OSError) as error:
+    except RuntimeError as error:
         raise _unreadable(path, error) from error
-    if not complete:
-        raise InputError(
-            f"{path.name} is cut off: it holds fewer voxels than its header says; copy or export it again."
-        )
     return reader
 
 
 def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
-    """The image of an opened file as 3D (2D: one slice). Raises InputError if the file is damaged."""
+    """The image of an opened file as 3D (2D: one slice). Raises InputError if the file is damaged or cut off."""
     path = Path(reader.GetFileName())
+    if path.name.lower().endswith(NIFTI_ENDINGS) and not is_complete(path):
+        raise InputError(
+            f"{path.name} is cut off: it holds fewer voxels than its header says; copy or export it again."
+        )
     try:
         image = reader.Execute()
     except RuntimeError as error:

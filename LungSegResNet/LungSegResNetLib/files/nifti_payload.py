@@ -1,46 +1,140 @@
-"""Does a NIfTI file hold all the voxels its header promises? SimpleITK reads and writes cut-off ones without a word."""
+"""The voxels of a NIfTI file, read once and slice by slice.
+
+SimpleITK reads and writes cut-off files without a word, and holds a scan as a whole.
+"""
 
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from ..errors import InputError
 
 _CHUNK = 1 << 20
 _GZIP_MARK = b"\x1f\x8b"
+_HEADER_BYTES = 540
+_DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, struct.error)
+# Data types of a CT by their NIfTI code; files of other types are left to SimpleITK.
+_TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 256: "i1", 512: "u2"}
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a NIfTI header says of the voxels behind it (https://nifti.nimh.nih.gov: nifti1.h, nifti2.h)."""
+
+    byte_order: str
+    code: int
+    bits: int
+    dimensions: tuple[int, ...]
+    offset: int
+    slope: float
+    intercept: float
+
+    @classmethod
+    def of(cls, content: bytes) -> _Header | None:
+        """None if this is no NIfTI header. Raises struct.error if it is cut off."""
+        for order in "<>":
+
+            def values(form: str, place: int, order: str = order) -> tuple:
+                return struct.unpack_from(order + form, content, place)
+
+            (size,) = values("i", 0)
+            if size == 348:
+                dimensions, (code, bits), numbers = values("8h", 40), values("2h", 70), values("3f", 108)
+            elif size == _HEADER_BYTES:
+                dimensions, (code, bits) = values("8q", 16), values("2h", 12)
+                numbers = (*values("q", 168), *values("2d", 176))
+            else:
+                continue
+            sizes = tuple(max(n, 1) for n in dimensions[1 : 1 + dimensions[0]])
+            return cls(order, code, bits, sizes, int(numbers[0]), *numbers[1:])
+        return None
+
+    @property
+    def end(self) -> int:
+        """Bytes of header and voxels."""
+        return self.offset + math.prod(self.dimensions) * self.bits // 8
 
 
 def is_complete(path: Path) -> bool:
     """False if the file ends before its last voxel or its compressed data are damaged."""
-    with path.open("rb") as file:
-        compressed = file.read(2) == _GZIP_MARK
     try:
-        with gzip.open(path) if compressed else path.open("rb") as stream:
-            header = stream.read(540)
-            length = len(header)
-            while chunk := stream.read(_CHUNK):
-                length += len(chunk)
-        return length >= _promised_length(header)
-    except (EOFError, zlib.error, gzip.BadGzipFile, struct.error):
+        with _opened(path) as stream:
+            content = stream.read(_HEADER_BYTES)
+            length = len(content) + _rest(stream)
+        header = _Header.of(content)
+        return header is None or length >= header.end  # what is not NIfTI is for the reader to judge
+    except _DAMAGES:
         return False
 
 
-def _promised_length(header: bytes) -> int:
-    """Bytes of header and voxels (https://nifti.nimh.nih.gov: nifti1.h, nifti2.h)."""
-    for order in "<>":
-        (header_size,) = struct.unpack_from(order + "i", header)
-        if header_size == 348:
-            dimensions = struct.unpack_from(order + "8h", header, 40)
-            bits, offset = *struct.unpack_from(order + "h", header, 72), *struct.unpack_from(order + "f", header, 108)
-            break
-        if header_size == 540:
-            dimensions = struct.unpack_from(order + "8q", header, 16)
-            bits, offset = *struct.unpack_from(order + "h", header, 14), *struct.unpack_from(order + "q", header, 168)
-            break
-    else:
-        return 0  # not NIfTI: the reader has its own opinion
-    voxels = 1
-    for size in dimensions[1 : 1 + dimensions[0]]:
-        voxels *= max(size, 1)
-    return int(offset) + voxels * bits // 8
+def read_slices(path: Path, size: tuple[int, ...]) -> Iterator[np.ndarray] | None:
+    """Slices (y, x) of a 3D NIfTI file of ``size`` (x, y, z), from first to last, with its rescale applied.
+
+    Equal to what SimpleITK reads; None for kinds of files that are left to it. A file that turns out to be cut off or
+    damaged raises InputError while it is read.
+    """
+    try:
+        with _opened(path) as stream:
+            header = _Header.of(stream.read(_HEADER_BYTES))
+    except _DAMAGES:
+        return None
+    if header is None or header.code not in _TYPES or len(size) != 3:
+        return None
+    if math.prod(header.dimensions) != math.prod(size) or header.dimensions[:3] != size:
+        return None
+    if not (math.isfinite(header.slope) and math.isfinite(header.intercept)):
+        return None
+    return _slices(path, header)
+
+
+def _slices(path: Path, header: _Header) -> Iterator[np.ndarray]:
+    columns, rows, planes = header.dimensions[:3]
+    kind = np.dtype(header.byte_order + _TYPES[header.code])
+    wanted = columns * rows * kind.itemsize
+    try:
+        with _opened(path) as stream:
+            stream.seek(header.offset)
+            for _ in range(planes):
+                content = stream.read(wanted)
+                if len(content) < wanted:
+                    raise EOFError
+                yield _rescaled(np.frombuffer(content, kind).reshape(rows, columns), header)
+            _rest(stream)  # the checksum stands at the end
+    except _DAMAGES as error:
+        raise InputError(
+            f"{path.name} is cut off: it holds fewer voxels than its header says; copy or export it again."
+        ) from error
+
+
+def _rescaled(section: np.ndarray, header: _Header) -> np.ndarray:
+    """A slope of 0 counts as 1."""
+    slope, intercept = header.slope or 1.0, header.intercept
+    if (slope, intercept) == (1.0, 0.0):
+        return section
+    if slope == 1.0 and intercept.is_integer() and section.dtype.itemsize <= 2 and abs(intercept) < 1e6:
+        return section.astype(np.int32) + int(intercept)
+    return (section.astype(np.float32).astype(np.float64) * slope + intercept).astype(np.float32)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """The file's content, uncompressed."""
+    with path.open("rb") as file:
+        compressed = file.read(2) == _GZIP_MARK
+    return gzip.open(path) if compressed else path.open("rb")  # type: ignore[return-value]
+
+
+def _rest(stream: BinaryIO) -> int:
+    """Number of bytes that are left in a stream."""
+    length = 0
+    while chunk := stream.read(_CHUNK):
+        length += len(chunk)
+    return length

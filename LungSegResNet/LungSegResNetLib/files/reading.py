@@ -12,8 +12,16 @@ from ..errors import InputError
 from .dicom_headers import SeriesInfo, has_dicom_mark, list_series
 from .dicom_reading import read_dicom_file, read_dicom_folder
 from .hounsfield import HounsfieldBuffer, judge
-from .image_files import CT_ENDINGS, open_image_file, read_voxels, require_one_value_per_voxel, segment_headers
+from .image_files import (
+    CT_ENDINGS,
+    NIFTI_ENDINGS,
+    open_image_file,
+    read_voxels,
+    require_one_value_per_voxel,
+    segment_headers,
+)
 from .mask_reading import mask_on_ct, read_mask
+from .nifti_payload import read_slices
 
 __all__ = ["CT_ENDINGS", "SeriesInfo", "list_series", "mask_on_ct", "read_ct", "read_mask"]
 
@@ -52,16 +60,24 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
     if segment_headers(reader):
         raise InputError(f"{path.name} is a segmentation of 3D Slicer, not a CT; give the CT scan it belongs to.")
     require_one_value_per_voxel(reader)
-    image = read_voxels(reader)
-    # The image's own memory is read slice by slice into the buffer, which saves a copy of the scan.
-    voxels = sitk.GetArrayViewFromImage(image)
-    buffer = HounsfieldBuffer(voxels.shape)
-    for index, section in enumerate(voxels):
-        buffer.put(index, section)
-    native = Geometry.of(image)
-    del voxels, image
+    buffer, native = _voxels_of(reader, path)
     warnings = judge(buffer, path.name)
     return CTVolume.from_array(buffer.array, native, path.name), warnings
+
+
+def _voxels_of(reader: sitk.ImageFileReader, path: Path) -> tuple[HounsfieldBuffer, Geometry]:
+    """Voxels of an opened file, put slice by slice into the buffer, which saves a copy of the scan."""
+    if path.name.lower().endswith(NIFTI_ENDINGS) and (slices := read_slices(path, reader.GetSize())) is not None:
+        native = Geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+    else:
+        image = read_voxels(reader)
+        native = Geometry.of(image)
+        slices = iter(sitk.GetArrayViewFromImage(image))
+    columns, rows, count = native.size
+    buffer = HounsfieldBuffer((count, rows, columns))
+    for index, section in enumerate(slices):
+        buffer.put(index, section)
+    return buffer, native
 
 
 def _refuse_empty(path: Path) -> None:

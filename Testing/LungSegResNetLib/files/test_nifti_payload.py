@@ -1,0 +1,46 @@
+"""Voxels that are read slice by slice are those that SimpleITK reads."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from LungSegResNetLib.files.nifti_payload import read_slices
+
+SIZE = (5, 4, 3)
+
+
+@pytest.mark.parametrize("kind", ["<i2", ">i2", "<u2", "u1", "<i4", ">f4"])
+@pytest.mark.parametrize("rescale", [(0.0, 7.0), (1.0, 0.0), (1.0, -1024.0), (0.7, 0.3)])
+def test_every_type_and_rescale_is_read_as_simpleitk_does(kind, rescale, tmp_path):
+    values = np.arange(60, dtype=kind).reshape(SIZE)
+    header = nibabel.Nifti1Header(endianness=">" if kind.startswith(">") else "<")
+    header.set_data_dtype(np.dtype(kind))
+    image = nibabel.Nifti1Image(values, np.diag([0.7, 0.7, 2.5, 1.0]), header)
+    path = tmp_path / "scan.nii.gz"
+    image.to_filename(path)
+    _set_rescale(path, rescale)
+
+    slices = read_slices(path, SIZE)
+
+    expected = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    np.testing.assert_array_equal(np.stack(list(slices)), expected)
+
+
+def test_types_that_no_scanner_stores_are_left_to_simpleitk(tmp_path):
+    nibabel.Nifti1Image(np.zeros(SIZE, np.float64), np.eye(4)).to_filename(tmp_path / "scan.nii")
+    assert read_slices(tmp_path / "scan.nii", SIZE) is None
+
+
+def _set_rescale(path, rescale):
+    """nibabel clears the rescale when it writes, so the bytes of the header are set."""
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    order = nibabel.Nifti1Header.from_fileobj(io.BytesIO(content)).endianness
+    struct.pack_into(order + "2f", content, 112, *rescale)
+    path.write_bytes(gzip.compress(content))

@@ -1,142 +1,118 @@
-"""Runs the command line in a process of its own with Slicer's Python, without blocking the window."""
+"""Runs one command of a command line in another process, with a sentence for whatever goes wrong."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import qt
+from .worker_process import MODULE_FOLDER, WorkerProcess, takeKeptProcess
 
-_MODULE_FOLDER = Path(__file__).resolve().parents[1]
-_WORKER = "LungSegResNetLib.command_line.worker"
-# The worker ends itself within this time after its input is closed; then the launcher is ended by force.
-_GRACE_MS = 800
-_LAST_LINES = 12
-# Commands whose process has not ended yet; Qt would kill it with its last reference.
-_alive: set[BackgroundCommand] = set()
+_DONE = (0, 7)  # cases that failed are told in the results
 
 
 class BackgroundCommand:
-    """One run of ``lungsegresnet``, or of another command line with a worker of its own.
+    """One command of ``lungsegresnet``, or in a subclass of another command line with a worker of its own.
+
+    Callbacks are called in the main thread: ``onEvent(dict)`` for progress, and at the end either ``onDone(str)``, with
+    what the command printed, or ``onFailed(str)`` with a sentence; none of them after `cancel`.
 
     Parameters
     ----------
     arguments : of the command line; its progress has to be written as JSON lines (``--progress json``).
-    onEvent : gets each JSON line as a dictionary with the key ``event``.
-    onFinished : gets the exit code (-1 after a crash) and the text of standard output when the process has ended.
-    worker : Python module that is run; it has to end when its standard input is closed.
-    folder : where that module is found, beside the folder of this one.
+    onReleased : called last in any case, when the command has nothing open any more.
+
+    Attributes
+    ----------
+    worker, folder : see `WorkerProcess`.
+    keep : whether the process is kept for the next command, with the network it has loaded.
 
     Usage
     -----
-    >>> command = BackgroundCommand(["segment", ct, mask, "--progress", "json", "--json"], print, print)
+    >>> command = BackgroundCommand(["segment", ct, mask, "--progress", "json", "--json"], print, print, print)
     >>> command.start()
     """
 
+    worker = "LungSegResNetLib.command_line.worker"
+    folder = MODULE_FOLDER
+    keep = True
+
     def __init__(
         self,
-        arguments: Sequence[str],
+        arguments: Sequence[str | Path],
         onEvent: Callable[[dict[str, Any]], None],
-        onFinished: Callable[[int, str], None],
-        worker: str = _WORKER,
-        folder: Path = _MODULE_FOLDER,
+        onDone: Callable[[str], None],
+        onFailed: Callable[[str], None],
+        onReleased: Callable[[], None] = lambda: None,
     ) -> None:
-        self._arguments = ["-m", worker, *(str(argument) for argument in arguments)]
-        self._onEvent = onEvent
-        self._onFinished = onFinished
-        self._pending = b""
-        self._output = b""
-        self._lastLines: list[str] = []
-        self._process = qt.QProcess()
-        self._process.setWorkingDirectory(str(folder))
-        # Modules that are developed, not installed, lie in folders of their own.
-        environment = qt.QProcessEnvironment.systemEnvironment()
-        paths = [str(folder), str(_MODULE_FOLDER), environment.value("PYTHONPATH")]
-        environment.insert("PYTHONPATH", os.pathsep.join(path for path in paths if path))
-        self._process.setProcessEnvironment(environment)
-        self._process.connect("readyReadStandardError()", self._readEvents)
-        self._process.connect("readyReadStandardOutput()", self._readOutput)
-        self._process.connect("finished(int,QProcess::ExitStatus)", self._finish)
-        self._process.connect("errorOccurred(QProcess::ProcessError)", self._fail)
+        self._arguments = [str(argument) for argument in arguments]
+        self._onEvent, self._onDone, self._onFailed, self._onReleased = onEvent, onDone, onFailed, onReleased
+        self._process: WorkerProcess | None = None
+        self._mayStartAgain = False
+        self._cancelled = False
+        self._error = ""
 
     @property
     def running(self) -> bool:
-        """True from `start` until the process has ended."""
-        return self._process.state() != qt.QProcess.NotRunning
-
-    @property
-    def lastLines(self) -> str:
-        """The end of what the process wrote besides events: where an unexpected end is explained."""
-        return "\n".join(self._lastLines)
+        """True from `start` until the command is done; after `cancel` until its process has ended."""
+        return self._process is not None
 
     def start(self) -> None:
-        """Start the process.
+        """Start the command, in a process that was kept if there is one.
 
         Raises
         ------
-        RuntimeError : Slicer's Python launcher is missing.
+        RuntimeError : Slicer's Python launcher is missing or cannot be started.
         """
-        launcher = shutil.which("PythonSlicer")
-        if not launcher:
-            raise RuntimeError("Slicer's Python launcher (PythonSlicer) was not found; reinstall Slicer.")
-        _alive.add(self)
-        self._process.start(launcher, self._arguments)
+        process = takeKeptProcess(self.worker) if self.keep else None
+        self._mayStartAgain = process is not None
+        if process is None:
+            process = WorkerProcess(self.worker, self.folder)
+            process.start()
+        self._process = process
+        process.send(self._arguments, self._handle, self._onProcessEnded)
 
     def cancel(self) -> None:
-        """End the process and its children; returns at once."""
-        if not self.running:
-            return
-        # Killing the launcher would leave Python alone behind; Python ends by itself when its input is closed.
-        self._process.closeWriteChannel()
-        qt.QTimer.singleShot(_GRACE_MS, self._kill)
-
-    def _kill(self) -> None:
-        if self.running:
-            self._process.kill()
+        """Stop; returns at once."""
+        self._cancelled = True
+        if self._process:
+            self._process.end()
 
     def cancelAndWait(self) -> None:
-        """`cancel` where the event loop is about to end, as when Slicer quits."""
-        self.cancel()
-        if not self._process.waitForFinished(_GRACE_MS):
-            self._process.kill()
-            self._process.waitForFinished(_GRACE_MS)
+        """`cancel` when Slicer quits."""
+        self._cancelled = True
+        if self._process:
+            self._process.endAndWait()
 
-    def _readEvents(self) -> None:
-        self._pending += self._process.readAllStandardError().data()
-        *lines, self._pending = self._pending.split(b"\n")
-        for line in lines:
-            self._handle(line.decode("utf-8", "replace").strip())
-
-    def _handle(self, line: str) -> None:
-        if not line:
+    def _handle(self, event: dict[str, Any]) -> None:
+        if self._cancelled:
             return
-        try:
-            event = json.loads(line)
-        except ValueError:
-            event = None
-        if isinstance(event, dict) and "event" in event:
-            self._onEvent(event)
+        self._mayStartAgain = False
+        if event["event"] == "error":
+            self._error = str(event["text"])
+        elif event["event"] == "end":
+            self._finish(event["exit_code"], event["output"])
         else:
-            logging.info("LungSegResNet: %s", line)
-            self._lastLines = [*self._lastLines, line][-_LAST_LINES:]
+            self._onEvent(event)
 
-    def _readOutput(self) -> None:
-        self._output += self._process.readAllStandardOutput().data()
+    def _onProcessEnded(self, exitCode: int) -> None:
+        if self._mayStartAgain and not self._cancelled:
+            # A kept process ends after a while without a command, perhaps in this very moment.
+            self.start()
+        else:
+            self._finish(exitCode or -1, "")
 
-    def _finish(self, exitCode: int, exitStatus: int) -> None:
-        self._readEvents()
-        self._readOutput()
-        _alive.discard(self)
-        crashed = exitStatus != qt.QProcess.NormalExit
-        self._onFinished(-1 if crashed else exitCode, self._output.decode("utf-8", "replace"))
-
-    def _fail(self, error: int) -> None:
-        # All other errors are followed by ``finished``.
-        if error == qt.QProcess.FailedToStart:
-            _alive.discard(self)
-            self._onFinished(-1, "")
+    def _finish(self, exitCode: int, output: str) -> None:
+        process, self._process = self._process, None
+        reason = process.lastLines[-1] if process.lastLines else f"exit code {exitCode}"
+        process.release(self.keep)
+        try:
+            if self._cancelled:
+                return
+            if exitCode in _DONE:
+                self._onDone(output)
+            else:
+                text = f"The computation ended unexpectedly ({reason}); see the application log, and try again."
+                self._onFailed(self._error or text)
+        finally:
+            self._onReleased()

@@ -14,6 +14,8 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.network.devices import may_have_graphics_card
 
+from .worker_process import endKeptProcesses
+
 # Slicer is built against its own versions of these.
 _BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk")
 _TORCH = ">=2.4"
@@ -52,6 +54,7 @@ def ensurePackages(requirementsFile: str, device: str = "auto") -> bool:
     question = _("LungSegResNet needs these Python packages:\n\n{names}\n\nInstall them now?")
     if not slicer.util.confirmOkCancelDisplay(question.format(names="\n".join(missing))):
         return False
+    endKeptProcesses()  # they would go on without what is installed now
     try:
         plain = [text for text in missing if not text.startswith("torch")]
         if plain:

@@ -16,6 +16,7 @@ from .region import whyNoRegion
 from .segmentation_nodes import hasLungs
 from .segmentation_run import RunResult
 from .table_widget import enable
+from .worker_process import endKeptProcesses
 
 
 class RunPanel:
@@ -118,10 +119,11 @@ class RunPanel:
         self._onChanged()
 
     def stopAndWait(self) -> None:
-        """End the run when Slicer quits."""
+        """End the run when Slicer quits, and the process that waits for the next one."""
         if self.run:
             self.run.cancelAndWait()
             self.run = None
+        endKeptProcesses()
 
     def _onRunEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == "progress":

@@ -85,23 +85,17 @@ class SegmentationRun:
         self.volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._settings = settings
-        self._onEvent = onEvent
         self._onDone = onDone
         self._onFailed = onFailed
-        self._error = ""
-        self._cancelled = False
         self._folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
         # The file is called as the volume, because messages name it.
         name = "".join(c if c.isalnum() or c in " -_." else "_" for c in volumeNode.GetName()) or "CT"
         self._ctFile = Path(self._folder.name) / f"{name}.nrrd"
         self._maskFile = Path(self._folder.name) / "lungs.nrrd"
         arguments = ["segment", str(self._ctFile), str(self._maskFile), "--json", "--progress", "json"]
-        self._command = BackgroundCommand([*arguments, *settings.arguments()], self._handle, self._finish)
-
-    @property
-    def running(self) -> bool:
-        """True from `start` until the end."""
-        return self._command.running
+        self._command = BackgroundCommand(
+            [*arguments, *settings.arguments()], onEvent, self._finish, onFailed, self._folder.cleanup
+        )
 
     def start(self) -> None:
         """Export the volume and start the process.
@@ -120,41 +114,19 @@ class SegmentationRun:
 
     def cancel(self) -> None:
         """Stop; the scene stays as it is."""
-        self._cancelled = True
         self._command.cancel()
 
     def cancelAndWait(self) -> None:
         """`cancel` when Slicer quits."""
-        self._cancelled = True
         self._command.cancelAndWait()
 
-    def _handle(self, event: dict[str, Any]) -> None:
-        if self._cancelled:
-            return
-        if event["event"] == "error":
-            self._error = str(event["text"])
-        else:
-            self._onEvent(event)
-
-    def _finish(self, exitCode: int, output: str) -> None:
+    def _finish(self, output: str) -> None:
         try:
-            if self._cancelled:
-                return
-            if exitCode != 0:
-                self._onFailed(self._error or self._unexpectedEnd(exitCode))
-                return
-            try:
-                result = self._import(json.loads(output))
-            except RuntimeError as error:
-                self._onFailed(str(error))
-                return
-            self._onDone(result)
-        finally:
-            self._folder.cleanup()
-
-    def _unexpectedEnd(self, exitCode: int) -> str:
-        reason = self._command.lastLines.splitlines()[-1:] or [f"exit code {exitCode}"]
-        return f"The computation ended unexpectedly ({reason[0]}); see the application log, and try again."
+            result = self._import(json.loads(output))
+        except RuntimeError as error:
+            self._onFailed(str(error))
+            return
+        self._onDone(result)
 
     def _import(self, summary: dict[str, Any]) -> RunResult:
         labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))

@@ -31,6 +31,9 @@ def host(running_host: Host) -> Iterator[Host]:
     for answers in (running_host.answers, running_host.questions, running_host.files, running_host.selected):
         answers.clear()
     yield running_host
+    from LungSegResNetWidgets.worker_process import endKeptProcesses
+
+    endKeptProcesses()  # as Slicer does when it quits; a test without a panel leaves one
     assert running_host.answers == []
     assert running_host.files == []
     running_host.slicer.mrmlScene.Clear(False)

@@ -30,7 +30,7 @@ def start_and_wait_for_slices(host: Host, panel: Any) -> None:
 
 def processes_of(panel: Any) -> list[int]:
     """Process ids of the launcher and of Python below it."""
-    launcher = panel.runPanel.run._command._process.processId()
+    launcher = panel.runPanel.run._command._process.processId
     children = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True).stdout
     return [launcher, *map(int, children.split())]
 
@@ -187,6 +187,15 @@ def test_cancel_ends_all_processes_and_changes_nothing(host: Host, ct: Any, pane
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
 
 
+def test_a_run_after_a_cancelled_one_is_done_by_a_process_of_its_own(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    launcher = panel.runPanel.run._command._process.processId
+    panel.ui.cancelButton.click()
+    run_to_the_end(host, panel)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert kept_process() not in (None, launcher)
+
+
 def test_a_cancelled_run_leaves_no_temporary_files(host: Host, ct: Any, panel: Any) -> None:
     start_and_wait_for_slices(host, panel)
     folder = Path(panel.runPanel.run._folder.name)
@@ -238,6 +247,45 @@ def test_an_output_that_is_removed_during_the_run_is_replaced_by_a_new_one(host:
     host.slicer.mrmlScene.RemoveNode(segmentation)
     host.wait(lambda: panel.runPanel.run is None)
     assert parameters(panel).outputSegmentation.GetName() == "Phantom lungs"
+
+
+# Run after run
+
+
+def kept_process() -> int | None:
+    """Process id of the launcher that waits for the next run."""
+    from LungSegResNetWidgets import worker_process
+
+    return next((kept.processId for kept in worker_process._kept.values()), None)
+
+
+def test_the_next_run_is_done_by_the_same_process_with_the_same_lungs(host: Host, ct: Any, panel: Any) -> None:
+    assert kept_process() is None
+    masks, launchers = [], []
+    for _run in ("cold", "warm"):
+        run_to_the_end(host, panel)
+        launchers.append(kept_process())
+        masks.append(segment_array(host, parameters(panel).outputSegmentation, "left_lung", ct))
+        panel.ui.outputSelector.setCurrentNode(None)
+    np.testing.assert_array_equal(*masks)
+    launcher = launchers[0]
+    assert launchers == [launcher, launcher]
+    host.slicer.mrmlScene.Clear(False)
+    assert kept_process() == launcher
+    panel.onQuit()
+    assert kept_process() is None
+    wait_until_ended(host, [launcher], CANCEL_SECONDS)
+
+
+def test_a_waiting_process_that_ends_just_before_a_click_is_replaced(host: Host, ct: Any, panel: Any) -> None:
+    run_to_the_end(host, panel)
+    launcher = kept_process()
+    children = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True).stdout
+    subprocess.run(["kill", "-9", *children.split()], check=True)
+    panel.ui.outputSelector.setCurrentNode(None)
+    run_to_the_end(host, panel)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert kept_process() not in (None, launcher)
 
 
 # Problems

@@ -58,7 +58,7 @@ def is_alive(process: int) -> bool:
 
 def processes_of(panel: Any) -> list[int]:
     """Process ids of the launcher, of Python below it, and of the processes that prepare slices."""
-    found = [panel.trainPanel._command._command._process.processId()]
+    found = [panel.trainPanel._command._process.processId]
     for process in found:
         below = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False).stdout
         found += map(int, below.split())

@@ -34,8 +34,9 @@ def run(options: argparse.Namespace) -> int:
 
     from ..figures.measurements import table_from_json
     from ..jobs.case_job import Outputs, run_case
+    from ..jobs.kept_engine import kept_engine
     from ..jobs.reporting import make_reporter
-    from ..network.engines import EngineSettings, load_engine
+    from ..network.engines import EngineSettings
     from ..timing import timed
 
     outputs = Outputs.at(options.output)
@@ -50,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         with timed(seconds, "total"):
             reporter.stage("load network")
             with timed(seconds, "load network"):
-                engine = load_engine(EngineSettings(options.engine, options.device, options.model, options.batch_size))
+                engine = kept_engine(EngineSettings(options.engine, options.device, options.model, options.batch_size))
             summary = run_case(
                 options.input,
                 outputs,

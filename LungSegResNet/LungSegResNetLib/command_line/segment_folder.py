@@ -27,12 +27,13 @@ def run(options: argparse.Namespace) -> int:
     import sys
 
     from ..jobs.folder_job import find_cases, run_folder
+    from ..jobs.kept_engine import kept_engine
     from ..jobs.reporting import make_reporter
-    from ..network.engines import EngineSettings, load_engine
+    from ..network.engines import EngineSettings
 
     number, count = options.shard
     cases = find_cases(options.input, options.output)[number - 1 :: count]
-    engine = load_engine(EngineSettings(options.engine, options.device, options.model, options.batch_size))
+    engine = kept_engine(EngineSettings(options.engine, options.device, options.model, options.batch_size))
     reporter = make_reporter(options.progress)
     ending = f".{options.format}"
     try:

@@ -1,36 +1,100 @@
-"""The command line as a child of another program: it ends when its standard input is closed.
+"""The command line as a child of another program: it does one command after another, with what it has loaded.
 
-The other program may be stopped by force, and launchers may lie between the two; a closed pipe reaches this process
-in all these cases and on every system, while a signal may end the launcher only.
+- A request is a line on standard input: the arguments of a command as a JSON list of texts.
+- The answer is JSON lines on standard error: the events of the command (with ``--progress json``) and then
+  ``{"event": "end", "exit_code": ..., "output": ...}`` with what the command printed.
+
+The process ends when its standard input is closed, also in the middle of a command. The other program may be stopped
+by force, and launchers may lie between the two; a closed pipe reaches this process in all these cases and on every
+system, while a signal may end the launcher only. It ends by itself, too, after a time without a request, so that
+memory and graphics card are free again, and after a failure that may have left it in an unknown state.
 """
 
 from __future__ import annotations
 
 import _thread
+import contextlib
+import io
+import json
 import os
+import queue
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Callable
 
+from ..errors import DeviceError, LungSegError, UsageError
 from .main import main
 
+IDLE_SECONDS = 600.0
 _GRACE_SECONDS = 0.5
+# Unexpected, out of memory, stopped: the next command gets a process of its own.
+_LAST_EXIT_CODES = (LungSegError.exit_code, DeviceError.exit_code, 130)
 
 
-def end_with_standard_input() -> None:
-    """Interrupt the main thread, and then end the process, once standard input is closed."""
+def serve(command_line: Callable[[list[str]], int], idle_seconds: float = IDLE_SECONDS) -> int:
+    """Do the commands that come on standard input; returns 0 when there will be no more.
 
-    def watch() -> None:
-        # Not sys.stdin: its lock would be held when Python ends.
-        while os.read(0, 1024):
-            pass
-        _thread.interrupt_main()
-        time.sleep(_GRACE_SECONDS)  # time to remove unfinished files
-        os._exit(130)
+    Parameters
+    ----------
+    command_line : does one command, as ``main`` does; returns its exit code.
+    idle_seconds : time without a request after which the process ends.
+    """
+    requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
+    with contextlib.suppress(queue.Empty, KeyboardInterrupt):
+        while (request := requests.get(timeout=idle_seconds)) is not None:
+            if _answer(command_line, request) in _LAST_EXIT_CODES:
+                break
+    return 0
 
-    threading.Thread(target=watch, daemon=True).start()
+
+def _read_requests(requests: queue.SimpleQueue[bytes | None]) -> None:
+    """Pass lines on; interrupt the main thread, and then end the process, once standard input is closed."""
+    unfinished = b""
+    # Not sys.stdin: its lock would be held when Python ends.
+    while part := os.read(0, 65536):
+        *lines, unfinished = (unfinished + part).split(b"\n")
+        for line in lines:
+            requests.put(line)
+    requests.put(None)
+    _thread.interrupt_main()
+    time.sleep(_GRACE_SECONDS)  # time to remove unfinished files
+    os._exit(130)
+
+
+def _answer(command_line: Callable[[list[str]], int], request: bytes) -> int:
+    output = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(output):
+            exit_code = command_line(_arguments(request))
+    except UsageError as error:
+        exit_code = error.exit_code
+        _send(event="error", text=str(error), exit_code=exit_code)
+    except SystemExit as end:  # wrong options, or help
+        exit_code = end.code if isinstance(end.code, int) else 0
+    except Exception:
+        traceback.print_exc()
+        exit_code = LungSegError.exit_code
+    _send(event="end", exit_code=exit_code, output=output.getvalue())
+    return exit_code
+
+
+def _arguments(request: bytes) -> list[str]:
+    try:
+        arguments = json.loads(request)
+    except ValueError:
+        arguments = None
+    if not isinstance(arguments, list) or not all(isinstance(text, str) for text in arguments):
+        raise UsageError("A request must be one line with a JSON list of texts, the arguments of a command.")
+    return arguments
+
+
+def _send(**fields: object) -> None:
+    # In a line of its own, whatever a library left unfinished before it.
+    print(f"\n{json.dumps(fields)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
-    end_with_standard_input()
-    sys.exit(main())
+    sys.exit(serve(main))

@@ -1,4 +1,4 @@
-"""The command line as a child: it works while its input is open, and ends when that is closed."""
+"""The command line as a child: it does command after command while its input is open, and ends when that is closed."""
 
 from __future__ import annotations
 
@@ -7,55 +7,143 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
 
 PACKAGES = Path(__file__).resolve().parents[3] / "LungSegResNet"
+MODULE = "LungSegResNetLib.command_line.worker"
+
+
+class Child:
+    """A worker as another program has it; ``code`` instead of the module where a test needs it otherwise."""
+
+    def __init__(self, *code: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, *(code or ("-m", MODULE))],
+            cwd=PACKAGES,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def send(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def events(self, last: str = "end") -> list[dict[str, Any]]:
+        """What it tells up to the next event of the kind ``last``; text that is no event has the key ``text`` only."""
+        assert self.process.stderr is not None
+        found: list[dict[str, Any]] = []
+        for line in filter(str.strip, self.process.stderr):
+            found.append(json.loads(line) if line.startswith("{") else {"event": "", "text": line.strip()})
+            if found[-1]["event"] == last:
+                return found
+        raise AssertionError(f"the process ended before it told '{last}': {found}")
+
+    def do(self, *arguments: str) -> dict[str, Any]:
+        """Do a command; returns the last event."""
+        self.send(json.dumps(arguments))
+        return self.events()[-1]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stderr):
+            assert pipe is not None
+            pipe.close()
 
 
 @pytest.fixture
-def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A segmentation of the phantom in its own process, with its files in ``tmp_path``."""
-    sitk.WriteImage(Thorax().scan(spacing=(2.0, 2.0, 2.0))[0], str(tmp_path / "ct.nrrd"))
-    arguments = ["segment", str(tmp_path / "ct.nrrd"), str(tmp_path / "lungs.nrrd"), "--progress", "json"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "LungSegResNetLib.command_line.worker", *arguments],
-        cwd=PACKAGES,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        assert pipe is not None
-        pipe.close()
+def child() -> Iterator[Child]:
+    started = Child()
+    yield started
+    started.close()
 
 
-def wait_for_slices(process: subprocess.Popen[str]) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if json.loads(line)["event"] == "progress":
-            return
-    raise AssertionError("the process ended before it segmented a slice")
+def write_scan(path: Path, spacing: float) -> str:
+    sitk.WriteImage(Thorax().scan(spacing=(2.0, 2.0, spacing))[0], str(path))
+    return str(path)
 
 
-def test_closing_its_input_ends_it_and_leaves_no_file(started: subprocess.Popen[str], tmp_path: Path) -> None:
-    wait_for_slices(started)
-    assert started.stdin is not None
-    started.stdin.close()
+def test_the_second_command_gives_the_same_mask_in_the_same_process(child: Child, tmp_path: Path) -> None:
+    scan = write_scan(tmp_path / "ct.nrrd", 20.0)
+    summaries = []
+    for name in ("cold.nrrd", "warm.nrrd"):
+        end = child.do("segment", scan, str(tmp_path / name), "--json", "--progress", "json")
+        assert end["exit_code"] == 0
+        summaries.append(json.loads(end["output"]))
+    cold, warm = summaries
+    assert (tmp_path / "cold.nrrd").read_bytes() == (tmp_path / "warm.nrrd").read_bytes()
+    assert {key: cold[key] for key in cold.keys() - {"seconds", "outputs"}} == {
+        key: warm[key] for key in warm.keys() - {"seconds", "outputs"}
+    }
+
+
+def test_a_problem_of_the_input_is_told_and_the_next_command_is_done(child: Child, tmp_path: Path) -> None:
+    child.send(json.dumps(["segment", str(tmp_path / "nowhere"), str(tmp_path / "lungs.nrrd"), "--progress", "json"]))
+    *_others, error, end = child.events()
+    assert (error["event"], error["exit_code"], end["exit_code"]) == ("error", 3, 3)
+    assert "nowhere" in error["text"]
+    assert child.do("info")["exit_code"] == 0
+
+
+@pytest.mark.parametrize("request_line", ["segment ct.nrrd lungs.nrrd", '{"command": "segment"}', '["info", 3]', ""])
+def test_a_request_that_is_none_is_answered_with_a_sentence(child: Child, request_line: str) -> None:
+    child.send(request_line)
+    error, end = child.events()
+    assert (error["event"], end["exit_code"]) == ("error", 2)
+    assert "JSON list" in error["text"]
+    assert child.do("--version")["output"].startswith("LungSegResNet ")
+
+
+def test_wrong_options_are_told_as_in_a_terminal_and_the_next_command_is_done(child: Child) -> None:
+    child.send(json.dumps(["segment", "--colour", "blue"]))
+    *lines, end = child.events()
+    assert end["exit_code"] == 2
+    assert "usage: lungsegresnet segment" in lines[0]["text"]
+    assert child.do("info")["exit_code"] == 0
+
+
+def test_closing_its_input_ends_it_in_the_middle_of_a_command_and_leaves_no_file(child: Child, tmp_path: Path) -> None:
+    scan = write_scan(tmp_path / "ct.nrrd", 2.0)
+    child.send(json.dumps(["segment", scan, str(tmp_path / "lungs.nrrd"), "--progress", "json"]))
+    child.events(last="progress")
+    assert child.process.stdin is not None
+    child.process.stdin.close()
     # Half a second on an idle machine; tests may share theirs with other work.
-    assert started.wait(timeout=5) == 130
+    child.process.wait(timeout=5)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ct.nrrd"]
 
 
-def test_it_does_what_the_command_line_does_while_its_input_is_open() -> None:
-    command = [sys.executable, "-m", "LungSegResNetLib.command_line.worker", "--version"]
-    with subprocess.Popen(command, cwd=PACKAGES, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.read().startswith("LungSegResNet ")
-        assert process.wait() == 0
+def test_closing_its_input_ends_it_while_it_waits(child: Child) -> None:
+    assert child.do("--version")["exit_code"] == 0
+    assert child.process.stdin is not None
+    child.process.stdin.close()
+    child.process.wait(timeout=5)
+
+
+@pytest.fixture
+def coded(request: pytest.FixtureRequest) -> Iterator[Child]:
+    """A worker with a command line or a patience of its own."""
+    started = Child("-c", f"import {MODULE} as worker; {request.param}")
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize("coded", ["worker.serve(worker.main, idle_seconds=0.2)"], indirect=True)
+def test_it_ends_by_itself_after_a_time_without_a_command(coded: Child) -> None:
+    assert coded.process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("coded", ["worker.serve(lambda arguments: print('before') or 1 // 0)"], indirect=True)
+def test_an_unexpected_failure_is_told_with_its_reason_and_is_its_last_command(coded: Child) -> None:
+    coded.send("[]")
+    *lines, end = coded.events()
+    assert (end["exit_code"], end["output"]) == (1, "before\n")
+    assert lines[-1]["text"].startswith("ZeroDivisionError")
+    assert coded.process.wait(timeout=5) == 0

@@ -62,6 +62,7 @@ class LungSegResNetParameterNode:
     inputVolume - The CT.
     outputSegmentation - Gets the lungs; none: a new one is made.
     measurements - Table with the last measurements.
+    slicesToCheck - Table with the slices of the last run that are most likely wrong.
     modelFile - Network file; empty: the shipped one.
     engine - What runs the network.
     device - Where the network runs.
@@ -74,6 +75,7 @@ class LungSegResNetParameterNode:
     inputVolume: vtkMRMLScalarVolumeNode
     outputSegmentation: vtkMRMLSegmentationNode
     measurements: vtkMRMLTableNode
+    slicesToCheck: vtkMRMLTableNode
     modelFile: str = ""
     engine: Annotated[str, Choice(["auto", "torch", "openvino"])] = "auto"
     device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"

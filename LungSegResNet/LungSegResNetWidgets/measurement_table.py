@@ -37,7 +37,7 @@ def rowToolTips() -> dict[str, str]:
 
 
 def fillTableNode(tableNode: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows as of `measurements_as_json`, one for each region, into the node."""
+    """Write rows, all with the same keys, into the node: a column for each key."""
     wasModifying = tableNode.StartModify()
     tableNode.RemoveAllColumns()
     keys = list(rows[0])
@@ -63,10 +63,10 @@ def keepRows(tableNode: Any, volumeNode: Any, rows: Sequence[dict[str, Any]]) ->
     return tableNode
 
 
-def rowsOf(tableNode: Any) -> list[dict[str, Any]]:
-    """The rows that `fillTableNode` wrote; empty for None or another table."""
+def rowsOf(tableNode: Any, key: str = "region") -> list[dict[str, Any]]:
+    """The rows that `fillTableNode` wrote; empty for None or another table, which has no column ``key``."""
     table = tableNode.GetTable() if tableNode else None
-    if table is None or table.GetColumnByName("region") is None:
+    if table is None or table.GetColumnByName(key) is None:
         return []
     names = [table.GetColumnName(index) for index in range(table.GetNumberOfColumns())]
     rows = []

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from . import segmentation_nodes
+from .check_panel import CheckPanel, keepSlices
 from .measurement_panel import MeasurementPanel
 from .measurement_table import keepRows
 from .segmentation_run import RunResult
@@ -17,7 +18,7 @@ from .table_widget import enable
 
 
 class ResultPanel(VTKObservationMixin):
-    """Drives ``show3DButton``, ``editButton``, ``undoButton``, ``measureButton`` and the measurements of ``ui``.
+    """Drives ``show3DButton``, ``editButton``, ``undoButton``, ``measureButton``, slices to check and measurements.
 
     Parameters
     ----------
@@ -36,6 +37,7 @@ class ResultPanel(VTKObservationMixin):
         self._segments: Any = None
         self._isOutdated = False  # segments were changed after they were measured
         self._measurementPanel = MeasurementPanel(ui, say)
+        self._checkPanel = CheckPanel(ui)
         ui.editButton.connect("clicked(bool)", self.onEdit)
         ui.undoButton.connect("clicked(bool)", self.onUndo)
         ui.measureButton.connect("clicked(bool)", self.onMeasure)
@@ -53,6 +55,7 @@ class ResultPanel(VTKObservationMixin):
         noCt = "" if parameters.inputVolume else _("Choose a CT volume first.")
         enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
         self._measurementPanel.show(parameters.measurements)
+        self._checkPanel.show(parameters.slicesToCheck, parameters.inputVolume)
 
     def take(self, volumeNode: Any, result: RunResult) -> None:
         """Make the result of a run the one that is shown and can be undone."""
@@ -61,6 +64,7 @@ class ResultPanel(VTKObservationMixin):
         parameters.outputSegmentation = result.segmentationNode
         self._observe(result.segmentationNode.GetSegmentation())
         parameters.measurements = keepRows(parameters.measurements, volumeNode, result.summary["measurements"])
+        parameters.slicesToCheck = keepSlices(parameters.slicesToCheck, volumeNode, result.summary["slices_to_check"])
         self._isOutdated = False
 
     def forgetUndo(self) -> None:
@@ -90,6 +94,8 @@ class ResultPanel(VTKObservationMixin):
             segmentation_nodes.restoreLungs(result.segmentationNode, result.before)
             self._say(_("The lungs are as they were before the last run."))
             self._measure()
+            if slicesToCheck := self._logic.getParameterNode().slicesToCheck:
+                slicer.mrmlScene.RemoveNode(slicesToCheck)
         self._onChanged()
 
     def onMeasure(self, checked: bool = False) -> None:

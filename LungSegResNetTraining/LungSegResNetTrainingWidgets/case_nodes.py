@@ -10,6 +10,7 @@ import numpy as np
 import slicer
 import vtk
 from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasSides, placeWithVolume, writeLungs
+from LungSegResNetWidgets.slice_views import jumpToPoint
 from slicer.i18n import tr as _
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def jumpToSlice(volumeNode: Any, index: int) -> None:
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
     middle = matrix.MultiplyPoint(((columns - 1) / 2, (rows - 1) / 2, index, 1.0))
-    slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *middle[:3], slicer.vtkMRMLSliceNode.OffsetJumpSlice)
+    jumpToPoint(volumeNode, middle[:3])
 
 
 def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -> str:

@@ -1,0 +1,130 @@
+"""The list of slices to check on the real scene: it is that of the last run, and a click leads there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import SimpleITK as sitk
+import vtk
+from mrml_data import add_volume, run_to_the_end
+from slicer_host import Host
+
+SLICES = [
+    {"slice": 5, "position": "I 30.0 mm", "score": 0.2, "reason": "reason A", "point_lps_mm": [10.0, -20.0, -30.0]},
+    {"slice": 3, "position": "I 70.0 mm", "score": 0.1, "reason": "reason B", "point_lps_mm": [11.0, -21.0, -70.0]},
+]
+
+
+def shown(panel: Any) -> list[list[str]]:
+    table = panel.ui.checkTable
+    return [[table.item(row, column).text() for column in range(3)] for row in range(table.rowCount)]
+
+
+def add_view(host: Host, name: str) -> Any:
+    """A slice view's node with its orientation: Axial, Sagittal or Coronal."""
+    node = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode", name)
+    getattr(node, f"SetOrientationTo{name}")()
+    return node
+
+
+def list_slices(host: Host, panel: Any, volume: Any) -> Any:
+    """The list of a run, without the run; returns its node."""
+    from LungSegResNetWidgets.check_panel import keepSlices
+
+    parameters = panel.logic.getParameterNode()
+    parameters.slicesToCheck = keepSlices(parameters.slicesToCheck, volume, SLICES)
+    return parameters.slicesToCheck
+
+
+def test_before_a_run_the_panel_says_what_will_be_listed(panel: Any) -> None:
+    assert not panel.ui.checkTable.visible
+    assert "After a run" in panel.ui.checkLabel.text
+
+
+def test_a_run_lists_slices_a_click_shows_them_under_the_transform_of_the_ct_and_undo_takes_the_list_away(
+    host: Host, ct: Any, panel: Any
+) -> None:
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "Registration")
+    raised = vtk.vtkTransform()
+    raised.Translate(0.0, 0.0, 25.0)
+    transform.SetMatrixTransformToParent(raised.GetMatrix())
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    view = add_view(host, "Axial")
+
+    run_to_the_end(host, panel)
+
+    rows = shown(panel)
+    assert 1 <= len(rows) <= 8
+    for line, (number, position, reason) in enumerate(rows):
+        panel.ui.checkTable.cellClicked.emit(line, 0)
+        _r, _a, height = ct.GetOrigin()
+        height += (int(number) - 1) * ct.GetSpacing()[2]
+        assert view.GetSliceOffset() == pytest.approx(height + 25.0, abs=0.06)
+        assert position == f"{'S' if height >= 0 else 'I'} {abs(height):.1f} mm"
+        assert reason
+
+    panel.ui.undoButton.click()
+    assert shown(panel) == []
+    assert panel.logic.getParameterNode().slicesToCheck is None
+
+
+def test_a_click_moves_every_view_to_the_place(host: Host, ct: Any, panel: Any) -> None:
+    list_slices(host, panel, ct)
+    assert shown(panel) == [["5", "I 30.0 mm", "reason A"], ["3", "I 70.0 mm", "reason B"]]
+    views = [add_view(host, name) for name in ("Sagittal", "Coronal", "Axial")]
+    panel.ui.checkTable.cellClicked.emit(1, 2)
+    # RAS: right and anterior are where left and posterior are negative.
+    planes = [view.GetSliceToRAS().GetElement(axis, 3) for axis, view in enumerate(views)]
+    assert planes == pytest.approx([-11.0, 21.0, -70.0])
+
+
+def test_a_transform_that_bends_is_followed_too(host: Host, ct: Any) -> None:
+    from LungSegResNetWidgets.slice_views import jumpToPoint
+
+    bending = vtk.vtkThinPlateSplineTransform()
+    corners = [(x, y, z) for x in (-200, 200) for y in (-200, 200) for z in (-300, 100)]
+    for points, lift in ((vtk.vtkPoints(), 0.0), (vtk.vtkPoints(), 40.0)):
+        for corner in corners:
+            points.InsertNextPoint(corner)
+        points.InsertNextPoint(0.0, 0.0, -100.0 + lift)
+        (bending.SetTargetLandmarks if lift else bending.SetSourceLandmarks)(points)
+    bending.SetBasisToR()
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    transform.SetAndObserveTransformToParent(bending)
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    view = add_view(host, "Axial")
+    jumpToPoint(ct, (0.0, 0.0, -100.0))
+    assert view.GetSliceOffset() == pytest.approx(-60.0, abs=0.1)
+
+
+def test_the_list_of_one_ct_is_not_shown_with_another(
+    host: Host, ct: Any, panel: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    list_slices(host, panel, ct)
+    other = add_volume(host, thorax[0], "Other")
+    panel.ui.inputSelector.setCurrentNode(other)
+    assert shown(panel) == []
+    panel.ui.inputSelector.setCurrentNode(ct)
+    assert len(shown(panel)) == 2
+
+
+def test_the_list_survives_saving_and_loading_the_scene(host: Host, ct: Any, panel: Any, tmp_path: Path) -> None:
+    scene = host.slicer.mrmlScene
+    for node, ending in ((list_slices(host, panel, ct), "tsv"), (ct, "nrrd")):
+        node.AddDefaultStorageNode()
+        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
+        assert node.GetStorageNode().WriteData(node)
+    before = shown(panel)
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+    scene.Clear(False)
+    assert shown(panel) == []
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Import()
+    host.slicer.app.processEvents()
+    assert shown(panel) == before
+    view = add_view(host, "Axial")
+    panel.ui.checkTable.cellClicked.emit(0, 0)
+    assert view.GetSliceOffset() == pytest.approx(-30.0)

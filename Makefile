@@ -1,6 +1,7 @@
 # make run        segment one real chest CT (make run CT=path for your own) into out/
 # make test       everything that CI runs
 # make train      train the shipped network again (make train DATA=folder)
+# make cross-validate  judge the way of training by patient: a network for each fold (DATA=folder STEPS=n FOLDS=5)
 # make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
 # make check      lint, format and types
 # make screenshots  pictures of the panel in its states, into Resources/Screenshots
@@ -13,10 +14,13 @@ BIN := $(VENV)/bin
 CT ?=
 DATA ?= ../shared/data
 RUN ?= runs/recommended
+FOLDS ?= 5
+# Steps of each network of cross-validate; empty for those of the presets.
+STEPS ?=
 # Pinned, so that two machines compute the same; other versions work, too.
 TORCH := torch==2.13.0
 
-.PHONY: run test check train train-smoke benchmark screenshots clean robustness
+.PHONY: run test check train cross-validate train-smoke benchmark screenshots clean robustness
 
 run: $(VENV)/run.stamp
 	@ct='$(CT)'; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
@@ -36,6 +40,13 @@ train: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --preset fine-tune --seed 1 \
 		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-fine-tuned/network.safetensors $(DATA)/cases.csv --out $(RUN)-fine-tuned/report
+
+cross-validate: $(VENV)/run.stamp
+	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) $(if $(STEPS),--steps $(STEPS)) --out $(RUN)-folds
+	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) $(if $(STEPS),--steps $(STEPS)) --preset fine-tune \
+		--seed 1 --start-network $(RUN)-folds --out $(RUN)-folds-fine-tuned
+	$(BIN)/lungsegresnet-train evaluate $(RUN)-folds-fine-tuned $(DATA)/cases.csv --folds $(FOLDS) \
+		--out $(RUN)-folds-fine-tuned/report
 
 train-smoke: $(VENV)/run.stamp
 	$(BIN)/python Testing/train_smoke.py .cache/train-smoke

@@ -1,9 +1,16 @@
-"""``lungsegresnet-train evaluate MODEL DATASET --out REPORT``."""
+"""``lungsegresnet-train evaluate MODEL DATASET --out REPORT``, or RUNS for MODEL with ``--folds``."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..data.case_search import FoundCases
+    from ..data.cases import Case
+    from ..evaluation.case_result import FailedCase
+    from ..evaluation.run import Judge
 
 SUMMARY = "judge a network on cases with reference masks: tables, plots and pictures in one report"
 _SHIPPED = "shipped"
@@ -11,13 +18,22 @@ _SHIPPED = "shipped"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("model", help=f"network file, or '{_SHIPPED}' for the one that comes with the product")
+    parser.add_argument(
+        "model",
+        help=f"network file, or '{_SHIPPED}' for the one that comes with the product; with --folds the folder that "
+        "fit --folds wrote",
+    )
     parser.add_argument("dataset", type=Path, help="CSV with the columns case, ct and mask, or a folder of cases")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="REPORT", help="folder of the report; run again to go on"
     )
     parser.add_argument(
         "--split", help="cases to judge, or 'all' (default: validation, or all where the data set has no such split)"
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        help="judge the cases of a cross-validation of so many folds, each by the network that never saw its patient",
     )
     parser.add_argument("--no-baseline", action="store_true", help="leave out the thresholding beside the network")
     parser.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
@@ -36,15 +52,12 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.command_line.program import SOME_FAILED
     from LungSegResNetLib.errors import InputError
     from LungSegResNetLib.jobs.reporting import make_reporter
-    from LungSegResNetLib.network.engines import EngineSettings, load_engine
-    from LungSegResNetLib.network.model_file import default_model_path
 
     from ..data.data_set import list_data_set
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_result import CaseResult, FailedCase
-    from ..evaluation.finished_cases import file_digest
     from ..evaluation.report import write_report
-    from ..evaluation.run import choose_cases, claim_folder, evaluate
+    from ..evaluation.run import claim_folder, evaluate
     from ..evaluation.summary import sentences
 
     def show(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:
@@ -55,21 +68,19 @@ def run(options: argparse.Namespace) -> int:
 
     require_matplotlib()
     found = list_data_set(options.dataset)
-    cases = choose_cases(found, options.split)
-    model = default_model_path() if options.model == _SHIPPED else Path(options.model)
-    engine = load_engine(EngineSettings(device=options.device, model=model))
-    about = {"network": file_digest(model), "data set": str(options.dataset.resolve()), "split": options.split or ""}
+    assigned, unassigned = _judges(options, found)
+    digests = " ".join(dict.fromkeys(judge.digest for _, judge in assigned))
+    about = {"network": digests, "data set": str(options.dataset.resolve()), "split": options.split or ""}
     claim_folder(options.out, about, options.overwrite)
     evaluation = evaluate(
-        cases,
-        model,
-        engine,
+        assigned,
         options.out,
         with_baseline=not options.no_baseline,
         reporter=make_reporter(options.progress),
         on_case=show,
     )
     # What looked like a case and is none is not to be overlooked either.
+    evaluation.failed += unassigned
     evaluation.failed += [FailedCase(name, reason) for name, reason in found.problems]
     if not evaluation.results:
         first = evaluation.failed[0]
@@ -80,3 +91,23 @@ def run(options: argparse.Namespace) -> int:
         print(sentence)
     print(f"The report is {path}")
     return SOME_FAILED if evaluation.failed else 0
+
+
+def _judges(options: argparse.Namespace, found: FoundCases) -> tuple[list[tuple[Case, Judge]], list[FailedCase]]:
+    """The cases to judge, each with its network, and those that no network is for."""
+    from LungSegResNetLib.errors import UsageError
+    from LungSegResNetLib.network.model_file import default_model_path
+
+    from ..evaluation.fold_networks import assign_networks, read_fold_networks
+    from ..evaluation.run import Judge, choose_cases
+
+    if options.folds is None:
+        model = default_model_path() if options.model == _SHIPPED else Path(options.model)
+        judge = Judge.load(model, options.device)
+        return [(case, judge) for case in choose_cases(found, options.split)], []
+    if options.split:
+        raise UsageError("--split has no meaning with --folds, which judges every case.")
+    networks = read_fold_networks(Path(options.model), options.folds)
+    assigned, unassigned = assign_networks(found.cases, networks)
+    judges = {network.fold: Judge.load(network.path, options.device, network.fold) for network in networks}
+    return [(case, judges[network.fold]) for case, network in assigned], unassigned

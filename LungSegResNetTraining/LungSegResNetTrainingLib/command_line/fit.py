@@ -35,8 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="patients for validation where the data set names no split (default: 0.05, at least one; 0: none)",
     )
-    cases.add_argument("--folds", type=int, help="divide all patients into so many folds, whatever the split")
-    cases.add_argument("--fold", type=int, help="the fold that validates, from 1 on")
+    cases.add_argument(
+        "--folds",
+        type=int,
+        help="cross-validate: divide all patients into so many folds, whatever the split and the seed, and train a "
+        "network without each of them, in RUN/fold-1, RUN/fold-2, ...",
+    )
+    cases.add_argument("--fold", type=int, help="train only the network that fold N (from 1 on) validates, in RUN")
 
     training = parser.add_argument_group("training")
     training.add_argument(
@@ -45,7 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: recommended, or fine-tune (fewer steps, lower rate) with --start-network",
     )
     training.add_argument(
-        "--start-network", metavar="FILE", help="begin with this network, or 'shipped', instead of random weights"
+        "--start-network",
+        metavar="FILE",
+        help="begin with this network, or 'shipped', instead of random weights; with --folds also the folder of "
+        "another cross-validation, of which each fold goes on from its own network",
     )
     training.add_argument("--steps", type=int, help="optimiser steps (default: the preset's)")
     training.add_argument("--batch-size", type=int, help="slices per step (default: the preset's)")
@@ -86,14 +94,12 @@ def run(options: argparse.Namespace) -> int:
     """Train, telling of each stage, step and validation; or measure the speed."""
     from LungSegResNetLib.network.devices import choose_device
 
+    from ..training.cross_validation import train_folds
     from ..training.parallel import joined_processes
     from ..training.reporting import make_training_reporter
     from ..training.run_cases import counts
-    from ..training.start_network import read_start_network
     from ..training.training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
 
-    start = read_start_network(options.start_network) if options.start_network else None
-    settings = _settings(options, start)
     case_choice = CaseChoice(
         options.dataset,
         options.cache,
@@ -102,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
         options.folds,
         options.fold,
     )
+    plans = [(_settings(options, start), start) for start in _start_networks(options)]
+    settings, start = plans[0]
     run_choice = RunChoice(
         choose_device(options.device).device,
         default_workers() if options.workers is None else options.workers,
@@ -118,12 +126,32 @@ def run(options: argparse.Namespace) -> int:
 
             print(measure_speed(cases.cached, settings, run_choice.device, run_choice.workers).text())
             return 0
+        if len(plans) > 1:
+            train_folds(cases, plans, options.out, run_choice, processes, reporter)
+            if processes.first:
+                print(f"The networks are in {options.out}; judge each case by the one that has not seen it with:")
+                print(f"lungsegresnet-train evaluate {options.out} {options.dataset} --folds {len(plans)} --out REPORT")
+            return 0
         if processes.first:
             print(counts(cases.cases), flush=True)
         path = train(cases, settings, options.out, run_choice, processes, reporter, start)
         if processes.first:
             print(f"The network is in {path}")
     return 0
+
+
+def _start_networks(options: argparse.Namespace) -> list[StartNetwork | None]:
+    """The start network of the run, or of each run of a cross-validation."""
+    from ..training.cross_validation import fold_network
+    from ..training.start_network import read_start_network
+
+    folds = [options.fold] if options.fold or not options.folds else range(1, options.folds + 1)
+    if not options.start_network:
+        return [None for _ in folds]
+    if options.folds and Path(options.start_network).is_dir():
+        return [read_start_network(str(fold_network(Path(options.start_network), fold))) for fold in folds]
+    start = read_start_network(options.start_network)
+    return [start for _ in folds]
 
 
 def _settings(options: argparse.Namespace, start: StartNetwork | None) -> TrainingSettings:

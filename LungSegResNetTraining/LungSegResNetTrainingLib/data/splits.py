@@ -11,6 +11,8 @@ from LungSegResNetLib.errors import InputError, UsageError
 
 from .cases import TRAIN, VALIDATION, Case
 
+_FOLD_SEED = (0, 4)
+
 
 def names_a_split(cases: Sequence[Case]) -> bool:
     """Whether the data set itself says which cases validate."""
@@ -42,10 +44,11 @@ def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Co
     return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist())
 
 
-def split_by_fold(cases: Sequence[Case], folds: int, fold: int, seed: int) -> list[Case]:
+def split_by_fold(cases: Sequence[Case], folds: int, fold: int) -> list[Case]:
     """The cases with the patients of fold ``fold`` (1 .. ``folds``) for validation and all others for training.
 
-    Each patient is in one fold; the groups of a data set (normal, COVID-19) are spread evenly over the folds.
+    Each patient is in one fold; the groups of a data set (normal, COVID-19) are spread evenly over the folds. The same
+    patients are always divided alike, whatever a run's seed, so that runs can be compared and go on from one another.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def split_by_fold(cases: Sequence[Case], folds: int, fold: int, seed: int) -> li
     group_of = {case.patient: case.group for case in reversed(cases)}
     if len(group_of) < folds:
         raise InputError(f"{len(group_of)} patients cannot be divided into {folds} folds; give fewer --folds.")
-    shuffled = np.random.default_rng([seed, 4]).permutation(sorted(group_of)).tolist()
+    shuffled = np.random.default_rng(_FOLD_SEED).permutation(sorted(group_of)).tolist()
     dealt = sorted(shuffled, key=group_of.__getitem__)
     return _divided(cases, dealt[fold - 1 :: folds])
 

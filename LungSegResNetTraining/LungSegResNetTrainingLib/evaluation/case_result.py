@@ -50,6 +50,7 @@ class CaseResult:
     missed_ml, added_ml : volumes that only the reference and only the network has.
     missed_dense_ml, added_dense_ml : the part of them above ``DENSE_HU``.
     overlay : file name in ``folder``.
+    fold : of a cross-validation, whose network judged the case.
     notes : what reading the files had to assume, and the warnings of the segmentation.
     """
 
@@ -64,6 +65,7 @@ class CaseResult:
     overlay: str
     worst_slices: tuple[WorstSlice, ...]
     notes: tuple[str, ...]
+    fold: int | None = None
 
     def value(self, key: str, method: str = NETWORK, region: str = LUNGS) -> float:
         """A metric by its key; nan where the method was not run or the region has no lung in the reference."""

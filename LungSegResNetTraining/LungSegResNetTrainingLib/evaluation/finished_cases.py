@@ -18,7 +18,7 @@ from ..data.cases import Case
 from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"
-_OWN_FIELDS = ("case", "folder")  # they come from the case list and the place, not from the file
+_OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the place and the judge, not from the file
 
 
 def file_digest(path: Path) -> str:

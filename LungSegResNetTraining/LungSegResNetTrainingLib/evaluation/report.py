@@ -29,7 +29,7 @@ from .report_tables import (
 )
 from .result_tables import write_cases, write_summary
 from .run import Evaluation
-from .summary import mean_dice, sentences, worst_first
+from .summary import mean_dice, network_name, sentences, worst_first
 
 REPORT, MARKDOWN, BOX_PLOTS = "report.html", "report.md", "box_plots.png"
 CASES, SUMMARY = "cases.csv", "summary.csv"
@@ -98,12 +98,11 @@ def _markdown(evaluation: Evaluation) -> str:
 
 
 def _html(evaluation: Evaluation, plots: _BoxPlots | None) -> str:
-    results, card = evaluation.results, evaluation.card
+    results, card = evaluation.results, evaluation.judges[0].card
+    name = network_name(evaluation)
     body = [
         heading("Evaluation of a lung segmentation network", 1),
-        paragraph(
-            f"{card.name}, version {card.version}; LungSegResNet {__version__}; {date.today().isoformat()}", "faint"
-        ),
+        paragraph(f"{name[0].upper()}{name[1:]}; LungSegResNet {__version__}; {date.today().isoformat()}", "faint"),
         tiles(_key_figures(evaluation)),
         *(paragraph(sentence) for sentence in sentences(evaluation)),
     ]
@@ -122,9 +121,12 @@ def _html(evaluation: Evaluation, plots: _BoxPlots | None) -> str:
     body += _case_section(evaluation)
     body += [heading("Definitions"), _shown(definitions_text(), "text")]
     body += [paragraph(_definition_note(evaluation), "faint"), *_source_section(results)]
-    digest = f"Network file SHA-256 {evaluation.digest}; run with {evaluation.engine}."
+    digest = " ".join(
+        f"Network file{f' of fold {one.fold}' if one.fold else ''}: SHA-256 {one.digest}, run with {one.engine}."
+        for one in evaluation.judges
+    )
     body.append(f"<footer>{text(digest)} {text(card.description)} {text(f'Licence: {card.licence}.')}</footer>")
-    return page(f"Evaluation of {card.name} {card.version}", body)
+    return page(f"Evaluation: {name}", body)
 
 
 def _key_figures(evaluation: Evaluation) -> list[tuple[str, str]]:
@@ -197,7 +199,7 @@ def _typical_section(results: Sequence[CaseResult]) -> list[str]:
         ordered = worst_first(members)
         middle = ordered[len(ordered) // 2]
         caption = f"{middle.case.name}, {group}: Dice {middle.dice:.3f}"
-        caption += f", {middle.missed_ml:.0f} ml missed, {middle.added_ml:.0f} ml added.{_doubt(middle)}"
+        caption += f", {middle.missed_ml:.0f} ml missed, {middle.added_ml:.0f} ml added.{_fold(middle)}{_doubt(middle)}"
         label = f"Figure 2{_letter(parts)}."
         parts.append(figure(scan_image(middle.folder / middle.overlay, caption), label, caption))
     return parts
@@ -220,7 +222,7 @@ def _worst_section(results: Sequence[CaseResult]) -> list[str]:
             caption = (
                 f"{result.case.name} ({score}), slice {one.index + 1} of {result.slices} at {one.position}, "
                 f"{one.reason}: slice Dice {one.dice:.3f}, {one.missed_cm2:.1f} cm² missed, {one.added_cm2:.1f} cm² "
-                f"added.{_doubt(result)}"
+                f"added.{_fold(result)}{_doubt(result)}"
             )
             image = scan_image(result.folder / one.picture, caption)
             parts.append(figure(image, f"Figure 3{_letter(parts)}.", caption))
@@ -268,6 +270,10 @@ def _shown(content: TextTable, kind: str = "") -> str:
 
 def _doubt(result: CaseResult) -> str:
     return f" The reference is doubtful: {result.case.doubtful}." if result.case.doubtful else ""
+
+
+def _fold(result: CaseResult) -> str:
+    return f" Judged by the network of fold {result.fold}." if result.fold else ""
 
 
 def _letter(parts: Sequence[str]) -> str:

@@ -82,14 +82,17 @@ def cases_text(results: Sequence[CaseResult]) -> TextTable:
     ordered = sorted(with_lung(results), key=lambda result: result.dice)
     ordered += [result for result in results if not result.has_lung]
     shown = [column for column in _CASE_METRICS if any(column[1] in result.comparisons for result in results)]
+    folds = any(result.fold for result in results)
     rows = []
     for result in ordered:
         case = result.case
         figures = [number(result.value(key, method, region), METRIC_BY_KEY[key]) for key, method, region, _ in shown]
         mark = DOUBT_MARK if case.doubtful else ""
         volumes = f"{result.missed_ml:.0f} / {result.added_ml:.0f}"
-        rows.append([f"{case.name}{mark}\n{case.group}", str(result.slices), *figures, volumes])
-    head = ["case\ngroup", "slices", *(title for *_, title in shown), "missed / added\nml"]
+        fold = [str(result.fold)] if folds else []
+        rows.append([f"{case.name}{mark}\n{case.group}", str(result.slices), *fold, *figures, volumes])
+    about = ["case\ngroup", "slices", *(["fold"] if folds else [])]
+    head = [*about, *(title for *_, title in shown), "missed / added\nml"]
     return TextTable(head, rows)
 
 

@@ -37,6 +37,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             "split": case.split,
             "doubtful": case.doubtful,
             "slices": result.slices,
+            "fold": result.fold,
         }
         for method, comparisons in result.comparisons.items():
             for region, comparison in comparisons.items():

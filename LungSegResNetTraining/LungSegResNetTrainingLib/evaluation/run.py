@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
 from LungSegResNetLib.lungs.segmentation import Predictor
-from LungSegResNetLib.network.engines import LoadedEngine
+from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
 
 from ..data.case_search import FoundCases
@@ -25,19 +26,41 @@ CASES_FOLDER = "cases"
 _MARK = "evaluation.json"
 
 
-@dataclass
-class Evaluation:
-    """All that a report is made of.
+@dataclass(frozen=True)
+class Judge:
+    """A network that judges cases.
 
     Attributes
     ----------
-    card, digest : of the network; the digest is the SHA-256 of its file.
-    engine : what ran it, in words.
+    predictor, engine : what runs it, also in words.
+    digest : SHA-256 of its file.
+    fold : its number (from 1 on) in a cross-validation.
     """
 
-    card: ModelCard
-    digest: str
+    predictor: Predictor
     engine: str
+    digest: str
+    fold: int | None = None
+
+    @classmethod
+    def load(cls, model: Path, device: str, fold: int | None = None) -> Judge:
+        """Read a network file for a device (``auto``, ``cpu``, ...). Raises as ``load_engine`` does."""
+        engine = load_engine(EngineSettings(device=device, model=model))
+        predictor = engine.predictor
+        about = f"{predictor.engine} on {engine.device}, {predictor.precision}"
+        return cls(predictor, about, file_digest(model), fold)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the network's file says."""
+        return self.predictor.card
+
+
+@dataclass
+class Evaluation:
+    """All that a report is made of; in a cross-validation there are several judges, one for each fold."""
+
+    judges: Sequence[Judge]
     results: list[CaseResult] = field(default_factory=list)
     failed: list[FailedCase] = field(default_factory=list)
 
@@ -82,33 +105,29 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
 
 
 def evaluate(
-    cases: Sequence[Case],
-    model: Path,
-    engine: LoadedEngine,
+    assigned: Sequence[tuple[Case, Judge]],
     folder: Path,
     *,
     with_baseline: bool = True,
     reporter: Reporter | None = None,
     on_case: OnCase = lambda number, count, outcome, kept: None,
 ) -> Evaluation:
-    """Judge each case; results and pictures are kept in ``folder/cases`` and taken from there when run again.
+    """Judge each case by the network beside it, and keep results and pictures in ``folder/cases``.
 
-    A broken case is listed as failed and stops no other; it is tried again by the next run. ``model`` is the file of
-    the network in ``engine``. ``on_case`` gets the number of the case (from 1), how many there are, what came of it and
-    whether its result was kept from an earlier run.
+    What is there already from an earlier run is taken from there. A broken case is listed as failed and stops no other;
+    it is tried again by the next run. ``on_case`` gets the number of the case (from 1), how many there are, what came
+    of it and whether its result was kept from an earlier run.
 
     Raises
     ------
     OutputError : the results cannot be written.
     """
     reporter = reporter or SilentReporter()
-    predictor = engine.predictor
-    about = f"{predictor.engine} on {engine.device}, {predictor.precision}"
-    evaluation = Evaluation(predictor.card, file_digest(model), about)
-    method = (evaluation.digest, about, f"baseline {with_baseline}")
-    for number, (case, name) in enumerate(zip(cases, folder_names(cases), strict=True), start=1):
-        reporter.stage(f"case {number} of {len(cases)}: {case.name}")
-        job = _Job(case, folder / CASES_FOLDER / name, predictor, method, with_baseline)
+    evaluation = Evaluation(list(dict.fromkeys(judge for _, judge in assigned)))
+    names = folder_names([case for case, _ in assigned])
+    for number, ((case, judge), name) in enumerate(zip(assigned, names, strict=True), start=1):
+        reporter.stage(f"case {number} of {len(assigned)}: {case.name}")
+        job = _Job(case, folder / CASES_FOLDER / name, judge, with_baseline)
         try:
             outcome, kept = job.outcome(reporter)
         finally:
@@ -117,36 +136,37 @@ def evaluate(
             evaluation.results.append(outcome)
         else:
             evaluation.failed.append(outcome)
-        on_case(number, len(cases), outcome, kept)
+        on_case(number, len(assigned), outcome, kept)
     return evaluation
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One case to be judged in a folder of its own, by a method that its stored result has to match."""
+    """One case to be judged in a folder of its own."""
 
     case: Case
     folder: Path
-    predictor: Predictor
-    method: tuple[str, ...]
+    judge: Judge
     with_baseline: bool
 
     def outcome(self, reporter: Reporter) -> tuple[CaseResult | FailedCase, bool]:
         """What came of the case, and whether an earlier run had it already."""
         try:
-            key = case_key(self.case, self.method)
+            judge = self.judge
+            # A stored result is of use if it was made in the same way.
+            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}"))
             result = load_result(self.case, self.folder, key)
             if result is not None:
-                return result, True
+                return dataclasses.replace(result, fold=judge.fold), True
             result = judge_case(
                 self.case,
                 self.folder,
-                self.predictor,
+                judge.predictor,
                 with_baseline=self.with_baseline,
                 on_progress=reporter.slices,
             )
             save_result(result, key)
-            return result, False
+            return dataclasses.replace(result, fold=judge.fold), False
         except OutputError:
             raise  # a full disk or a forbidden folder would fail every case
         except LungSegError as error:

@@ -47,21 +47,42 @@ def sentences(evaluation: Evaluation) -> list[str]:
     chosen = with_lung(results)
     paragraphs = [_what_was_judged(evaluation)]
     if chosen:
-        paragraphs += [_how_good(results), _what_goes_wrong(chosen)]
+        paragraphs += [_how_good(results), *_by_fold(chosen), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(results)
         paragraphs += [d.statement for d in compare_groups(results) if d.metric.key == "dice" and not d.too_few]
     return [*paragraphs, *_doubtful(results), *_no_lung(results), *_failed(evaluation)]
 
 
 def _what_was_judged(evaluation: Evaluation) -> str:
-    results, card = evaluation.results, evaluation.card
+    results = evaluation.results
     counts = [f"{len(members)} {title}" for title, members in groups_of(results).items() if title != NO_GROUP]
     groups = f" ({', '.join(counts)})" if counts else ""
     slices = sum(result.slices for result in results)
-    return (
-        f"The network '{card.name}', version {card.version}, was judged on {_cases(len(results))} of "
-        f"{_counted(len(set(patients_of(results))), 'patient')}{groups} with {_counted(slices, 'slice')} in all."
+    judged = (
+        f"judged on {_cases(len(results))} of {_counted(len(set(patients_of(results))), 'patient')}{groups} "
+        f"with {_counted(slices, 'slice')} in all"
     )
+    if len(evaluation.judges) > 1:
+        return (
+            f"{len(evaluation.judges)} networks, trained alike on all patients but those of one fold each, were "
+            f"{judged}: every case by the network that had not seen its patient."
+        )
+    return f"The {network_name(evaluation)} was {judged}."
+
+
+def network_name(evaluation: Evaluation) -> str:
+    """What was judged, such as ``network 'lungs', version 1.0``."""
+    if len(evaluation.judges) > 1:
+        return f"cross-validation by patient with {len(evaluation.judges)} folds"
+    card = evaluation.judges[0].card
+    return f"network '{card.name}', version {card.version}"
+
+
+def _by_fold(chosen: Sequence[CaseResult]) -> list[str]:
+    folds = sorted({result.fold for result in chosen if result.fold is not None})
+    members = {fold: [result for result in chosen if result.fold == fold] for fold in folds}
+    parts = [f"{fold}: {mean_dice(some).mean:.3f} ({_cases(len(some))})" for fold, some in members.items()]
+    return [f"Mean Dice by fold: {', '.join(parts)}."] if parts else []
 
 
 def _how_good(results: Sequence[CaseResult]) -> str:

@@ -72,7 +72,7 @@ def fit(
         start=start, slices_at_once=slices_at_once, processes=processes, on_warning=on_warning,
     )  # fmt: skip
     loader = slice_loader(training, settings, run.step, workers, processes)
-    details = _training_details(settings, training, validation)
+    details = _training_details(settings, training, validation, start)
     with RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records:
         best = _Best(records.log.rows() if records else [])
         if processes.from_first(best.is_stale(patience)):
@@ -190,13 +190,17 @@ def _check(
 
 
 def _training_details(
-    settings: TrainingSettings, training: Sequence[CachedCase], validation: Sequence[CachedCase]
+    settings: TrainingSettings,
+    training: Sequence[CachedCase],
+    validation: Sequence[CachedCase],
+    start: StartNetwork | None,
 ) -> dict[str, Any]:
     return {
         "program": f"LungSegResNet {__version__}",
         "settings": settings.as_json(),
         "training_cases": [case.name for case in training],
         "validation_cases": [case.name for case in validation],
+        "start_network_cases": sorted(start.seen_cases) if start else [],
     }
 
 

@@ -115,7 +115,7 @@ def record_cases(run_folder: Path, prepared: TrainingCases) -> None:
         if before != now:
             changed = sorted({name for name, *_ in before ^ now})
             raise InputError(
-                f"{run_folder} holds a run with other cases or another split ({_some(changed)}); bring the data set "
+                f"{run_folder} holds a run with other cases or another split ({some_of(changed)}); bring the data set "
                 "back to what it was, or choose another folder."
             )
         return
@@ -140,7 +140,8 @@ def _judged(verdict: PairVerdict) -> dict[str, str]:
     return {"status": verdict.status, "reasons": " ".join(verdict.reasons)}
 
 
-def _some(names: Sequence[str]) -> str:
+def some_of(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 

@@ -25,6 +25,11 @@ class StartNetwork:
     weights: dict[str, np.ndarray]
     fingerprint: str
 
+    @property
+    def seen_cases(self) -> set[str]:
+        """Names of all cases that the network was trained on, from its very beginning."""
+        return seen_cases(self.card)
+
     def apply_to(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings of a run that starts here: slices as this network is used to, and its name.
 
@@ -32,6 +37,11 @@ class StartNetwork:
         """
         scales = settings.scales if settings.joint else self.card.scales
         return replace(settings, slice_shape=self.card.slice_shape, scales=scales, start=self.fingerprint)
+
+
+def seen_cases(card: ModelCard) -> set[str]:
+    """Names of all cases that a network was trained on, those of the network it began with included."""
+    return {*card.training.get("training_cases", ()), *card.training.get("start_network_cases", ())}
 
 
 def read_start_network(name: str) -> StartNetwork:

@@ -14,7 +14,7 @@ from .fit import fit
 from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
-from .run_cases import TrainingCases, prepare_cases, record_cases
+from .run_cases import TrainingCases, prepare_cases, record_cases, some_of
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
@@ -29,7 +29,8 @@ class CaseChoice:
     ----------
     include_doubtful : train on pairs that the check doubts, too.
     validation_share : of the patients, where the data set names no split.
-    folds, fold : divide all patients into folds and validate on one (1 .. folds), whatever split the data set names.
+    folds, fold : divide all patients into folds and validate on one (1 .. folds), whatever split the data set names;
+        without ``fold`` the cases stay undivided, for ``train_folds``.
     """
 
     data_set: Path
@@ -40,8 +41,10 @@ class CaseChoice:
     fold: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.folds is None) != (self.fold is None):
-            raise UsageError("--folds and --fold belong together; give both or neither.")
+        if self.folds is None and self.fold is not None:
+            raise UsageError("--fold needs --folds; give both, or --folds alone to train all folds.")
+        if self.folds is not None and self.folds < 2:
+            raise UsageError(f"There are no {self.folds} folds to divide patients into; give --folds from 2 on.")
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,9 @@ def choose_cases(
     for item in prepared.left_out:
         reporter.warning(f"{item.name} is left out ({item.verdict.status}): {' '.join(item.verdict.reasons)}")
     cases = prepared.cases
-    if choice.folds is not None and choice.fold is not None:
-        cases = split_by_fold(cases, choice.folds, choice.fold, settings.seed)
+    if choice.folds is not None:
+        if choice.fold is not None:
+            cases = split_by_fold(cases, choice.folds, choice.fold)
     elif not names_a_split(cases):
         cases = split_by_share(cases, choice.validation_share, settings.seed, prepared.with_lung)
     return replace(prepared, cases=cases)
@@ -114,6 +118,11 @@ def train(
     """Train or go on with a run; returns the network file. Raises as ``record_cases`` and ``fit`` do."""
     if processes.first:
         record_cases(run_folder, cases)
+    if start is not None and (seen := start.seen_cases & {case.name for case in cases.of_split(VALIDATION)}):
+        reporter.warning(
+            f"The start network was trained on {len(seen)} of the validation cases ({some_of(sorted(seen))}); "
+            "the Dice of those says nothing about new scans."
+        )
     reporter.stage("train")
     last: list[Progress] = []
 

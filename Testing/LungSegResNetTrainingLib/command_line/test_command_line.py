@@ -123,7 +123,14 @@ def test_the_speed_is_measured_without_a_run(data: Path, capsys: pytest.CaptureF
 
 @pytest.mark.parametrize(
     "options",
-    [["--folds", "3"], ["--workers", "-1"], ["--patience", "0"], ["--preset", "fine-tune"], ["--steps", "0"]],
+    [
+        ["--fold", "3"],
+        ["--folds", "1"],
+        ["--workers", "-1"],
+        ["--patience", "0"],
+        ["--preset", "fine-tune"],
+        ["--steps", "0"],
+    ],
     ids=" ".join,
 )
 def test_impossible_options_end_in_a_sentence(data: Path, options: list[str]) -> None:

@@ -16,13 +16,12 @@ from training_cases import write_case
 
 from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.figures.metrics import METRICS
-from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.case_search import FoundCases
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
-from LungSegResNetTrainingLib.evaluation.run import choose_cases, claim_folder, evaluate
+from LungSegResNetTrainingLib.evaluation.run import Judge, choose_cases, claim_folder, evaluate
 
 _SMALL = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
 
@@ -36,8 +35,8 @@ def write_list(path: Path, rows: list[tuple[str, str, str]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def engine() -> LoadedEngine:
-    return load_engine(EngineSettings(device="cpu"))
+def judge() -> Judge:
+    return Judge.load(default_model_path(), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +138,8 @@ def test_run_again_only_what_is_missing_is_done(report: tuple[int, Path, Path], 
     assert (out / "cases" / "plain" / "overlay.png").stat().st_mtime_ns == before
 
 
-def test_an_interrupted_run_keeps_what_was_finished(engine: LoadedEngine, tmp_path: Path) -> None:
-    cases = [write_case(tmp_path, name, **_SMALL) for name in ("first", "second")]  # type: ignore[arg-type]
-    model = default_model_path()
+def test_an_interrupted_run_keeps_what_was_finished(judge: Judge, tmp_path: Path) -> None:
+    assigned = [(write_case(tmp_path, name, **_SMALL), judge) for name in ("first", "second")]  # type: ignore[arg-type]
 
     finished = []
 
@@ -150,24 +148,21 @@ def test_an_interrupted_run_keeps_what_was_finished(engine: LoadedEngine, tmp_pa
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(cases, model, engine, tmp_path / "out", on_case=stop)
+        evaluate(assigned, tmp_path / "out", on_case=stop)
     seen: list[bool] = []
-    again = evaluate(cases, model, engine, tmp_path / "out", on_case=lambda *about: seen.append(about[3]))
+    again = evaluate(assigned, tmp_path / "out", on_case=lambda *about: seen.append(about[3]))
     assert seen == [True, False]
     assert again.results[0] == finished[0]
     assert [result.case.name for result in again.results] == ["first", "second"]
 
 
-def test_a_changed_scan_a_damaged_result_or_a_lost_picture_is_judged_again(
-    engine: LoadedEngine, tmp_path: Path
-) -> None:
+def test_a_changed_scan_a_damaged_result_or_a_lost_picture_is_judged_again(judge: Judge, tmp_path: Path) -> None:
     case: Case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
     seen: list[bool] = []
 
     def run() -> None:
         evaluate(
-            [case], default_model_path(), engine, tmp_path / "out",
-            with_baseline=False, on_case=lambda *about: seen.append(about[3]),
+            [(case, judge)], tmp_path / "out", with_baseline=False, on_case=lambda *about: seen.append(about[3]),
         )  # fmt: skip
 
     run()
@@ -195,14 +190,19 @@ def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: 
         claim_folder(tmp_path, {"network": "a"}, overwrite=False)
 
 
-def test_another_network_gets_no_result_of_the_first(engine: LoadedEngine, tmp_path: Path) -> None:
+def test_another_network_gets_no_result_of_the_first(judge: Judge, tmp_path: Path) -> None:
     case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
-    evaluate([case], default_model_path(), engine, tmp_path / "out", with_baseline=False)
+    evaluate([(case, judge)], tmp_path / "out", with_baseline=False)
     card, weights = load_model(default_model_path())
     other = tmp_path / "other.safetensors"
     save_model(other, {name: value * 0 if name.endswith("bias") else value for name, value in weights.items()}, card)
     seen: list[bool] = []
-    evaluate([case], other, engine, tmp_path / "out", with_baseline=False, on_case=lambda *about: seen.append(about[3]))
+    evaluate(
+        [(case, Judge.load(other, "cpu"))],
+        tmp_path / "out",
+        with_baseline=False,
+        on_case=lambda *about: seen.append(about[3]),
+    )
     assert seen == [False]
 
 

@@ -1,0 +1,103 @@
+"""The networks of a cross-validation, and the one of them that has not seen a case's patient and so judges it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.network.model_file import ModelCard, read_card
+
+from ..data.cases import Case
+from ..training.cross_validation import fold_network
+from ..training.settings import TrainingSettings
+from ..training.start_network import seen_cases
+from .case_result import FailedCase
+
+
+@dataclass(frozen=True)
+class FoldNetwork:
+    """Network file of a fold (from 1 on) and what it says about itself."""
+
+    fold: int
+    path: Path
+    card: ModelCard
+
+    @property
+    def validated(self) -> set[str]:
+        """Names of the cases that were kept from it for validation."""
+        return set(self.card.training.get("validation_cases", ()))
+
+    @property
+    def recipe(self) -> TrainingSettings:
+        """How it was trained, apart from the file it began with, of which each fold may have its own."""
+        return dataclasses.replace(TrainingSettings.from_json(self.card.training["settings"]), start="")
+
+
+def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
+    """The networks in ``runs/fold-1`` to ``runs/fold-<folds>``.
+
+    Raises
+    ------
+    UsageError : less than two folds.
+    InputError : one is missing, does not say how it was trained, or was trained otherwise than the first.
+    ModelError : a file is damaged.
+    """
+    if folds < 2:
+        raise UsageError(f"There is no cross-validation with {folds} folds; give --folds from 2 on.")
+    paths = {fold: fold_network(runs, fold) for fold in range(1, folds + 1)}
+    missing = [str(fold) for fold, path in paths.items() if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"In {runs} there is no network of fold {', '.join(missing)}; train it first "
+            f"(lungsegresnet-train fit DATASET --folds {folds} --out {runs})."
+        )
+    networks = [FoldNetwork(fold, path, read_card(path)) for fold, path in paths.items()]
+    for network in networks:
+        if not network.validated or "settings" not in network.card.training:
+            raise InputError(f"{network.path} does not say how it was trained, or has no validation cases.")
+        if network.recipe != networks[0].recipe:
+            raise InputError(
+                f"The network of fold {network.fold} was trained with other settings than that of fold 1; "
+                "a cross-validation judges one way of training."
+            )
+    return networks
+
+
+def assign_networks(
+    cases: Sequence[Case], networks: Sequence[FoldNetwork]
+) -> tuple[list[tuple[Case, FoldNetwork]], list[FailedCase]]:
+    """Each case with the network that validated its patient, and the cases whose patient no network knows.
+
+    Raises
+    ------
+    InputError : a network was trained on a patient it should judge, or the networks are no division of the patients:
+        one is in two folds, or all networks were trained on it.
+    """
+    patient_of = {case.name: case.patient for case in cases}
+    seen = {n.fold: {patient_of[name] for name in seen_cases(n.card) if name in patient_of} for n in networks}
+    judges: dict[str, FoldNetwork] = {}
+    for network in networks:
+        for patient in sorted({patient_of[name] for name in network.validated if name in patient_of}):
+            if patient in judges:
+                raise InputError(
+                    f"Patient {patient} is in fold {judges[patient].fold} and in fold {network.fold}; "
+                    "the runs were divided differently and have to be trained anew together."
+                )
+            if patient in seen[network.fold]:
+                raise InputError(
+                    f"The network of fold {network.fold} was trained on a scan of patient {patient}, whom it should "
+                    "judge; train that fold anew, from a network that has not seen the patient."
+                )
+            judges[patient] = network
+    for case in cases:
+        if case.patient not in judges and any(case.patient in patients for patients in seen.values()):
+            raise InputError(
+                f"Patient {case.patient} was trained on and is in none of the {len(networks)} folds; "
+                "give --folds as in training."
+            )
+    reason = "No fold has this patient: the case was left out of the runs, whose cases.csv says why."
+    assigned = [(case, judges[case.patient]) for case in cases if case.patient in judges]
+    return assigned, [FailedCase(case.name, reason) for case in cases if case.patient not in judges]

@@ -1,0 +1,55 @@
+"""Trains a network for each fold of the patients, one after the other, each in a folder of its own that resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ..data.splits import split_by_fold
+from .fit import NETWORK
+from .parallel import Processes
+from .reporting import TrainingReporter
+from .run_cases import TrainingCases, counts
+from .settings import TrainingSettings
+from .start_network import StartNetwork
+from .training_job import RunChoice, train
+
+
+def fold_folder(runs: Path, fold: int) -> Path:
+    """Folder of the run whose network has not seen fold ``fold`` (from 1 on)."""
+    return runs / f"fold-{fold}"
+
+
+def fold_network(runs: Path, fold: int) -> Path:
+    """Network file of that run."""
+    return fold_folder(runs, fold) / NETWORK
+
+
+def train_folds(
+    cases: TrainingCases,
+    plans: Sequence[tuple[TrainingSettings, StartNetwork | None]],
+    runs: Path,
+    choice: RunChoice,
+    processes: Processes,
+    reporter: TrainingReporter,
+) -> list[Path]:
+    """Train, or go on with, one run for each of ``plans``; returns their network files.
+
+    Parameters
+    ----------
+    cases : not divided yet; as many folds as plans divide them.
+    plans : settings and start network of each fold.
+    runs : gets the run folders ``fold-1``, ``fold-2`` and so on. A finished one is not trained again.
+
+    Raises
+    ------
+    UsageError : there is no division into so many folds.
+    InputError : there are fewer patients than folds, or a folder holds another run. Otherwise as ``train``.
+    """
+    networks = []
+    for fold, (settings, start) in enumerate(plans, start=1):
+        divided = replace(cases, cases=split_by_fold(cases.cases, len(plans), fold))
+        reporter.stage(f"fold {fold} of {len(plans)}: {counts(divided.cases)}")
+        networks.append(train(divided, settings, fold_folder(runs, fold), choice, processes, reporter, start))
+    return networks

@@ -1,0 +1,93 @@
+"""A case of a cross-validation is judged by the network that has not seen its patient, or the division is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.network.model_file import ModelCard, save_model
+from LungSegResNetLib.network.network import HighRes2DNet
+from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
+from LungSegResNetTrainingLib.training.settings import RECOMMENDED
+
+# Two scans of patient p and one of each other.
+CASES = [Case(name, Path("ct"), Path("mask"), "train", "p" if name in "ab" else name) for name in "abcd"]
+
+
+def _write(runs: Path, fold: int, training: str, validation: str, start: str = "", steps: int = 10) -> None:
+    network = HighRes2DNet()
+    weights = {name: value.numpy() for name, value in network.state_dict().items() if value.is_floating_point()}
+    about = {
+        "settings": dataclasses.replace(RECOMMENDED, steps=steps, start=f"start {fold}").as_json(),
+        "training_cases": list(training),
+        "validation_cases": list(validation),
+        "start_network_cases": list(start),
+    }
+    save_model(runs / f"fold-{fold}" / "network.safetensors", weights, ModelCard(network.config, training=about))
+
+
+def _judges(runs: Path, folds: int = 2) -> dict[str, int]:
+    assigned, _ = assign_networks(CASES, read_fold_networks(runs, folds))
+    return {case.name: network.fold for case, network in assigned}
+
+
+def test_every_case_has_the_network_that_has_not_seen_its_patient(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "cd", "ab", start="cd")
+    _write(tmp_path, 2, "ab", "cd", start="ab")
+    assert _judges(tmp_path) == {"a": 1, "b": 1, "c": 2, "d": 2}
+
+
+def test_a_case_left_out_of_training_is_judged_with_its_patient_or_listed(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "c", "a")
+    _write(tmp_path, 2, "a", "c")
+    assert _judges(tmp_path) == {"a": 1, "b": 1, "c": 2}
+    _, unassigned = assign_networks(CASES, read_fold_networks(tmp_path, 2))
+    assert [failed.name for failed in unassigned] == ["d"]
+    assert "left out of the runs" in unassigned[0].reason
+
+
+def test_missing_folds_are_named(tmp_path: Path) -> None:
+    _write(tmp_path, 2, "ab", "cd")
+    with pytest.raises(InputError, match=r"no network of fold 1, 3; train it first"):
+        read_fold_networks(tmp_path, 3)
+    with pytest.raises(UsageError, match="no cross-validation with 1 folds"):
+        read_fold_networks(tmp_path, 1)
+
+
+@pytest.mark.parametrize(("training", "start"), [("bc", ""), ("c", "a"), ("ac", "")])
+def test_a_network_that_has_seen_a_patient_it_should_judge_is_refused(
+    tmp_path: Path, training: str, start: str
+) -> None:
+    _write(tmp_path, 1, training, "a", start)
+    _write(tmp_path, 2, "ab", "cd")
+    with pytest.raises(InputError, match="network of fold 1 was trained on a scan of patient p, whom it should judge"):
+        _judges(tmp_path)
+
+
+def test_networks_that_are_no_division_of_the_patients_are_refused(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "d", "abc")
+    _write(tmp_path, 2, "ab", "cd")
+    with pytest.raises(InputError, match="Patient c is in fold 1 and in fold 2"):
+        _judges(tmp_path)
+    _write(tmp_path / "three", 1, "cd", "ab")
+    _write(tmp_path / "three", 2, "abd", "c")
+    with pytest.raises(InputError, match="Patient d was trained on and is in none of the 2 folds"):
+        _judges(tmp_path / "three")
+
+
+def test_networks_trained_in_different_ways_are_no_cross_validation(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "cd", "ab")
+    _write(tmp_path, 2, "ab", "cd", steps=11)
+    with pytest.raises(InputError, match="fold 2 was trained with other settings than that of fold 1"):
+        read_fold_networks(tmp_path, 2)
+
+
+def test_a_network_without_a_record_of_its_training_is_refused(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "cd", "ab")
+    _write(tmp_path, 2, "ab", "")
+    with pytest.raises(InputError, match="does not say how it was trained, or has no validation cases"):
+        read_fold_networks(tmp_path, 2)

@@ -1,0 +1,116 @@
+"""From files to the report of a cross-validation with the commands a physicist types: train, go on, judge."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from synthetic_thorax import Thorax
+from training_cases import write_case
+
+from LungSegResNetLib.network.model_file import read_card
+from LungSegResNetTrainingLib.command_line.main import main
+
+_TINY = [
+    "--slice-shape", "32", "40", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--steps", "2",
+    "--validate-every", "2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Data set of four patients in two groups, the runs of two folds, and the folder of the cache."""
+    folder = tmp_path_factory.mktemp("folds")
+    for name in "abcd":
+        write_case(folder / "data", name, (6.0, 6.0, 20.0), thorax=Thorax(consolidation=name == "d"))
+    with (folder / "data" / "list.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(
+            [("case", "ct", "mask", "patient", "group")]
+            + [(n, f"{n}_ct.nii", f"{n}_mask.nii", f"p{n}", "ill" if n in "cd" else "normal") for n in "abcd"]
+        )
+    data, runs, cache = folder / "data" / "list.csv", folder / "runs", folder / "cache"
+    assert main(["fit", str(data), "--out", str(runs), "--cache", str(cache), "--folds", "2", *_TINY]) == 0
+    return data, runs, cache
+
+
+def _validated(runs: Path) -> list[set[str]]:
+    return [set(read_card(runs / f"fold-{n}" / "network.safetensors").training["validation_cases"]) for n in (1, 2)]
+
+
+def test_each_fold_has_its_run_and_validates_its_own_patients(trained: tuple[Path, Path, Path]) -> None:
+    first, second = _validated(trained[1])
+    assert not first & second
+    assert first | second == set("abcd")
+    assert len(first & set("cd")) == len(second & set("cd")) == 1  # the groups are spread over the folds
+
+
+def test_folds_that_are_done_are_not_trained_again(
+    trained: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, runs, cache = trained
+    checkpoint = runs / "fold-1" / "checkpoint.pt"
+    before = checkpoint.stat().st_mtime_ns
+    (runs / "fold-2").rename(runs / "gone")
+    assert main(["fit", str(data), "--out", str(runs), "--cache", str(cache), "--folds", "2", *_TINY]) == 0
+    assert checkpoint.stat().st_mtime_ns == before
+    assert (runs / "fold-2" / "network.safetensors").is_file()
+    assert "--folds 2 --out REPORT" in capsys.readouterr().out
+
+
+def test_each_fold_is_tuned_from_its_own_network(
+    trained: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, runs, cache = trained
+    options = [option for option in _TINY if option not in ("--slice-shape", "32", "40")]
+    command = ["fit", str(data), "--cache", str(cache), "--folds", "2", "--seed", "1", *options, "--steps", "1"]
+    assert main([*command, "--start-network", str(runs), "--out", str(tmp_path / "tuned")]) == 0
+    assert "was trained on" not in capsys.readouterr().err
+    assert _validated(tmp_path / "tuned") == _validated(runs)
+    first = str(runs / "fold-1" / "network.safetensors")
+    one = ["--fold", "2", "--start-network", first, "--out", str(tmp_path / "one")]
+    assert main([*command, *one]) == 0
+    assert "The start network was trained on 2 of the validation cases" in capsys.readouterr().err
+
+
+def test_one_report_says_which_fold_judged_each_case(
+    trained: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, runs, _ = trained
+    out = tmp_path / "report"
+    command = ["evaluate", str(runs), str(data), "--out", str(out), "--device", "cpu", "--progress", "none"]
+    assert main([*command, "--folds", "2", "--no-baseline"]) == 0
+    with (out / "cases.csv").open(newline="", encoding="utf-8") as file:
+        fold_of = {row["case"]: int(row["fold"]) for row in csv.DictReader(file)}
+    assert fold_of == {name: n for n, names in enumerate(_validated(runs), start=1) for name in names}
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "Cross-validation by patient with 2 folds" in page
+    assert "every case by the network that had not seen its patient" in page
+    assert "Judged by the network of fold 2." in page
+    assert "Mean Dice by fold: 1: " in page
+    assert "article: normal" in (out / "report.md").read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert main([*command, "--folds", "2", "--no-baseline"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert [line.endswith("(from the earlier run)") for line in lines] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "sentence"),
+    [
+        (["--folds", "3"], 3, "no network of fold 3"),
+        (["--folds", "2", "--split", "train"], 2, "--split has no meaning with --folds"),
+    ],
+)
+def test_an_evaluation_that_cannot_be_ends_in_a_sentence(
+    trained: tuple[Path, Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    code: int,
+    sentence: str,
+) -> None:
+    data, runs, _ = trained
+    assert main(["evaluate", str(runs), str(data), "--out", str(tmp_path / "out"), *options]) == code
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -86,7 +86,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--slices-at-once", type=int, metavar="N", help="slices in memory together, when a whole step needs too much"
     )
     machine.add_argument(
-        "--measure-speed", action="store_true", help="measure loading and training each alone instead of training"
+        "--measure-speed",
+        action="store_true",
+        help="measure loading and training each alone, beside the peak of the processor, instead of training",
     )
 
 

@@ -117,7 +117,7 @@ def test_progress_as_json_has_one_object_a_line(data: Path, capsys: pytest.Captu
 
 def test_the_speed_is_measured_without_a_run(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _fit(data, "--measure-speed") == 0
-    assert "slices per second" in capsys.readouterr().out
+    assert "of the peak" in capsys.readouterr().out
     assert not (data.parent / "run").exists()
 
 

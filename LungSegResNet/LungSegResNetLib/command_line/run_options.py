@@ -23,7 +23,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=_ENGINES, default="auto", help="what runs the network (default: auto)")
     parser.add_argument("--model", type=Path, metavar="FILE", help="network file (default: the shipped one)")
     parser.add_argument(
-        "--batch-size", type=_positive, metavar="N", help="slices per pass (default: what suits the device)"
+        "--batch-size", type=positive, metavar="N", help="slices per pass (default: what suits the device)"
     )
     parser.add_argument(
         "--smoothing",
@@ -45,7 +45,8 @@ def _millimetres(text: str) -> float:
     return value
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A number of 1 or more, for argparse."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")

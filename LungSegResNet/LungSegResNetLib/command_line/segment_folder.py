@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from .program import SOME_FAILED
-from .run_options import add_run_options
+from .run_options import add_run_options, positive
 
 SUMMARY = "segment every CT below a folder, with resume and a CSV"
 
@@ -17,32 +17,56 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", type=Path, help="folder for masks, one summary a case, and results.csv")
     parser.add_argument("--format", choices=("seg.nrrd", "nii.gz"), default="seg.nrrd", help="of the masks")
     parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="I/N", help="do part I of N (for job arrays)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--processes",
+        type=positive,
+        metavar="N",
+        help="cases at a time, each takes up to 3 GB (default: one a core, at most 4; one on a graphics card)",
+    )
+    where.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="spread the cases over the workers of this Dask scheduler (tcp://host:8786, or its scheduler file)",
+    )
     parser.add_argument("--json", action="store_true", help="print the summaries as JSON on standard output")
     add_run_options(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Segment all cases; one that fails never stops the others."""
+    import dataclasses
     import json
     import sys
 
-    from ..jobs.folder_job import find_cases, run_folder
-    from ..jobs.kept_engine import kept_engine
+    from ..jobs.folder_cases import find_cases
+    from ..jobs.folder_job import CaseRunner, run_folder
+    from ..jobs.local_run import LocalRun
     from ..jobs.reporting import make_reporter
+    from ..jobs.results_table import RESULTS
     from ..network.engines import EngineSettings
 
+    settings = EngineSettings(options.engine, options.device, options.model, options.batch_size)
+    source, output = options.input, options.output
+    run_cases: CaseRunner = LocalRun(settings, options.processes)
+    if options.dask:
+        from ..jobs.cluster_run import ClusterRun
+
+        # The workers have other working folders.
+        source, output = source.absolute(), output.absolute()
+        if options.model:
+            settings = dataclasses.replace(settings, model=options.model.absolute())
+        run_cases = ClusterRun(options.dask, settings, output / RESULTS)
     number, count = options.shard
-    cases = find_cases(options.input, options.output)[number - 1 :: count]
-    engine = kept_engine(EngineSettings(options.engine, options.device, options.model, options.batch_size))
+    cases = find_cases(source, output)[number - 1 :: count]
     reporter = make_reporter(options.progress)
-    ending = f".{options.format}"
     try:
         rows = run_folder(
             cases,
-            options.output,
-            engine,
+            output,
+            run_cases,
             reporter,
-            ending=ending,
+            ending=f".{options.format}",
             smoothing_mm=options.smoothing,
             overwrite=options.overwrite,
         )
@@ -54,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         done = sum(row["status"] == "done" for row in rows)
         skipped = sum(row["status"] == "already done" for row in rows)
-        print(f"{done} segmented, {skipped} already done, {len(failed)} failed; see {options.output / 'results.csv'}")
+        print(f"{done} segmented, {skipped} already done, {len(failed)} failed; see {output / RESULTS}")
         for row in failed:
             print(f"  {row['case']}: {row['error']}", file=sys.stderr)
     return SOME_FAILED if failed else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -46,17 +47,14 @@ class Reporter(Protocol):
         """Something the user should know."""
 
     def case(self, event: CaseEvent) -> None:
-        """A case of a folder begins or ends."""
+        """A case of a folder begins or ends; called from several threads while several cases run."""
 
     def close(self) -> None:
         """The run is over, in whatever way."""
 
 
-class SilentReporter:
-    """Shows warnings and failed cases, and nothing else."""
-
-    def __init__(self, stream: IO[str] | None = None) -> None:
-        self._stream = stream or sys.stderr
+class QuietReporter:
+    """Shows nothing: for a process whose standard error nobody reads."""
 
     def stage(self, name: str) -> None:
         pass
@@ -65,14 +63,27 @@ class SilentReporter:
         pass
 
     def warning(self, text: str) -> None:
+        pass
+
+    def case(self, event: CaseEvent) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class SilentReporter(QuietReporter):
+    """Shows warnings and failed cases, and nothing else."""
+
+    def __init__(self, stream: IO[str] | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def warning(self, text: str) -> None:
         print(f"warning: {text}", file=self._stream, flush=True)
 
     def case(self, event: CaseEvent) -> None:
         if event.status == "failed":
             self.warning(f"{event.case}: {event.error}")
-
-    def close(self) -> None:
-        pass
 
 
 class BarReporter(SilentReporter):
@@ -82,6 +93,7 @@ class BarReporter(SilentReporter):
         super().__init__(stream)
         self._bar: Any = None
         self._cases: Any = None
+        self._one_thread = threading.Lock()
 
     def slices(self, done: int, total: int) -> None:
         if self._bar is None:
@@ -95,8 +107,9 @@ class BarReporter(SilentReporter):
 
     def case(self, event: CaseEvent) -> None:
         super().case(event)
-        if self._cases is None:
-            self._cases = self._new_bar(event.total, "case", "Cases")
+        with self._one_thread:
+            if self._cases is None:
+                self._cases = self._new_bar(event.total, "case", "Cases")
         if event.status != "running":
             self._close_slices()
             self._cases.update()

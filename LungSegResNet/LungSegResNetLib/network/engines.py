@@ -18,7 +18,8 @@ ENGINES = ("auto", "torch", "openvino")
 class EngineSettings:
     """What the user asked for; ``model`` None is the shipped network, ``batch_size`` None what suits the device.
 
-    ``precision`` None is the fastest that the device computes with the mask unchanged.
+    ``precision`` None is the fastest that the device computes with the mask unchanged. ``threads`` None is all cores of
+    the processor; less where several processes share them.
     """
 
     engine: str = "auto"
@@ -26,6 +27,7 @@ class EngineSettings:
     model: str | os.PathLike[str] | None = None
     batch_size: int | None = None
     precision: str | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,26 @@ def load_engine(settings: EngineSettings) -> LoadedEngine:
     return _load_torch(settings, "" if has_openvino else "; OpenVINO, which is faster on a processor, is not installed")
 
 
+def runs_on_processor(settings: EngineSettings) -> bool:
+    """Whether ``load_engine`` would use no graphics processor; found out without loading a network.
+
+    Raises
+    ------
+    DeviceError : the device asked for is not there.
+    """
+    if settings.device != "auto":
+        return settings.device == "cpu"
+    if settings.engine == "openvino" or not may_have_graphics_card() or importlib.util.find_spec("torch") is None:
+        return True
+    return choose_device().device == "cpu"
+
+
 def _load_torch(settings: EngineSettings, note: str = "") -> LoadedEngine:
     choice = choose_device(settings.device)
-    from .torch_predictor import TorchPredictor
+    from .torch_predictor import TorchPredictor, limit_threads
 
+    if settings.threads and choice.device == "cpu":
+        limit_threads(settings.threads)
     batch_size = settings.batch_size or (4 if choice.device == "cpu" else 16)
     predictor = TorchPredictor(
         settings.model or default_model_path(), choice.device, batch_size, precision=settings.precision
@@ -87,6 +105,6 @@ def _load_openvino(settings: EngineSettings, reason: str) -> LoadedEngine:
 
     device = "gpu" if settings.device == "gpu" else "cpu"
     predictor = OpenVinoPredictor(
-        settings.model or default_model_path(), device, settings.batch_size or 1, settings.precision
+        settings.model or default_model_path(), device, settings.batch_size or 1, settings.precision, settings.threads
     )
     return LoadedEngine(predictor, device, f"OpenVINO on {device}: {reason}")

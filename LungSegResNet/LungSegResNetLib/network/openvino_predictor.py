@@ -31,6 +31,7 @@ class OpenVinoPredictor:
     batch_size : slices per pass.
     precision : ``int8``, ``bfloat16``, ``float16`` or ``float32``; None is the fastest that the device computes
         with the mask unchanged.
+    threads : cores of the processor to use; None is all of them.
 
     Raises
     ------
@@ -46,6 +47,7 @@ class OpenVinoPredictor:
         device: str = "cpu",
         batch_size: int = 1,
         precision: str | None = None,
+        threads: int | None = None,
     ) -> None:
         self.card, weights = load_model(model_path)
         try:
@@ -60,13 +62,15 @@ class OpenVinoPredictor:
         if _DEVICES[device] not in {name.partition(".")[0] for name in core.available_devices}:
             raise DeviceError("OpenVINO finds no Intel graphics processor here; choose --device cpu or auto.")
         self.precision = precision or device_precision(core, _DEVICES[device])
-        settings = {
+        settings: dict[str, str | int] = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": float_hint(core, _DEVICES[device], self.precision),
         }
         if device == "cpu":
             # Several processes on one machine would pin their threads to the same few cores.
             settings["ENABLE_CPU_PINNING"] = "NO"
+            if threads:
+                settings["INFERENCE_NUM_THREADS"] = threads
         try:
             graph = build_graph(
                 network, (batch_size, *self.card.slice_shape), self.card.scales, self.precision == "int8"

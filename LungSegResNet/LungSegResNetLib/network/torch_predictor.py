@@ -141,6 +141,11 @@ class TorchPredictor:
             return torch.softmax(logits, dim=1)[:, 1].cpu().numpy()
 
 
+def limit_threads(count: int) -> None:
+    """Let PyTorch use so many cores of the processor, in the whole process."""
+    torch.set_num_threads(count)
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether PyTorch ran out of memory; CPU and MPS say so only in the text of a plain ``RuntimeError``."""
     text = str(error).lower()

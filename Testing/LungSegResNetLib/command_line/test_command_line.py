@@ -249,8 +249,8 @@ def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not
         target.write_bytes(scan.read_bytes())
     (cases / "broken.nii.gz").write_text("this is no image")
 
-    assert main(["segment-folder", str(cases), str(out), "--shard", "1/2"]) == 0
-    assert main(["segment-folder", str(cases), str(out), "--shard", "2/2"]) == 7
+    assert main(["segment-folder", str(cases), str(out), "--shard", "1/2", "--processes", "1"]) == 0
+    assert main(["segment-folder", str(cases), str(out), "--shard", "2/2", "--processes", "1"]) == 7
     assert (out / "a.seg.nrrd").is_file()
     assert (out / "ward" / "b.seg.nrrd").is_file()
     rows = {row["case"]: row for row in csv.DictReader((out / "results.csv").open())}
@@ -260,7 +260,7 @@ def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not
     written = (out / "a.seg.nrrd").stat().st_mtime_ns
     (out / "ward" / "b.seg.nrrd").unlink()
     capsys.readouterr()
-    assert main(["segment-folder", str(cases), str(out), "--progress", "json"]) == 7
+    assert main(["segment-folder", str(cases), str(out), "--processes", "1", "--progress", "json"]) == 7
     output = capsys.readouterr()
     assert "1 segmented, 1 already done, 1 failed" in output.out
     events = [json.loads(line) for line in output.err.splitlines() if line.startswith('{"event": "case"')]

@@ -1,0 +1,163 @@
+"""Cases of a folder on a cluster of machines, which Dask distributed hands them out to.
+
+Dask starts its workers on Slurm, Kubernetes or over ssh, notices when one is lost and gives its cases to another. All
+machines must have this library and see the folders at the same place.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DeviceError, LungSegError, UsageError
+from ..network.engines import EngineSettings
+from .folder_job import FinishedCases
+from .folder_task import FolderTask, Row, do_task
+from .reporting import QuietReporter, Reporter
+from .shared_engine import shared_engine
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_CONNECT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """Does cases on the workers of a Dask scheduler.
+
+    Parameters
+    ----------
+    address : of the scheduler (``tcp://host:8786``), or the file that it wrote with ``--scheduler-file``.
+    settings : the engine; each worker chooses its own device for ``auto``.
+    seen : a file in the output folder, by which a worker knows that it sees the same disk.
+    """
+
+    address: str
+    settings: EngineSettings
+    seen: Path
+
+    def __call__(self, tasks: Sequence[FolderTask], reporter: Reporter) -> FinishedCases:
+        """Each task with its row when it is done; what runs on a worker when this is stopped is finished there.
+
+        Raises
+        ------
+        UsageError : that is no address.
+        DeviceError : Dask is not installed, no scheduler answers, or a worker cannot work.
+        """
+        with _connected(self.address) as client:
+            if not client.scheduler_info()["workers"]:
+                reporter.warning("The cluster has no worker yet; the cases wait for the first one.")
+            messages = _Messages(tasks, reporter)
+            client.subscribe_topic(messages.topic, messages.receive)
+            futures = client.map(
+                _do_on_worker,
+                tasks,
+                key=[f"{messages.topic}-{task.number}" for task in tasks],
+                settings=self.settings,
+                seen=self.seen,
+                topic=messages.topic,
+                pure=False,
+            )
+            try:
+                yield from _results(client, dict(zip(futures, tasks, strict=True)), messages, reporter)
+            finally:
+                client.cancel(futures)
+
+
+class _Messages:
+    """What workers tell: which case one begins with, and the row of one that is done.
+
+    A row is not fetched as Dask's result, because that is lost with the worker, even when its case is done.
+    """
+
+    def __init__(self, tasks: Sequence[FolderTask], reporter: Reporter) -> None:
+        self.topic = f"lungsegresnet-{tasks[0].run}"
+        self.rows: dict[int, Row] = {}
+        self._tasks = {task.number: task for task in tasks}
+        self._reporter = reporter
+
+    def receive(self, event: tuple[float, tuple[int, Row | None]]) -> None:
+        """Called by Dask with the time and what ``_do_on_worker`` sent."""
+        number, row = event[1]
+        if row is None:
+            self._reporter.case(self._tasks[number].event("running"))
+        else:
+            self.rows[number] = row
+
+
+def _results(
+    client: Client, futures: dict[Future, FolderTask], messages: _Messages, reporter: Reporter
+) -> FinishedCases:
+    from distributed import as_completed
+
+    for future in as_completed(futures, loop=client.loop):
+        task = futures[future]
+        row = messages.rows.pop(task.number, None) or _row_without_message(future, task)
+        future.release()
+        if row["status"] == "failed":
+            task.write_summary(row)  # which a worker cannot do that is lost or does not see the folder
+        for text in row.get("warnings", ()):
+            reporter.warning(f"{task.name}: {text}")
+        yield task, row
+
+
+def _row_without_message(future: Future, task: FolderTask) -> Row:
+    from distributed.scheduler import KilledWorker
+
+    if future.status in ("cancelled", "lost"):
+        raise DeviceError("The Dask scheduler was lost; run the same command again to go on where it stopped.")
+    error = future.exception()
+    if isinstance(error, LungSegError):
+        raise error
+    if isinstance(error, KilledWorker):
+        return task.failed(f"{error.allowed_failures + 1} workers were lost while they had it.")
+    if error:
+        raise DeviceError(
+            f"A worker could not begin ({type(error).__name__}: {error}); "
+            "every worker needs this version of LungSegResNet."
+        ) from error
+    return task.read_summary()
+
+
+def _connected(address: str) -> Client:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise DeviceError(
+            "Dask distributed is not installed; install it with: pip install 'lungsegresnet[cluster]'."
+        ) from error
+    # What Dask has to say is said here in a sentence.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    where: dict[str, Any] = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        return Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except OSError as error:  # a timeout is one, too
+        raise DeviceError(f"No Dask scheduler answers at {address}; start one with 'dask scheduler'.") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"'{address}' is no address of a Dask scheduler, such as tcp://host:8786.") from error
+
+
+# What follows runs on the workers.
+
+
+def _do_on_worker(task: FolderTask, settings: EngineSettings, seen: Path, topic: str) -> None:
+    from distributed import get_worker
+
+    worker = get_worker()
+    worker.log_event(topic, (task.number, None))
+    worker.log_event(topic, (task.number, _row(task, replace(settings, threads=worker.state.nthreads), seen)))
+
+
+def _row(task: FolderTask, settings: EngineSettings, seen: Path) -> Row:
+    for path in (seen, task.source):
+        if not path.exists():
+            return task.failed(
+                f"{path} cannot be seen from the worker on {socket.gethostname()}; "
+                "both folders must lie on a disk that all workers share."
+            )
+    return do_task(task, shared_engine(settings), QuietReporter())

@@ -1,0 +1,57 @@
+"""Finds the CTs below a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..files.reading import CT_ENDINGS
+
+
+@dataclass(frozen=True)
+class FolderCase:
+    """A CT file or DICOM folder, and its name: the path below the input folder without ending, with ``/``."""
+
+    name: str
+    path: Path
+
+
+def find_cases(folder: Path, output: Path) -> list[FolderCase]:
+    """All CT files and DICOM folders below ``folder``, sorted by name; the output folder is left out.
+
+    Raises
+    ------
+    InputError : the folder is not there or has no case.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    cases: dict[str, FolderCase] = {}
+    output = output.resolve()
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.resolve().is_relative_to(output):
+            continue
+        ending = next((e for e in CT_ENDINGS if path.name.lower().endswith(e)), None)
+        if ending:
+            name = path.relative_to(folder).as_posix()[: -len(ending)]
+            # Two files that differ by ending only keep it in their names.
+            name = name if name not in cases else path.relative_to(folder).as_posix()
+            cases[name] = FolderCase(name, path)
+        elif _is_dicom(path):
+            relative = path.parent.relative_to(folder).as_posix()
+            name = folder.resolve().name if relative == "." else relative
+            cases[name] = FolderCase(name, path.parent)
+    if not cases:
+        raise InputError(f"There is no CT (DICOM, {', '.join(CT_ENDINGS)}) below {folder}.")
+    return list(cases.values())
+
+
+def _is_dicom(path: Path) -> bool:
+    """The magic word at byte 128, or the usual ending of files that lack it."""
+    if path.suffix.lower() == ".dcm":
+        return True
+    if path.suffix:
+        return False
+    with path.open("rb") as file:
+        file.seek(128)
+        return file.read(4) == b"DICM"

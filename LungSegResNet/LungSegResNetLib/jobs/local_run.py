@@ -1,0 +1,173 @@
+"""Cases of a folder on this machine: one after the other, or several at a time in processes of their own."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from types import FrameType
+
+from ..errors import DeviceError
+from ..network.engines import EngineSettings, runs_on_processor
+from .folder_job import FinishedCases
+from .folder_task import FolderTask, Row, do_task
+from .kept_engine import kept_engine
+from .reporting import QuietReporter, Reporter
+
+# Each takes up to 3 GB for a scan of 1,000 slices.
+_MOST_PROCESSES = 4
+_MOST_PROCESSES_A_CASE = 5
+_LONGEST_END_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """Does cases on this machine.
+
+    Parameters
+    ----------
+    settings : the engine.
+    processes : cases at a time; None is one a core, at most four, and one on a graphics card.
+    """
+
+    settings: EngineSettings
+    processes: int | None = None
+
+    def __call__(self, tasks: Sequence[FolderTask], reporter: Reporter) -> FinishedCases:
+        """Each task with its row when it is done."""
+        count = min(len(tasks), self.processes or self._suitable())
+        return (
+            _one_by_one(tasks, reporter, self.settings)
+            if count == 1
+            else _side_by_side(tasks, reporter, replace(self.settings, threads=max(1, _cores() // count)), count)
+        )
+
+    def _suitable(self) -> int:
+        return min(_cores(), _MOST_PROCESSES) if runs_on_processor(self.settings) else 1
+
+
+def _one_by_one(tasks: Sequence[FolderTask], reporter: Reporter, settings: EngineSettings) -> FinishedCases:
+    engine = kept_engine(settings)
+    for task in tasks:
+        reporter.case(task.event("running"))
+        yield task, do_task(task, engine, reporter)
+
+
+def _side_by_side(
+    tasks: Sequence[FolderTask], reporter: Reporter, settings: EngineSettings, count: int
+) -> FinishedCases:
+    lanes = _Lanes(settings, count, reporter)
+    try:
+        for task, row in lanes.results(tasks):
+            for text in row.get("warnings", ()):
+                reporter.warning(f"{task.name}: {text}")
+            yield task, row
+    finally:
+        lanes.end()
+
+
+class _Lanes:
+    """Threads with a process each; a process that is killed takes no other case with it, and is started again."""
+
+    def __init__(self, settings: EngineSettings, count: int, reporter: Reporter) -> None:
+        self._settings = settings
+        self._reporter = reporter
+        self._context = multiprocessing.get_context("spawn")
+        # Its end in this process closes in whatever way the process ends; the others notice.
+        self._end, self._open = self._context.Pipe(duplex=False)
+        self._threads = ThreadPoolExecutor(count)
+        self._lane = threading.local()
+        self._executors: list[ProcessPoolExecutor] = []
+        self._ending = False
+
+    def results(self, tasks: Sequence[FolderTask]) -> FinishedCases:
+        done: queue.SimpleQueue[Future[Row]] = queue.SimpleQueue()
+        futures = {self._threads.submit(self._do, task): task for task in tasks}
+        for future in futures:
+            future.add_done_callback(done.put)
+        for _ in tasks:
+            future = _next(done)
+            yield futures[future], future.result()
+
+    def end(self) -> None:
+        """Stop what still runs, and wait for it."""
+        self._ending = True
+        self._open.close()
+        self._threads.shutdown(cancel_futures=True)
+        for executor in self._executors:
+            executor.shutdown()
+
+    def _do(self, task: FolderTask) -> Row:
+        self._reporter.case(task.event("running"))
+        for _ in range(_MOST_PROCESSES_A_CASE):
+            try:
+                return self._process().submit(_do_here, task, self._settings).result()
+            except BrokenProcessPool:
+                if self._ending:
+                    raise
+                del self._lane.executor  # a case that does this each time is given up by ``do_task``
+        raise DeviceError("The processes that segment end before they begin; try --processes 1 or another --engine.")
+
+    def _process(self) -> ProcessPoolExecutor:
+        if not hasattr(self._lane, "executor"):
+            self._lane.executor = ProcessPoolExecutor(1, self._context, _prepare, (self._end,))
+            self._executors.append(self._lane.executor)
+        executor: ProcessPoolExecutor = self._lane.executor
+        return executor
+
+
+def _next(done: queue.SimpleQueue[Future[Row]]) -> Future[Row]:
+    while True:
+        try:
+            # With a limit, because on Windows Ctrl-C does not end the waiting.
+            return done.get(timeout=0.5)
+        except queue.Empty:
+            continue
+
+
+def _cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# What follows runs in the processes of the lanes.
+
+_idle = threading.Event()
+_idle.set()
+
+
+def _do_here(task: FolderTask, settings: EngineSettings) -> Row:
+    _idle.clear()
+    try:
+        return do_task(task, kept_engine(settings), QuietReporter())
+    finally:
+        _idle.set()
+
+
+def _prepare(end: Connection) -> None:
+    """End with the process that started this one, and not before: Ctrl-C in a terminal reaches all of them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_watch, args=(end,), daemon=True).start()
+
+
+def _watch(end: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        end.recv()
+    if not _idle.is_set():
+        _thread.interrupt_main(signal.SIGTERM)
+        _idle.wait(_LONGEST_END_SECONDS)  # unfinished files are removed meanwhile
+    os._exit(130)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

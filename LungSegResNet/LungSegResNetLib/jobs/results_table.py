@@ -1,0 +1,93 @@
+"""``results.csv`` of a folder run, made from the summaries of all cases, so that several runs can share it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from ..atomic import write_atomically
+from .folder_task import STARTED, SUMMARY_ENDING
+
+RESULTS = "results.csv"
+_SHARE_OF_TIME = 0.02
+
+
+class ResultsTable:
+    """Keeps ``results.csv`` in the output folder up to date: a row a case, volumes and densities with units.
+
+    A summary is read once, and writing takes no more than a fiftieth of the time, so that the cost for each case stays
+    the same however many there are.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self.path = output / RESULTS
+        self._output = output
+        self._rows: dict[str, tuple[tuple[int, int], dict[str, Any] | None]] = {}
+        self._next = 0.0
+
+    def refresh(self) -> None:
+        """Write the table, unless it was written a short while ago."""
+        started = time.monotonic()
+        if started < self._next:
+            return
+        self._read()
+        self._write()
+        now = time.monotonic()
+        self._next = now + (now - started) / _SHARE_OF_TIME
+
+    def complete(self) -> None:
+        """Write the table with all summaries that are there.
+
+        Until none was added meanwhile: of several runs that end at the same time the last one to write has them all.
+        """
+        self._read()
+        self._write()
+        while self._read():
+            self._write()
+
+    def _read(self) -> bool:
+        """Read new and changed summaries; whether there were any, or some are gone."""
+        found = {}
+        for folder, _, names in os.walk(self._output):
+            for name in names:
+                if name.endswith(SUMMARY_ENDING):
+                    path = os.path.join(folder, name)  # noqa: PTH118 - ten thousands of Path objects take seconds
+                    status = os.stat(path)  # noqa: PTH116
+                    found[path] = (status.st_mtime_ns, status.st_size)
+        changed = [path for path, state in found.items() if path not in self._rows or self._rows[path][0] != state]
+        gone = [path for path in self._rows if path not in found]
+        for path in gone:
+            del self._rows[path]
+        for path in changed:
+            self._rows[path] = (found[path], _flat_row(Path(path)))
+        return bool(changed or gone)
+
+    def _write(self) -> None:
+        rows = [row for _, (_, row) in sorted(self._rows.items()) if row]
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        with (
+            write_atomically(self.path, overwrite=True) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _flat_row(path: Path) -> dict[str, Any] | None:
+    """The table's row of a summary; None for a case that has only been started."""
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if row["status"] == STARTED:
+        return None
+    flat: dict[str, Any] = {"case": row["case"], "status": row["status"], "error": row.get("error", "")}
+    flat |= {"input": row["input"], "slices": row.get("slices", ""), "warnings": " ".join(row.get("warnings", []))}
+    for lung in row.get("measurements", []):
+        flat |= {f"{lung['region']} {key}": value for key, value in lung.items() if key != "region"}
+    return flat

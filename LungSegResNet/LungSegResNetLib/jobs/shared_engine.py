@@ -1,0 +1,38 @@
+"""The network of a process whose threads do a case each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from ..lungs.segmentation import Predictor
+from ..network.engines import EngineSettings, LoadedEngine
+from .kept_engine import kept_engine
+
+_loading = threading.Lock()
+_turn = threading.Lock()
+
+
+def shared_engine(settings: EngineSettings) -> LoadedEngine:
+    """As `kept_engine`, for any thread: while one lets the network run, the others read, measure and write."""
+    with _loading:
+        engine = kept_engine(settings)
+    return replace(engine, predictor=_InTurns(engine.predictor))
+
+
+class _InTurns:
+    """A predictor that works for one thread at a time."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.card = predictor.card
+        self.engine = predictor.engine
+        self.precision = predictor.precision
+        self._predictor = predictor
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
+        """As the predictor's own."""
+        with _turn:
+            return self._predictor.predict(slices, on_slices_done)

@@ -1,0 +1,113 @@
+"""Folder runs on a Dask cluster: two worker processes of this machine."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from archives import Record, killer, write_archive
+from distributed import LocalCluster
+
+from LungSegResNetLib.command_line.main import main
+from LungSegResNetLib.jobs.cluster_run import ClusterRun
+from LungSegResNetLib.jobs.folder_cases import find_cases
+from LungSegResNetLib.jobs.folder_job import run_folder
+from LungSegResNetLib.network.engines import EngineSettings
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        yield cluster
+
+
+def test_a_killed_worker_s_case_is_done_by_another_and_one_that_kills_each_worker_fails(
+    cluster: LocalCluster, tmp_path: Path
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "abc"), tmp_path / "out"
+    (archive / "broken.nii.gz").write_text("this is no image")
+    record = Record()
+    run = ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv")
+    with killer(out, {"a": 1, "b": 99}):
+        rows = run_folder(find_cases(archive, out), out, run, record)
+
+    statuses = {row["case"]: row["status"] for row in rows}
+    assert statuses == {"a": "done", "b": "failed", "c": "done", "broken": "failed"}
+    table = list(csv.DictReader((out / "results.csv").open()))
+    assert {row["case"]: row["status"] for row in table} == statuses
+    assert len(table) == 4
+    assert record.statuses("a")[:2] == ["running", "running"]
+    ends = [event.case for event in record.events if event.status != "running"]
+    assert sorted(ends) == sorted(statuses)
+    assert "ended 3 times" in next(row["error"] for row in table if row["case"] == "b")
+    assert sorted(path.name for path in out.glob("*.seg.nrrd")) == ["a.seg.nrrd", "c.seg.nrrd"]
+
+
+def test_the_command_line_hands_the_cases_to_the_cluster_of_a_scheduler(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_archive(tmp_path / "in", "ab")
+    monkeypatch.chdir(tmp_path)  # the workers are elsewhere
+    assert main(["segment-folder", "in", "out", "--dask", cluster.scheduler_address]) == 0
+    assert "2 segmented" in capsys.readouterr().out
+    assert main(["segment-folder", "in", "out", "--dask", cluster.scheduler_address]) == 0
+    assert "2 already done" in capsys.readouterr().out
+
+
+def test_a_worker_that_does_not_see_the_output_folder_says_so(cluster: LocalCluster, tmp_path: Path) -> None:
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    elsewhere = tmp_path / "only on the machine of the user" / "results.csv"
+    rows = run_folder(
+        find_cases(archive, out), out, ClusterRun(cluster.scheduler_address, EngineSettings(), elsewhere), Record()
+    )
+    assert rows[0]["status"] == "failed"
+    assert "cannot be seen from the worker" in rows[0]["error"]
+    assert [row["error"] for row in csv.DictReader((out / "results.csv").open())] == [rows[0]["error"]]
+
+
+def test_a_network_that_no_worker_can_use_ends_the_run(
+    cluster: LocalCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = write_archive(tmp_path / "in", "a")
+    network = tmp_path / "network.safetensors"
+    network.write_text("this is no network")
+    options = ["--dask", cluster.scheduler_address, "--model", str(network)]
+    assert main(["segment-folder", str(archive), str(tmp_path / "out"), *options]) == 5
+    assert "network.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "text"),
+    [("tcp://127.0.0.1:9", 6, "No Dask scheduler answers"), ("nowhere", 2, "no address of a Dask scheduler")],
+)
+def test_a_wrong_address_is_one_sentence(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    code: int,
+    text: str,
+) -> None:
+    monkeypatch.setattr("LungSegResNetLib.jobs.cluster_run._CONNECT_SECONDS", 0.5)
+    archive = write_archive(tmp_path / "in", "a")
+    assert main(["segment-folder", str(archive), str(tmp_path / "out"), "--dask", address]) == code
+    error = capsys.readouterr().err
+    assert text in error
+    assert len(error.splitlines()) == 1
+
+
+def test_without_dask_the_option_says_what_to_install(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "in", "a")
+    code = (
+        "import sys; sys.modules['distributed'] = None\n"
+        "from LungSegResNetLib.command_line.main import main\n"
+        f"sys.exit(main(['segment-folder', {str(archive)!r}, {str(tmp_path / 'out')!r}, '--dask', 'tcp://host:1']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 6
+    assert done.stderr.count("\n") == 1
+    assert "lungsegresnet[cluster]" in done.stderr

@@ -1,0 +1,77 @@
+"""A case of a folder run that is begun again, and masks that are somebody's."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from archives import write_archive
+
+from LungSegResNetLib.jobs.folder_task import FolderTask, do_task
+from LungSegResNetLib.jobs.kept_engine import kept_engine
+from LungSegResNetLib.jobs.reporting import QuietReporter
+from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> FolderTask:
+    source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
+    return FolderTask("run", "a", 1, 1, source, tmp_path / "a.seg.nrrd", tmp_path / "a.summary.json")
+
+
+@pytest.fixture(scope="module")
+def engine() -> LoadedEngine:
+    return kept_engine(EngineSettings())
+
+
+def test_a_mask_that_no_run_has_begun_is_kept(task: FolderTask, engine: LoadedEngine) -> None:
+    task.mask.write_text("corrected by hand")
+    for _ in range(2):
+        row = do_task(task, engine, QuietReporter())
+        assert row["status"] == "failed"
+        assert "exists already" in row["error"]
+    assert task.mask.read_text() == "corrected by hand"
+
+
+def test_a_case_whose_process_was_killed_is_done_again_over_what_it_left(
+    task: FolderTask, engine: LoadedEngine
+) -> None:
+    task.write_summary(task.started(1))
+    task.mask.write_text("whole, but its summary was not written")
+    assert do_task(task, engine, QuietReporter())["status"] == "done"
+    assert task.finished()
+    assert task.mask.stat().st_size > 1000
+
+
+def test_a_case_that_was_begun_three_times_in_a_run_is_given_up_until_the_next_run(
+    task: FolderTask, engine: LoadedEngine
+) -> None:
+    task.write_summary(task.started(3))
+    assert "ended 3 times" in do_task(task, engine, QuietReporter())["error"]
+    task.write_summary(task.started(3))
+    assert do_task(dataclasses.replace(task, run="next"), engine, QuietReporter())["status"] == "done"
+
+
+def test_a_stopped_case_leaves_the_summary_of_before(task: FolderTask, engine: LoadedEngine) -> None:
+    class Stop(QuietReporter):
+        def slices(self, done: int, total: int) -> None:
+            raise KeyboardInterrupt
+
+    for earlier in ({}, task.failed("before")):
+        if earlier:
+            task.write_summary(earlier)
+        with pytest.raises(KeyboardInterrupt):
+            do_task(task, engine, Stop())
+        assert task.read_summary() == earlier
+        assert not task.mask.exists()
+
+
+def test_a_problem_that_nobody_foresaw_fails_the_case_only(task: FolderTask, engine: LoadedEngine) -> None:
+    class Odd(QuietReporter):
+        def slices(self, done: int, total: int) -> None:
+            raise RuntimeError("out of luck")
+
+    row = do_task(task, engine, Odd())
+    assert row["status"] == "failed"
+    assert "RuntimeError: out of luck" in row["error"]

@@ -1,0 +1,73 @@
+"""The table of a folder run, which several runs share."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from LungSegResNetLib.jobs.results_table import RESULTS, ResultsTable
+
+
+def write(output: Path, case: str, status: str = "done", **more: Any) -> Path:
+    path = output / f"{case}.summary.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"case": case, "status": status, "input": f"{case}.nii.gz", **more}))
+    return path
+
+
+def rows(output: Path) -> dict[str, dict[str, str]]:
+    return {row["case"]: row for row in csv.DictReader((output / RESULTS).open())}
+
+
+def test_the_table_has_the_cases_of_all_runs_and_none_that_was_only_begun(tmp_path: Path) -> None:
+    table = ResultsTable(tmp_path)
+    write(tmp_path, "a", measurements=[{"region": "lungs", "volume_ml": 4000.0}])
+    write(tmp_path, "ward/b", "failed", error="No lung was found.")
+    write(tmp_path, "c", "started")
+    table.complete()
+    assert list(rows(tmp_path)) == ["a", "ward/b"]
+    assert rows(tmp_path)["a"]["lungs volume_ml"] == "4000.0"
+    assert rows(tmp_path)["ward/b"]["error"] == "No lung was found."
+
+
+def test_a_case_that_changed_or_went_away_is_so_in_the_table_too(tmp_path: Path) -> None:
+    table = ResultsTable(tmp_path)
+    write(tmp_path, "a", "failed", error="The disk was away.")
+    gone = write(tmp_path, "b")
+    table.complete()
+    write(tmp_path, "a")
+    gone.unlink()
+    table.complete()
+    assert {case: row["status"] for case, row in rows(tmp_path).items()} == {"a": "done"}
+
+
+def test_the_table_is_not_written_for_every_case_but_is_complete_in_the_end(tmp_path: Path) -> None:
+    table = ResultsTable(tmp_path)
+    for number in range(300):
+        write(tmp_path, f"{number:03}")
+    table.refresh()
+    write(tmp_path, "300")
+    table.refresh()
+    assert len(rows(tmp_path)) == 300
+    table.complete()
+    assert len(rows(tmp_path)) == 301
+
+
+def test_a_run_that_ends_while_another_writes_has_the_cases_of_both(tmp_path: Path) -> None:
+    class Slow(ResultsTable):
+        """Another run adds a case and writes the table between this one's reading and writing."""
+
+        other_is_done = False
+
+        def _write(self) -> None:
+            if not self.other_is_done:
+                self.other_is_done = True
+                write(tmp_path, "other")
+                ResultsTable(tmp_path).complete()
+            super()._write()
+
+    write(tmp_path, "mine")
+    Slow(tmp_path).complete()
+    assert set(rows(tmp_path)) == {"mine", "other"}

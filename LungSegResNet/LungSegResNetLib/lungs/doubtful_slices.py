@@ -96,14 +96,15 @@ def rank_slices(mask: np.ndarray, spacing_zyx: tuple[float, float, float], doubt
     score *= np.exp(-_mm_to_lung(area > 0, spacing_zyx[0]) / _NEAR_MM)
     ranking = []
     for z in map(int, np.argsort(-score, kind="stable")):
+        section = max(area[z], doubt.expected_mm2[z]) / 100
         areas = {
-            "the network is unsure about {} cm²": doubt.unsure_mm2[z],
-            "{} cm² are no lung, but are in both neighbouring slices": missing[z],
-            "{} cm² are lung in no neighbouring slice": extra[z],
+            f"network unsure about {{:.1f}} of {section:.1f} cm²": doubt.unsure_mm2[z],
+            "{:.1f} cm² missing that both neighbours have": missing[z],
+            "{:.1f} cm² that no neighbour has": extra[z],
         }
         changes = weight * (missing[z] + extra[z]) > doubt.unsure_mm2[z]
-        spot = _densest(_odd(mask, z), spacing_zyx[1:]) if changes else (doubt.spots_mm[z, 0], doubt.spots_mm[z, 1])
-        ranking.append(DoubtfulSlice(z, float(score[z]), _reason(areas), spot))
+        spot = _densest(_odd(mask, z), spacing_zyx[1:]) if changes else doubt.spots_mm[z]
+        ranking.append(DoubtfulSlice(z, float(score[z]), _reason(areas), (float(spot[0]), float(spot[1]))))
     return ranking
 
 
@@ -132,7 +133,7 @@ def _reason(areas: dict[str, float]) -> str:
     """The largest area in words, and those that are nearly as large."""
     largest = max(areas.values())
     named = [(text, mm2) for text, mm2 in areas.items() if mm2 >= _NAMED_SHARE * largest > 0]
-    return "; ".join(text.format(f"{mm2 / 100:.1f}") for text, mm2 in sorted(named, key=lambda pair: -pair[1]))
+    return "; ".join(text.format(mm2 / 100) for text, mm2 in sorted(named, key=lambda pair: -pair[1]))
 
 
 def _densest(amount: np.ndarray, pixel_mm: Sequence[float]) -> tuple[float, float]:

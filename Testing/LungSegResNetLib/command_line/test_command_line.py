@@ -123,7 +123,7 @@ def test_json_names_slices_to_check_as_the_file_counts_them_and_where_they_lie(
         assert up == pytest.approx(z, abs=0.06)
         index = upwards.TransformPhysicalPointToIndex((x, y, z))
         assert all(0 <= n < size for n, size in zip(index, upwards.GetSize(), strict=True))
-        assert one["reason"].endswith(("slices", "slice", "cm²"))
+        assert "cm²" in one["reason"]
     scores = [one["score"] for one in lists[0]]
     assert scores == sorted(scores, reverse=True)
 

@@ -2,9 +2,10 @@
 
 ``python Testing/judge_slices_to_check.py MODEL CASES.csv [MODEL CASES.csv ...] [--split SPLIT]``
 
-MODEL is a network file, or ``shipped``. Each network is judged on the volumes of its own list, so the networks of a
-cross-validation are given as pairs with the list of their fold. A slice is wrong if its Dice is below 0.95; a slice
-without lung, where none was found, is right. Figures are areas under the ROC curve: 0.5 is chance, 1 is perfect.
+MODEL is a network file, or ``shipped``. Each network is judged on the volumes of its own list, so a cross-validation is
+given as ``RUN/fold-1/network.safetensors RUN/fold-1/cases.csv RUN/fold-2/network.safetensors ...``. A slice is wrong if
+its Dice is below 0.95; a slice without lung, where none was found, is right. Figures are areas under the ROC curve: 0.5
+is chance, 1 is perfect.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 # make cross-validate  judge the way of training by patient: a network for each fold (DATA=folder STEPS=n FOLDS=5)
 # make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
 # make check      lint, format and types
-# make screenshots  pictures of the panel in its states, into Resources/Screenshots
+# make screenshots  pictures of the panels in their states and of a result, into Resources/Screenshots
 # make robustness how the mask of the sample CT changes when the scan does
 # make benchmark  time and memory on this machine
 
@@ -53,6 +53,7 @@ train-smoke: $(VENV)/run.stamp
 
 screenshots: $(VENV)/dev.stamp
 	$(BIN)/python Testing/screenshots.py
+	$(BIN)/python Testing/result_views.py .cache Resources/Screenshots
 
 robustness: $(VENV)/dev.stamp
 	$(BIN)/python Testing/robustness.py .cache

@@ -1,11 +1,46 @@
-"""Shared by all tests: the test-data makers and the packages on the path."""
+"""Shared by all tests: the test-data makers and the packages on the path, and the host of the modules."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from slicer_host import Host
 
 # The packages too, though they are installed: the folders of tests bear their names, and Python takes a folder for
 # a package without ``__init__`` where an editable installation comes later in the search than the path.
 _HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(_HERE.parent / "LungSegResNet"), str(_HERE.parent / "LungSegResNetTraining"), str(_HERE)]
+
+
+@pytest.fixture(scope="session")
+def running_host() -> Host:
+    """One application and one scene for all tests of the modules."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from slicer_host import start
+
+    return start()
+
+
+@pytest.fixture
+def host(running_host: Host) -> Iterator[Host]:
+    """The host with an empty scene; a question or file dialog that the test does not expect is an error."""
+    running_host.slicer.mrmlScene.Clear(False)
+    running_host.loadModule("LungSegResNet")
+    running_host.loadModule("LungSegResNetTraining")
+    told = (running_host.questions, running_host.selected, running_host.opened)
+    for entries in (running_host.answers, running_host.files, *told):
+        entries.clear()
+    yield running_host
+    from LungSegResNetWidgets.worker_process import endKeptProcesses
+
+    endKeptProcesses()  # as Slicer does when it quits; a test without a panel leaves one
+    assert running_host.answers == []
+    assert running_host.files == []
+    running_host.slicer.mrmlScene.Clear(False)

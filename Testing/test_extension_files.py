@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
+import set_github_owner
 import update_cmake_lists
+import yaml
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("*/Resources/Models/*.md")])
 
 
 @pytest.mark.parametrize("module", update_cmake_lists.MODULES, ids=lambda path: path.name)
@@ -19,9 +25,29 @@ def test_a_module_lists_all_its_files(module: Path) -> None:
     assert written == update_cmake_lists.updated(module), "run Testing/update_cmake_lists.py"
 
 
-def test_the_extension_builds_every_module() -> None:
+def test_the_extension_builds_every_module_and_its_tests() -> None:
     text = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
-    assert re.findall(r"add_subdirectory\((.*?)\)", text) == [module.name for module in update_cmake_lists.MODULES]
+    names = [module.name for module in update_cmake_lists.MODULES]
+    assert re.findall(r"add_subdirectory\((.*?)\)", text) == [*names, "Testing"]
+
+
+@pytest.mark.parametrize("module", update_cmake_lists.MODULES, ids=lambda path: path.name)
+def test_the_build_and_the_workflow_run_the_self_test_of_a_module(module: Path) -> None:
+    cmake = (module / "CMakeLists.txt").read_text(encoding="utf-8")
+    assert "slicer_add_python_unittest(SCRIPT ${MODULE_NAME}.py)" in cmake
+    assert f"class {module.name}Test(ScriptedLoadableModuleTest)" in (module / f"{module.name}.py").read_text("utf-8")
+    workflow = (REPOSITORY / ".github/workflows/slicer.yml").read_text(encoding="utf-8")
+    assert f"runUnitTest(['{module.name}'], '{module.name}')" in workflow
+
+
+@pytest.mark.parametrize("name", ["tests.yml", "slicer.yml"])
+def test_a_workflow_can_be_read_and_names_files_that_exist(name: str) -> None:
+    text = (REPOSITORY / ".github/workflows" / name).read_text(encoding="utf-8")
+    workflow = yaml.safe_load(text)
+    assert all(job["steps"] and job["timeout-minutes"] for job in workflow["jobs"].values())
+    named = re.findall(r"(?<![\w/.])(?:Testing|LungSegResNet\w*)/[\w./]+", text)
+    assert named
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []
 
 
 def test_no_file_of_a_module_replaces_that_of_another_when_slicer_installs_them_into_one_folder() -> None:
@@ -34,26 +60,76 @@ def test_no_file_of_a_module_replaces_that_of_another_when_slicer_installs_them_
     assert len(names) == len(set(names))
 
 
-def test_the_entry_for_the_extensions_index_has_the_keys_of_its_schema() -> None:
-    # Keys and required keys of slicer-extension-catalog-entry-schema-v1.0.1.
-    allowed = {
-        "$schema",
-        "build_dependencies",
-        "build_subdirectory",
-        "category",
-        "enabled",
-        "scm_revision",
-        "scm_url",
-        "tier",
-    }
-    entry = json.loads((REPOSITORY / "LungSegResNet.json").read_text(encoding="utf-8"))
-    assert set(entry) <= allowed
-    assert {"$schema", "category", "scm_url"} <= set(entry)
-    assert re.fullmatch(r"https://github\.com/[^/]+/SlicerLungSegResNet\.git", entry["scm_url"])
+# Keys, types and required keys of slicer-extension-catalog-entry-schema-v1.0.1.
+ENTRY_SCHEMA = {
+    "type": "object",
+    "required": ["$schema", "category", "scm_url"],
+    "additionalProperties": False,
+    "properties": {
+        **{key: {"type": "string"} for key in ("$schema", "category", "scm_url", "scm_revision", "build_subdirectory")},
+        "scm_type": {"enum": ["git", "local"]},
+        "build_dependencies": {"type": "array", "items": {"type": "string"}},
+        "enabled": {"type": "boolean"},
+        "tier": {"type": "integer", "minimum": 1, "maximum": 5},
+    },
+}
+
+
+def test_the_entry_for_the_extensions_index_fits_its_schema() -> None:
+    jsonschema.Draft7Validator.check_schema(ENTRY_SCHEMA)
+    jsonschema.validate(entry_for_the_index(), ENTRY_SCHEMA, jsonschema.Draft7Validator)
+
+
+@pytest.mark.parametrize("change", [{"tier": 6}, {"tier": "1"}, {"homepage": "x"}, {"category": None}])
+def test_an_entry_that_does_not_fit_the_schema_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(entry_for_the_index() | change, ENTRY_SCHEMA, jsonschema.Draft7Validator)
+
+
+def test_all_files_name_one_owner_of_the_repository_and_a_script_sets_it(tmp_path: Path) -> None:
+    assert len(set().union(*set_github_owner.owners().values())) == 1
+    for name in set_github_owner.FILES:
+        shutil.copy(REPOSITORY / name, tmp_path / name)
+    set_github_owner.set_owner("another-clinic", tmp_path)
+    for name, owners in set_github_owner.owners(tmp_path).items():
+        assert owners == ({"another-clinic"} if set_github_owner.owners()[name] else set()), name
+    with pytest.raises(ValueError, match="owner"):
+        set_github_owner.set_owner("no/owner", tmp_path)
+
+
+def test_the_entry_and_the_build_agree_on_dependencies_and_pictures_are_there() -> None:
+    entry = entry_for_the_index()
+    assert re.fullmatch(r"https://github\.com/[\w-]+/SlicerLungSegResNet\.git", entry["scm_url"])
     text = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
     depends = re.search(r'set\(EXTENSION_DEPENDS "(.*?)"\)', text)
     assert depends is not None
     assert depends[1] == (" ".join(entry["build_dependencies"]) or "NA")
+    pictures = re.findall(r"raw\.githubusercontent\.com/[\w-]+/SlicerLungSegResNet/main/([\w./]+)", text)
+    assert len(pictures) >= 2
+    assert [path for path in pictures if not (REPOSITORY / path).is_file()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
+def test_links_of_a_page_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, heading = target.partition("#")
+        if "://" in target:
+            continue
+        found = (page.parent / path) if path else page
+        assert found.exists(), target
+        assert not heading or heading in headings_of(found), target
+
+
+def headings_of(page: Path) -> set[str]:
+    """Anchors that GitHub gives the headings of a page."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def entry_for_the_index() -> dict[str, Any]:
+    """What LungSegResNet.json says."""
+    entry: dict[str, Any] = json.loads((REPOSITORY / "LungSegResNet.json").read_text(encoding="utf-8"))
+    return entry
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ def test_every_name_of_slicer_that_a_module_uses_exists_in_slicer(module: Path) 
     assert checking.problems_of(module, NAMES) == [], ADVICE
 
 
+def test_every_name_of_slicer_that_the_script_for_its_pictures_uses_exists_in_slicer(checker: checking.Checker) -> None:
+    assert checker.python(product.REPOSITORY / "Testing/slicer_screenshots.py") == [], ADVICE
+
+
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

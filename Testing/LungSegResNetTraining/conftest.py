@@ -1,8 +1,7 @@
-"""The training module on Slicer's real scene: one host for all tests, an empty scene for each."""
+"""The training module on Slicer's real scene."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,33 +9,12 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 from network_files import seen_network, write_network
-from slicer_host import Host, start
+from slicer_host import Host
 from synthetic_thorax import Thorax
 
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
 # Coarse voxels and small slices: a step of training takes a fraction of a second.
 SPACING = (4.0, 4.0, 20.0)
 SLICE_SHAPE = (48, 64)
-
-
-@pytest.fixture(scope="session")
-def running_host() -> Host:
-    return start()
-
-
-@pytest.fixture
-def host(running_host: Host) -> Iterator[Host]:
-    """The host with an empty scene; a question or file dialog that the test does not expect is an error."""
-    running_host.slicer.mrmlScene.Clear(False)
-    running_host.loadModule("LungSegResNet")
-    running_host.loadModule("LungSegResNetTraining")
-    lists = (running_host.answers, running_host.questions, running_host.files, running_host.opened)
-    for entries in lists:
-        entries.clear()
-    yield running_host
-    assert running_host.answers == []
-    assert running_host.files == []
-    running_host.slicer.mrmlScene.Clear(False)
 
 
 @pytest.fixture

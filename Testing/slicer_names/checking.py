@@ -19,6 +19,7 @@ from .name_list import NameList
 from .types_of import MODULE, MODULE_WIDGET, UI, UNKNOWN, Types, TypesOf, attributes_of
 
 _SLICER_MODULES = ("qt", "ctk", "slicer", "vtk")
+_OWN_MODULES = {module.name.lower() for module in product.MODULES}
 _PYTHON_PACKAGES = ("numpy", "packaging", "SimpleITK")
 
 
@@ -127,6 +128,8 @@ class Checker:
                 known = self._names.has("qSlicerLoadableModule", name)
             elif owner.startswith(MODULE_WIDGET):
                 known = self._names.has("qSlicerScriptedLoadableModuleWidget", name)
+            elif owner == "slicer.modules" and name in _OWN_MODULES:
+                known = True
             elif owner in _SLICER_MODULES:
                 known = name in self._names or self._names.has(owner, name)
             else:

@@ -1,11 +1,13 @@
 """The module LungSegResNet of 3D Slicer: segment the lungs of a chest CT, correct them, measure them."""
 
 import time
+from pathlib import Path
 from typing import Annotated
 
 import slicer
 import vtk
 from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
+from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.readiness import transformNotes, whyNotReady
 from LungSegResNetWidgets.result_panel import ResultPanel
@@ -282,7 +284,9 @@ class LungSegResNetTest(ScriptedLoadableModuleTest):
     """Runs in Slicer ("Reload and Test") on a thorax that is drawn here, so that nothing has to be downloaded."""
 
     def setUp(self):
+        """An empty scene, and the packages of a run; in testing mode Slicer installs them without asking."""
         slicer.mrmlScene.Clear()
+        ensurePackages(str(Path(__file__).with_name("Resources") / "requirements.txt"), "cpu")
 
     def runTest(self):
         """Run all tests."""

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import slicer
-
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 
 

@@ -60,6 +60,7 @@ robustness: $(VENV)/dev.stamp
 
 benchmark: $(VENV)/benchmark.stamp
 	$(BIN)/python Testing/benchmark.py .cache
+	$(BIN)/python Testing/benchmark_warm.py .cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed (make PYTHON=...)'; exit 1; }

@@ -122,7 +122,11 @@ class WorkerProcess:
         self._pending += self._process.readAllStandardError().data()
         *lines, self._pending = self._pending.split(b"\n")
         for line in lines:
-            self._handle(line.decode("utf-8", "replace").strip())
+            try:
+                self._handle(line.decode("utf-8", "replace").strip())
+            except Exception:
+                # Whatever goes wrong with one event, the last one is not lost.
+                logging.exception("LungSegResNet: %s", line)
 
     def _handle(self, line: str) -> None:
         if not line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -16,7 +17,7 @@ from ..timing import timed
 from .diaphragm import without_domes
 from .doubtful_slices import DoubtfulSlice, NetworkDoubt, rank_slices
 from .postprocessing import clean_mask
-from .preprocessing import SliceFrame, frame_for, from_frame_matrices, scale_hu, to_frame_matrices
+from .preprocessing import Resampling, SliceFrame, frame_for, from_frame_matrices, scale_hu, to_frame_matrices
 from .quality import quality_warnings
 from .smoothing import smooth_lungs
 
@@ -99,26 +100,40 @@ def _predict(
     """Raw lung mask (bool) on the CT's grid; ``doubt`` notes the probabilities, which are not kept."""
     total = len(ct.hu)
     plane = ct.hu.shape[1:]
-    plane_spacing = ct.spacing_zyx[1:]
-    rows, columns = to_frame_matrices(frame, plane, plane_spacing)
-    rows_back, columns_back = from_frame_matrices(frame, plane, plane_spacing)
+    into_frame = Resampling(*to_frame_matrices(frame, plane, ct.spacing_zyx[1:]))
+    out_of_frame = Resampling(*from_frame_matrices(frame, plane, ct.spacing_zyx[1:]))
     mask = np.zeros(ct.hu.shape, bool)
-    on_progress(0, total)
-    for start in range(0, total, _CHUNK):
-        chunk = slice(start, min(start + _CHUNK, total))
+
+    def prepare(start: int) -> np.ndarray:
         with timed(seconds, "preprocessing"):
-            slices = np.stack(
-                [rows @ scale_hu(section, predictor.card.hu_window) @ columns.T for section in ct.hu[chunk]]
-            )
-        with timed(seconds, "network"):
-            result = predictor.predict(slices, partial(_shifted, on_progress, start, total))
+            scaled = (scale_hu(section, predictor.card.hu_window) for section in ct.hu[start : start + _CHUNK])
+            return np.stack([into_frame(section) for section in scaled])
+
+    def finish(start: int, probability: np.ndarray) -> None:
         with timed(seconds, "resampling"):
-            for z, section in enumerate(result, start):
+            for z, section in enumerate(probability, start):
                 if section.max() > 0.5:
-                    mask[z] = rows_back @ section @ columns_back.T > 0.5
+                    np.greater(out_of_frame(section), 0.5, out=mask[z])
         with timed(seconds, "ranking"):
-            for z, section in enumerate(result, start):
+            for z, section in enumerate(probability, start):
                 doubt.note(z, section)
+
+    on_progress(0, total)
+    # A thread of its own brings slices to the network and back while the network is busy.
+    with ThreadPoolExecutor(1) as helper:
+        slices = helper.submit(prepare, 0)
+        finished: Future | None = None
+        for start in range(0, total, _CHUNK):
+            ready = slices.result()
+            if start + _CHUNK < total:
+                slices = helper.submit(prepare, start + _CHUNK)
+            with timed(seconds, "network"):
+                probability = predictor.predict(ready, partial(_shifted, on_progress, start, total))
+            if finished is not None:
+                finished.result()
+            finished = helper.submit(finish, start, probability)
+        if finished is not None:
+            finished.result()
     return mask
 
 

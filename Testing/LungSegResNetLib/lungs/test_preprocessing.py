@@ -7,6 +7,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.lungs.preprocessing import (
     SLICE_SHAPE,
+    Resampling,
     SliceFrame,
     body_box,
     frame_for,
@@ -201,3 +202,11 @@ def test_lungs_come_back_from_the_frame_to_their_place(spacing: tuple[float, flo
         hard = np.stack([rows_back @ section @ columns_back.T > 0.5 for section in thresholded])
         assert np.abs(_shift(lung, hard)).max() < 0.1
         assert hard.sum() == pytest.approx(lung.sum(), rel=0.01)
+
+
+def test_resampling_is_the_product_with_both_matrices():
+    rows, columns = to_frame_matrices(SliceFrame(3.0, -2.0, 1.7, (40, 56)), (90, 110), (0.8, 0.8))
+    section = np.random.default_rng(0).random((90, 110), np.float32)
+    result = Resampling(rows, columns)(section)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, rows @ section @ columns.T, atol=1e-6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from slicer_names import checking, name_list, product
+from slicer_names import checking, cpp_headers, name_list, product, python_files
 
 NAMES = name_list.read()
 MODULE = product.REPOSITORY / "LungSegResNet"
@@ -103,3 +103,86 @@ def test_the_list_says_where_it_comes_from_and_stays_small() -> None:
     text = name_list.PATH.read_text(encoding="utf-8")
     assert "Slicer/Slicer v5.10.0" in text
     assert len(text) < 200_000
+
+
+def test_the_public_names_of_a_class_of_nodes_are_read_from_its_header() -> None:
+    header = """
+class vtkOther;
+class VTK_EXPORT vtkMRMLThingNode : public vtkMRMLStorableNode
+{
+public:
+  /// See "https://example.org"; Hidden(int) is only talked of.
+  vtkTypeMacro(vtkMRMLThingNode, vtkMRMLStorableNode);
+  enum { FirstKind = 0, SecondKind };
+  virtual vtkTable* GetRows() const { if (this->Rows) { return this->Rows; } return nullptr; }
+  vtkGetObjectMacro(Child, vtkMRMLNode);
+  vtkBooleanMacro(Locked, bool);
+  static const char* GetRole(int number = 0);
+protected:
+  void Secret();
+};
+class vtkMRMLLaterNode { public: void Later(); };
+"""
+    section = cpp_headers.read_class(header, "vtkMRMLThingNode")
+    assert section is not None
+    assert section.bases == ["vtkMRMLStorableNode"]
+    assert section.names == {
+        "FirstKind": "",
+        "SecondKind": "",
+        "GetRows": "vtkTable",
+        "GetChild": "vtkMRMLNode",
+        "LockedOn": "",
+        "LockedOff": "",
+        "GetRole": "",
+    }
+    assert cpp_headers.read_class(header, "vtkOther") is None
+
+
+def test_of_a_widget_only_what_the_meta_object_of_qt_knows_is_read_from_its_header() -> None:
+    header = """
+class Q_EXPORT ctkThing : public QWidget
+{
+  Q_OBJECT
+  Q_PROPERTY(bool open READ isOpen WRITE setOpen NOTIFY opened)
+  Q_PROPERTY(QWidget* inner READ inner)
+public:
+  explicit ctkThing(QWidget* parent = nullptr);
+  bool isOpen() const;
+  Q_INVOKABLE vtkMRMLNode* node(int index) const;
+public slots:
+  virtual void setOpen(bool open);
+signals:
+  void opened(bool open, const QString& why = QString());
+private slots:
+  void onSecret();
+};
+"""
+    section = cpp_headers.read_class(header, "ctkThing")
+    assert section is not None
+    assert section.names == {"node": "vtkMRMLNode", "setOpen": ""}
+    assert section.properties == {"open": "", "inner": "QWidget"}
+    assert section.signals == {"opened(bool)", "opened(bool,QString)"}
+
+
+def test_names_of_a_python_file_are_read_with_what_its_classes_give_themselves() -> None:
+    text = """
+import os
+try:
+    from fast import speed as pace
+except ImportError:
+    pace = None
+class Panel(Base):
+    def show(self):
+        self.editor = 1
+def work(): ...
+"""
+    assert python_files.module_names(text) == {"os", "pace", "Panel", "work"}
+    assert python_files.classes(text)["Panel"].names == {"show": "", "editor": ""}
+    assert python_files.attributes_set_by_name("put(cls, 'connectGui', f)\nput(cls, 'two words', f)") == {"connectGui"}
+
+
+def test_the_list_reads_as_it_was_written(tmp_path: Path) -> None:
+    section = name_list.Section(["QWidget"], {"node": "vtkMRMLNode", "hide": ""}, {"open": ""}, {"opened(bool)"})
+    name_list.write({"ctkThing": section, "two words": name_list.Section()}, ["source"], tmp_path / "names.txt")
+    again = name_list.read(tmp_path / "names.txt")
+    assert again.sections == {"ctkThing": section, "two words": name_list.Section()}

@@ -9,7 +9,7 @@ from pathlib import Path
 from .name_list import Section
 
 _GETS_AND_SETS = re.compile(r"^vtk\w*?(Get|Set|Boolean)\w*Macro\s*\(\s*(\w+)(?:\s*,\s*(\w+))?")
-_METHOD = re.compile(r"([\w:]+)\s*([*&]?)\s*(?:const\s+)?([A-Za-z]\w*)\s*\(")
+_METHOD = re.compile(r"([\w:>]+)(?:\s+|\s*([*&])\s*)(?:const\s+)?([A-Za-z]\w*)\s*\(")
 # What stands before a statement without a semicolon of its own.
 _PREFIX = re.compile(
     r"\s*(?:(?P<access>public|protected|private|signals|Q_SIGNALS)(?P<slots>\s+(?:slots|Q_SLOTS))?\s*:(?!:)"

@@ -51,6 +51,12 @@ class Worker:
                 return json.loads(event["output"])
         raise RuntimeError("the worker ended unexpectedly")
 
+    def waiting_mib(self) -> float | None:
+        """Memory that it holds between two runs; None where the system does not tell in this way."""
+        status = Path(f"/proc/{self._process.pid}/status")
+        lines = status.read_text().splitlines() if status.is_file() else []
+        return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmRSS:")), None)
+
     def close(self) -> None:
         """End the process."""
         assert self._process.stdin is not None
@@ -77,6 +83,7 @@ def measure(ct: Path, engine: str, processes: int, repeats: int) -> dict[str, An
                 seconds[kind].append(time.perf_counter() - started)
                 loading[kind].append(summary["seconds"]["load network"])
                 masks.add(mask.read_bytes())
+            waiting = worker.waiting_mib()
             worker.close()
     medians = {kind: statistics.median(values) for kind, values in seconds.items()}
     return {
@@ -86,6 +93,7 @@ def measure(ct: Path, engine: str, processes: int, repeats: int) -> dict[str, An
         "warm_seconds": medians["warm"],
         "cold_by_warm": medians["cold"] / medians["warm"],
         "load_network_seconds": {kind: statistics.median(values) for kind, values in loading.items()},
+        "waiting_mib": waiting,
         "same_masks": len(masks) == 1,
     }
 

@@ -102,7 +102,7 @@ def area_under_curve(score: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def interval(question: Question, scans: Sequence[JudgedScan]) -> tuple[float, float]:
-    """95 % interval of the area under the curve over new draws of patients with all their scans."""
+    """95 % interval of the area under the curve over new draws of patients with all their scans; nan without any."""
     patients = sorted({scan.patient for scan in scans})
     rng = np.random.default_rng(0)
     values = []
@@ -111,7 +111,8 @@ def interval(question: Question, scans: Sequence[JudgedScan]) -> tuple[float, fl
         values.append(
             question.area_under_curve([scan for patient in drawn for scan in scans if scan.patient == patient])
         )
-    low, high = np.nanpercentile(values, [2.5, 97.5])
+    known = [value for value in values if not np.isnan(value)] or [np.nan]
+    low, high = np.percentile(known, [2.5, 97.5])
     return float(low), float(high)
 
 

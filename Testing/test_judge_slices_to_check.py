@@ -42,9 +42,8 @@ def test_each_network_is_judged_on_the_volumes_of_its_own_list(
 ) -> None:
     arguments = []
     for fold, slices in (("one", 5), ("two", 1)):
-        for part, image in zip(
-            ("ct", "lungs"), Thorax().scan((4.0, 4.0, 20.0), (400.0, 300.0, 20.0 * slices)), strict=True
-        ):
+        images = Thorax().scan((4.0, 4.0, 20.0), (400.0, 300.0, 20.0 * slices))
+        for part, image in zip(("ct", "lungs"), images, strict=True):
             sitk.WriteImage(image, str(tmp_path / f"{fold}_{part}.nrrd"))
         lines = ["case,ct,mask,split", f"{fold},{fold}_ct.nrrd,{fold}_lungs.nrrd,validation"]
         (tmp_path / f"{fold}.csv").write_text("\n".join(lines), encoding="utf-8")

@@ -37,10 +37,10 @@ def rowToolTips() -> dict[str, str]:
 
 
 def fillTableNode(tableNode: Any, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows, all with the same keys, into the node: a column for each key."""
+    """Write rows, all with the same keys, into the node: a column for each key; without rows it is empty."""
     wasModifying = tableNode.StartModify()
     tableNode.RemoveAllColumns()
-    keys = list(rows[0])
+    keys = list(rows[0]) if rows else []
     for key in keys:
         values = [row[key] for row in rows]
         kind = next((kind for value in values for kind in _COLUMNS if isinstance(value, kind)), float)

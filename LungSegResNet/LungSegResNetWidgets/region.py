@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,13 @@ class Region:
         """The box of a vtkMRMLMarkupsROINode with its rotation and its (linear) parent transforms."""
         boxToWorld = slicer.util.arrayFromVTKMatrix(roiNode.GetObjectToWorldMatrix())
         return cls(roiNode.GetName(), np.linalg.inv(boxToWorld), np.array(roiNode.GetSize()) / 2.0)
+
+    def holds(self, volumeNode: Any, pointLps: Sequence[float]) -> bool:
+        """Whether a point of the volume (LPS, mm, without its parent transforms, which count) lies in the box."""
+        left, back, up = pointLps
+        world = [0.0, 0.0, 0.0]
+        volumeNode.TransformPointToWorld([-left, -back, up], world)
+        return bool(np.all(np.abs((self.worldToBox @ [*world, 1.0])[:3]) <= self.halfSize))
 
     def voxelsOf(self, volumeNode: Any) -> np.ndarray:
         """Voxels of the volume (bool, k, j, i) whose middle lies in the box; parent transforms count."""

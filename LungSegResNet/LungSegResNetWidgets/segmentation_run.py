@@ -143,4 +143,8 @@ class SegmentationRun:
         writeLungs(node, self.volumeNode, labels, settings.isOneSegment, region)
         if settings.isOneSegment or region is not None:
             summary = {**summary, "measurements": measure(self.volumeNode, node)}
+        if settings.region is not None:
+            listed = summary["slices_to_check"]
+            inside = [one for one in listed if settings.region.holds(self.volumeNode, one["point_lps_mm"])]
+            summary = {**summary, "slices_to_check": inside}
         return RunResult(node, summary, before)

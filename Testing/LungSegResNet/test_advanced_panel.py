@@ -86,6 +86,8 @@ def test_lungs_are_new_inside_the_roi_only_and_measured_as_they_are_then(
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     shown = float(panel.ui.measurementsTable.item(0, 0).text())
     assert shown == pytest.approx(right.sum() * voxel_ml, abs=0.51)
+    listed = [int(panel.ui.checkTable.item(row, 0).text()) for row in range(panel.ui.checkTable.rowCount)]
+    assert all(number > middle for number in listed)
 
 
 def test_a_roi_without_lung_in_it_is_told_and_changes_nothing(host: Host, ct: Any, panel: Any) -> None:

@@ -70,6 +70,15 @@ def test_a_run_lists_slices_a_click_shows_them_under_the_transform_of_the_ct_and
     assert panel.logic.getParameterNode().slicesToCheck is None
 
 
+def test_a_run_without_a_slice_to_check_empties_the_list(host: Host, ct: Any, panel: Any) -> None:
+    from LungSegResNetWidgets.check_panel import keepSlices
+
+    keepSlices(list_slices(host, panel, ct), ct, [])
+    panel.updateGui()
+    assert shown(panel) == []
+    assert "After a run" in panel.ui.checkLabel.text
+
+
 def test_a_click_moves_every_view_to_the_place(host: Host, ct: Any, panel: Any) -> None:
     list_slices(host, panel, ct)
     assert shown(panel) == [["5", "I 30.0 mm", "reason A"], ["3", "I 70.0 mm", "reason B"]]

@@ -59,6 +59,9 @@ def test_a_rotated_box_under_a_transform_holds_the_voxels_that_slicer_says_lie_i
         wanted[k, j, i] = roi.IsPointInROIWorld(list(world[:3]))
     assert 20 < wanted.sum() < wanted.size / 2
     np.testing.assert_array_equal(inside, wanted)
+    for k, j, i in ((k, j, i) for k, j, i in np.ndindex(inside.shape) if (k + j + i) % 7 == 0):
+        right, front, up, _one = ijk_to_ras.MultiplyPoint((i, j, k, 1.0))
+        assert region.Region.of(roi).holds(volume, (-right, -front, up)) == wanted[k, j, i]
 
 
 def test_a_new_box_is_laid_around_the_ct_and_one_that_was_drawn_is_not_moved(host: Host, region: Any, ct: Any) -> None:

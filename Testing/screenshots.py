@@ -79,9 +79,9 @@ def segmenting(host: slicer_host.Host, folder: Path) -> None:
     panel = host.openModule("LungSegResNet")
     grab(host, panel, folder, "empty")
     add_volume(host, Thorax(consolidation=True).scan(spacing=(2.0, 2.0, 8.0))[0], "CT thorax")
-    panel.ui.advancedCollapsibleButton.setCollapsed(False)
+    panel.ui.advancedCollapsibleButton.collapsed = False
     grab(host, panel, folder, "ready")
-    panel.ui.advancedCollapsibleButton.setCollapsed(True)
+    panel.ui.advancedCollapsibleButton.collapsed = True
     panel.ui.segmentButton.click()
     host.wait(lambda: panel.ui.progressBar.value > panel.ui.progressBar.maximum // 3 > 0, 600)
     grab(host, panel, folder, "running")

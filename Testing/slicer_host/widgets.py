@@ -27,7 +27,7 @@ class ctkCollapsibleButton(qt.QGroupBox):
 
     text = QtCore.Property(str, lambda self: self._text, _setText)
 
-    def setCollapsed(self, collapsed: bool) -> None:
+    def _setCollapsed(self, collapsed: bool) -> None:
         if collapsed == self._collapsed:
             return
         self._collapsed = collapsed
@@ -39,7 +39,7 @@ class ctkCollapsibleButton(qt.QGroupBox):
                 child.setVisible(True)
         self.contentsCollapsed.emit(collapsed)
 
-    collapsed = QtCore.Property(bool, lambda self: self._collapsed, setCollapsed)
+    collapsed = QtCore.Property(bool, lambda self: self._collapsed, _setCollapsed)
 
     def _showTitle(self) -> None:
         self.setTitle(f"{'▸' if self._collapsed else '▾'} {self._text}")
@@ -49,14 +49,14 @@ class ctkCollapsibleButton(qt.QGroupBox):
         for child in self._closed:
             child.setVisible(False)
 
-    def closeIfCollapsed(self) -> None:
+    def _closeIfCollapsed(self) -> None:
         """The .ui file says so before the contents are made."""
         if self._collapsed:
             self._close()
 
     def mousePressEvent(self, event: Any) -> None:
         if event.position().y() < 20:
-            self.setCollapsed(not self._collapsed)
+            self._setCollapsed(not self._collapsed)
 
 
 class qMRMLWidget(qt.QWidget):
@@ -69,7 +69,7 @@ class qMRMLWidget(qt.QWidget):
             if hasattr(child, "setMRMLScene"):
                 child.setMRMLScene(scene)
             elif isinstance(child, ctkCollapsibleButton):
-                child.closeIfCollapsed()
+                child._closeIfCollapsed()
 
 
 class qMRMLNodeComboBox(qt.QComboBox):
@@ -124,7 +124,7 @@ class qMRMLNodeComboBox(qt.QComboBox):
     def mrmlScene(self) -> Any:
         return self._scene
 
-    def nodes(self) -> list[Any]:
+    def _nodes(self) -> list[Any]:
         if not self._scene:
             return []
         found = [node for kind in self.nodeTypes for node in slicer.util.getNodesByClass(kind)]
@@ -155,7 +155,7 @@ class qMRMLNodeComboBox(qt.QComboBox):
         if self._filling:
             return
         self._filling = True
-        nodes = self.nodes()
+        nodes = self._nodes()
         lost = self._node is not None and self._node not in nodes
         if lost:
             self._node = None

@@ -147,4 +147,6 @@ def decorated(files: GitFiles) -> dict[str, dict[str, str]]:
         if path.endswith("PythonQtDecorators.h"):
             for kind, pointer, name, owner in _DECORATOR.findall(files.text(path)):
                 found.setdefault(owner, {})[name] = _class_of(kind, bool(pointer))
+            for owner, name in re.findall(r"\bstatic_(\w+?)_(\w+)\(", files.text(path)):
+                found.setdefault(owner, {})[name] = ""
     return found

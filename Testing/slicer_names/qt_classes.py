@@ -40,7 +40,7 @@ class QtClasses:
             return None
         body = self._wrappers[name]
         section = Section()
-        for first, title in re.findall(r"([\w:]+\s*\*?)\s+(\w+)\s*\([^;{]*", body):
+        for first, title in re.findall(r"([\w:>*]+)\s+(\w+)\s*\(", body):
             if title.startswith("static_"):
                 section.add(title.split("_", 2)[2], _class_of(first))
             elif not title.startswith(("py_q_", "new_", "delete_", "py_get", "py_set", "operator", "QWidget")):

@@ -1,0 +1,39 @@
+"""The host offers nothing that Slicer does not have; else a test could pass that fails in Slicer."""
+
+from __future__ import annotations
+
+import pytest
+from slicer_host import Host
+from slicer_names import name_list
+
+NAMES = name_list.read()
+_OF_PYSIDE = {"staticMetaObject", "connect", "disconnect"}
+
+
+def test_every_widget_of_the_host_is_one_of_slicer_with_names_that_it_has(host: Host) -> None:
+    from slicer_host import widgets
+
+    assert {
+        name: extra_names(cls, name) for name, cls in widgets.CUSTOM_WIDGETS.items() if extra_names(cls, name)
+    } == {}
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        ("Application", "qSlicerApplication"),
+        ("LayoutManager", "qSlicerLayoutManager"),
+        ("MainWindow", "qSlicerMainWindow"),
+        ("ModuleManager", "qSlicerModuleManager"),
+    ],
+)
+def test_the_application_of_the_host_has_only_names_that_slicer_has(host: Host, made: str, name: str) -> None:
+    from slicer_host import application
+
+    assert extra_names(getattr(application, made), name) == set()
+
+
+def extra_names(cls: type, name: str) -> set[str]:
+    """Public names of a class that Slicer's class of this name does not have."""
+    own = {title for title in vars(cls) if not title.startswith("_")}
+    return {title for title in own - _OF_PYSIDE if not NAMES.has(name, title)}

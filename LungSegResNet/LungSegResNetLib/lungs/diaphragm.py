@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .regions import bounding_box
+from .regions import bounding_box, holes_of
 
 _DENSE_HU = -300.0
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel
@@ -52,5 +52,4 @@ def _islands(aerated: np.ndarray, gap: int) -> np.ndarray:
     """Holes of the aerated lung of a slice; gaps of so many pixels in its rim count as closed."""
     margin = gap + 1
     closed = ndimage.binary_closing(np.pad(aerated, margin), iterations=gap)[margin:-margin, margin:-margin] | aerated
-    holes = ndimage.binary_fill_holes(closed) & ~closed
-    return ndimage.binary_opening(holes)
+    return ndimage.binary_opening(holes_of(closed))

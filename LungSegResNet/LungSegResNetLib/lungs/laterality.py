@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
-from .regions import bounding_box
+from .regions import bounding_box, looked_up, part_sizes
 
 _COARSE_MM = 2.5
 _EROSION_STEP_MM = 2.0
@@ -101,11 +101,11 @@ def _refine(mask: np.ndarray, coarse: np.ndarray, steps: list[int]) -> np.ndarra
     ]
     sides = np.where(mask, spread[np.ix_(*index)], BACKGROUND).astype(np.uint8)
     parts, count = ndimage.label(mask)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)
+    sizes = part_sizes(parts, count)
     left = np.bincount(parts[sides == LEFT_LUNG], minlength=count + 1) / np.maximum(sizes, 1)
     side_of_part = np.full(count + 1, BACKGROUND, np.uint8)
     side_of_part[left > 0.97] = LEFT_LUNG
     side_of_part[left < 0.03] = RIGHT_LUNG
     side_of_part[0] = BACKGROUND
-    decided = side_of_part[parts]
+    decided = looked_up(side_of_part, parts)
     return np.where(decided > 0, decided, sides)

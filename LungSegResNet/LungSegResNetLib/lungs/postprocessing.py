@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from .laterality import split_lungs
-from .regions import bounding_box
+from .regions import bounding_box, holes_of, looked_up, part_sizes
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0
@@ -40,16 +40,21 @@ def clean_mask(
 
 def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     parts, count = ndimage.label(mask)
-    sizes = np.bincount(parts.ravel(), minlength=count + 1)
+    sizes = part_sizes(parts, count)
     sizes[0] = 0
     smallest = _MIN_PART_ML * 1000.0 / float(np.prod(spacing))
     if mask.shape[0] == 1:
         smallest = _MIN_PART_MM2 / (spacing[1] * spacing[2])
-    return (sizes >= max(smallest, _MIN_PART_SHARE * sizes.sum()))[parts]
+    return looked_up(sizes >= max(smallest, _MIN_PART_SHARE * sizes.sum()), parts)
 
 
 def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Close holes. The first and last slice count as open: what leaves the scan there is no hole."""
+    filled = mask | _closed_holes(mask)
+    return filled | _vessels_and_covered_holes(filled, spacing)
+
+
+def _closed_holes(mask: np.ndarray) -> np.ndarray:
+    """Holes (bool) closed on all sides. The first and last slice count as open: what leaves the scan is no hole."""
     # An open frame in plane joins the outside of all slices; none is put above and below.
     background = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
     parts, count = ndimage.label(background)
@@ -57,8 +62,7 @@ def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.nda
     for face in (parts[0], parts[-1], parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1]):
         open_parts[face] = True
     open_parts[0] = True
-    filled = mask | ~open_parts[parts][:, 1:-1, 1:-1]
-    return filled | _vessels_and_covered_holes(filled, spacing)
+    return looked_up(~open_parts, parts[:, 1:-1, 1:-1])
 
 
 def _vessels_and_covered_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -70,7 +74,7 @@ def _vessels_and_covered_holes(mask: np.ndarray, spacing: tuple[float, float, fl
     small = np.zeros_like(mask)
     thick = np.zeros_like(mask)
     for z, section in enumerate(mask):
-        holes = ndimage.binary_fill_holes(section) & ~section
+        holes = holes_of(section)
         if holes.any():
             parts, count = ndimage.label(holes)
             area = np.bincount(parts.ravel(), minlength=count + 1) * spacing[1] * spacing[2]
@@ -81,7 +85,7 @@ def _vessels_and_covered_holes(mask: np.ndarray, spacing: tuple[float, float, fl
     fill = np.bincount(strands[thick], minlength=count + 1) == 0
     fill |= _covered(strands[1:], strands[:-1], mask[:-1], count) & _covered(strands[:-1], strands[1:], mask[1:], count)
     fill[0] = False
-    return fill[strands]
+    return looked_up(fill, strands)
 
 
 def _covered(strands: np.ndarray, neighbours: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Small helpers on boolean arrays that more than one file needs."""
+"""Small helpers on masks and numbered parts that more than one file needs."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
@@ -15,3 +16,29 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
             return None
         box.append(slice(max(0, int(indices[0]) - margin), min(mask.shape[axis], int(indices[-1]) + 1 + margin)))
     return tuple(box)
+
+
+def part_sizes(parts: np.ndarray, count: int) -> np.ndarray:
+    """Voxels of each part 0..``count`` of a numbered volume (z, y, x).
+
+    Slice by slice, since numpy counts and looks up in 64-bit numbers, eight times as much memory as a mask takes.
+    """
+    sizes = np.zeros(count + 1, np.int64)
+    for section in parts:
+        sizes += np.bincount(section.ravel(), minlength=count + 1)
+    return sizes
+
+
+def looked_up(table: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """``table[parts]`` of a numbered volume (z, y, x), slice by slice as in ``part_sizes``."""
+    result = np.empty(parts.shape, table.dtype)
+    for target, section in zip(result, parts, strict=True):
+        np.take(table, section, out=target)
+    return result
+
+
+def holes_of(section: np.ndarray) -> np.ndarray:
+    """Background (bool) of a slice (bool) that is closed in by it; neighbours are the four pixels beside one."""
+    outside, _ = ndimage.label(np.pad(~section, 1, constant_values=True))
+    # The frame is met first, so that it and all that is joined to it have the number 1.
+    return (outside > 1)[1:-1, 1:-1]

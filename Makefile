@@ -1,7 +1,8 @@
 # make run        segment one real chest CT (make run CT=path for your own) into out/
-# make test       everything that CI runs
+# make test       all tests; CI runs make check and make train-smoke beside them
 # make train      train the shipped network again (make train DATA=folder)
 # make cross-validate  judge the way of training by patient: a network for each fold (DATA=folder STEPS=n FOLDS=5)
+# make ablation   what each part of the recommended preset contributes (DATA=folder STEPS=300), into runs/ablation
 # make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
 # make check      lint, format and types
 # make screenshots  pictures of the panels in their states and of a result, into Resources/Screenshots
@@ -15,12 +16,12 @@ CT ?=
 DATA ?= ../shared/data
 RUN ?= runs/recommended
 FOLDS ?= 5
-# Steps of each network of cross-validate; empty for those of the presets.
+# Steps of each network of cross-validate and ablation; empty for those of the presets, and 300 for ablation.
 STEPS ?=
 # Pinned, so that two machines compute the same; other versions work, too.
 TORCH := torch==2.13.0
 
-.PHONY: run test check train cross-validate train-smoke benchmark screenshots clean robustness
+.PHONY: run test check train cross-validate ablation train-smoke benchmark screenshots clean robustness
 
 run: $(VENV)/run.stamp
 	@ct='$(CT)'; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
@@ -47,6 +48,9 @@ cross-validate: $(VENV)/run.stamp
 		--seed 1 --start-network $(RUN)-folds --out $(RUN)-folds-fine-tuned
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-folds-fine-tuned $(DATA)/cases.csv --folds $(FOLDS) \
 		--out $(RUN)-folds-fine-tuned/report
+
+ablation: $(VENV)/run.stamp
+	$(BIN)/python Testing/ablation.py $(DATA)/cases.csv runs/ablation $(if $(STEPS),--steps $(STEPS))
 
 train-smoke: $(VENV)/run.stamp
 	$(BIN)/python Testing/train_smoke.py .cache/train-smoke

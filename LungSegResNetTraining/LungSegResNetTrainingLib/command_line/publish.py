@@ -17,6 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights (default: Apache-2.0)")
+    parser.add_argument(
+        "--section",
+        type=Path,
+        metavar="FILE",
+        help="Markdown with its own heading to put into the card, such as a table",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a network that exists")
 
 
@@ -37,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         name=options.name,
         version=options.version,
         licence=options.licence,
+        section=options.section,
     )
     for figure, value in card.figures.items():
         print(f"{figure}: {value}")

@@ -32,7 +32,15 @@ _FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
 
 
 def publish(
-    network: Path, cases: Sequence[Case], report: Path, target: Path, *, name: str, version: str, licence: str
+    network: Path,
+    cases: Sequence[Case],
+    report: Path,
+    target: Path,
+    *,
+    name: str,
+    version: str,
+    licence: str,
+    section: Path | None = None,
 ) -> ModelCard:
     """Write ``target`` (.safetensors) and ``MODEL_CARD.md`` beside it; returns the card.
 
@@ -43,12 +51,15 @@ def publish(
     report : folder written by ``evaluate``; its ``cases.csv`` is where all figures come from.
     target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
 
+    section : Markdown file with a heading of the second level that goes into ``MODEL_CARD.md``.
+
     Raises
     ------
-    InputError : the report has no figures.
+    InputError : the report has no figures, or the section cannot be read.
     ModelError : the network cannot be read.
     """
     card, weights = load_model(network)
+    further = _read_section(section) if section else []
     rows = _read_rows(report / "cases.csv")
     card = dataclasses.replace(
         card,
@@ -61,7 +72,7 @@ def publish(
     )
     save_model(target, weights, card)
     with write_atomically(target.with_name("MODEL_CARD.md"), overwrite=True) as temporary:
-        temporary.write_text(_markdown(card, rows, cases), encoding="utf-8")
+        temporary.write_text(_markdown(card, rows, cases, further), encoding="utf-8")
     return card
 
 
@@ -121,7 +132,14 @@ def _by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
     return kinds
 
 
-def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[Case]) -> str:
+def _read_section(path: Path) -> list[str]:
+    try:
+        return [path.read_text(encoding="utf-8").strip(), ""]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The section {path} cannot be read as text; give a Markdown file.") from error
+
+
+def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[Case], further: Sequence[str]) -> str:
     settings = card.training.get("settings", {})
     low, high = card.hu_window
     lines = [
@@ -140,6 +158,7 @@ def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[C
         "",
         *_figure_table(rows, cases),
         "",
+        *further,
         "## Training",
         "",
         *(f"- {key}: {value}" for key, value in settings.items()),

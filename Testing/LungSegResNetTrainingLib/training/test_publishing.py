@@ -101,3 +101,16 @@ def test_without_an_evaluation_nothing_is_published(run: tuple[Path, list[Case],
         publish_run(run, tmp_path / "lungs.safetensors")
     assert not (tmp_path / "lungs.safetensors").exists()
     assert read_card(run[0]).name == "unnamed"
+
+
+def test_a_section_of_ones_own_goes_into_the_card(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    network, cases, report = run
+    section = tmp_path / "ablation.md"
+    section.write_text("## What each part contributes\n\n| a | b |\n", encoding="utf-8")
+    about = {"name": "lungs", "version": "1", "licence": "Apache-2.0"}
+    publish(network, cases, report, tmp_path / "own" / "lungs.safetensors", section=section, **about)
+    text = (tmp_path / "own" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "\n## What each part contributes\n\n| a | b |\n\n## Training\n" in text
+    with pytest.raises(InputError, match=r"section .*missing\.md cannot be read"):
+        publish(network, cases, report, tmp_path / "none.safetensors", section=tmp_path / "missing.md", **about)
+    assert not (tmp_path / "none.safetensors").exists()

@@ -1,4 +1,4 @@
-"""The ablation table on thoraxes of a few slices: what is trained, what is only used otherwise, and going on."""
+"""The ablation table on thoraxes of a few slices: what is trained, and what is only used otherwise."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import csv
 from pathlib import Path
 
 import ablation
-import pytest
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
 
-def test_the_table_has_a_row_for_each_way_of_training_and_of_use(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_table_has_a_row_for_each_way_of_training_and_of_use(tmp_path: Path) -> None:
     for name in "abv":
         write_case(tmp_path, name, (6.0, 6.0, 20.0), thorax=Thorax(noise=5.0))
     with (tmp_path / "cases.csv").open("w", newline="", encoding="utf-8") as file:
@@ -27,8 +24,8 @@ def test_the_table_has_a_row_for_each_way_of_training_and_of_use(
     command = [str(tmp_path / "cases.csv"), str(out), "--steps", "2", "--batch-size", "2", "--slice-shape", "32", "40"]
     command += ["--cache", str(tmp_path / "cache"), "--workers", "0", "--only"]
     assert ablation.main(command) == 0
-    table = (out / "ablation.csv").read_text(encoding="utf-8")
-    rows = list(csv.DictReader(table.splitlines()))
+    with (out / "ablation.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     assert [row["variant"] for row in rows if row["trained"] == "yes"] == ["recommended"]
     assert [row["variant"] for row in rows if row["trained"] == "no"] == [
         "recommended, used with passes 1",
@@ -40,10 +37,6 @@ def test_the_table_has_a_row_for_each_way_of_training_and_of_use(
     page = (out / "ablation.md").read_text(encoding="utf-8")
     assert "took 2 steps of 2 slices from random weights with seed 0" in page
     assert page.count("n = 1 | - | - |") == len(rows)
-    capsys.readouterr()
-    assert ablation.main(command) == 0
-    assert "step" not in capsys.readouterr().out  # what is trained stays trained
-    assert (out / "ablation.csv").read_text(encoding="utf-8") == table
 
 
 def test_each_trained_variant_changes_one_thing() -> None:

@@ -29,12 +29,14 @@ _LUNG_WINDOW = (1400, -500)  # HU: width, centre
 def main(cache: Path, folder: Path) -> None:
     """Segment the sample CT with the module's logic, and draw the scene as Slicer's layout Four-Up shows it."""
     host = slicer_host.start()
+    from LungSegResNetWidgets.worker_process import endKeptProcesses
     from scene_views import SliceView, ThreeDView
 
     volume = add_volume(host, sitk.ReadImage(str(fetch_sample(cache))), "CT thorax")
     set_window(host.slicer, volume)
     logic = host.loadModule("LungSegResNet").LungSegResNetLogic()
     segmentation = logic.process(volume).segmentationNode
+    endKeptProcesses()
     segmentation.CreateClosedSurfaceRepresentation()
     middle = middle_of(segment_array(host, segmentation, "right_lung", volume), volume)
     application = host.slicer.modules.applicationLogic.logic()

@@ -9,7 +9,7 @@ from .program import Program
 
 PROGRAM = Program(
     name="lungsegresnet",
-    description="Segment lungs in chest CT, measure them, and compare masks. Nothing leaves this computer.",
+    description="Segment lungs in chest CT, measure them, and compare masks. Nothing leaves your computers.",
     package="LungSegResNetLib.command_line",
     commands={
         "segment": "segment",

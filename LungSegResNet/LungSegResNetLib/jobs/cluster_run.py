@@ -23,7 +23,7 @@ from .shared_engine import shared_engine
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-_CONNECT_SECONDS = 10
+_CONNECT_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,9 @@ def _connected(address: str) -> Client:
         raise DeviceError(
             "Dask distributed is not installed; install it with: pip install 'lungsegresnet[cluster]'."
         ) from error
-    # What Dask has to say is said here in a sentence.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # What Dask has to say is said here in a sentence; its loggers have a level each.
+    for name in [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     where: dict[str, Any] = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
     try:
         return Client(**where, timeout=_CONNECT_SECONDS, set_as_default=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,26 +24,25 @@ def cluster() -> Iterator[LocalCluster]:
         yield cluster
 
 
-def test_a_killed_worker_s_case_is_done_by_another_and_one_that_kills_each_worker_fails(
+def test_a_killed_worker_s_case_is_done_by_another_and_each_result_appears_once(
     cluster: LocalCluster, tmp_path: Path
 ) -> None:
     archive, out = write_archive(tmp_path / "in", "abc"), tmp_path / "out"
     (archive / "broken.nii.gz").write_text("this is no image")
     record = Record()
     run = ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv")
-    with killer(out, {"a": 1, "b": 99}):
+    with killer(out, {"a": 1}):
         rows = run_folder(find_cases(archive, out), out, run, record)
 
     statuses = {row["case"]: row["status"] for row in rows}
-    assert statuses == {"a": "done", "b": "failed", "c": "done", "broken": "failed"}
+    assert statuses == {"a": "done", "b": "done", "c": "done", "broken": "failed"}
     table = list(csv.DictReader((out / "results.csv").open()))
     assert {row["case"]: row["status"] for row in table} == statuses
     assert len(table) == 4
     assert record.statuses("a")[:2] == ["running", "running"]
     ends = [event.case for event in record.events if event.status != "running"]
     assert sorted(ends) == sorted(statuses)
-    assert "ended 3 times" in next(row["error"] for row in table if row["case"] == "b")
-    assert sorted(path.name for path in out.glob("*.seg.nrrd")) == ["a.seg.nrrd", "c.seg.nrrd"]
+    assert sorted(path.name for path in out.glob("*.seg.nrrd")) == ["a.seg.nrrd", "b.seg.nrrd", "c.seg.nrrd"]
 
 
 def test_the_command_line_hands_the_cases_to_the_cluster_of_a_scheduler(
@@ -100,14 +98,12 @@ def test_a_wrong_address_is_one_sentence(
     assert len(error.splitlines()) == 1
 
 
-def test_without_dask_the_option_says_what_to_install(tmp_path: Path) -> None:
+def test_without_dask_the_option_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     archive = write_archive(tmp_path / "in", "a")
-    code = (
-        "import sys; sys.modules['distributed'] = None\n"
-        "from LungSegResNetLib.command_line.main import main\n"
-        f"sys.exit(main(['segment-folder', {str(archive)!r}, {str(tmp_path / 'out')!r}, '--dask', 'tcp://host:1']))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 6
-    assert done.stderr.count("\n") == 1
-    assert "lungsegresnet[cluster]" in done.stderr
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["segment-folder", str(archive), str(tmp_path / "out"), "--dask", "tcp://host:1"]) == 6
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "lungsegresnet[cluster]" in error

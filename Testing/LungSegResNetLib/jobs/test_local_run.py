@@ -17,19 +17,21 @@ from LungSegResNetLib.jobs.local_run import LocalRun
 from LungSegResNetLib.network.engines import EngineSettings
 
 
-def test_a_killed_process_costs_no_case(tmp_path: Path) -> None:
-    archive, out = write_archive(tmp_path / "in", "abc"), tmp_path / "out"
+def test_a_case_that_ends_its_process_each_time_fails_after_three_and_costs_no_other_case(tmp_path: Path) -> None:
+    archive, out = write_archive(tmp_path / "in", "ab"), tmp_path / "out"
     record = Record()
-    with killer(out, {"b": 1}):
+    with killer(out, {"b": 99}):
         rows = run_folder(find_cases(archive, out), out, LocalRun(EngineSettings(), 2), record)
-    assert [row["status"] for row in rows] == ["done"] * 3
-    assert [row["case"] for row in csv.DictReader((out / "results.csv").open())] == ["a", "b", "c"]
-    assert sorted(record.statuses(case)[-1] for case in "abc") == ["done"] * 3
-    assert len({row["measurements"][0]["volume_ml"] for row in rows}) == 1
+    assert [row["status"] for row in rows] == ["done", "failed"]
+    assert "ended 3 times" in rows[1]["error"]
+    table = list(csv.DictReader((out / "results.csv").open()))
+    assert [(row["case"], row["status"]) for row in table] == [("a", "done"), ("b", "failed")]
+    assert {record.statuses(case)[-1] for case in "ab"} == {"done", "failed"}
+    assert [path.name for path in out.glob("*.seg.nrrd")] == ["a.seg.nrrd"]
 
 
 def test_a_stopped_run_ends_its_processes_and_leaves_nothing_unfinished(tmp_path: Path) -> None:
-    archive, out = write_archive(tmp_path / "in", "abcdef"), tmp_path / "out"
+    archive, out = write_archive(tmp_path / "in", "abcd"), tmp_path / "out"
     run = subprocess.Popen(
         [sys.executable, "-m", "LungSegResNetLib.command_line.worker"],
         stdin=subprocess.PIPE,
@@ -51,5 +53,5 @@ def test_a_stopped_run_ends_its_processes_and_leaves_nothing_unfinished(tmp_path
     assert not alive
     statuses = [json.loads(path.read_text())["status"] for path in out.glob("*.summary.json")]
     assert set(statuses) == {"done"}
-    assert len(statuses) == len(list(out.glob("*.seg.nrrd"))) < 6
+    assert len(statuses) == len(list(out.glob("*.seg.nrrd"))) < 4
     assert not [path for path in out.iterdir() if ".part" in path.name]

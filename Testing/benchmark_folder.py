@@ -3,8 +3,8 @@
 Usage: python Testing/benchmark_folder.py FOLDER [--cases 1 4 16] [--pairs 3] [--slices 60]
 
 FOLDER keeps the phantoms. For each number of cases, whole runs of ``segment-folder`` with ``--processes 1`` and with
-one process a core take turns, so that whatever else the machine does meets both alike; the table gives the median of the
-pairs' ratios. With 1 case both are the same run, so its ratio shows how much the machine wavers.
+one process a core take turns, so that whatever else the machine does meets both alike; the table gives the median of
+the pairs' ratios. With 1 case both are the same run, so its ratio shows how much the machine wavers.
 Results: ``benchmark_folder.json`` and ``.md`` in FOLDER.
 """
 

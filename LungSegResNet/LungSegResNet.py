@@ -14,6 +14,7 @@ from LungSegResNetWidgets.result_panel import ResultPanel
 from LungSegResNetWidgets.run_panel import RunPanel
 from LungSegResNetWidgets.sample_data import registerSampleData
 from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun
+from LungSegResNetWidgets.sequence_run import FRAMES, SequenceRun
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -38,7 +39,7 @@ class LungSegResNet(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("LungSegResNet")
         self.parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        self.parent.dependencies = ["Segmentations", "SegmentEditor"]
+        self.parent.dependencies = ["Segmentations", "SegmentEditor", "Sequences"]
         self.parent.contributors = ["LungSegResNet contributors"]
         self.parent.helpText = _(
             "Segments the right and the left lung in a chest CT with a residual network, on this computer. Choose the "
@@ -63,6 +64,7 @@ class LungSegResNetParameterNode:
 
     inputVolume - The CT.
     outputSegmentation - Gets the lungs; none: a new one is made.
+    frames - Of a sequence: the one that is shown, or all.
     measurements - Table with the last measurements.
     slicesToCheck - Table with the slices of the last run that are most likely wrong.
     modelFile - Network file; empty: the shipped one.
@@ -76,6 +78,7 @@ class LungSegResNetParameterNode:
 
     inputVolume: vtkMRMLScalarVolumeNode
     outputSegmentation: vtkMRMLSegmentationNode
+    frames: Annotated[str, Choice(list(FRAMES))] = FRAMES[0]
     measurements: vtkMRMLTableNode
     slicesToCheck: vtkMRMLTableNode
     modelFile: str = ""
@@ -219,7 +222,9 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.resultPanel.take(volumeNode, result)
         summary = result.summary
         done = _("Done: {slices} slices in {seconds:.0f} s.")
-        done = done.format(slices=summary["slices"], seconds=summary["seconds"]["total"])
+        if "frames" in summary:
+            done = _("Done: {frames} frames in {seconds:.0f} s. Measurements are of the frame that is shown.")
+        done = done.format(**{**summary, "seconds": summary["seconds"]["total"]})
         self.advancedPanel.showEngine(summary["why"])
         self.runPanel.say(done, *summary["warnings"], *transformNotes(volumeNode))
         self.updateGui()
@@ -248,6 +253,15 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
         if reason:
             raise RuntimeError(reason)
         run = SegmentationRun(volumeNode, segmentationNode, settings, onEvent, onDone, onFailed)
+        run.start()
+        return run
+
+    def startAllFrames(self, volumeNode, settings, onEvent, onDone, onFailed) -> SequenceRun:
+        """Start a run over the frames of a sequence; see `SequenceRun`. Raises RuntimeError with a sentence."""
+        reason = whyNotReady(volumeNode, None, settings.modelFile)
+        if reason:
+            raise RuntimeError(reason)
+        run = SequenceRun(volumeNode, settings, onEvent, onDone, onFailed)
         run.start()
         return run
 

@@ -40,13 +40,11 @@ class Region:
         volumeNode.TransformPointToWorld([-left, -back, up], world)
         return bool(np.all(np.abs((self.worldToBox @ [*world, 1.0])[:3]) <= self.halfSize))
 
-    def voxelsOf(self, volumeNode: Any) -> np.ndarray:
-        """Voxels of the volume (bool, k, j, i) whose middle lies in the box; parent transforms count."""
+    def voxelsOf(self, volumeNode: Any, transformNode: Any) -> np.ndarray:
+        """Voxels of the volume (bool, k, j, i) whose middle lies in the box; ``transformNode`` is its parent."""
         ijkToRas, rasToWorld = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
         volumeNode.GetIJKToRASMatrix(ijkToRas)
-        slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(
-            volumeNode.GetParentTransformNode(), None, rasToWorld
-        )
+        slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(transformNode, None, rasToWorld)
         ijkToWorld = slicer.util.arrayFromVTKMatrix(rasToWorld) @ slicer.util.arrayFromVTKMatrix(ijkToRas)
         matrix = self.worldToBox @ ijkToWorld
         columns, rows, slices = volumeNode.GetImageData().GetDimensions()

@@ -59,7 +59,7 @@ class ResultPanel(VTKObservationMixin):
 
     def take(self, volumeNode: Any, result: RunResult) -> None:
         """Make the result of a run the one that is shown and can be undone."""
-        self._undo = result
+        self._undo = result if result.before is not None else None
         parameters = self._logic.getParameterNode()
         parameters.outputSegmentation = result.segmentationNode
         self._observe(result.segmentationNode.GetSegmentation())

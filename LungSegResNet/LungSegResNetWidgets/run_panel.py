@@ -15,6 +15,7 @@ from .readiness import whyNotReady
 from .region import whyNoRegion
 from .segmentation_nodes import hasLungs
 from .segmentation_run import RunResult
+from .sequence_run import FRAMES, browserOf
 from .table_widget import enable
 from .worker_process import endKeptProcesses
 
@@ -56,7 +57,13 @@ class RunPanel:
         """Enable what can be done now; what cannot be done says why."""
         ui, running = self._ui, self.run is not None
         volume = parameters.inputVolume
-        reason = whyNotReady(volume, parameters.outputSegmentation, parameters.modelFile)
+        isSequence, isAllFrames = browserOf(volume) is not None, doesAllFrames(parameters)
+        for widget in (ui.framesLabel, ui.framesComboBox):
+            widget.setVisible(isSequence)
+        for widget in (ui.outputLabel, ui.outputSelector):
+            widget.setVisible(not isAllFrames)
+        output = None if isAllFrames else parameters.outputSegmentation
+        reason = whyNotReady(volume, output, parameters.modelFile)
         reason = reason or whyNoRegion(volume, parameters.roi)
         enable(ui.segmentButton, reason, _("Find the right and the left lung in the CT."))
         for shown, widget in ((not running, ui.segmentButton), (running, ui.progressBar), (running, ui.cancelButton)):
@@ -78,7 +85,7 @@ class RunPanel:
     def onSegment(self, checked: bool = False) -> None:
         """Start, after asking for whatever has to be asked."""
         parameters = self._logic.getParameterNode()
-        segmentation = parameters.outputSegmentation
+        segmentation = None if doesAllFrames(parameters) else parameters.outputSegmentation
         if segmentation and hasLungs(segmentation):
             question = _(
                 'The segmentation "{name}" has lungs already, perhaps corrected by hand. Replace them? '
@@ -90,14 +97,12 @@ class RunPanel:
             if not ensurePackages(self._requirements, parameters.device):
                 self.say(_("Nothing was installed, so nothing was done."))
                 return
-            self.run = self._logic.start(
-                parameters.inputVolume,
-                segmentation,
-                settingsOf(parameters),
-                self._onRunEvent,
-                self._onRunDone,
-                self._onRunFailed,
-            )
+            callbacks = (self._onRunEvent, self._onRunDone, self._onRunFailed)
+            volume, settings = parameters.inputVolume, settingsOf(parameters)
+            if doesAllFrames(parameters):
+                self.run = self._logic.startAllFrames(volume, settings, *callbacks)
+            else:
+                self.run = self._logic.start(volume, segmentation, settings, *callbacks)
         except RuntimeError as error:
             self._onRunFailed(str(error))
             return
@@ -127,10 +132,12 @@ class RunPanel:
 
     def _onRunEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == "progress":
-            bar = self._ui.progressBar
-            bar.setRange(0, event["total"])
-            bar.value = event["done"]
+            bar, number, count = self._ui.progressBar, event.get("frame", 1), event.get("frames", 1)
+            bar.setRange(0, event["total"] * count)
+            bar.value = event["total"] * (number - 1) + event["done"]
             bar.format = _("slice %v of %m")
+            if count > 1:
+                bar.format = _("frame {number} of {all}").format(number=number, all=count)
             left = event.get("seconds_left")
             if left is not None:
                 bar.format += _(", about {seconds:.0f} s left").format(seconds=left)
@@ -154,3 +161,8 @@ class RunPanel:
         logging.error(sentence)
         self.say(sentence)
         self._onChanged()
+
+
+def doesAllFrames(parameters: Any) -> bool:
+    """Whether a run is for all frames of a sequence, of which the CT shows one."""
+    return parameters.frames == FRAMES[1] and browserOf(parameters.inputVolume) is not None

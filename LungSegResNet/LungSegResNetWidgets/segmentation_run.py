@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
 import slicer
 
@@ -49,6 +50,10 @@ class RunSettings:
             options += ["--smoothing", f"{self.smoothingMm:g}"]
         return options
 
+    def slicesInRegion(self, volumeNode: Any, slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those of the slices to check whose doubtful place lies in the region; all where there is none."""
+        return [one for one in slices if self.region is None or self.region.holds(volumeNode, one["point_lps_mm"])]
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -58,12 +63,12 @@ class RunResult:
     ----------
     segmentationNode : the node that holds the lungs.
     summary : what the command line tells with ``--json``: device, slices, seconds, warnings, measurements.
-    before : lung segments as they were, for undo.
+    before : lung segments as they were, for undo; None where a run cannot be undone.
     """
 
     segmentationNode: Any
     summary: dict[str, Any]
-    before: list[SavedSegment]
+    before: list[SavedSegment] | None
 
 
 class SegmentationRun:
@@ -71,6 +76,7 @@ class SegmentationRun:
 
     Callbacks are called in the main thread: ``onEvent(dict)`` for progress, and at the end either ``onDone(RunResult)``
     or ``onFailed(sentence)``; neither after `cancel`. Nothing in the scene changes before the run has succeeded.
+    ``transformNode`` is the parent of a volume that is not in the scene itself.
     """
 
     def __init__(
@@ -81,10 +87,12 @@ class SegmentationRun:
         onEvent: Callable[[dict[str, Any]], None],
         onDone: Callable[[RunResult], None],
         onFailed: Callable[[str], None],
+        transformNode: Any = None,
     ) -> None:
         self.volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._settings = settings
+        self._transformNode = transformNode or volumeNode.GetParentTransformNode()
         self._onDone = onDone
         self._onFailed = onFailed
         self._folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
@@ -131,10 +139,14 @@ class SegmentationRun:
     def _import(self, summary: dict[str, Any]) -> RunResult:
         labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))
         settings = self._settings
-        region = settings.region.voxelsOf(self.volumeNode) if settings.region else None
+        region = settings.region.voxelsOf(self.volumeNode, self._transformNode) if settings.region else None
         if region is not None and not labels[region].any():
             raise RuntimeError(f'There is no lung inside the ROI "{settings.region.name}"; nothing was changed.')
-        node = self._segmentationNode
+        return self._take(labels, region, summary)
+
+    def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: dict[str, Any]) -> RunResult:
+        """Write the lungs into the segmentation node."""
+        settings, node = self._settings, self._segmentationNode
         if node is None or node.GetScene() is None:
             name = f"{self.volumeNode.GetName()} lungs"
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
@@ -143,8 +155,6 @@ class SegmentationRun:
         writeLungs(node, self.volumeNode, labels, settings.isOneSegment, region)
         if settings.isOneSegment or region is not None:
             summary = {**summary, "measurements": measure(self.volumeNode, node)}
-        if settings.region is not None:
-            listed = summary["slices_to_check"]
-            inside = [one for one in listed if settings.region.holds(self.volumeNode, one["point_lps_mm"])]
-            summary = {**summary, "slices_to_check": inside}
+        listed = settings.slicesInRegion(self.volumeNode, summary["slices_to_check"])
+        summary = {**summary, "slices_to_check": listed}
         return RunResult(node, summary, before)

@@ -48,7 +48,7 @@ def test_a_rotated_box_under_a_transform_holds_the_voxels_that_slicer_says_lie_i
     roi.SetAndObserveObjectToNodeMatrix(turned.GetMatrix())
     put_under_transform(host, roi, angle=-40, shift=(3, 4, 5))
 
-    inside = region.Region.of(roi).voxelsOf(volume)
+    inside = region.Region.of(roi).voxelsOf(volume, volume.GetParentTransformNode())
 
     ijk_to_ras, ras_to_world = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(ijk_to_ras)
@@ -68,7 +68,7 @@ def test_a_new_box_is_laid_around_the_ct_and_one_that_was_drawn_is_not_moved(hos
     new, drawn = add_roi(host, (0, 0, 0), (0, 0, 0)), add_roi(host, (1, 2, 3), (40, 50, 60))
     for roi in (new, drawn):
         region.fitNewRoi(roi, ct)
-    assert region.Region.of(new).voxelsOf(ct).all()
+    assert region.Region.of(new).voxelsOf(ct, None).all()
     assert drawn.GetSize() == (40, 50, 60)
 
 

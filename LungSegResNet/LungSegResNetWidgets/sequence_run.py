@@ -1,0 +1,156 @@
+"""All frames of a sequence (4D CT), one run after another, into a sequence of segmentations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from .segmentation_nodes import measure, placeWithVolume, writeLungs
+from .segmentation_run import RunResult, RunSettings, SegmentationRun
+
+FRAMES = ("current frame", "all frames")
+
+
+def browserOf(volumeNode: Any) -> Any:
+    """The sequence browser that shows its frames in this volume; None where the volume is a single scan."""
+    if volumeNode is None:
+        return None
+    browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForProxyNode(volumeNode)
+    return browser if browser is not None and browser.GetSequenceNode(volumeNode) is not None else None
+
+
+class _FrameRun(SegmentationRun):
+    """A run whose result is a segmentation node outside of the scene; ``volumeNode`` is a frame, outside of it, too."""
+
+    def _take(self, labels: Any, region: Any, summary: dict[str, Any]) -> RunResult:
+        node = slicer.vtkMRMLSegmentationNode()
+        node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
+        writeLungs(node, self.volumeNode, labels, self._settings.isOneSegment, region)
+        return RunResult(node, summary, None)
+
+
+class SequenceRun:
+    """Segments each frame that the browser of ``volumeNode`` has, into a new sequence that the browser shows with it.
+
+    Callbacks as of `SegmentationRun`; events have the keys ``frame`` (from 1) and ``frames``, too. Nothing in the scene
+    changes before all frames have succeeded.
+    """
+
+    def __init__(
+        self,
+        volumeNode: Any,
+        settings: RunSettings,
+        onEvent: Callable[[dict[str, Any]], None],
+        onDone: Callable[[RunResult], None],
+        onFailed: Callable[[str], None],
+    ) -> None:
+        self.volumeNode = volumeNode
+        self._settings = settings
+        self._onEvent = onEvent
+        self._onDone = onDone
+        self._onFailed = onFailed
+        self._browser = browserOf(volumeNode)
+        self._sequence = self._browser.GetSequenceNode(volumeNode)
+        self._count = self._sequence.GetNumberOfDataNodes()
+        self._results: list[RunResult] = []
+        self._run: _FrameRun | None = None
+        self._begun = 0.0
+
+    def start(self) -> None:
+        """Start with the first frame.
+
+        Raises
+        ------
+        RuntimeError : a sentence for the user, as of `SegmentationRun.start`.
+        """
+        self._begun = time.monotonic()
+        self._startFrame()
+
+    def cancel(self) -> None:
+        """Stop; the scene stays as it is."""
+        if self._run:
+            self._run.cancel()
+
+    def cancelAndWait(self) -> None:
+        """`cancel` when Slicer quits."""
+        if self._run:
+            self._run.cancelAndWait()
+
+    def _startFrame(self) -> None:
+        frame = self._sequence.GetNthDataNode(len(self._results))
+        parent = self.volumeNode.GetParentTransformNode()
+        self._run = _FrameRun(frame, None, self._settings, self._handle, self._onFrameDone, self._onFrameFailed, parent)
+        self._run.start()
+
+    def _handle(self, event: dict[str, Any]) -> None:
+        number = len(self._results) + 1
+        left = event.get("seconds_left")
+        if left is not None:
+            passed = time.monotonic() - self._begun
+            # Each frame to come takes as long as those that are done, or as this one.
+            whole = passed / (number - 1) if number > 1 else passed + left
+            event = {**event, "seconds_left": left + (self._count - number) * whole}
+        self._onEvent({**event, "frame": number, "frames": self._count})
+
+    def _onFrameDone(self, result: RunResult) -> None:
+        self._results.append(result)
+        if self._sequence.GetScene() is None or self._browser.GetScene() is None:
+            self._onFailed(_("The sequence was removed from the scene, so the run was stopped."))
+        elif self._sequence.GetNumberOfDataNodes() != self._count:
+            self._onFailed(_("The sequence has other frames than before, so the run was stopped; start it again."))
+        elif len(self._results) == self._count:
+            self._onDone(self._import())
+        else:
+            try:
+                self._startFrame()
+            except RuntimeError as error:
+                self._onFrameFailed(str(error))
+
+    def _onFrameFailed(self, sentence: str) -> None:
+        text = _("Frame {number} of {all}: {sentence} The scene is as it was.")
+        self._onFailed(text.format(number=len(self._results) + 1, all=self._count, sentence=sentence))
+
+    def _import(self) -> RunResult:
+        """Bring the segmentations into the scene, beside the volume and in step with it."""
+        name = f"{self.volumeNode.GetName()} lungs"
+        sequence = slicer.vtkMRMLSequenceNode()
+        sequence.SetName(slicer.mrmlScene.GenerateUniqueName(f"{name} sequence"))
+        sequence.SetIndexName(self._sequence.GetIndexName())
+        sequence.SetIndexUnit(self._sequence.GetIndexUnit())
+        sequence.SetIndexType(self._sequence.GetIndexType())
+        for number, result in enumerate(self._results):
+            result.segmentationNode.SetName(name)
+            sequence.SetDataNodeAtValue(result.segmentationNode, self._sequence.GetNthIndexValue(number))
+        slicer.mrmlScene.AddNode(sequence)
+        self._browser.AddSynchronizedSequenceNode(sequence)
+        # Corrections of a frame are kept when another one is shown.
+        self._browser.SetSaveChanges(sequence, True)
+        slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(self._browser)
+        proxy = self._browser.GetProxyNode(sequence)
+        self._browser.SetOverwriteProxyName(sequence, False)
+        proxy.SetName(name)
+        placeWithVolume(proxy, self.volumeNode)
+        return RunResult(proxy, self._summary(proxy), None)
+
+    def _summary(self, proxy: Any) -> dict[str, Any]:
+        """Of all frames; measurements and slices to check are those of the frame that is shown."""
+        summaries = [result.summary for result in self._results]
+        warnings = [
+            _("Frame {number}: {text}").format(number=number, text=text)
+            for number, summary in enumerate(summaries, 1)
+            for text in summary["warnings"]
+        ]
+        shown = summaries[max(0, self._browser.GetSelectedItemNumber())]
+        return {
+            **shown,
+            "slices": sum(summary["slices"] for summary in summaries),
+            "frames": self._count,
+            "seconds": {"total": time.monotonic() - self._begun},
+            "warnings": warnings,
+            "measurements": measure(self.volumeNode, proxy),
+            "slices_to_check": self._settings.slicesInRegion(self.volumeNode, shown["slices_to_check"]),
+        }

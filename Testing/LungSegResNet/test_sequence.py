@@ -1,0 +1,158 @@
+"""Frames of a 4D CT: one, or all of them, in step with the sequence browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from mrml_data import add_volume, run_to_the_end, segment_array
+from slicer_host import Host
+from synthetic_thorax import Thorax
+
+FRAMES = 2
+SPACING = (4.0, 4.0, 20.0)
+
+
+@pytest.fixture
+def scans() -> list[tuple[sitk.Image, np.ndarray]]:
+    """Frames, each with its label array; the chest moves to the side."""
+    scans = []
+    for number in range(FRAMES):
+        image, mask = Thorax().scan(spacing=SPACING)
+        shift = 3 * number
+        moved = sitk.GetImageFromArray(np.roll(sitk.GetArrayFromImage(image), shift, axis=2))
+        moved.CopyInformation(image)
+        scans.append((moved, np.roll(sitk.GetArrayFromImage(mask), shift, axis=2)))
+    return scans
+
+
+@pytest.fixture
+def browser(host: Host, scans: list[tuple[sitk.Image, np.ndarray]]) -> Any:
+    """A browser that shows the frames in the volume "Breathing"."""
+    scene = host.slicer.mrmlScene
+    sequence = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "Breathing sequence")
+    sequence.SetIndexName("phase")
+    sequence.SetIndexUnit("%")
+    for number, (image, _mask) in enumerate(scans):
+        frame = add_volume(host, image, "Breathing")
+        sequence.SetDataNodeAtValue(frame, str(50 * number))
+        scene.RemoveNode(frame)
+    browser = scene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode", "Browser")
+    browser.AddSynchronizedSequenceNode(sequence)
+    browser.SetOverwriteProxyName(sequence, False)
+    host.slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+    browser.GetProxyNode(sequence).SetName("Breathing")
+    return browser
+
+
+def proxy(browser: Any) -> Any:
+    return browser.GetProxyNode(browser.GetMasterSequenceNode())
+
+
+def show_frame(host: Host, browser: Any, number: int) -> None:
+    browser.SetSelectedItemNumber(number)
+    host.slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+
+def lungs(host: Host) -> Any:
+    return host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+
+
+def test_frames_are_asked_for_only_where_the_ct_is_one_of_a_sequence(
+    host: Host, browser: Any, panel: Any, scans: Any
+) -> None:
+    assert panel.ui.framesComboBox.visible
+    single = add_volume(host, scans[0][0], "Single")
+    panel.ui.inputSelector.setCurrentNode(single)
+    assert not panel.ui.framesComboBox.visible
+    panel.ui.inputSelector.setCurrentNode(proxy(browser))
+    panel.ui.framesComboBox.currentIndex = 1
+    assert not panel.ui.outputSelector.visible
+
+
+def test_all_frames_become_a_sequence_in_step_with_the_ct_and_corrections_stay_with_their_frame(
+    host: Host, browser: Any, panel: Any, scans: Any
+) -> None:
+    panel.ui.inputSelector.setCurrentNode(proxy(browser))
+    panel.ui.framesComboBox.currentIndex = 1
+    panel.ui.segmentButton.click()
+    host.wait(lambda: f"of {FRAMES}" in panel.ui.progressBar.format)
+    host.wait(lambda: panel.ui.segmentButton.visible)
+
+    segmentation = lungs(host)
+    assert segmentation.GetName() == "Breathing lungs"
+    assert panel.logic.getParameterNode().outputSegmentation is segmentation
+    sequence = browser.GetSequenceNode(segmentation)
+    ct_sequence = browser.GetMasterSequenceNode()
+    assert [sequence.GetNthIndexValue(n) for n in range(FRAMES)] == ["0", "50"]
+    assert (sequence.GetIndexName(), sequence.GetIndexUnit()) == ("phase", "%")
+    assert ct_sequence is not sequence
+    for number, (_image, labels) in enumerate(scans):
+        show_frame(host, browser, number)
+        for name, label in (("right_lung", 1), ("left_lung", 2)):
+            assert dice(segment_array(host, segmentation, name, proxy(browser)), labels == label) > 0.85
+    assert f"{FRAMES} frames" in panel.ui.statusLabel.text
+    assert not panel.ui.undoButton.enabled
+    assert panel.ui.measurementsTable.rowCount > 0
+
+    corrected = scans[1][1] == 1
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(
+        corrected.astype(np.uint8), segmentation, "right_lung", proxy(browser)
+    )
+    show_frame(host, browser, 0)
+    assert not np.array_equal(segment_array(host, segmentation, "right_lung", proxy(browser)), corrected)
+    show_frame(host, browser, 1)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", proxy(browser)), corrected)
+
+
+def test_the_current_frame_alone_becomes_an_ordinary_segmentation(host: Host, browser: Any, panel: Any) -> None:
+    run_to_the_end(host, panel)
+    assert browser.GetSequenceNode(lungs(host)) is None
+    assert browser.GetNumberOfSynchronizedSequenceNodes(True) == 1
+
+
+@pytest.mark.parametrize("way", ["cancel", "close"])
+def test_a_run_over_frames_that_is_stopped_leaves_no_segmentation(
+    host: Host, browser: Any, panel: Any, way: str
+) -> None:
+    panel.ui.framesComboBox.currentIndex = 1
+    panel.ui.segmentButton.click()
+    host.wait(lambda: "frame" in panel.ui.progressBar.format)
+    folder = Path(panel.runPanel.run._run._folder.name)
+    if way == "cancel":
+        panel.ui.cancelButton.click()
+        assert panel.ui.statusLabel.text.startswith("Stopped")
+    else:
+        host.slicer.mrmlScene.Clear(False)
+    assert panel.runPanel.run is None
+    host.wait(lambda: not folder.exists(), 5)
+    assert lungs(host) is None
+
+
+def test_a_frame_that_fails_is_named_and_the_scene_is_as_it_was(host: Host, browser: Any, panel: Any) -> None:
+    frame = browser.GetMasterSequenceNode().GetNthDataNode(0)
+    host.slicer.util.arrayFromVolume(frame)[:] = 7
+    panel.ui.framesComboBox.currentIndex = 1
+    panel.ui.segmentButton.click()
+    host.wait(lambda: panel.ui.segmentButton.visible)
+    assert panel.ui.statusLabel.text.startswith("Frame 1 of 2: ")
+    assert lungs(host) is None
+    assert browser.GetNumberOfSynchronizedSequenceNodes(True) == 1
+
+
+def test_a_sequence_that_is_removed_during_the_run_is_told(host: Host, browser: Any, panel: Any) -> None:
+    panel.ui.framesComboBox.currentIndex = 1
+    panel.ui.segmentButton.click()
+    sequence = browser.GetMasterSequenceNode()
+    host.slicer.mrmlScene.RemoveNode(browser)
+    host.slicer.mrmlScene.RemoveNode(sequence)
+    host.wait(lambda: panel.runPanel.run is None)
+    assert "removed" in panel.ui.statusLabel.text
+    assert lungs(host) is None

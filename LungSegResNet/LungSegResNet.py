@@ -7,6 +7,7 @@ from typing import Annotated
 import slicer
 import vtk
 from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
+from LungSegResNetWidgets.batch_panel import FORMATS, BatchPanel
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.readiness import transformNotes, whyNotReady
@@ -74,6 +75,7 @@ class LungSegResNetParameterNode:
     segments - A segment for each lung, or one for both.
     smoothingMm - Kernel that smooths the borders, in mm; 0: none.
     roi - Lungs are replaced inside of this box only; none: everywhere.
+    batchInput, batchOutput, batchFormat - Folder of scans, folder for their lungs, and files of what kind.
     """
 
     inputVolume: vtkMRMLScalarVolumeNode
@@ -88,6 +90,9 @@ class LungSegResNetParameterNode:
     segments: Annotated[str, Choice(list(SEGMENTS))] = SEGMENTS[0]
     smoothingMm: Annotated[float, WithinRange(0.0, 20.0)] = 0.0
     roi: vtkMRMLMarkupsROINode
+    batchInput: str = ""
+    batchOutput: str = ""
+    batchFormat: Annotated[str, Choice(list(FORMATS))] = FORMATS[0]
 
 
 #
@@ -124,6 +129,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         requirements = self.resourcePath("requirements.txt")
         self.runPanel = RunPanel(self.ui, self.logic, requirements, self.onRunDone, self.updateGui)
         self.resultPanel = ResultPanel(self.ui, self.logic, self.runPanel.say, self.updateGui)
+        self.batchPanel = BatchPanel(self.ui, self.logic.getParameterNode, requirements)
         self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
@@ -176,6 +182,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onQuit(self) -> None:
         """Slicer ends: so does a run."""
         self.runPanel.stopAndWait()
+        self.batchPanel.stopAndWait()
 
     def initializeParameterNode(self) -> None:
         """Make sure that there is a parameter node with a CT in it if the scene has one."""
@@ -204,6 +211,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.advancedPanel.update(parameters)
         self.runPanel.update(parameters)
         self.resultPanel.update(parameters)
+        self.batchPanel.update(parameters)
 
     def _observeVolume(self, volume) -> None:
         """Voxels may come after a volume was chosen."""

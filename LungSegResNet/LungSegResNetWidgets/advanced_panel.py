@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import qt
@@ -41,6 +42,17 @@ class AdvancedPanel:
             self._parameters().modelFile = path
 
 
+def commandSettingsOf(parameters: Any) -> RunSettings:
+    """What the parameter node says to the command line."""
+    return RunSettings(
+        modelFile=parameters.modelFile,
+        engine=parameters.engine,
+        device=parameters.device,
+        batchSize=parameters.batchSize,
+        smoothingMm=parameters.smoothingMm,
+    )
+
+
 def settingsOf(parameters: Any) -> RunSettings:
     """What the parameter node says about a run.
 
@@ -50,12 +62,8 @@ def settingsOf(parameters: Any) -> RunSettings:
     """
     if reason := whyNoRegion(parameters.inputVolume, parameters.roi):
         raise RuntimeError(reason)
-    return RunSettings(
-        modelFile=parameters.modelFile,
-        engine=parameters.engine,
-        device=parameters.device,
-        batchSize=parameters.batchSize,
-        smoothingMm=parameters.smoothingMm,
+    return replace(
+        commandSettingsOf(parameters),
         isOneSegment=parameters.segments == SEGMENTS[1],
         region=Region.of(parameters.roi) if parameters.roi else None,
     )

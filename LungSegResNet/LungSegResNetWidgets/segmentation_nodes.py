@@ -91,6 +91,16 @@ def writeLungs(
     _renewSurfaces(segmentationNode)
 
 
+def addVolume(ct: CTVolume, name: str) -> Any:
+    """Volume node with the scan in LPS axial order, as it is segmented."""
+    grid = ct.geometry
+    matrix = np.eye(4)
+    matrix[:3, :3] = np.array(grid.direction).reshape(3, 3) * grid.spacing
+    matrix[:3, 3] = grid.origin
+    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix  # LPS to RAS
+    return slicer.util.addVolumeFromArray(ct.hu, matrix, name)
+
+
 def placeWithVolume(segmentationNode: Any, volumeNode: Any) -> None:
     """Give the node the volume's geometry, parent transform and place in the subject hierarchy."""
     segmentationNode.CreateDefaultDisplayNodes()

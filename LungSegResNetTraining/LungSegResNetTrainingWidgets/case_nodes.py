@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import slicer
 import vtk
-from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasSides, placeWithVolume, writeLungs
+from LungSegResNetWidgets.segmentation_nodes import addVolume, ctAndLungs, hasSides, placeWithVolume, writeLungs
 from LungSegResNetWidgets.slice_views import jumpToPoint
 from slicer.i18n import tr as _
 
@@ -104,12 +103,7 @@ def _load(case: Case) -> Any:
 
     # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
     ct, mask = read_case(case)
-    grid = ct.geometry
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(grid.direction).reshape(3, 3) * grid.spacing
-    matrix[:3, 3] = grid.origin
-    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix  # LPS to RAS
-    volumeNode = slicer.util.addVolumeFromArray(ct.hu, matrix, case.name)
+    volumeNode = addVolume(ct, case.name)
     segmentationNode = slicer.mrmlScene.AddNewNodeByClass(
         "vtkMRMLSegmentationNode", _("{name} reference").format(name=case.name)
     )

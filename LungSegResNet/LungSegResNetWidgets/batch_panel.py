@@ -1,0 +1,226 @@
+"""The part of the panel for a folder of scans: start, stop, go on, and look at each case."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .advanced_panel import commandSettingsOf
+from .background_command import BackgroundCommand
+from .batch_results import BatchCase, casesIn, resultsFile, showResult
+from .dependencies import ensurePackages
+from .table_widget import enable, showTable
+
+FORMATS = ("seg.nrrd", "nii.gz")
+_FINISHED = ("done", "already done")
+
+
+class BatchPanel:
+    """Drives the widgets of ``ui`` whose names begin with ``batch``.
+
+    Parameters
+    ----------
+    parameters : gives the parameter node.
+    requirements : file with the packages that a run needs.
+    """
+
+    def __init__(self, ui: Any, parameters: Callable[[], Any], requirements: str) -> None:
+        self._ui = ui
+        self._parameters = parameters
+        self._requirements = requirements
+        self._command: BackgroundCommand | None = None
+        self._cases: dict[str, BatchCase] = {}
+        self._chosen = ("", "", FORMATS[0])  # folders and format of the run that goes on
+        self._folder = ""  # the results that are shown
+        self._told = ""  # the last news, shown until another folder is chosen
+        ui.batchInputButton.connect("clicked(bool)", self.onChooseInput)
+        ui.batchOutputButton.connect("clicked(bool)", self.onChooseOutput)
+        ui.batchStartButton.connect("clicked(bool)", self.onStart)
+        ui.batchStopButton.connect("clicked(bool)", self.onStop)
+        ui.batchTable.connect("itemSelectionChanged()", self._updateButtons)
+        ui.batchTable.connect("cellDoubleClicked(int,int)", self.onShowCase)
+        ui.batchShowButton.connect("clicked(bool)", lambda checked: self.onShowCase(ui.batchTable.currentRow()))
+        ui.batchResultsButton.connect("clicked(bool)", self.onOpenResults)
+
+    @property
+    def running(self) -> bool:
+        """True while scans are being segmented."""
+        return self._command is not None
+
+    def update(self, parameters: Any) -> None:
+        """Show the results in the chosen folder, and enable what can be done now."""
+        ui, running = self._ui, self.running
+        if running:
+            # A scene that was closed meanwhile knows nothing of them.
+            parameters.batchInput, parameters.batchOutput, parameters.batchFormat = self._chosen
+        elif parameters.batchOutput != self._folder:
+            self._folder, self._told = parameters.batchOutput, ""
+            self._show({case.name: case for case in casesIn(self._folder)})
+        reason = whyNoBatch(parameters.batchInput, parameters.batchOutput)
+        enable(ui.batchStartButton, reason, _("Segment every CT below the folder; what is done already is skipped."))
+        ui.batchStartButton.text = _("Go on") if self._cases else _("Start")
+        for shown, widget in (
+            (not running, ui.batchStartButton),
+            (running, ui.batchBar),
+            (running, ui.batchStopButton),
+        ):
+            widget.setVisible(shown)
+        for widget in (
+            ui.batchInputLineEdit,
+            ui.batchInputButton,
+            ui.batchOutputLineEdit,
+            ui.batchOutputButton,
+            ui.batchFormatComboBox,
+        ):
+            widget.enabled = not running
+        ui.batchStatusLabel.text = self._told or reason or _("Ready.")
+        self._updateButtons()
+
+    def stopAndWait(self) -> None:
+        """End the run when Slicer quits; what is done stays, and the next run goes on."""
+        if self._command:
+            self._command.cancelAndWait()
+            self._command = None
+
+    def onChooseInput(self, checked: bool = False) -> None:
+        """Choose the folder of the scans."""
+        if path := _chooseFolder(_("Folder with CT scans")):
+            self._parameters().batchInput = path
+
+    def onChooseOutput(self, checked: bool = False) -> None:
+        """Choose the folder of the results."""
+        if path := _chooseFolder(_("Folder for the results")):
+            self._parameters().batchOutput = path
+
+    def onStart(self, checked: bool = False) -> None:
+        """Segment all scans in a process of its own."""
+        parameters = self._parameters()
+        scans, results, ending = chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
+        arguments = ["segment-folder", scans, results, "--format", ending, "--progress", "json"]
+        arguments += commandSettingsOf(parameters).arguments()
+        try:
+            if not ensurePackages(self._requirements, parameters.device):
+                self._say(_("Nothing was installed, so nothing was done."))
+                return
+            command = BackgroundCommand(arguments, self._onEvent, self._onDone, self._onFailed)
+            command.start()
+        except RuntimeError as error:
+            self._onFailed(str(error))
+            return
+        self._command, self._chosen = command, chosen
+        self._ui.batchBar.setRange(0, 0)
+        self._ui.batchBar.format = ""
+        self._say(_("Starting..."))
+        self._show({})
+        self.update(parameters)
+
+    def onStop(self, checked: bool = False) -> None:
+        """Stop at once; the case that is under way is done again when the run goes on."""
+        if self._command:
+            self._command.cancel()
+        self._onEnded(_("Stopped; click Go on to do the rest."))
+
+    def onShowCase(self, row: int, column: int = 0) -> None:
+        """Load CT and lungs of a case into the scene, and show them."""
+        from LungSegResNetLib.errors import LungSegError
+
+        case = list(self._cases.values())[row]
+        if whyNot := self._whyNotShown(case):
+            self._say(whyNot)
+            return
+        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
+        try:
+            volumeNode, segmentationNode = showResult(Path(self._folder), case.name)
+        except LungSegError as error:
+            self._say(str(error))
+            return
+        finally:
+            slicer.app.restoreOverrideCursor()
+        parameters = self._parameters()
+        parameters.inputVolume, parameters.outputSegmentation = volumeNode, segmentationNode
+        self._say(_("{name} is in the scene.").format(name=case.name))
+
+    def onOpenResults(self, checked: bool = False) -> None:
+        """Open the table of all cases outside of Slicer."""
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(resultsFile(self._folder))))
+
+    def _onEvent(self, event: dict[str, Any]) -> None:
+        bar = self._ui.batchBar
+        if event["event"] == "case":
+            self._cases[event["case"]] = BatchCase(event["case"], event["status"], event["error"])
+            self._show(self._cases)
+            # A hundred steps a case, so that the bar moves within one, too.
+            bar.setRange(0, 100 * event["total"])
+            finished = sum(case.status != "running" for case in self._cases.values())
+            bar.value = 100 * finished
+            bar.format = _("case {number} of {all}").format(number=event["number"], all=event["total"])
+            self._say(_("Segmenting {name}...").format(name=event["case"]))
+        elif event["event"] == "progress":
+            finished = sum(case.status != "running" for case in self._cases.values())
+            bar.value = 100 * finished + 100 * event["done"] // event["total"]
+
+    def _onDone(self, output: str) -> None:
+        statuses = [case.status for case in self._cases.values()]
+        text = _("{done} segmented, {skipped} done already, {failed} failed.")
+        counts = {"done": "done", "skipped": "already done", "failed": "failed"}
+        self._onEnded(text.format(**{key: statuses.count(status) for key, status in counts.items()}))
+
+    def _onFailed(self, sentence: str) -> None:
+        logging.error(sentence)
+        self._onEnded(sentence)
+
+    def _onEnded(self, sentence: str) -> None:
+        self._command = None
+        self._show({case.name: case for case in casesIn(self._folder)} | self._finishedCases())
+        self._told = sentence
+        self.update(self._parameters())
+
+    def _finishedCases(self) -> dict[str, BatchCase]:
+        return {name: case for name, case in self._cases.items() if case.status != "running"}
+
+    def _show(self, cases: dict[str, BatchCase]) -> None:
+        self._cases = cases
+        headers = [_("Case"), _("Status"), _("Reason")]
+        rows = [[case.name, _(case.status), case.error] for case in cases.values()]
+        showTable(self._ui.batchTable, headers, rows, headers[-1])
+
+    def _updateButtons(self) -> None:
+        ui, row = self._ui, self._ui.batchTable.currentRow()
+        case = list(self._cases.values())[row] if 0 <= row < len(self._cases) else None
+        enable(ui.batchShowButton, self._whyNotShown(case), _("Load CT and lungs of the chosen case."))
+        noResults = "" if resultsFile(self._folder).is_file() else _("There are no results yet.")
+        enable(ui.batchResultsButton, noResults, _("Open results.csv: volumes and densities of all cases."))
+
+    def _whyNotShown(self, case: BatchCase | None) -> str:
+        if case is None:
+            return _("Choose a case in the table.")
+        if case.status not in _FINISHED:
+            return _("{name} has no lungs yet.").format(name=case.name)
+        return ""
+
+    def _say(self, sentence: str) -> None:
+        self._told = sentence
+        self._ui.batchStatusLabel.text = sentence
+
+
+def whyNoBatch(inputFolder: str, outputFolder: str) -> str:
+    """A sentence that says what is missing for a run over a folder; empty if nothing is."""
+    if not inputFolder:
+        return _("Choose the folder with the scans.")
+    if not Path(inputFolder).is_dir():
+        return _("There is no folder {path}.").format(path=inputFolder)
+    if not outputFolder:
+        return _("Choose a folder for the results.")
+    if Path(inputFolder).resolve().is_relative_to(Path(outputFolder).resolve()):
+        return _("The scans lie in the folder for the results; choose another one for the results.")
+    return ""
+
+
+def _chooseFolder(title: str) -> str:
+    return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title)

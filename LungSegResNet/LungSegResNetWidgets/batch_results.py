@@ -1,0 +1,64 @@
+"""What a run over a folder of scans left in its folder: the list of cases, and each of them in the scene."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import slicer
+
+from .segmentation_nodes import addVolume, placeWithVolume, writeLungs
+
+
+@dataclass(frozen=True)
+class BatchCase:
+    """A case of the table; ``error`` says why it failed."""
+
+    name: str
+    status: str
+    error: str
+
+
+def resultsFile(folder: str) -> Path:
+    """The table of all cases."""
+    return Path(folder) / "results.csv"
+
+
+def casesIn(folder: str) -> list[BatchCase]:
+    """Cases of earlier runs into this folder; empty where there was none."""
+    try:
+        with resultsFile(folder).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [BatchCase(row["case"], row["status"], row["error"]) for row in rows]
+    except (OSError, KeyError, ValueError):
+        return []
+
+
+def showResult(folder: Path, name: str) -> tuple[Any, Any]:
+    """Load CT and lungs of a case and show them; returns volume node and segmentation node.
+
+    Raises
+    ------
+    LungSegError : a file is not there any more or cannot be read.
+    """
+    from LungSegResNetLib.errors import InputError
+    from LungSegResNetLib.files.mask_reading import mask_on_ct
+    from LungSegResNetLib.files.reading import read_ct, read_mask
+
+    try:
+        summary = json.loads((folder / f"{name}.summary.json").read_text(encoding="utf-8"))
+        source, (mask, *_) = summary["input"], summary["outputs"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
+    # Not Slicer's own readers: the scan is shown as it was segmented.
+    ct, _warnings = read_ct(source)
+    labels, _warnings = mask_on_ct(read_mask(mask), ct)
+    volumeNode = addVolume(ct, name)
+    segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{name} lungs")
+    placeWithVolume(segmentationNode, volumeNode)
+    writeLungs(segmentationNode, volumeNode, labels)
+    slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+    return volumeNode, segmentationNode

@@ -1,0 +1,168 @@
+"""A folder of scans from the panel: real files, the real command line."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import SimpleITK as sitk
+from mrml_data import segment_array
+from slicer_host import Host
+from synthetic_thorax import Thorax
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A folder with a scan, one in a folder of its own, and a file that is none."""
+    folder = tmp_path / "scans"
+    (folder / "ward").mkdir(parents=True)
+    image, mask = Thorax().scan(spacing=(4.0, 4.0, 20.0))
+    for name in ("a.nrrd", "ward/b.nrrd"):
+        sitk.WriteImage(image, str(folder / name))
+    sitk.WriteImage(mask, str(tmp_path / "mask.nrrd"))
+    (folder / "broken.nrrd").write_text("nothing of this kind", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+def choose(host: Host, panel: Any, scans: Path, results: Path) -> None:
+    host.files += [str(scans), str(results)]
+    panel.ui.batchInputButton.click()
+    panel.ui.batchOutputButton.click()
+
+
+def start_and_wait(host: Host, panel: Any) -> None:
+    panel.ui.batchStartButton.click()
+    assert panel.batchPanel.running
+    host.wait(lambda: not panel.batchPanel.running)
+
+
+def shown(panel: Any) -> dict[str, tuple[str, str]]:
+    """Status and reason of each case in the table."""
+    table = panel.ui.batchTable
+    return {
+        table.item(row, 0).text(): (table.item(row, 1).text(), table.item(row, 2).text())
+        for row in range(table.rowCount)
+    }
+
+
+def test_what_is_missing_is_said(host: Host, panel: Any, scans: Path, results: Path) -> None:
+    ui = panel.ui
+    assert not ui.batchStartButton.enabled
+    assert "folder with the scans" in ui.batchStatusLabel.text
+    assert not ui.batchShowButton.enabled
+    assert not ui.batchResultsButton.enabled
+    ui.batchInputLineEdit.text = str(scans / "nowhere")
+    assert "nowhere" in ui.batchStartButton.toolTip
+    ui.batchInputLineEdit.text = str(scans)
+    assert "results" in ui.batchStartButton.toolTip
+    ui.batchOutputLineEdit.text = str(scans)
+    assert "another one" in ui.batchStartButton.toolTip
+    ui.batchOutputLineEdit.text = str(results)
+    assert ui.batchStartButton.enabled
+    host.files.append("")
+    ui.batchOutputButton.click()
+    assert ui.batchOutputLineEdit.text == str(results)
+
+
+def test_every_scan_is_segmented_listed_shown_and_not_done_again(
+    host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path
+) -> None:
+    choose(host, panel, scans, results)
+    panel.ui.batchFormatComboBox.currentIndex = 1
+    start_and_wait(host, panel)
+    cases = shown(panel)
+    assert {name: status for name, (status, _reason) in cases.items()} == {
+        "a": "done",
+        "broken": "failed",
+        "ward/b": "done",
+    }
+    assert "broken.nrrd" in cases["broken"][1]
+    assert (results / "ward" / "b.nii.gz").is_file()
+    assert panel.ui.batchStatusLabel.text == "2 segmented, 0 done already, 1 failed."
+
+    panel.ui.batchResultsButton.click()
+    assert host.opened[-1] == str(results / "results.csv")
+    assert len(list(csv.DictReader((results / "results.csv").open(encoding="utf-8")))) == 3
+
+    names = list(cases)
+    panel.ui.batchTable.selectRow(names.index("broken"))
+    assert not panel.ui.batchShowButton.enabled
+    panel.ui.batchTable.selectRow(names.index("ward/b"))
+    panel.ui.batchShowButton.click()
+    chosen = panel.logic.getParameterNode()
+    assert chosen.inputVolume.GetName() == "ward/b"
+    mask = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "mask.nrrd"))) == 2
+    found = segment_array(host, chosen.outputSegmentation, "left_lung", chosen.inputVolume)
+    assert 2 * (found & mask).sum() / (found.sum() + mask.sum()) > 0.85
+
+    assert panel.ui.batchStartButton.text == "Go on"
+    start_and_wait(host, panel)
+    assert shown(panel)["a"][0] == "already done"
+    assert "2 done already" in panel.ui.batchStatusLabel.text
+
+    (results / "a.nii.gz").unlink()
+    panel.ui.batchTable.selectRow(0)
+    panel.ui.batchShowButton.click()
+    assert "a.nii.gz" in panel.ui.batchStatusLabel.text
+
+
+@pytest.mark.parametrize("way", ["stop", "quit"])
+def test_a_run_that_is_stopped_leaves_no_unfinished_file_and_can_go_on(
+    host: Host, scans: Path, results: Path, way: str
+) -> None:
+    panel = host.openModule("LungSegResNet")
+    choose(host, panel, scans, results)
+    panel.ui.batchStartButton.click()
+    assert panel.ui.batchStopButton.visible
+    assert not panel.ui.batchInputLineEdit.enabled
+    host.wait(lambda: bool(shown(panel)))
+    # Closing the scene is no reason to stop a run that does not need it.
+    host.slicer.mrmlScene.Clear(False)
+    assert panel.batchPanel.running
+    if way == "stop":
+        panel.ui.batchStopButton.click()
+        assert panel.ui.batchStatusLabel.text.startswith("Stopped")
+        assert panel.ui.batchStartButton.visible
+        assert panel.ui.batchOutputLineEdit.text == str(results)
+        host.closeModule(panel)
+    else:
+        host.closeModule(panel)
+    assert not panel.batchPanel.running
+    for path in results.rglob("*.seg.nrrd"):
+        assert sitk.ReadImage(str(path)).GetSize()[2] > 0
+
+
+def test_a_folder_without_scans_is_an_error_in_one_sentence(
+    host: Host, panel: Any, tmp_path: Path, results: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    choose(host, panel, tmp_path / "empty", results)
+    start_and_wait(host, panel)
+    assert "There is no CT" in panel.ui.batchStatusLabel.text
+    assert panel.ui.batchStartButton.enabled
+
+
+def test_folders_and_results_are_found_again_after_saving_and_loading_the_scene(
+    host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path
+) -> None:
+    results.mkdir()
+    (results / "results.csv").write_text("case,status,error\na,failed,It is no CT.\n", encoding="utf-8")
+    choose(host, panel, scans, results)
+    panel.ui.batchFormatComboBox.currentIndex = 1
+    scene = host.slicer.mrmlScene
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+    scene.Clear(False)
+    assert shown(panel) == {}
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    scene.Connect()
+    assert panel.ui.batchInputLineEdit.text == str(scans)
+    assert panel.ui.batchFormatComboBox.currentText == "nii.gz"
+    assert shown(panel) == {"a": ("failed", "It is no CT.")}

@@ -71,6 +71,9 @@ def main(folder: Path) -> None:
     segmenting(host, folder)
     host.slicer.mrmlScene.Clear(False)
     with tempfile.TemporaryDirectory() as data:
+        batch(host, folder, Path(data))
+    host.slicer.mrmlScene.Clear(False)
+    with tempfile.TemporaryDirectory() as data:
         training(host, folder, Path(data))
 
 
@@ -92,6 +95,29 @@ def segmenting(host: slicer_host.Host, folder: Path) -> None:
     panel.ui.segmentButton.click()
     host.wait(lambda: panel.ui.segmentButton.visible, 600)
     grab(host, panel, folder, "error")
+    host.closeModule(panel)
+
+
+def batch(host: slicer_host.Host, folder: Path, data: Path) -> None:
+    """The panel LungSegResNet after a folder of drawn patients, one of whose files is no CT."""
+    scans = data / "scans"
+    scans.mkdir()
+    for number in range(3):
+        sitk.WriteImage(Thorax().scan((4.0, 4.0, 20.0), seed=number)[0], str(scans / f"patient{number + 1}.nrrd"))
+    (scans / "patient4.nrrd").write_text("no CT", encoding="utf-8")
+    panel = host.openModule("LungSegResNet")
+    panel.ui.checkCollapsibleButton.setCollapsed(True)
+    panel.ui.measurementsCollapsibleButton.setCollapsed(True)
+    panel.ui.batchCollapsibleButton.setCollapsed(False)
+    chosen = panel.logic.getParameterNode()
+    chosen.batchInput, chosen.batchOutput = str(scans), str(data / "results")
+    panel.ui.batchStartButton.click()
+    host.wait(lambda: not panel.batchPanel.running, 600)
+    # The folders are temporary ones, so the picture shows others.
+    for field, text in ((panel.ui.batchInputLineEdit, "D:/scans"), (panel.ui.batchOutputLineEdit, "D:/lungs")):
+        field.blockSignals(True)
+        field.text = text
+    grab(host, panel, folder, "batch")
     host.closeModule(panel)
 
 

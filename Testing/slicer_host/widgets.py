@@ -18,7 +18,8 @@ class ctkCollapsibleButton(qt.QGroupBox):
         super().__init__(parent)
         self._text = ""
         self._collapsed = False
-        self._closed: list[Any] = []
+        self._closed: set[Any] = set()  # children that are shown when it opens
+        self._closing = False
         self.setFlat(True)
 
     def _setText(self, text: str) -> None:
@@ -37,6 +38,7 @@ class ctkCollapsibleButton(qt.QGroupBox):
         else:
             for child in self._closed:
                 child.setVisible(True)
+            self._closed.clear()
         self.contentsCollapsed.emit(collapsed)
 
     collapsed = QtCore.Property(bool, lambda self: self._collapsed, _setCollapsed)
@@ -45,9 +47,26 @@ class ctkCollapsibleButton(qt.QGroupBox):
         self.setTitle(f"{'▸' if self._collapsed else '▾'} {self._text}")
 
     def _close(self) -> None:
-        self._closed = [child for child in self.findChildren(QtWidgets.QWidget) if child.parent() is self]
-        for child in self._closed:
-            child.setVisible(False)
+        for child in self.findChildren(QtWidgets.QWidget):
+            if child.parent() is self:
+                child.installEventFilter(self)
+                if not child.isHidden():
+                    self._hide(child)
+
+    def _hide(self, child: Any) -> None:
+        self._closed.add(child)
+        self._closing = True
+        child.setVisible(False)
+        self._closing = False
+
+    def eventFilter(self, child: Any, event: Any) -> bool:
+        """A child that is shown or hidden while the box is closed is so when it opens."""
+        if self._collapsed and not self._closing and child.parent() is self:
+            if event.type() == QtCore.QEvent.Type.ShowToParent:
+                self._hide(child)
+            elif event.type() == QtCore.QEvent.Type.HideToParent:
+                self._closed.discard(child)
+        return False
 
     def _closeIfCollapsed(self) -> None:
         """The .ui file says so before the contents are made."""

@@ -1,8 +1,9 @@
 """Time and memory on this machine, beside what else a user could install: ``python Testing/benchmark.py FOLDER``.
 
 FOLDER keeps the sample CT and its resampled versions. Each subject runs in a process of its own: *cold* is the whole
-process from its start to the written result, *warm* the median of further runs with the network loaded. Peers get
-random weights, so their rows say nothing but time. Results: ``benchmark.json``, ``.md`` and ``.png``.
+process from its start to the written result, *warm* the median of runs with the network loaded. Slow subjects get
+fewer slices, so compare their times per slice. Peers get random weights, so their rows say nothing but time.
+Results: ``benchmark.json``, ``.md`` and ``.png``. Stopped and started again, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "LungSegResNet"))
 from fetch_sample import CREDIT, fetch_sample
 
 NATIVE = 133
+LIMIT_SECONDS = 900
 SUBJECT = Path(__file__).with_name("benchmark_subject.py")
 LUNGMASK = "lungmask, R231 with random weights, without its clean-up"
 PLAIN_NETWORKS = {"monai": "MONAI HighResNet 2D, network only", "highresnet": "highresnet, network only"}
@@ -35,7 +37,15 @@ def ours_label(engine: str, precision: str | None) -> str:
     return f"LungSegResNet, {engine}, {precision or 'chosen'}"
 
 
-OURS = [("openvino", None), ("openvino", "bfloat16"), ("openvino", "float32"), ("torch", None), ("torch", "float32")]
+FEW = 60
+# Engine, precision, slices; the first is what a user gets, so it is repeated and run on all lengths.
+CHOSEN = ("openvino", None)
+OTHERS = [
+    ("openvino", "bfloat16", NATIVE),
+    ("openvino", "float32", FEW),
+    ("torch", None, FEW),
+    ("torch", "float32", FEW),
+]
 
 
 def resampled(ct: Path, slices: int) -> Path:
@@ -73,7 +83,11 @@ def measure(task: dict[str, Any], processes: int) -> dict[str, Any]:
     answers = []
     for _ in range(processes):
         started = time.time()
-        process = subprocess.run([sys.executable, str(SUBJECT), json.dumps(task)], capture_output=True, text=True)
+        command = [sys.executable, str(SUBJECT), json.dumps(task)]
+        try:
+            process = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return {"failed": f"stopped after {LIMIT_SECONDS} s"}
         if process.returncode != 0:
             lines = process.stderr.strip().splitlines()
             return {"failed": lines[-1] if lines else f"exit code {process.returncode}"}
@@ -124,52 +138,81 @@ def machine() -> dict[str, Any]:
     }
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
-    """All measurements; each row is printed when it is there."""
-    ct = fetch_sample(options.folder)
-    repeats = options.repeats
-    report: dict[str, Any] = {"machine": machine(), "operations_per_slice": operations_per_slice(), "rows": []}
-    report["peaks"] = measure({"kind": "matrix peak", "size": 2048, "repeats": repeats}, 1).get("peaks", {})
+def planned(options: argparse.Namespace) -> list[tuple[str, int, dict[str, Any], int]]:
+    """Label, slices, task and number of processes of each row."""
+    rows: list[tuple[str, int, dict[str, Any], int]] = []
 
-    def add(label: str, slices: int, task: dict[str, Any], processes: int = 1) -> None:
-        row = {"subject": label, "slices": slices} | measure(task | {"repeats": repeats}, processes)
-        report["rows"].append(row)
-        print(row.get("failed") or f"{label}, {row['slices']} slices: cold {row['cold_seconds']:.1f} s", flush=True)
+    def ours(engine: str, precision: str | None, slices: int, repeats: int) -> None:
+        task = {"kind": "ours", "engine": engine, "precision": precision, "device": options.device, "repeats": repeats}
+        rows.append((ours_label(engine, precision), slices, task, repeats))
 
     for slices in options.slices:
-        path = str(resampled(ct, slices))
-        for engine, precision in OURS if slices == NATIVE else OURS[:1]:
-            task = {"kind": "ours", "ct": path, "engine": engine, "precision": precision, "device": options.device}
-            add(ours_label(engine, precision), slices, task, options.repeats)
-        if options.peers and slices == NATIVE:
-            add(LUNGMASK, slices, {"kind": "lungmask", "ct": path})
-            for kind, label in PLAIN_NETWORKS.items():
-                add(label, slices, {"kind": kind, "ct": path, "sample": options.sample})
+        ours(*CHOSEN, slices, options.repeats if slices == NATIVE else 1)
+    for engine, precision, slices in OTHERS:
+        if slices in options.slices:
+            ours(engine, precision, slices, 1)
+    if options.peers and NATIVE in options.slices:
+        rows.append((LUNGMASK, NATIVE, {"kind": "lungmask"}, 1))
+        rows += [(label, NATIVE, {"kind": kind, "sample": options.sample}, 1) for kind, label in PLAIN_NETWORKS.items()]
+    return rows
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """All measurements; each row is printed and kept when it is there."""
+    ct = fetch_sample(options.folder)
+    partial = options.out / "benchmark.partial.json"
+    report: dict[str, Any] = {"machine": machine(), "operations_per_slice": operations_per_slice(), "rows": []}
+    if partial.is_file():
+        earlier = json.loads(partial.read_text(encoding="utf-8"))
+        changing = ("load at start",)
+        if all(earlier["machine"].get(k) == v for k, v in report["machine"].items() if k not in changing):
+            report = earlier
+    if "peaks" not in report:
+        report["peaks"] = measure({"kind": "matrix peak", "size": 2048, "repeats": 10}, 1).get("peaks", {})
+    done = {row["task"] for row in report["rows"] if "failed" not in row}
+    report["rows"] = [row for row in report["rows"] if "failed" not in row]
+    for label, slices, task, processes in planned(options):
+        task = task | {"ct": str(resampled(ct, slices))}
+        key = json.dumps([label, task, processes], sort_keys=True)
+        if key in done:
+            continue
+        row = {"subject": label, "slices": slices, "task": key} | measure(task, processes)
+        report["rows"].append(row)
+        partial.write_text(json.dumps(report), encoding="utf-8")
+        print(f"{label}, {row['slices']} slices: {row.get('failed') or format(row['cold_seconds'], '.1f')}", flush=True)
     return report
 
 
 def derived(report: dict[str, Any]) -> None:
-    """Add ratios and the share of the matrix peak to the rows."""
-    peer = next((row for row in report["rows"] if row["subject"] == LUNGMASK and "failed" not in row), None)
-    for row in report["rows"]:
-        if "failed" in row:
-            continue
-        if peer and row["slices"] == peer["slices"] and row["subject"].startswith("LungSegResNet"):
-            row["times_faster_than_lungmask_cold"] = peer["cold_seconds"] / row["cold_seconds"]
-            row["times_faster_than_lungmask_warm"] = peer["warm_seconds"] / row["warm_seconds"]
+    """Add times per slice, ratios and the share of the matrix peak to the rows; and how the cost grows with slices."""
+    rows = [row for row in report["rows"] if "failed" not in row]
+    peer = next((row for row in rows if row["subject"] == LUNGMASK), None)
+    peaks = report["peaks"]
+    for row in rows:
+        row["warm_seconds_per_slice"] = row["warm_seconds"] / row["slices"]
+        if peer and row["subject"].startswith("LungSegResNet"):
+            if row["slices"] == peer["slices"]:
+                row["times_faster_than_lungmask_cold"] = peer["cold_seconds"] / row["cold_seconds"]
+            ratio = peer["warm_seconds"] / peer["slices"] / row["warm_seconds_per_slice"]
+            row["times_faster_than_lungmask_warm"] = ratio
         if "warm_network_seconds" in row:
             row["network_seconds_per_slice"] = row["warm_network_seconds"] / row["slices"]
-            peak = report["peaks"].get(row["precision"])
-            if peak and "scales" in row:
-                rate = report["operations_per_slice"] / row["network_seconds_per_slice"] / 1e9
-                row["share_of_matrix_peak"] = rate / peak
+            rate = report["operations_per_slice"] / row["network_seconds_per_slice"] / 1e9
+            if "scales" in row:
+                row["share_of_matrix_peak"] = rate / peaks[row["precision"]] if row["precision"] in peaks else None
+                row["share_of_bfloat16_peak"] = rate / peaks["bfloat16"] if "bfloat16" in peaks else None
+    cost = {row["slices"]: row["warm_seconds_per_slice"] for row in rows if row["subject"] == ours_label(*CHOSEN)}
+    if {300, 1000} <= cost.keys():
+        report["cost_of_a_slice_of_1000_over_300"] = cost[1000] / cost[300]
 
 
 _COLUMNS = {
     "cold, s": ("cold_seconds", "{:.2f}"),
     "warm, s": ("warm_seconds", "{:.2f}"),
+    "warm, s per slice": ("warm_seconds_per_slice", "{:.4f}"),
     "network, s per slice": ("network_seconds_per_slice", "{:.4f}"),
     "share of matrix peak": ("share_of_matrix_peak", "{:.0%}"),
+    "of that in bfloat16": ("share_of_bfloat16_peak", "{:.0%}"),
     "peak memory, MiB": ("peak_mib", "{:.0f}"),
     "faster than lungmask, cold": ("times_faster_than_lungmask_cold", "{:.1f} x"),
     "faster than lungmask, warm": ("times_faster_than_lungmask_warm", "{:.1f} x"),
@@ -180,7 +223,10 @@ def markdown(report: dict[str, Any]) -> str:
     """The report as a page with two tables."""
     lines = ["# Benchmark", "", *(f"- {key}: {value}" for key, value in report["machine"].items())]
     lines += [f"- matrix peak, {name}: {value:.0f} giga-operations/s" for name, value in report["peaks"].items()]
-    lines += [f"- one slice: {report['operations_per_slice'] / 1e9:.1f} giga-operations", f"- {CREDIT}", ""]
+    lines += [f"- one slice: {report['operations_per_slice'] / 1e9:.1f} giga-operations", f"- {CREDIT}"]
+    if growth := report.get("cost_of_a_slice_of_1000_over_300"):
+        lines.append(f"- a slice of 1,000 costs {growth:.2f} times as much as one of 300")
+    lines.append("")
     lines += [
         f"| | slices | {' | '.join(_COLUMNS)} |",
         f"|---|--:|{'--:|' * len(_COLUMNS)}",
@@ -200,8 +246,8 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Bars of cold and warm seconds for the scan as it is; no picture where it was not measured."""
-    rows = [row for row in report["rows"] if row["slices"] == NATIVE and "failed" not in row]
+    """Bars of the time per slice with the network loaded, fastest first; no picture where nothing was measured."""
+    rows = sorted((r for r in report["rows"] if "failed" not in r), key=lambda row: row["warm_seconds_per_slice"])
     if not rows:
         return
     import matplotlib
@@ -209,19 +255,15 @@ def draw(report: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(figsize=(9, 0.6 * len(rows) + 1.2), layout="constrained")
-    for shift, key, colour, label in (
-        (-0.2, "cold_seconds", "#6c757d", "cold"),
-        (0.2, "warm_seconds", "#0b7a75", "warm"),
-    ):
-        values = [row[key] for row in rows]
-        bars = axes.barh([place + shift for place in range(len(rows))], values, 0.4, color=colour, label=label)
-        axes.bar_label(bars, fmt="%.1f s", padding=3)
-    axes.set_yticks(range(len(rows)), [row["subject"] for row in rows])
+    figure, axes = plt.subplots(figsize=(10, 0.4 * len(rows) + 1.2), layout="constrained")
+    colours = ["#0b7a75" if row["subject"].startswith("LungSegResNet") else "#6c757d" for row in rows]
+    bars = axes.barh(range(len(rows)), [1000 * row["warm_seconds_per_slice"] for row in rows], color=colours)
+    axes.bar_label(bars, fmt="%.0f ms", padding=3)
+    axes.set_yticks(range(len(rows)), [f"{row['subject']} ({row['precision']}), {row['slices']}" for row in rows])
     axes.invert_yaxis()
+    axes.set_xscale("log")
     axes.margins(x=0.12)
-    axes.set_xlabel(f"seconds for {NATIVE} slices (less is better)")
-    axes.legend(loc="upper right")
+    axes.set_xlabel("milliseconds for a slice, network loaded (less is better); behind each name its number of slices")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
     plt.close(figure)
@@ -232,18 +274,19 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="where the sample CT is kept")
     parser.add_argument("--out", type=Path, default=Path("out/benchmark"))
     parser.add_argument("--slices", type=int, nargs="+", default=[NATIVE, 60, 300, 1000])
-    parser.add_argument("--repeats", type=int, default=3, help="processes, and warm runs in each (default: 3)")
-    parser.add_argument("--sample", type=int, default=NATIVE, help="slices given to networks of other packages")
+    parser.add_argument("--repeats", type=int, default=3, help="processes and warm runs of the main row (default: 3)")
+    parser.add_argument("--sample", type=int, default=16, help="slices given to networks of other packages")
     parser.add_argument("--device", choices=("auto", "cpu"), default="cpu")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="leave other packages out")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     report = run(options)
     derived(report)
-    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "benchmark.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     text = markdown(report)
     (options.out / "benchmark.md").write_text(text, encoding="utf-8")
     draw(report, options.out / "benchmark.png")
+    (options.out / "benchmark.partial.json").unlink(missing_ok=True)
     print(text)
     return 0
 

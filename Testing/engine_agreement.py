@@ -19,6 +19,7 @@ from LungSegResNetTrainingLib.data.cases import read_cases
 
 ENGINES = {
     "OpenVINO, as chosen": EngineSettings(engine="openvino", device="cpu"),
+    "OpenVINO": EngineSettings(engine="openvino", device="cpu", precision="bfloat16"),
     "torch, as chosen": EngineSettings(engine="torch", device="cpu"),
 }
 REFERENCE = EngineSettings(engine="torch", device="cpu", precision="float32")

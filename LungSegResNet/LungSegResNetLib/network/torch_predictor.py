@@ -146,10 +146,20 @@ def limit_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
+# oneDNN, which computes convolutions on the processor, names no reason when it gets no memory.
+_NO_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "bad_alloc",
+    "could not create a primitive",
+)
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether PyTorch ran out of memory; CPU and MPS say so only in the text of a plain ``RuntimeError``."""
     text = str(error).lower()
-    return any(words in text for words in ("out of memory", "not enough memory", "can't allocate memory"))
+    return any(words in text for words in _NO_MEMORY)
 
 
 def cpu_precision() -> str:

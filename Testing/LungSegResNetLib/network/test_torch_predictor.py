@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -112,3 +114,30 @@ def test_a_full_memory_is_told_from_other_errors() -> None:
         torch.zeros(2) @ torch.zeros(3)
     assert is_out_of_memory(too_large.value)
     assert not is_out_of_memory(other.value)
+
+
+_LIMITED = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from LungSegResNetLib.network.torch_predictor import TorchPredictor
+
+predictor = TorchPredictor(sys.argv[1], batch_size=256, precision="float32")
+slices = np.random.default_rng(0).random((256, 48, 64), np.float32)
+predictor.predict(slices[:2])
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + (300 << 20), used + (300 << 20)))
+probability = predictor.predict(slices)
+print(predictor.batch_size, bool(np.isfinite(probability).all()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit the memory of a process so")
+def test_batches_shrink_until_they_fit_into_memory(model_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _LIMITED, str(model_path)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    batch_size, finite = result.stdout.split()
+    assert 1 <= int(batch_size) < 256
+    assert finite == "True"

@@ -106,9 +106,9 @@ def batch(host: slicer_host.Host, folder: Path, data: Path) -> None:
         sitk.WriteImage(Thorax().scan((4.0, 4.0, 20.0), seed=number)[0], str(scans / f"patient{number + 1}.nrrd"))
     (scans / "patient4.nrrd").write_text("no CT", encoding="utf-8")
     panel = host.openModule("LungSegResNet")
-    panel.ui.checkCollapsibleButton.setCollapsed(True)
-    panel.ui.measurementsCollapsibleButton.setCollapsed(True)
-    panel.ui.batchCollapsibleButton.setCollapsed(False)
+    panel.ui.checkCollapsibleButton.collapsed = True
+    panel.ui.measurementsCollapsibleButton.collapsed = True
+    panel.ui.batchCollapsibleButton.collapsed = False
     chosen = panel.logic.getParameterNode()
     chosen.batchInput, chosen.batchOutput = str(scans), str(data / "results")
     panel.ui.batchStartButton.click()

@@ -102,7 +102,8 @@ class BatchPanel:
         """Segment all scans in a process of its own."""
         parameters = self._parameters()
         scans, results, ending = chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
-        arguments = ["segment-folder", scans, results, "--format", ending, "--progress", "json"]
+        # One case at a time: Slicer needs memory, too, and the bar moves within a case.
+        arguments = ["segment-folder", scans, results, "--format", ending, "--processes", "1", "--progress", "json"]
         arguments += commandSettingsOf(parameters).arguments()
         try:
             if not ensurePackages(self._requirements, parameters.device):

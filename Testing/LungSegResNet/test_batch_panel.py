@@ -32,7 +32,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def choose(host: Host, panel: Any, scans: Path, results: Path) -> None:
-    panel.ui.batchCollapsibleButton.setCollapsed(False)
+    panel.ui.batchCollapsibleButton.collapsed = False
     host.files += [str(scans), str(results)]
     panel.ui.batchInputButton.click()
     panel.ui.batchOutputButton.click()

@@ -117,6 +117,7 @@ def batch(host: slicer_host.Host, folder: Path, data: Path) -> None:
     for field, text in ((panel.ui.batchInputLineEdit, "D:/scans"), (panel.ui.batchOutputLineEdit, "D:/lungs")):
         field.blockSignals(True)
         field.text = text
+    panel.ui.batchTable.selectRow(0)
     grab(host, panel, folder, "batch")
     host.closeModule(panel)
 

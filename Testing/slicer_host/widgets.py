@@ -8,6 +8,8 @@ import qt
 import slicer
 from PySide6 import QtCore, QtWidgets
 
+_ANY_HEIGHT = 16777215  # Qt's own for no limit
+
 
 class ctkCollapsibleButton(qt.QGroupBox):
     """A titled box that opens and closes by a click on its title."""
@@ -45,6 +47,7 @@ class ctkCollapsibleButton(qt.QGroupBox):
 
     def _showTitle(self) -> None:
         self.setTitle(f"{'▸' if self._collapsed else '▾'} {self._text}")
+        self.setMaximumHeight(self.fontMetrics().height() + 4 if self._collapsed else _ANY_HEIGHT)
 
     def _close(self) -> None:
         for child in self.findChildren(QtWidgets.QWidget):

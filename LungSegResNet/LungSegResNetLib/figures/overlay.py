@@ -131,7 +131,7 @@ def write_overlay(
     """
     picture = draw_overlay(ct, mask, title, reference)
     with write_atomically(path, overwrite) as temporary:
-        picture.save(temporary, format="PNG", optimize=True)
+        picture.save(temporary, format="PNG", compress_level=3)  # the smallest file takes ten times as long
 
 
 def _choose_cuts(

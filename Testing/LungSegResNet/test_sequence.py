@@ -112,6 +112,30 @@ def test_all_frames_become_a_sequence_in_step_with_the_ct_and_corrections_stay_w
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", proxy(browser)), corrected)
 
 
+def test_frames_in_step_and_the_choice_survive_saving_and_loading_the_scene(
+    host: Host, browser: Any, panel: Any, scans: Any, tmp_path: Path
+) -> None:
+    scene = host.slicer.mrmlScene
+    panel.ui.framesComboBox.currentIndex = 1
+    run_to_the_end(host, panel)
+    sequences = [browser.GetMasterSequenceNode(), browser.GetSequenceNode(lungs(host))]
+    for node, ending in ((sequences[0], "seq.nrrd"), (sequences[1], "seq.mrb"), (proxy(browser), "nrrd")):
+        node.AddDefaultStorageNode()
+        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
+        assert node.GetStorageNode().WriteData(node)
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+    scene.Clear(False)
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    scene.Connect()
+    assert panel.ui.framesComboBox.currentText == "all frames"
+    assert panel.ui.framesComboBox.visible
+    loaded = scene.GetFirstNodeByClass("vtkMRMLSequenceBrowserNode")
+    for number, (_image, labels) in enumerate(scans):
+        show_frame(host, loaded, number)
+        assert dice(segment_array(host, lungs(host), "left_lung", proxy(loaded)), labels == 2) > 0.85
+
+
 def test_the_current_frame_alone_becomes_an_ordinary_segmentation(host: Host, browser: Any, panel: Any) -> None:
     run_to_the_end(host, panel)
     assert browser.GetSequenceNode(lungs(host)) is None

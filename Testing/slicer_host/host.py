@@ -70,6 +70,7 @@ class Host:
         self.qt_application.setStyle("Fusion")
         scene = slicer.vtkMRMLScene()
         slicer.mrmlScene = scene
+        self._give_cache(slicer, scene)
         from . import application, parameter_node, scripted_module, widgets
 
         logics = application.makeLogics(scene)
@@ -95,6 +96,14 @@ class Host:
         slicer.util.confirmYesNoDisplay = self._answer
         slicer.util.confirmOkCancelDisplay = self._answer
         self.slicer, self.qt, self._application = slicer, qt, application
+
+    def _give_cache(self, slicer: Any, scene: Any) -> None:
+        """Slicer unpacks sequences of segmentations that are loaded with a scene into its cache."""
+        cache, manager = slicer.vtkCacheManager(), slicer.vtkDataIOManager()
+        cache.SetRemoteCacheDirectory(self._temporary.name)
+        manager.SetCacheManager(cache)
+        scene.SetCacheManager(cache)
+        scene.SetDataIOManager(manager)
 
     @staticmethod
     def _make_slicer_packages(slicer: Any, parameter_node: Any, scripted_module: Any) -> None:

@@ -1,7 +1,8 @@
 """Take the domes of the diaphragm out of a lung mask.
 
 A slice through a dome shows a round dense island in the lung, which in that slice alone looks like a mass. The slices
-below tell: under a dome lies tissue that is no lung.
+below tell: under a dome lies tissue that is no lung. Where a dome touches the chest wall it is no island; there a low
+cap between such tissue below and aerated lung above is one.
 """
 
 from __future__ import annotations
@@ -15,24 +16,29 @@ _DENSE_HU = -300.0
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel
 _GAP_MM = 2.5  # lung between a dome and the heart may be thinner than the network sees
 _OVER_TISSUE = 0.5  # share of the island with no lung in the slice below
+_CAP_MM = 20.0  # what the network takes of a dome is lower; consolidation on the diaphragm is mostly higher
+_CAP_THICKNESS_MM = 8.0  # thinner dense parts are rims of the lung and vessels
+_CAP_OVER_TISSUE, _CAP_UNDER_LUNG = 0.7, 0.6  # shares of a cap's lower and upper face
+_COVER_MM = 15.0  # aerated lung lies so near above; the network may have left out what is between
 
 
 def without_domes(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> np.ndarray:
-    """Mask (bool) without dense islands that stand on tissue which is no lung; arrays are (z, y, x), z upwards.
+    """Mask (bool) without dense islands and caps that stand on tissue which is no lung; arrays (z, y, x), z upwards.
 
-    Islands are dense regions with aerated lung all around them within a slice, so that consolidation at the chest wall,
-    the diaphragm's edge or the mediastinum is never touched. They are followed from below to above.
+    Islands are dense regions with aerated lung all around them within a slice; they are followed from below to above.
+    Caps may touch the chest wall, but are low and have aerated lung above them, which consolidation seldom has both.
     """
     result = mask.copy()
     box = bounding_box(mask, margin=1)
     if box is None:
         return result
-    _remove_domes(result[box], hu[box], spacing_zyx[1:])
+    _remove_islands(result[box], hu[box], spacing_zyx[1:])
+    _remove_caps(result[box], hu[box], spacing_zyx)
     return result
 
 
-def _remove_domes(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) -> None:
-    """As ``without_domes``, in place."""
+def _remove_islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) -> None:
+    """Take domes that are islands out of the mask, in place."""
     gap = max(1, round(_GAP_MM / min(pixel_mm)))
     for z in range(1, len(mask)):
         aerated = mask[z] & (hu[z] < _DENSE_HU)
@@ -53,3 +59,55 @@ def _islands(aerated: np.ndarray, gap: int) -> np.ndarray:
     margin = gap + 1
     closed = ndimage.binary_closing(np.pad(aerated, margin), iterations=gap)[margin:-margin, margin:-margin] | aerated
     return ndimage.binary_opening(holes_of(closed))
+
+
+def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> None:
+    """Take low caps of domes out of the mask, in place."""
+    dz, dy, dx = spacing_zyx
+    radius = max(1, round(_CAP_THICKNESS_MM / 2 / min(dy, dx)))
+    cores = np.zeros_like(mask)
+    for core, lung, section in zip(cores, mask, hu, strict=True):
+        dense = lung & (section > _DENSE_HU)
+        if np.count_nonzero(dense) * dy * dx > _ISLAND_MM2:
+            core[:] = _opened(dense, radius)
+    parts, _ = ndimage.label(cores)
+    cover = max(1, round(_COVER_MM / dz))
+    caps = []
+    for n, (slices, *plane) in enumerate(ndimage.find_objects(parts), start=1):
+        part = parts[slices, *plane] == n
+        if (
+            slices.start > 0
+            and len(part) * dz <= _CAP_MM
+            and np.count_nonzero(part, axis=(1, 2)).max() * dy * dx > _ISLAND_MM2
+        ):
+            around = (slice(slices.start - 1, slices.stop + cover), *plane)
+            if _is_cap(part, mask[around], hu[around]):
+                caps.append((n, slices))
+    for n, slices in caps:
+        for z in range(slices.start, slices.stop):
+            # The opening has rounded the corners off; what is dense around the core belongs to it.
+            grown = ndimage.binary_dilation(parts[z] == n, iterations=radius)
+            mask[z] &= ~(grown & (hu[z] > _DENSE_HU))
+
+
+def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray) -> bool:
+    """Whether a dense part (bool) stands on tissue that is no lung and has aerated lung above.
+
+    ``mask`` and ``hu`` begin a slice below the part and end some slices above it.
+    """
+    beside = np.zeros_like(part[:1])
+    lower = part & ~np.concatenate([beside, part[:-1]])
+    upper = part & ~np.concatenate([part[1:], beside])
+    on_tissue = np.count_nonzero(lower & ~mask[: len(part)])
+    aerated = mask & (hu < _DENSE_HU)
+    under_lung = sum(np.count_nonzero(face & aerated[z:].any(axis=0)) for z, face in enumerate(upper, start=2))
+    return bool(
+        on_tissue > _CAP_OVER_TISSUE * np.count_nonzero(lower)
+        and under_lung > _CAP_UNDER_LUNG * np.count_nonzero(upper)
+    )
+
+
+def _opened(section: np.ndarray, radius: int) -> np.ndarray:
+    """Opening of a slice (bool) with a disc of so many pixels."""
+    inside = ndimage.distance_transform_edt(np.pad(section, 1))[1:-1, 1:-1] > radius
+    return ndimage.distance_transform_edt(~inside) <= radius if inside.any() else inside

@@ -67,3 +67,26 @@ def test_a_single_slice_and_an_empty_mask_are_left_alone() -> None:
     put(hu, range(1, 5), 40.0)
     np.testing.assert_array_equal(without_domes(mask[2:3], hu[2:3], SPACING), mask[2:3])
     assert not without_domes(np.zeros_like(mask), hu, SPACING).any()
+
+
+def test_a_low_dome_at_the_chest_wall_is_removed_also_where_its_top_was_left_out() -> None:
+    mask, hu = lung_block()
+    dome = put(hu, range(1, 5), 40.0, centre=(78, 45)) & mask
+    mask[4][dome[4]] = False
+    result = without_domes(mask, hu, SPACING)
+    assert result[dome].mean() < 0.05
+    assert result[mask & ~dome].all()
+
+
+def test_dense_lung_that_no_aerated_lung_covers_stays() -> None:
+    mask, hu = lung_block()
+    dense = put(hu, range(1, 5), 40.0, centre=(78, 45))
+    mask[5:][:, dense[1]] = False
+    hu[5:][:, dense[1]] = TISSUE
+    np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)
+
+
+def test_consolidation_above_a_fissure_stays_although_it_is_low() -> None:
+    mask, hu = lung_block()
+    put(hu, range(5, 8), 40.0, centre=(78, 45))
+    np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)

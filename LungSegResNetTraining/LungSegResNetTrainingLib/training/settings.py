@@ -106,7 +106,7 @@ PAPER = replace(
 FINE_TUNE = replace(
     RECOMMENDED,
     preset="fine-tune",
-    steps=1000,
+    steps=700,
     batch_size=8,
     learning_rate=0.0015,
     scales=(1, 2, 4),

@@ -2,7 +2,7 @@
 
 A slice through a dome shows a round dense island in the lung, which in that slice alone looks like a mass. The slices
 below tell: under a dome lies tissue that is no lung. Where a dome touches the chest wall it is no island; there a low
-cap between such tissue below and aerated lung above is one.
+cap between such tissue below and aerated lung above is one, and so is a thin slab with no lung above or below.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _OVER_TISSUE = 0.5  # share of the island with no lung in the slice below
 _CAP_MM = 20.0  # what the network takes of a dome is lower; consolidation on the diaphragm is mostly higher
 _CAP_THICKNESS_MM = 8.0  # thinner dense parts are rims of the lung and vessels
 _CAP_OVER_TISSUE, _CAP_UNDER_LUNG = 0.7, 0.6  # shares of a cap's lower and upper face
+_SLAB_MM = 10.0
 _COVER_MM = 15.0  # aerated lung lies so near above; the network may have left out what is between
 
 
@@ -81,7 +82,7 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
             and np.count_nonzero(part, axis=(1, 2)).max() * dy * dx > _ISLAND_MM2
         ):
             around = (slice(slices.start - 1, slices.stop + cover), *plane)
-            if _is_cap(part, mask[around], hu[around]):
+            if _is_cap(part, mask[around], hu[around], may_be_slab=len(part) * dz <= _SLAB_MM):
                 caps.append((n, slices))
     for n, slices in caps:
         for z in range(slices.start, slices.stop):
@@ -90,21 +91,22 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
             mask[z] &= ~(grown & (hu[z] > _DENSE_HU))
 
 
-def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray) -> bool:
-    """Whether a dense part (bool) stands on tissue that is no lung and has aerated lung above.
+def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: bool) -> bool:
+    """Whether a dense part (bool) stands on tissue that is no lung and has aerated lung above, or such tissue again.
 
     ``mask`` and ``hu`` begin a slice below the part and end some slices above it.
     """
     beside = np.zeros_like(part[:1])
     lower = part & ~np.concatenate([beside, part[:-1]])
     upper = part & ~np.concatenate([part[1:], beside])
-    on_tissue = np.count_nonzero(lower & ~mask[: len(part)])
+    if np.count_nonzero(lower & ~mask[: len(part)]) <= _CAP_OVER_TISSUE * np.count_nonzero(lower):
+        return False
     aerated = mask & (hu < _DENSE_HU)
     under_lung = sum(np.count_nonzero(face & aerated[z:].any(axis=0)) for z, face in enumerate(upper, start=2))
-    return bool(
-        on_tissue > _CAP_OVER_TISSUE * np.count_nonzero(lower)
-        and under_lung > _CAP_UNDER_LUNG * np.count_nonzero(upper)
-    )
+    if under_lung > _CAP_UNDER_LUNG * np.count_nonzero(upper):
+        return True
+    under_tissue = sum(np.count_nonzero(face & ~mask[z]) for z, face in enumerate(upper, start=2) if z < len(mask))
+    return may_be_slab and under_tissue > _CAP_OVER_TISSUE * np.count_nonzero(upper)
 
 
 def _opened(section: np.ndarray, radius: int) -> np.ndarray:

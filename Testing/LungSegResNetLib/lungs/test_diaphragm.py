@@ -90,3 +90,14 @@ def test_consolidation_above_a_fissure_stays_although_it_is_low() -> None:
     mask, hu = lung_block()
     put(hu, range(5, 8), 40.0, centre=(78, 45))
     np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)
+
+
+def test_a_thin_dense_slab_with_no_lung_above_or_below_is_removed() -> None:
+    mask, hu = lung_block()
+    slab = put(hu, range(5, 7), 40.0, centre=(78, 45)) & mask
+    hu[:, slab[5]] = TISSUE
+    mask[:, slab[5]] = False
+    mask |= slab
+    result = without_domes(mask, hu, SPACING)
+    assert result[slab].mean() < 0.05
+    assert result[mask & ~slab].all()

@@ -106,7 +106,7 @@ def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: boo
     if under_lung > _CAP_UNDER_LUNG * np.count_nonzero(upper):
         return True
     under_tissue = sum(np.count_nonzero(face & ~mask[z]) for z, face in enumerate(upper, start=2) if z < len(mask))
-    return may_be_slab and under_tissue > _CAP_OVER_TISSUE * np.count_nonzero(upper)
+    return may_be_slab and bool(under_tissue > _CAP_OVER_TISSUE * np.count_nonzero(upper))
 
 
 def _opened(section: np.ndarray, radius: int) -> np.ndarray:

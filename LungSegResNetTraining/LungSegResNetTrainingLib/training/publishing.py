@@ -22,7 +22,7 @@ INTENDED_USE = (
 )
 KNOWN_FAILURES = (
     "consolidation of a whole lobe or lung that borders the mediastinum may be left out",
-    "the dome of the diaphragm in thick slices may be included in part, or the lung around it left out",
+    "the dome of the diaphragm may be included in part, most in thick slices, or the lung around it left out",
     "how much of the hilum is included varies by some square centimetres a slice",
     "effusion beside dense lung may be included",
     "trained on adults only; no child and no COVID-19 scan was among the data",

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import conftest  # noqa: F401  puts the packages on the path
 import SimpleITK as sitk
 from benchmark import machine
 from fetch_sample import fetch_sample

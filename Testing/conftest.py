@@ -20,12 +20,16 @@ sys.path[:0] = [str(_HERE.parent / "LungSegResNet"), str(_HERE.parent / "LungSeg
 
 
 @pytest.fixture(scope="session")
-def running_host() -> Host:
+def running_host() -> Iterator[Host]:
     """One application and one scene for all tests of the modules."""
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     from slicer_host import start
 
-    return start()
+    yield start()
+    from LungSegResNetWidgets import worker_process
+
+    for process in tuple(worker_process._alive):  # those that were cancelled and have not ended yet
+        process.endAndWait()
 
 
 @pytest.fixture

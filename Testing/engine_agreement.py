@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import conftest  # noqa: F401  puts the packages on the path
 import numpy as np
 
 from LungSegResNetLib.ct_volume import CTVolume

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import conftest  # noqa: F401  puts the packages on the path
 import numpy as np
 from scipy.stats import rankdata
 

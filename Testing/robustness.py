@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import conftest  # noqa: F401  puts the packages on the path
 import numpy as np
 import SimpleITK as sitk
 from fetch_sample import fetch_sample

@@ -283,11 +283,14 @@ def test_an_interrupted_run_leaves_no_file(tmp_path: Path, stop: signal.Signals)
     image, _ = Thorax().scan((2.5, 2.5, 2.0))
     sitk.WriteImage(image, str(tmp_path / "ct.nii.gz"))
     out = tmp_path / "out"
+    # Where tests run in the background of a shell, Ctrl-C is ignored, which a child would inherit.
+    before = signal.signal(stop, lambda number, frame: None)
     process = subprocess.Popen(
         [*COMMAND, "segment", str(tmp_path / "ct.nii.gz"), str(out), "--progress", "json"],
         stderr=subprocess.PIPE,
         text=True,
     )
+    signal.signal(stop, before)
     assert process.stderr is not None
     for line in process.stderr:
         event = json.loads(line)

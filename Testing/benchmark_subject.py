@@ -20,12 +20,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "LungSegResNet"))
 
 def peak_mib() -> float | None:
     """Largest resident memory of this process so far; None where the system does not tell (Windows)."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # On Linux, ``ru_maxrss`` of a new process begins with the memory of the one that started it.
+        lines = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines())
+        return int(lines["VmHWM"].split()[0]) / 2**10
     try:
         import resource
     except ImportError:
         return None
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes on macOS
 
 
 def timed_run(run: Callable[[], Any]) -> tuple[float, Any]:

@@ -27,7 +27,8 @@ def without_domes(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, fl
     """Mask (bool) without dense islands and caps that stand on tissue which is no lung; arrays (z, y, x), z upwards.
 
     Islands are dense regions with aerated lung all around them within a slice; they are followed from below to above.
-    Caps may touch the chest wall, but are low and have aerated lung above them, which consolidation seldom has both.
+    Caps may touch the chest wall, but are low and have aerated lung above them, which consolidation seldom has both;
+    thin slabs have tissue that is no lung above them, too.
     """
     result = mask.copy()
     box = bounding_box(mask, margin=1)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import OutputError
+from .errors import OutputError, OutputExistsError
 
 # Endings that readers look at to choose a format, longest first.
 _DOUBLE_ENDINGS = (".seg.nrrd", ".nii.gz")
@@ -23,22 +23,30 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
 
     Raises
     ------
-    OutputError : the target exists and ``overwrite`` is false, the folder cannot be written, the disk is full.
+    OutputExistsError : the target exists, or has come meanwhile, and ``overwrite`` is false.
+    OutputError : the folder cannot be written, or the disk is full.
     """
     target = Path(target)
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists already; choose another name or allow overwriting (--overwrite).")
+    refuse_existing(target, overwrite=overwrite)
     ending = next((e for e in _DOUBLE_ENDINGS if target.name.lower().endswith(e)), target.suffix)
     temporary = target.parent / f".{uuid.uuid4().hex}.part{ending}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile
         temporary.replace(target)
     except OSError as error:
         raise OutputError(_explain(target, error)) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def refuse_existing(*targets: Path | None, overwrite: bool) -> None:
+    """Raise OutputExistsError if one of the files is there and may not be replaced."""
+    for target in targets:
+        if target is not None and target.exists() and not overwrite:
+            raise OutputExistsError(target)
 
 
 def _explain(target: Path, error: OSError) -> str:

@@ -30,6 +30,13 @@ class OutputError(LungSegError):
     exit_code = 4
 
 
+class OutputExistsError(OutputError):
+    """A file is there already and may not be replaced."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"{path} exists already; choose another name or allow overwriting (--overwrite).")
+
+
 class ModelError(LungSegError):
     """The network file is broken, unsafe or of another architecture."""
 

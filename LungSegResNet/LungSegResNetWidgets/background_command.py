@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from slicer.i18n import tr as _
 
 from .worker_process import MODULE_FOLDER, WorkerProcess, takeKeptProcess
 
@@ -110,9 +113,17 @@ class BackgroundCommand:
             if self._cancelled:
                 return
             if exitCode in _DONE:
-                self._onDone(output)
+                self._tellDone(output)
             else:
-                text = f"The computation ended unexpectedly ({reason}); see the application log, and try again."
-                self._onFailed(self._error or text)
+                text = _("The computation ended unexpectedly ({reason}); see the application log, and try again.")
+                self._onFailed(self._error or text.format(reason=reason))
         finally:
             self._onReleased()
+
+    def _tellDone(self, output: str) -> None:
+        try:
+            self._onDone(output)
+        except Exception as error:  # whoever waits has to hear of the end in any case
+            logging.exception("The result could not be used.")
+            text = _("The result could not be used ({reason}); see the application log, and try again.")
+            self._onFailed(text.format(reason=f"{type(error).__name__}: {error}"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 _CATEGORY = "LungSegResNet"
 _SLICER_DATA = "https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/"
 _ANALYZER_DATA = "https://github.com/rbumm/SlicerLungCTAnalyzer/releases/download/SampleData/"
-# Name, address, file name and SHA-256; as in Slicer's Sample Data module and in the extension LungCTAnalyzer.
+# Name, address, file name and SHA-256; as in Slicer's Sample Data module and in the extension LungCTAnalyzer, which
+# calls the second one its COVID chest CT.
 _SAMPLES = (
     (
         "CTChest",
@@ -14,7 +15,7 @@ _SAMPLES = (
         "4507b664690840abb6cb9af2d919377ffc4ef75b167cb6fd0f747befdb12e38e",
     ),
     (
-        "LungCTAnalyzerChestCT",
+        "CTChestCOVID-19",
         f"{_ANALYZER_DATA}LungCTAnalyzerChestCT.nrrd",
         "LungCTAnalyzerChestCT.nrrd",
         "9bb74f4383bce0ced80243916e785ce564cc2c8f535e8273da8a04f80dff4287",

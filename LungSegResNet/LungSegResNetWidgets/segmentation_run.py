@@ -15,7 +15,7 @@ import slicer
 
 from .background_command import BackgroundCommand
 from .region import Region
-from .segmentation_nodes import SavedSegment, measure, placeWithVolume, saveLungs, writeLungs
+from .segmentation_nodes import SavedSegment, measure, placeWithVolume, restoreLungs, saveLungs, writeLungs
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,10 @@ class SegmentationRun:
     def _import(self, summary: dict[str, Any]) -> RunResult:
         labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))
         settings = self._settings
+        image = self.volumeNode.GetImageData()
+        if image is None or image.GetDimensions() != labels.shape[::-1]:
+            name = self.volumeNode.GetName()
+            raise RuntimeError(f'The CT "{name}" was changed while it was segmented; segment it again.')
         region = settings.region.voxelsOf(self.volumeNode, self._transformNode) if settings.region else None
         if region is not None and not labels[region].any():
             raise RuntimeError(f'There is no lung inside the ROI "{settings.region.name}"; nothing was changed.')
@@ -147,12 +151,20 @@ class SegmentationRun:
     def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: dict[str, Any]) -> RunResult:
         """Write the lungs into the segmentation node."""
         settings, node = self._settings, self._segmentationNode
-        if node is None or node.GetScene() is None:
+        isNew = node is None or node.GetScene() is None
+        if isNew:
             name = f"{self.volumeNode.GetName()} lungs"
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         before = saveLungs(node)
-        placeWithVolume(node, self.volumeNode)
-        writeLungs(node, self.volumeNode, labels, settings.isOneSegment, region)
+        try:
+            placeWithVolume(node, self.volumeNode)
+            writeLungs(node, self.volumeNode, labels, settings.isOneSegment, region)
+        except Exception:
+            if isNew:
+                slicer.mrmlScene.RemoveNode(node)
+            else:
+                restoreLungs(node, before)
+            raise
         if settings.isOneSegment or region is not None:
             summary = {**summary, "measurements": measure(self.volumeNode, node)}
         listed = settings.slicesInRegion(self.volumeNode, summary["slices_to_check"])

@@ -45,7 +45,7 @@ def test_sample_data_are_registered_at_start_up_with_checksums(host: Host, monke
     monkeypatch.setitem(sys.modules, "SampleData", types.SimpleNamespace(SampleDataLogic=logic))
     host.loadModule("LungSegResNet")
     host.slicer.app.startupCompleted.emit()
-    assert "CTChest" in [sample["sampleName"] for sample in registered]
+    assert [sample["sampleName"] for sample in registered] == ["CTChest", "CTChestCOVID-19"]
     for sample in registered:
         assert re.fullmatch(r"SHA256:[0-9a-f]{64}", sample["checksums"])
         assert sample["uris"].startswith("https://github.com/")

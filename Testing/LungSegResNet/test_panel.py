@@ -204,6 +204,44 @@ def test_a_cancelled_run_leaves_no_temporary_files(host: Host, ct: Any, panel: A
     host.wait(lambda: not folder.exists(), 5)
 
 
+def test_a_ct_that_is_changed_during_the_run_gets_no_lungs_that_do_not_fit(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    other = vtk.vtkImageData()
+    other.SetDimensions(9, 8, 7)
+    other.AllocateScalars(vtk.VTK_SHORT, 1)
+    ct.SetAndObserveImageData(other)
+    host.wait(lambda: panel.runPanel.run is None)
+    assert 'The CT "Phantom" was changed while it was segmented' in panel.ui.statusLabel.text
+    assert host.slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+    assert not panel.ui.segmentButton.isHidden()
+
+
+def test_a_failure_nobody_foresaw_leaves_the_lungs_of_before_and_the_panel_ready(
+    host: Host, ct: Any, panel: Any, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets import segmentation_nodes, segmentation_run
+
+    def write_and_fail(*arguments: Any) -> None:
+        segmentation_nodes.writeLungs(*arguments)
+        raise ValueError("no more memory for this")
+
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    by_hand = np.roll(drawn, 9, axis=1)
+    segmentation_nodes.writeLungs(segmentation, ct, by_hand)
+    monkeypatch.setattr(segmentation_run, "writeLungs", write_and_fail)
+
+    for output in (segmentation, None):
+        panel.ui.outputSelector.setCurrentNode(output)
+        if output:
+            host.answers.append(True)
+        run_to_the_end(host, panel)
+        assert "no more memory for this" in panel.ui.statusLabel.text
+        assert panel.ui.segmentButton.enabled
+        np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
+        assert host.slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
+
+
 def test_closing_the_scene_stops_the_run(host: Host, ct: Any, panel: Any) -> None:
     start_and_wait_for_slices(host, panel)
     processes = processes_of(panel)

@@ -71,6 +71,20 @@ def test_an_existing_file_is_refused_unless_it_may_be_overwritten(tmp_path: Path
     assert target.read_text() == "new"
 
 
+def test_a_file_that_came_while_another_was_written_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "lungs.csv"
+
+    def write_while_another_does() -> None:
+        with write_atomically(target, overwrite=False) as temporary:
+            temporary.write_text("new")
+            target.write_text("another's")
+
+    with pytest.raises(OutputError, match=r"lungs\.csv exists already"):
+        write_while_another_does()
+    assert target.read_text() == "another's"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("a file")
     target = tmp_path / "results" / "lungs.csv"

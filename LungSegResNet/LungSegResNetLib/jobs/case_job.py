@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..atomic import refuse_existing
 from ..ct_volume import CTVolume
-from ..errors import OutputError, UsageError
+from ..errors import UsageError
 from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
 from ..figures.overlay import write_overlay
@@ -54,10 +55,8 @@ class Outputs:
         return [*self.masks, *self.measurements, *([self.overlay] if self.overlay else [])]
 
     def check(self, overwrite: bool) -> None:
-        """Raise OutputError before any work if a file is there already and may not be replaced."""
-        for path in self.paths():
-            if path.exists() and not overwrite:
-                raise OutputError(f"{path} exists already; choose another name or allow overwriting (--overwrite).")
+        """Raise OutputExistsError before any work if a file is there already and may not be replaced."""
+        refuse_existing(*self.paths(), overwrite=overwrite)
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import json
 import os
 import socket
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..atomic import write_atomically
-from ..errors import DeviceError, LungSegError, OutputError
+from ..atomic import refuse_existing, write_atomically
+from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
 from ..network.engines import LoadedEngine
-from .case_job import Outputs, run_case
+from .case_job import CaseSummary, Outputs, run_case
 from .reporting import CaseEvent, Reporter
 
 SUMMARY_ENDING = ".summary.json"
@@ -81,8 +83,9 @@ class FolderTask:
 def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
     """Segment a case, leave its mask and its summary; returns the summary.
 
-    Before the work, the summary says ``started``. So whoever does the case again after its process was killed knows
-    that a mask there is no one else's, and a case that ends its process each time is given up: its row is ``failed``.
+    Before the work, the summary says ``started``, so that a case that ends its process each time is given up: its row
+    is ``failed``. A mask that is there is only replaced with ``overwrite``. One that a killed process may have left
+    is compared with the result: the same is taken for it, another is somebody's.
 
     Raises
     ------
@@ -93,10 +96,9 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
         return row  # a machine that was thought lost has done it meanwhile
     begun = earlier.get("status") == STARTED
     starts = earlier["starts"] if begun and earlier["run"] == task.run else 0
-    outputs = Outputs(masks=(task.mask,))
-    overwrite = task.overwrite or begun
     try:
-        outputs.check(overwrite)
+        if not begun:
+            refuse_existing(task.mask, overwrite=task.overwrite)
         if starts >= _MOST_STARTS:
             raise DeviceError(f"Its process ended {starts} times before it was done, as a rule for lack of memory.")
     except LungSegError as error:
@@ -105,7 +107,7 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
         return row
     try:
         task.write_summary(task.started(starts + 1))
-        row = _row(task, outputs, engine, reporter, overwrite)
+        row = _row(task, engine, reporter)
     except BaseException:
         _restore(task, earlier)
         raise
@@ -113,9 +115,14 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
     return row
 
 
-def _row(task: FolderTask, outputs: Outputs, engine: LoadedEngine, reporter: Reporter, overwrite: bool) -> Row:
+def _row(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
     try:
-        summary = run_case(task.source, outputs, engine, reporter, smoothing_mm=task.smoothing_mm, overwrite=overwrite)
+        if task.mask.exists() and not task.overwrite:
+            summary = _compared(task, engine, reporter)
+        else:
+            summary = _segmented(task, task.mask, engine, reporter)
+    except OutputExistsError as error:  # it came while the case was done, perhaps from a machine that was thought lost
+        return task.finished() or task.failed(str(error))
     except OutputError:
         raise
     except LungSegError as error:
@@ -125,7 +132,28 @@ def _row(task: FolderTask, outputs: Outputs, engine: LoadedEngine, reporter: Rep
     except Exception as error:  # one case must never end the others
         reason = (str(error).splitlines() or [""])[0]
         return task.failed(f"Unexpected problem ({type(error).__name__}: {reason}).")
-    return {"case": task.name, "status": "done", **summary.as_json()}
+    return {"case": task.name, "status": "done", **summary.as_json(), "outputs": [str(task.mask)]}
+
+
+def _segmented(task: FolderTask, mask: Path, engine: LoadedEngine, reporter: Reporter) -> CaseSummary:
+    return run_case(
+        task.source,
+        Outputs(masks=(mask,)),
+        engine,
+        reporter,
+        smoothing_mm=task.smoothing_mm,
+        overwrite=task.overwrite,
+    )
+
+
+def _compared(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> CaseSummary:
+    """Segment beside the mask that is there. Raises OutputExistsError if that is another one."""
+    with tempfile.TemporaryDirectory(prefix=".again-", dir=task.mask.parent) as folder:
+        again = Path(folder) / task.mask.name
+        summary = _segmented(task, again, engine, reporter)
+        if not filecmp.cmp(again, task.mask, shallow=False):
+            raise OutputExistsError(task.mask)
+    return summary
 
 
 def _restore(task: FolderTask, earlier: Row) -> None:

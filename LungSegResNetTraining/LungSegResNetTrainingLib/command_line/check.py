@@ -26,12 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check; prints a line for each case. The exit code tells whether all are fine."""
+    from LungSegResNetLib.atomic import refuse_existing
     from LungSegResNetLib.command_line.program import SOME_FAILED
     from LungSegResNetLib.jobs.reporting import make_reporter
 
     from ..data.contact_sheet import write_contact_sheet
     from ..data.data_set import check_data_set, write_check_table
-    from .outputs import refuse_existing
 
     refuse_existing(options.table, options.contact_sheet, overwrite=options.overwrite)
     reporter = make_reporter(options.progress)

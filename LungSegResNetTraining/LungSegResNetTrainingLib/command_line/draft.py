@@ -20,12 +20,12 @@ def run(options: argparse.Namespace) -> int:
     """Draft; prints the volumes, so that a wrong draft is noticed at once."""
     import sys
 
+    from LungSegResNetLib.atomic import refuse_existing
     from LungSegResNetLib.files.reading import read_ct
     from LungSegResNetLib.files.writing import write_mask
     from LungSegResNetLib.labels import LUNG_SEGMENTS
 
     from ..data.draft_mask import draft_lungs
-    from .outputs import refuse_existing
 
     refuse_existing(options.out, overwrite=options.overwrite)
     ct, warnings = read_ct(options.ct, options.series)

@@ -28,13 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the network and its card."""
-    from LungSegResNetLib.errors import OutputError
+    from LungSegResNetLib.atomic import refuse_existing
 
     from ..data.data_set import list_data_set
     from ..training.publishing import publish
 
-    if options.out.exists() and not options.overwrite:
-        raise OutputError(f"{options.out} exists already; choose another name or allow overwriting (--overwrite).")
+    refuse_existing(options.out, overwrite=options.overwrite)
     card = publish(
         options.network,
         list_data_set(options.dataset).cases,

@@ -50,17 +50,22 @@ def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.rando
     amount = torch.sigmoid((score - threshold) / softness)
 
     dense = lobar or rng.random() < 0.6
-    level = rng.uniform(-30.0, 90.0) if dense else rng.uniform(-650.0, -100.0)
-    texture = level + rng.uniform(5.0, 40.0) * smooth_noise(rng, shape, rng.uniform(2.0, 12.0) / pixel_mm)
-    if not dense or rng.random() < 0.3:
-        texture = texture + rng.uniform(20.0, 150.0) * smooth_noise(rng, shape, rng.uniform(5.0, 30.0) / pixel_mm)
+    solid = lobar and rng.random() < 0.5
+    if solid:  # no air left: as even as muscle or liver
+        texture = rng.uniform(10.0, 80.0) + _soft_tissue_noise(hu, pixel_mm, rng)
+    else:
+        level = rng.uniform(-30.0, 90.0) if dense else rng.uniform(-650.0, -100.0)
+        texture = level + rng.uniform(5.0, 40.0) * smooth_noise(rng, shape, rng.uniform(2.0, 12.0) / pixel_mm)
+        if not dense or rng.random() < 0.3:
+            texture = texture + rng.uniform(20.0, 150.0) * smooth_noise(rng, shape, rng.uniform(5.0, 30.0) / pixel_mm)
     texture = texture.clamp(-900.0, 150.0)
     if rng.random() < 0.45:
         air = _air_bronchograms(shape, pixel_mm, rng)
         texture = texture + air * (rng.uniform(-950.0, -500.0) - texture)
     # Vessels stay visible in ground glass because what is denser already is not made lighter.
     target = texture if dense else torch.maximum(texture, hu)
-    painted = hu + amount * rng.uniform(0.85, 1.0) * (target - hu)
+    strength = 1.0 if solid else rng.uniform(0.85, 1.0)
+    painted = hu + amount * strength * (target - hu)
     hu[lung] = painted[lung]
 
 
@@ -156,7 +161,21 @@ def _patch_score(lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) 
 def _lobe_score(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
     """One side of a nearly straight line, as a fissure bounds a consolidated lobe."""
     bend = rng.uniform(0.02, 0.12) * smooth_noise(rng, shape, rng.uniform(40.0, 100.0) / pixel_mm)
-    return _ramp(shape, rng.uniform(-np.pi, np.pi)) + bend
+    if rng.random() < 0.5:  # an upper lobe lies in front, a lower one at the back
+        angle = rng.normal(0.0, 0.5) + (np.pi if rng.random() < 0.5 else 0.0)
+    else:
+        angle = rng.uniform(-np.pi, np.pi)
+    return _ramp(shape, angle) + bend
+
+
+def _soft_tissue_noise(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    """Noise (HU) as strong as that of the slice's own soft tissue."""
+    inner = hu[1:-1, 1:-1]
+    neighbours = (hu[:-2, 1:-1] + hu[2:, 1:-1] + hu[1:-1, :-2] + hu[1:-1, 2:]) / 4.0
+    soft = (inner > -20.0) & (inner < 120.0) & ((neighbours - 50.0).abs() < 70.0)
+    # Of white noise, a pixel less the mean of its four neighbours has a variance larger by a quarter.
+    spread = float((inner - neighbours)[soft].std()) / 1.25**0.5 if int(soft.sum()) > 100 else 10.0
+    return spread * smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(0.7, 2.0) / pixel_mm)
 
 
 def _air_bronchograms(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:

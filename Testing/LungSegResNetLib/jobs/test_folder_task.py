@@ -34,14 +34,43 @@ def test_a_mask_that_no_run_has_begun_is_kept(task: FolderTask, engine: LoadedEn
     assert task.mask.read_text() == "corrected by hand"
 
 
-def test_a_case_whose_process_was_killed_is_done_again_over_what_it_left(
-    task: FolderTask, engine: LoadedEngine
-) -> None:
+def test_a_mask_whose_process_was_killed_before_it_said_so_is_taken(task: FolderTask, engine: LoadedEngine) -> None:
+    first = do_task(task, engine, QuietReporter())
+    left = task.mask.stat().st_mtime_ns
     task.write_summary(task.started(1))
-    task.mask.write_text("whole, but its summary was not written")
-    assert do_task(task, engine, QuietReporter())["status"] == "done"
-    assert task.finished()
-    assert task.mask.stat().st_size > 1000
+    row = do_task(task, engine, QuietReporter())
+    assert row["status"] == "done"
+    assert row["measurements"] == first["measurements"]
+    assert row["outputs"] == [str(task.mask)]
+    assert task.mask.stat().st_mtime_ns == left
+    assert sorted(path.name for path in task.mask.parent.iterdir()) == ["a.seg.nrrd", "a.summary.json", "in"]
+
+
+def test_a_mask_put_where_a_killed_process_had_begun_is_kept(task: FolderTask, engine: LoadedEngine) -> None:
+    task.write_summary(task.started(1))
+    task.mask.write_text("drawn by hand while nothing ran")
+    row = do_task(task, engine, QuietReporter())
+    assert row["status"] == "failed"
+    assert "exists already" in row["error"]
+    assert task.mask.read_text() == "drawn by hand while nothing ran"
+    assert do_task(dataclasses.replace(task, overwrite=True), engine, QuietReporter())["status"] == "done"
+
+
+@pytest.mark.parametrize("by_a_run", [True, False])
+def test_a_mask_that_comes_while_its_case_is_done_is_kept(
+    task: FolderTask, engine: LoadedEngine, by_a_run: bool
+) -> None:
+    class Meanwhile(QuietReporter):
+        def stage(self, name: str) -> None:
+            if name == "write":
+                task.mask.write_text("another's")
+                if by_a_run:
+                    task.write_summary({"case": "a", "status": "done", "slices": 99})
+
+    row = do_task(task, engine, Meanwhile())
+    assert row["status"] == ("done" if by_a_run else "failed")
+    assert row.get("slices") == (99 if by_a_run else None)
+    assert task.mask.read_text() == "another's"
 
 
 def test_a_case_that_was_begun_three_times_in_a_run_is_given_up_until_the_next_run(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from .model_file import load_model
 from .openvino_graph import build_graph
 from .openvino_library import openvino as ov
 from .openvino_precision import device_precision, float_hint
+from .passes import LUNG_IN_VIEW, lung_probability, split_scales
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU"}
 
@@ -22,7 +25,7 @@ class OpenVinoPredictor:
     """A loaded network on the processor or on Intel graphics; ``predict`` may be called for any number of scans.
 
     Several slices run side by side, each on a share of the cores: that spares the waiting that splitting every
-    slice between all cores costs.
+    slice between all cores costs. Where the coarser passes see no lung, the finest one is spared.
 
     Parameters
     ----------
@@ -71,13 +74,15 @@ class OpenVinoPredictor:
             settings["ENABLE_CPU_PINNING"] = "NO"
             if threads:
                 settings["INFERENCE_NUM_THREADS"] = threads
+        coarse, finest = split_scales(self.card.scales)
+        shape = (batch_size, *self.card.slice_shape)
+        graphs = [
+            build_graph(network, shape, scales, self.precision == "int8") for scales in (coarse, (finest,)) if scales
+        ]
         try:
-            graph = build_graph(
-                network, (batch_size, *self.card.slice_shape), self.card.scales, self.precision == "int8"
-            )
-            compiled = core.compile_model(graph, _DEVICES[device], settings)
-            count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-            self._requests = [compiled.create_infer_request() for _ in range(count)]
+            compiled = [core.compile_model(graph, _DEVICES[device], settings) for graph in graphs]
+            count = compiled[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+            self._lanes = [[graph.create_infer_request() for graph in compiled] for _ in range(count)]
         except RuntimeError as error:
             raise _device_error(error) from error
 
@@ -91,40 +96,49 @@ class OpenVinoPredictor:
         DeviceError : OpenVINO fails, as a rule for lack of memory.
         """
         probability = np.empty(slices.shape, np.float32)
-        starts = list(range(0, len(slices), self.batch_size))
-        lanes = len(self._requests)
+        starts = range(0, len(slices), self.batch_size)
+        idle = queue.SimpleQueue()
+        for lane in self._lanes:
+            idle.put(lane)
+
+        def work(start: int) -> np.ndarray:
+            lane = idle.get()
+            try:
+                return self._passes(lane, slices[start : start + self.batch_size])
+            finally:
+                idle.put(lane)
+
+        threads = ThreadPoolExecutor(len(self._lanes))
         try:
-            for turn in range(len(starts)):
-                # Fill all lanes first, then start the next batch in the lane that has been collected.
-                first, last = (0, min(lanes, len(starts))) if turn == 0 else (turn + lanes - 1, turn + lanes)
-                for upcoming in range(first, min(last, len(starts))):
-                    batch = self._padded(slices[starts[upcoming] : starts[upcoming] + self.batch_size])
-                    self._requests[upcoming % lanes].start_async({0: batch})
-                request = self._requests[turn % lanes]
-                request.wait()
-                start, end = starts[turn], min(starts[turn] + self.batch_size, len(slices))
-                probability[start:end] = request.get_output_tensor().data[: end - start]
+            for start, result in zip(starts, threads.map(work, starts), strict=True):
+                end = start + len(result)
+                probability[start:end] = result
                 on_slices_done(end)
         except RuntimeError as error:
             raise _device_error(error) from error
         finally:
-            self._stop()
+            threads.shutdown(cancel_futures=True)
+        return probability
+
+    def _passes(self, lane: Sequence[ov.InferRequest], slices: np.ndarray) -> np.ndarray:
+        """Probability (n, h, w) of at most a batch of slices."""
+        batch = self._padded(slices)
+        *coarse, finest = lane
+        if not coarse:
+            return lung_probability(finest.infer({0: batch})[0][: len(slices)])
+        passes = len(self.card.scales)
+        logits = coarse[0].infer({0: batch})[0][: len(slices)]
+        probability = lung_probability(logits / np.float32(passes - 1))
+        seen = probability.max(axis=(1, 2)) > LUNG_IN_VIEW
+        if seen.any():
+            total = logits + finest.infer({0: batch})[0][: len(slices)]
+            probability[seen] = lung_probability(total[seen] / np.float32(passes))
         return probability
 
     def _padded(self, slices: np.ndarray) -> np.ndarray:
         """Batch (batch_size, 1, h, w); the graph's size is fixed, so empty slices fill up the last one."""
         missing = self.batch_size - len(slices)
         return np.pad(slices, ((0, missing), (0, 0), (0, 0)))[:, None] if missing else slices[:, None]
-
-    def _stop(self) -> None:
-        """Give up what is still running, so that the next call finds all lanes free."""
-        for request in self._requests:
-            request.cancel()
-        for request in self._requests:
-            try:
-                request.wait()
-            except RuntimeError:
-                continue  # a cancelled request says so by raising
 
 
 def _device_error(error: RuntimeError) -> DeviceError:

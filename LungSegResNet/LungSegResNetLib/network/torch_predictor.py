@@ -17,6 +17,7 @@ from ..errors import DeviceError, ModelError
 from .cpu_memory import keep_freed_memory
 from .model_file import ModelCard, load_model
 from .network import HighRes2DNet, ResidualBlock
+from .passes import LUNG_IN_VIEW, split_scales
 
 
 def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) -> HighRes2DNet:
@@ -76,6 +77,8 @@ def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[in
 
 class TorchPredictor:
     """A loaded network on a device; ``predict`` may be called for any number of scans.
+
+    Where the coarser passes see no lung, the finest one is spared.
 
     Parameters
     ----------
@@ -137,8 +140,23 @@ class TorchPredictor:
     def _forward(self, batch: torch.Tensor) -> np.ndarray:
         dtype = getattr(torch, self.precision)
         with torch.inference_mode(), torch.autocast(self.device.type, dtype, enabled=self.precision != "float32"):
-            logits = mean_logits(self._network, batch.to(self.device), self.card.scales)
-            return torch.softmax(logits, dim=1)[:, 1].cpu().numpy()
+            slices = batch.to(self.device)
+            coarse, finest = split_scales(self.card.scales)
+            if not coarse:
+                return _lung_probability(mean_logits(self._network, slices, (finest,))).cpu().numpy()
+            logits = mean_logits(self._network, slices, coarse)
+            probability = _lung_probability(logits)
+            seen = probability.amax(dim=(1, 2)) > LUNG_IN_VIEW
+            if seen.any():
+                # Each pass has the same weight in the mean of all.
+                logits = logits[seen].lerp(mean_logits(self._network, slices[seen], (finest,)), 1 / (len(coarse) + 1))
+                probability[seen] = _lung_probability(logits)
+            return probability.cpu().numpy()
+
+
+def _lung_probability(logits: torch.Tensor) -> torch.Tensor:
+    """Probability (n, h, w) of class 1, from logits (n, classes, h, w)."""
+    return torch.softmax(logits, dim=1)[:, 1]
 
 
 def limit_threads(count: int) -> None:

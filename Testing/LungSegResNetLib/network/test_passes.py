@@ -1,0 +1,74 @@
+"""The pass at full size is spared where the coarser ones see no lung, in both engines."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE, Resampling, frame_for, scale_hu, to_frame_matrices
+from LungSegResNetLib.lungs.segmentation import Predictor
+from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
+from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
+from LungSegResNetLib.network.passes import lung_probability, split_scales
+from LungSegResNetLib.network.torch_predictor import TorchPredictor
+
+ENGINES = (TorchPredictor, OpenVinoPredictor)
+
+
+@pytest.fixture(scope="module")
+def slices() -> np.ndarray:
+    """A slice of a thorax between two of air, as the network gets them."""
+    image, _ = Thorax().scan((3.0, 3.0, 20.0))
+    ct = CTVolume.from_sitk(image, "thorax")
+    frame = frame_for(ct.hu, ct.spacing_zyx)
+    into_frame = Resampling(*to_frame_matrices(frame, ct.hu.shape[1:], ct.spacing_zyx[1:]))
+    thorax = into_frame(scale_hu(ct.hu[len(ct.hu) // 2]))
+    return np.stack([np.zeros(SLICE_SHAPE, np.float32), thorax, np.zeros(SLICE_SHAPE, np.float32)])
+
+
+def shipped_with(scales: tuple[int, ...], folder: Path) -> Path:
+    """The shipped network with other passes."""
+    card, weights = load_model(default_model_path())
+    path = folder / f"{scales}.safetensors"
+    save_model(path, weights, dataclasses.replace(card, scales=scales))
+    return path
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("batch_size", [1, 2])
+def test_slices_without_lung_get_the_coarse_passes_and_others_all_of_them(
+    engine: type, batch_size: int, slices: np.ndarray, tmp_path: Path
+) -> None:
+    def log_odds(*scales: int) -> np.ndarray:
+        predictor: Predictor = engine(shipped_with(scales, tmp_path), batch_size=batch_size, precision="float32")
+        probability = predictor.predict(slices).astype(np.float64).clip(1e-9, 1 - 1e-9)
+        return np.log(probability / (1.0 - probability)).clip(None, 7.0)  # a float32 near 1 tells no more
+
+    result = log_odds(1, 2, 4)
+    full, half, quarter = (log_odds(scale) for scale in (1, 2, 4))
+    every, coarse = (full + half + quarter) / 3, (half + quarter) / 2
+    assert (every[1] > 0.0).sum() > 1000
+    np.testing.assert_allclose(result[[0, 2]], coarse[[0, 2]], atol=0.01)
+    known = np.max([full[1], half[1], quarter[1]], axis=0) < 6.9
+    assert known.sum() > 100
+    np.testing.assert_allclose(result[1][known], every[1][known], atol=0.02)
+    assert np.abs(every - coarse)[[0, 2]].max() > 0.1, "the pass at full size would have been seen"
+    assert np.abs(every - coarse)[1][known].max() > 0.1
+
+
+def test_the_finest_pass_is_the_one_that_costs_most() -> None:
+    assert split_scales((1, 2, 4)) == ((2, 4), 1)
+    assert split_scales((4, 2)) == ((4,), 2)
+    assert split_scales((1,)) == ((), 1)
+
+
+def test_probabilities_of_logits_are_those_of_softmax() -> None:
+    logits = np.array([[2.0, 1.0, 0.0], [0.0, 200.0, -1.0], [0.0, -200.0, 3.0]], np.float32)[..., None, None]
+    exponentials = np.exp(logits.astype(np.float64))
+    expected = exponentials[:, 1] / exponentials.sum(axis=1)
+    np.testing.assert_allclose(lung_probability(logits), expected, atol=1e-6)

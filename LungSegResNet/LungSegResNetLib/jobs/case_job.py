@@ -10,7 +10,7 @@ from typing import Any
 from .. import __version__
 from ..atomic import refuse_existing
 from ..ct_volume import CTVolume
-from ..errors import UsageError
+from ..errors import DeviceError, UsageError
 from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
 from ..figures.overlay import write_overlay
@@ -94,6 +94,8 @@ def run_case(
 ) -> CaseSummary:
     """Segment one CT, with borders smoothed as in `smooth_lungs`, and write its files, each whole or not at all.
 
+    Where a graphics processor fails, the processor does the work, with a warning.
+
     Raises
     ------
     LungSegError : with one sentence for the user; files that were there are as they were.
@@ -106,7 +108,15 @@ def run_case(
     for text in warnings:
         reporter.warning(text)
     reporter.stage("segment")
-    result = segment(ct, engine.predictor, reporter.slices, smoothing_mm=smoothing_mm)
+    try:
+        result = segment(ct, engine.predictor, reporter.slices, smoothing_mm=smoothing_mm)
+    except DeviceError as error:
+        if engine.on_processor is None:
+            raise
+        warnings = [*warnings, f"{error} The scan was segmented on the processor instead."]
+        reporter.warning(warnings[-1])
+        engine = engine.on_processor()
+        result = segment(ct, engine.predictor, reporter.slices, smoothing_mm=smoothing_mm)
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage("write")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
 from ..errors import DeviceError
 from ..lungs.segmentation import Predictor
@@ -32,11 +34,15 @@ class EngineSettings:
 
 @dataclass(frozen=True)
 class LoadedEngine:
-    """A predictor that is ready to run, with the device and the reason for the choice in plain words."""
+    """A predictor that is ready to run, with the device and the reason for the choice in plain words.
+
+    ``on_processor`` loads what takes its place when a graphics processor fails; None where it runs on no such thing.
+    """
 
     predictor: Predictor
     device: str
     reason: str
+    on_processor: Callable[[], LoadedEngine] | None = None
 
 
 def load_engine(settings: EngineSettings) -> LoadedEngine:
@@ -49,6 +55,14 @@ def load_engine(settings: EngineSettings) -> LoadedEngine:
     ModelError : the network file cannot be used.
     DeviceError : the engine or device asked for is not there.
     """
+    engine = _load(settings)
+    if engine.device == "cpu":
+        return engine
+    instead = replace(settings, device="cpu", batch_size=None, precision=None)
+    return replace(engine, on_processor=partial(load_engine, instead))
+
+
+def _load(settings: EngineSettings) -> LoadedEngine:
     if settings.engine == "openvino":
         return _load_openvino(settings, "asked for")
     if settings.engine == "torch":
@@ -84,11 +98,11 @@ def runs_on_processor(settings: EngineSettings) -> bool:
 
 def _load_torch(settings: EngineSettings, note: str = "") -> LoadedEngine:
     choice = choose_device(settings.device)
-    from .torch_predictor import TorchPredictor, limit_threads
+    from .torch_predictor import TorchPredictor, fitting_batch_size, limit_threads
 
     if settings.threads and choice.device == "cpu":
         limit_threads(settings.threads)
-    batch_size = settings.batch_size or (4 if choice.device == "cpu" else 16)
+    batch_size = settings.batch_size or fitting_batch_size(choice.device)
     predictor = TorchPredictor(
         settings.model or default_model_path(), choice.device, batch_size, precision=settings.precision
     )

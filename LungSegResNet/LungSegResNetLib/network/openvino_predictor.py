@@ -97,7 +97,7 @@ class OpenVinoPredictor:
         """
         probability = np.empty(slices.shape, np.float32)
         starts = range(0, len(slices), self.batch_size)
-        idle = queue.SimpleQueue()
+        idle: queue.SimpleQueue[Sequence[ov.InferRequest]] = queue.SimpleQueue()
         for lane in self._lanes:
             idle.put(lane)
 

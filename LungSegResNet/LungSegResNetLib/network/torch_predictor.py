@@ -14,10 +14,15 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..errors import DeviceError, ModelError
+from .architecture import STAGES
 from .cpu_memory import keep_freed_memory
 from .model_file import ModelCard, load_model
 from .network import HighRes2DNet, ResidualBlock
 from .passes import LUNG_IN_VIEW, split_scales
+
+_LAYERS_ALIVE = 10  # results of layers with the most channels that are in memory together, workspace included
+_SLICE_BYTES = 80 << 20  # of those in half precision for a slice of 216 x 296
+_MOST_SLICES = 64
 
 
 def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) -> HighRes2DNet:
@@ -141,6 +146,10 @@ class TorchPredictor:
         dtype = getattr(torch, self.precision)
         with torch.inference_mode(), torch.autocast(self.device.type, dtype, enabled=self.precision != "float32"):
             slices = batch.to(self.device)
+            # Ask for the memory of the finest pass first: here its lack is an error, in the middle of oneDNN a crash.
+            torch.empty(
+                (len(slices), _LAYERS_ALIVE * STAGES[-1][0], *slices.shape[-2:]), dtype=dtype, device=self.device
+            )
             coarse, finest = split_scales(self.card.scales)
             if not coarse:
                 return _lung_probability(mean_logits(self._network, slices, (finest,))).cpu().numpy()
@@ -148,15 +157,28 @@ class TorchPredictor:
             probability = _lung_probability(logits)
             seen = probability.amax(dim=(1, 2)) > LUNG_IN_VIEW
             if seen.any():
-                # Each pass has the same weight in the mean of all.
-                logits = logits[seen].lerp(mean_logits(self._network, slices[seen], (finest,)), 1 / (len(coarse) + 1))
-                probability[seen] = _lung_probability(logits)
+                # All of the batch, since kernels are made for its size. Each pass has the same weight in the mean.
+                logits = logits.lerp(mean_logits(self._network, slices, (finest,)), 1 / (len(coarse) + 1))
+                probability = torch.where(seen[:, None, None], _lung_probability(logits), probability)
             return probability.cpu().numpy()
 
 
 def _lung_probability(logits: torch.Tensor) -> torch.Tensor:
     """Probability (n, h, w) of class 1, from logits (n, classes, h, w)."""
     return torch.softmax(logits, dim=1)[:, 1]
+
+
+def fitting_batch_size(device: str) -> int:
+    """Slices per pass that suit a device, as far as its free memory is known."""
+    if device == "cuda":
+        free_bytes, _ = torch.cuda.mem_get_info()
+        return slices_in(free_bytes)
+    return 4 if device == "cpu" else 16
+
+
+def slices_in(free_bytes: int) -> int:
+    """Slices per pass that need at most half of so much memory."""
+    return int(min(max(free_bytes // (2 * _SLICE_BYTES), 1), _MOST_SLICES))
 
 
 def limit_threads(count: int) -> None:

@@ -134,3 +134,7 @@ def test_pytorch_does_the_work_where_openvino_is_not_installed(small_network: Pa
 def test_an_engine_that_does_not_know_the_device_says_so(small_network: Path, engine: str, device: str) -> None:
     with pytest.raises(DeviceError, match="choose --"):
         load_engine(EngineSettings(engine, device, small_network))
+
+
+def test_an_engine_on_the_processor_has_nothing_to_fall_back_to() -> None:
+    assert load_engine(EngineSettings(device="cpu")).on_processor is None

@@ -11,7 +11,7 @@ import torch
 from LungSegResNetLib.errors import Cancelled, ModelError
 from LungSegResNetLib.network.model_file import ModelCard, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
-from LungSegResNetLib.network.torch_predictor import TorchPredictor, is_out_of_memory, mean_logits
+from LungSegResNetLib.network.torch_predictor import TorchPredictor, is_out_of_memory, mean_logits, slices_in
 
 # bfloat16 keeps 8 bits, and single pixels of slices of noise add up the rounding of 21 layers.
 BFLOAT16_TOLERANCE = 0.06
@@ -141,3 +141,9 @@ def test_batches_shrink_until_they_fit_into_memory(model_path: Path) -> None:
     batch_size, finite = result.stdout.split()
     assert 1 <= int(batch_size) < 256
     assert finite == "True"
+
+
+def test_a_pass_has_the_slices_that_half_of_the_free_memory_holds() -> None:
+    assert slices_in(0) == 1
+    assert slices_in(2 << 30) == 12
+    assert slices_in(80 << 30) == 64

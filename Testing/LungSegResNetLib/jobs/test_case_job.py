@@ -1,0 +1,57 @@
+"""A case whose graphics processor fails while it is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from archives import write_archive
+
+from LungSegResNetLib.errors import DeviceError
+from LungSegResNetLib.jobs.case_job import Outputs, run_case
+from LungSegResNetLib.jobs.reporting import QuietReporter
+from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
+
+
+class FullCard:
+    """A predictor whose card has no memory left after the first slices."""
+
+    engine, precision = "torch", "float16"
+
+    def __init__(self) -> None:
+        self.card = load_engine(EngineSettings(device="cpu")).predictor.card
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
+        on_slices_done(1)
+        raise DeviceError("The cuda device has too little free memory for a single slice.")
+
+
+class Warnings(QuietReporter):
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.texts.append(text)
+
+
+def test_the_processor_does_what_a_full_graphics_card_cannot_and_says_so(tmp_path: Path) -> None:
+    source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
+    processor = EngineSettings(device="cpu")
+    engine = LoadedEngine(FullCard(), "cuda", "PyTorch on cuda", lambda: load_engine(processor))
+    reporter = Warnings()
+    summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), engine, reporter)
+    assert (summary.device, summary.engine) == ("cpu", "openvino")
+    assert summary.warnings == reporter.texts
+    (about_the_card,) = [text for text in summary.warnings if "too little free memory" in text]
+    assert "on the processor instead" in about_the_card
+    run_case(source, Outputs.at(tmp_path / "processor.nii.gz"), load_engine(processor), reporter)
+    assert (tmp_path / "card.nii.gz").read_bytes() == (tmp_path / "processor.nii.gz").read_bytes()
+
+
+def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
+    source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
+    with pytest.raises(DeviceError, match="too little free memory"):
+        run_case(source, Outputs.at(tmp_path / "lungs.nii.gz"), LoadedEngine(FullCard(), "cpu", ""), QuietReporter())
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]

@@ -1,7 +1,7 @@
 # make run        segment one real chest CT (make run CT=path for your own) into out/
 # make test       all tests; CI runs make check and make train-smoke beside them
 # make train      train the shipped network again (make train DATA=folder)
-# make cross-validate  judge the way of training by patient: a network for each fold (DATA=folder STEPS=n FOLDS=5)
+# make cross-validate  judge the way of training by patient: a network for each fold (DATA=folder FOLDS=5 STEPS=n FINE_TUNE_STEPS=n)
 # make ablation   what each part of the recommended preset contributes (DATA=folder STEPS=300), into runs/ablation
 # make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
 # make check      lint, format and types
@@ -18,6 +18,8 @@ RUN ?= runs/recommended
 FOLDS ?= 5
 # Steps of each network of cross-validate and ablation; empty for those of the presets, and 300 for ablation.
 STEPS ?=
+# Steps of each network's fine-tuning in cross-validate.
+FINE_TUNE_STEPS ?= $(STEPS)
 # Pinned, so that two machines compute the same; other versions work, too.
 TORCH := torch==2.13.0
 
@@ -44,8 +46,8 @@ train: $(VENV)/run.stamp
 
 cross-validate: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) $(if $(STEPS),--steps $(STEPS)) --out $(RUN)-folds
-	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) $(if $(STEPS),--steps $(STEPS)) --preset fine-tune \
-		--seed 1 --start-network $(RUN)-folds --out $(RUN)-folds-fine-tuned
+	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) --preset fine-tune --seed 1 \
+		$(if $(FINE_TUNE_STEPS),--steps $(FINE_TUNE_STEPS)) --start-network $(RUN)-folds --out $(RUN)-folds-fine-tuned
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-folds-fine-tuned $(DATA)/cases.csv --folds $(FOLDS) \
 		--out $(RUN)-folds-fine-tuned/report
 

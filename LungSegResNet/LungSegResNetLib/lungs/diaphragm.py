@@ -112,5 +112,11 @@ def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: boo
 
 def _opened(section: np.ndarray, radius: int) -> np.ndarray:
     """Opening of a slice (bool) with a disc of so many pixels."""
-    inside = ndimage.distance_transform_edt(np.pad(section, 1))[1:-1, 1:-1] > radius
-    return ndimage.distance_transform_edt(~inside) <= radius if inside.any() else inside
+    opened = np.zeros_like(section)
+    box = bounding_box(section)
+    if box is None:
+        return opened
+    inside = ndimage.distance_transform_edt(np.pad(section[box], 1))[1:-1, 1:-1] > radius
+    if inside.any():
+        opened[box] = ndimage.distance_transform_edt(~inside) <= radius
+    return opened

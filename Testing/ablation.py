@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.lungs.segmentation import Predictor
+from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.network.model_file import load_model, save_model
 from LungSegResNetTrainingLib.data.cases import VALIDATION, Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult

@@ -1,5 +1,7 @@
 """Dice between the masks of each engine and precision and those of plain float32, for every judged case of a data set.
 
+Plain means that every slice gets every pass, which the engines spare where they can.
+
 ``python Testing/engine_agreement.py DATASET [SPLIT]``: what ``--engine auto`` takes has to stay at 0.999 or above.
 """
 
@@ -14,8 +16,11 @@ import numpy as np
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.reading import read_ct
-from LungSegResNetLib.lungs.segmentation import Predictor, segment
+from LungSegResNetLib.lungs.prediction import SLICES_APART_MM, Predictor
+from LungSegResNetLib.lungs.segmentation import segment
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetLib.network.model_file import default_model_path
+from LungSegResNetLib.network.torch_predictor import TorchPredictor
 from LungSegResNetTrainingLib.data.cases import read_cases
 
 ENGINES = {
@@ -23,12 +28,11 @@ ENGINES = {
     "OpenVINO": EngineSettings(engine="openvino", device="cpu", precision="bfloat16"),
     "torch, as chosen": EngineSettings(engine="torch", device="cpu"),
 }
-REFERENCE = EngineSettings(engine="torch", device="cpu", precision="float32")
 
 
 def main(dataset: Path, split: str = "validation") -> None:
     """Print a row a case and the worst of each engine."""
-    reference = load_engine(REFERENCE).predictor
+    reference = TorchPredictor(default_model_path(), precision="float32", lung_in_view=-1.0)
     predictors = {name: load_engine(settings).predictor for name, settings in ENGINES.items()}
     names = [f"{name} ({predictor.precision})" for name, predictor in predictors.items()]
     print("| case | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
@@ -37,17 +41,17 @@ def main(dataset: Path, split: str = "validation") -> None:
         if case.split != split:
             continue
         ct, _ = read_ct(case.ct)
-        expected = lungs(ct, reference)
+        expected = lungs(ct, reference, apart_mm=0.0)
         dice = {name: agreement(lungs(ct, predictor), expected) for name, predictor in predictors.items()}
         worst = {name: min(worst[name], dice[name]) for name in worst}
         print(f"| {case.name} | " + " | ".join(f"{value:.4f}" for value in dice.values()) + " |", flush=True)
     print("| **worst** | " + " | ".join(f"{value:.4f}" for value in worst.values()) + " |")
 
 
-def lungs(ct: CTVolume, predictor: Predictor) -> np.ndarray:
+def lungs(ct: CTVolume, predictor: Predictor, apart_mm: float = SLICES_APART_MM) -> np.ndarray:
     """Lung mask (bool); empty where none is found."""
     try:
-        return segment(ct, predictor).mask > 0
+        return segment(ct, predictor, apart_mm=apart_mm).mask > 0
     except InputError:
         return np.zeros(ct.hu.shape, bool)
 

@@ -18,7 +18,8 @@ from scipy import ndimage
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.files.reading import read_ct
-from LungSegResNetLib.lungs.segmentation import Predictor, segment
+from LungSegResNetLib.lungs.prediction import Predictor
+from LungSegResNetLib.lungs.segmentation import segment
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 
 Change = Callable[[sitk.Image], sitk.Image]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..lungs.segmentation import Predictor
+from ..lungs.prediction import Predictor
 from ..network.engines import EngineSettings, LoadedEngine
 from .kept_engine import kept_engine
 

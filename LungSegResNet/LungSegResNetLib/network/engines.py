@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ..errors import DeviceError
-from ..lungs.segmentation import Predictor
+from ..lungs.prediction import Predictor
 from .devices import choose_device, may_have_graphics_card
 from .model_file import default_model_path
 

@@ -91,6 +91,7 @@ class TorchPredictor:
     device : ``cuda``, ``mps`` or ``cpu`` (see ``devices.choose_device``).
     batch_size : slices per pass; it is halved when the device runs out of memory.
     precision : ``float32``, ``bfloat16`` or ``float16``; None is the fastest that the device computes in hardware.
+    lung_in_view : probability in the coarser passes above which a slice gets the finest one; below 0 all slices do.
     """
 
     engine = "torch"
@@ -101,10 +102,12 @@ class TorchPredictor:
         device: str = "cpu",
         batch_size: int = 4,
         precision: str | None = None,
+        lung_in_view: float = LUNG_IN_VIEW,
     ) -> None:
         self.card, weights = load_model(model_path)
         if device == "cpu":
             keep_freed_memory()
+        self._lung_in_view = lung_in_view
         self.device = torch.device(device)
         self.batch_size = batch_size
         network = build_network(self.card, weights, Path(model_path).name)
@@ -155,7 +158,7 @@ class TorchPredictor:
                 return _lung_probability(mean_logits(self._network, slices, (finest,))).cpu().numpy()
             logits = mean_logits(self._network, slices, coarse)
             probability = _lung_probability(logits)
-            seen = probability.amax(dim=(1, 2)) > LUNG_IN_VIEW
+            seen = probability.amax(dim=(1, 2)) > self._lung_in_view
             if seen.any():
                 # All of the batch, since kernels are made for its size. Each pass has the same weight in the mean.
                 logits = logits.lerp(mean_logits(self._network, slices, (finest,)), 1 / (len(coarse) + 1))

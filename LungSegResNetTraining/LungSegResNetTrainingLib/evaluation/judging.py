@@ -13,7 +13,8 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.drawing import position_text
 from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
-from LungSegResNetLib.lungs.segmentation import Predictor, segment
+from LungSegResNetLib.lungs.prediction import Predictor
+from LungSegResNetLib.lungs.segmentation import segment
 
 from ..data.cases import Case
 from ..data.data_set import read_case

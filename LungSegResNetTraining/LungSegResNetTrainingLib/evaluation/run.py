@@ -11,7 +11,7 @@ from pathlib import Path
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
-from LungSegResNetLib.lungs.segmentation import Predictor
+from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
 

@@ -9,7 +9,8 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import Cancelled, InputError
-from LungSegResNetLib.lungs.segmentation import Predictor, Segmentation, segment
+from LungSegResNetLib.lungs.prediction import Predictor
+from LungSegResNetLib.lungs.segmentation import Segmentation, segment
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 
 COARSE = (2.5, 2.5, 12.0)

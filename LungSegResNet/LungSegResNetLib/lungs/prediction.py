@@ -1,0 +1,145 @@
+"""Raw lung mask of a scan: slices to the network and back.
+
+Thin slices differ little from their neighbours. The network sees some of them, at most `SLICES_APART_MM` apart, and
+those in between where two of these disagree; the others are interpolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from ..ct_volume import CTVolume
+from ..network.model_file import ModelCard
+from ..timing import timed
+from .doubtful_slices import NetworkDoubt
+from .preprocessing import Resampling, SliceFrame, from_frame_matrices, scale_hu, to_frame_matrices
+
+SLICES_APART_MM = 2.0
+_MOST_CHANGE = 0.05  # of the lung's area; two slices that differ by more disagree
+_CHUNK = 32  # slices for the network between two steps of the road; bounds memory
+_SURE = 1e-6  # probabilities nearer to 0 and 1 weigh no more
+
+
+class Predictor(Protocol):
+    """A loaded network: probability (n, h, w) from scaled slices (n, h, w), both float32."""
+
+    card: ModelCard
+    engine: str
+    precision: str
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = ...) -> np.ndarray: ...
+
+
+def predict_mask(
+    ct: CTVolume,
+    frame: SliceFrame,
+    predictor: Predictor,
+    doubt: NetworkDoubt,
+    on_progress: Callable[[int, int], None],
+    seconds: dict[str, float],
+    apart_mm: float = SLICES_APART_MM,
+) -> np.ndarray:
+    """Raw lung mask (bool) on the CT's grid; ``doubt`` notes the probabilities, which are not kept.
+
+    ``on_progress`` gets the number of finished slices and of all slices; ``seconds`` the duration of each stage. With
+    ``apart_mm`` 0 the network sees every slice.
+    """
+    total = len(ct.hu)
+    plane = ct.hu.shape[1:]
+    into_frame = Resampling(*to_frame_matrices(frame, plane, ct.spacing_zyx[1:]))
+    out_of_frame = Resampling(*from_frame_matrices(frame, plane, ct.spacing_zyx[1:]))
+    mask = np.zeros(ct.hu.shape, bool)
+
+    def prepare(numbers: Sequence[int]) -> np.ndarray:
+        with timed(seconds, "preprocessing"):
+            scaled = (scale_hu(ct.hu[z], predictor.card.hu_window) for z in numbers)
+            return np.stack([into_frame(section) for section in scaled])
+
+    def finish(seen: dict[int, np.ndarray]) -> None:
+        with timed(seconds, "resampling"):
+            sections = _with_those_between(seen)
+            for z, section in sections.items():
+                if section.max() > 0.5:
+                    np.greater(out_of_frame(section), 0.5, out=mask[z])
+        with timed(seconds, "ranking"):
+            for z, section in sections.items():
+                doubt.note(z, section)
+
+    def network(numbers: Sequence[int], slices: np.ndarray, done: int) -> dict[int, np.ndarray]:
+        with timed(seconds, "network"):
+            shown = partial(_shifted, on_progress, done, total)
+            return dict(zip(numbers, predictor.predict(slices, shown), strict=True))
+
+    on_progress(0, total)
+    grid = _grid(total, ct.spacing_zyx[0], apart_mm)
+    chunks = [grid[start : start + _CHUNK] for start in range(0, len(grid), _CHUNK)]
+    # A thread of its own brings slices to the network and back while the network is busy.
+    with ThreadPoolExecutor(1) as helper:
+        upcoming = helper.submit(prepare, chunks[0])
+        finished: Future[None] | None = None
+        seen: dict[int, np.ndarray] = {}
+        for number, chunk in enumerate(chunks, start=1):
+            slices = upcoming.result()
+            if number < len(chunks):
+                upcoming = helper.submit(prepare, chunks[number])
+            done = max(seen, default=-1) + 1
+            seen |= network(chunk, slices, done)
+            while middles := _where_neighbours_disagree(seen):
+                count = sum(z >= done for z in seen)
+                seen |= network(middles, helper.submit(prepare, middles).result(), done + count)
+            on_progress(chunk[-1] + 1, total)
+            if finished is not None:
+                finished.result()
+            finished = helper.submit(finish, seen)
+            seen = {chunk[-1]: seen[chunk[-1]]}
+        if finished is not None:
+            finished.result()
+    return mask
+
+
+def _grid(total: int, spacing_mm: float, apart_mm: float) -> list[int]:
+    """Slices that the network sees in any case."""
+    step = max(1, int(apart_mm / spacing_mm + 1e-3))
+    return [*range(0, total - 1, step), total - 1]
+
+
+def _where_neighbours_disagree(seen: dict[int, np.ndarray]) -> list[int]:
+    """The middle of each gap between two slices whose masks differ too much."""
+    return [
+        (below + above) // 2
+        for below, above in pairwise(sorted(seen))
+        if above - below > 1 and not _agree(seen[below], seen[above])
+    ]
+
+
+def _agree(first: np.ndarray, second: np.ndarray) -> bool:
+    first, second = first > 0.5, second > 0.5
+    area = (np.count_nonzero(first) + np.count_nonzero(second)) / 2.0
+    return bool(np.count_nonzero(first ^ second) <= _MOST_CHANGE * area)
+
+
+def _with_those_between(seen: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """Probabilities of all slices from the first to the last one seen; log-odds are linear in between."""
+    sections = dict(seen)
+    for below, above in pairwise(sorted(seen)):
+        if above - below > 1:
+            first, last = _log_odds(seen[below]), _log_odds(seen[above])
+            for z in range(below + 1, above):
+                weight = np.float32((z - below) / (above - below))
+                sections[z] = 1.0 / (1.0 + np.exp(-(first + weight * (last - first))))
+    return sections
+
+
+def _log_odds(probability: np.ndarray) -> np.ndarray:
+    clipped = np.clip(probability, _SURE, 1.0 - _SURE)
+    return np.log(clipped / (1.0 - clipped))
+
+
+def _shifted(on_progress: Callable[[int, int], None], start: int, total: int, done: int) -> None:
+    on_progress(start + done, total)

@@ -1,0 +1,122 @@
+"""Thin slices: which of them the network sees, and what becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.lungs.doubtful_slices import NetworkDoubt
+from LungSegResNetLib.lungs.prediction import Predictor, predict_mask
+from LungSegResNetLib.lungs.preprocessing import frame_for
+from LungSegResNetLib.network.engines import EngineSettings, load_engine
+
+
+class Counting:
+    """A predictor that counts the slices it is shown."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.card, self.engine, self.precision = predictor.card, predictor.engine, predictor.precision
+        self.count = 0
+        self._predictor = predictor
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
+        self.count += len(slices)
+        return self._predictor.predict(slices, on_slices_done)
+
+
+@pytest.fixture
+def predictor() -> Counting:
+    return Counting(load_engine(EngineSettings(device="cpu")).predictor)
+
+
+def scan(spacing_mm: float, slices: int) -> CTVolume:
+    """The upper end of the lungs, with borders as soft as a scanner's."""
+    image, _ = Thorax().scan((3.0, 3.0, spacing_mm), (400.0, 300.0, 320.0))
+    upper = sitk.Cast(image[:, :, image.GetSize()[2] - slices :], sitk.sitkFloat32)
+    soft = sitk.DiscreteGaussian(upper, 2.0, 15, 0.01, True) if slices > 1 else upper
+    return CTVolume.from_sitk(sitk.Cast(soft, sitk.sitkInt16), "thorax")
+
+
+def predict(
+    ct: CTVolume, predictor: Counting, *apart_mm: float, progress: list[tuple[int, int]] | None = None
+) -> tuple[np.ndarray, NetworkDoubt]:
+    frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
+    doubt = NetworkDoubt(frame, len(ct.hu))
+    told = [] if progress is None else progress
+    mask = predict_mask(ct, frame, predictor, doubt, lambda *counts: told.append(counts), {}, *apart_mm)
+    return mask, doubt
+
+
+def test_fewer_thin_slices_give_the_same_lungs(predictor: Counting) -> None:
+    ct = scan(0.5, 160)
+    every, every_doubt = predict(ct, predictor, 0.0)
+    assert predictor.count == len(ct.hu)
+    predictor.count = 0
+    progress: list[tuple[int, int]] = []
+    some, some_doubt = predict(ct, predictor, progress=progress)
+    assert len(ct.hu) / 4 <= predictor.count < 0.7 * len(ct.hu)
+    assert every.any(axis=(1, 2)).sum() > 50
+    assert not every[-1].any(), "the scan should reach beyond the lungs"
+    assert 2.0 * (every & some).sum() / (every.sum() + some.sum()) > 0.999
+    largest = every_doubt.expected_mm2.max()
+    np.testing.assert_allclose(some_doubt.expected_mm2, every_doubt.expected_mm2, atol=0.03 * largest)
+    done = [number for number, _ in progress]
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, len(ct.hu))
+    assert {total for _, total in progress} == {len(ct.hu)}
+
+
+class Bright(Counting):
+    """Takes what is bright for lung, so that a test can say what changes from slice to slice."""
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
+        self.count += len(slices)
+        on_slices_done(len(slices))
+        return np.where(slices > 0.5, 0.9, 0.1).astype(np.float32)
+
+
+def steps(rows: list[int]) -> CTVolume:
+    """Slices of 0.25 mm with so many bright rows."""
+    image = sitk.Image(80, 80, len(rows), sitk.sitkInt16)
+    hu = np.full((len(rows), 80, 80), -1000, np.int16)
+    for section, count in zip(hu, rows, strict=True):
+        section[:count] = 500
+    painted = sitk.GetImageFromArray(hu)
+    painted.CopyInformation(image)
+    painted.SetSpacing((4.0, 4.0, 0.25))
+    return CTVolume.from_sitk(painted, "steps")
+
+
+@pytest.mark.parametrize(
+    ("rows", "seen"),
+    [
+        ([40] * 33, 5),  # 2 mm apart: every eighth, and the last one
+        ([40] * 17 + [60] * 16, 5 + 3),  # the step is looked for in one gap: its middle, and on to the two slices of it
+        ([40] * 18 + [60] * 15, 5 + 3),
+        ([0] * 33, 5),
+        ([4 * z for z in range(1, 19)], 18),
+    ],
+)
+def test_the_network_sees_the_slices_between_two_that_disagree(predictor: Counting, rows: list[int], seen: int) -> None:
+    bright = Bright(predictor)
+    every, _ = predict(steps(rows), bright, 0.0)
+    bright.count = 0
+    some, _ = predict(steps(rows), bright)
+    assert bright.count == seen
+    np.testing.assert_array_equal(some, every)
+
+
+@pytest.mark.parametrize(("spacing_mm", "seen"), [(5.0, 8), (2.0, 8), (1.1, 8)])
+def test_slices_that_are_not_thin_are_all_seen(predictor: Counting, spacing_mm: float, seen: int) -> None:
+    predict(scan(spacing_mm, 8), predictor)
+    assert predictor.count == seen
+
+
+def test_a_single_slice_is_seen(predictor: Counting) -> None:
+    predict(scan(0.5, 1), predictor)
+    assert predictor.count == 1

@@ -40,7 +40,7 @@ check: $(VENV)/dev.stamp
 
 train: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --out $(RUN)
-	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --preset fine-tune --seed 1 \
+	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --preset fine-tune --steps 1700 --seed 1 \
 		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-fine-tuned/network.safetensors $(DATA)/cases.csv --out $(RUN)-fine-tuned/report
 

@@ -20,7 +20,7 @@ from ..timing import timed
 from .doubtful_slices import NetworkDoubt
 from .preprocessing import Resampling, SliceFrame, from_frame_matrices, scale_hu, to_frame_matrices
 
-SLICES_APART_MM = 2.0
+SLICES_APART_MM = 2.5
 _MOST_CHANGE = 0.05  # of the lung's area; two slices that differ by more disagree
 _CHUNK = 32  # slices for the network between two steps of the road; bounds memory
 _SURE = 1e-6  # probabilities nearer to 0 and 1 weigh no more

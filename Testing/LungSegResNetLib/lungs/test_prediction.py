@@ -95,7 +95,7 @@ def steps(rows: list[int]) -> CTVolume:
 @pytest.mark.parametrize(
     ("rows", "seen"),
     [
-        ([40] * 33, 5),  # 2 mm apart: every eighth, and the last one
+        ([40] * 33, 5),  # every tenth, 2.5 mm apart, and the last one
         ([40] * 17 + [60] * 16, 5 + 3),  # the step is looked for in one gap: its middle, and on to the two slices of it
         ([40] * 18 + [60] * 15, 5 + 3),
         ([0] * 33, 5),
@@ -111,7 +111,7 @@ def test_the_network_sees_the_slices_between_two_that_disagree(predictor: Counti
     np.testing.assert_array_equal(some, every)
 
 
-@pytest.mark.parametrize(("spacing_mm", "seen"), [(5.0, 8), (2.0, 8), (1.1, 8)])
+@pytest.mark.parametrize(("spacing_mm", "seen"), [(5.0, 8), (2.5, 8), (1.3, 8)])
 def test_slices_that_are_not_thin_are_all_seen(predictor: Counting, spacing_mm: float, seen: int) -> None:
     predict(scan(spacing_mm, 8), predictor)
     assert predictor.count == seen

@@ -27,3 +27,18 @@ def run_to_the_end(host: Host, panel: Any) -> None:
     """Click Segment lungs and wait until the run is over."""
     panel.ui.segmentButton.click()
     host.wait(lambda: panel.ui.segmentButton.visible)
+
+
+def parameters(panel: Any) -> Any:
+    """The parameter node of an open panel."""
+    return panel.logic.getParameterNode()
+
+
+def rows_of(table: Any) -> list[list[str]]:
+    """Texts of a table widget."""
+    return [[table.item(row, column).text() for column in range(table.columnCount)] for row in range(table.rowCount)]
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    """Dice of two masks (bool)."""
+    return float(2 * (a & b).sum() / (a.sum() + b.sum()))

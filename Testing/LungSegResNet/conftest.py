@@ -40,3 +40,16 @@ def ct(host: Host, thorax: tuple[sitk.Image, sitk.Image]) -> Any:
 def drawn(thorax: tuple[sitk.Image, sitk.Image]) -> np.ndarray:
     """Label array of the phantom (k, j, i): 1 right lung, 2 left lung."""
     return sitk.GetArrayFromImage(thorax[1])
+
+
+@pytest.fixture
+def done(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> Any:
+    """The panel with lungs, without a run."""
+    from LungSegResNetWidgets import segmentation_nodes
+
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    segmentation_nodes.writeLungs(segmentation, ct, drawn)
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+    panel.ui.measureButton.click()
+    return panel

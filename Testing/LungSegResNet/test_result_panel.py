@@ -1,0 +1,98 @@
+"""What becomes of lungs in the scene: asked for before they are replaced, edited, measured, exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from mrml_data import dice, parameters, run_to_the_end, segment_array
+from slicer_host import Host
+
+
+def test_lungs_that_are_there_are_replaced_only_after_a_yes(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    by_hand = np.roll(drawn, 9, axis=1)
+    segmentation_nodes.writeLungs(segmentation, ct, by_hand)
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+
+    host.answers.append(False)
+    panel.ui.segmentButton.click()
+    assert "Corrected" in host.questions[-1]
+    assert panel.runPanel.run is None
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
+
+    host.answers.append(True)
+    run_to_the_end(host, panel)
+    assert dice(segment_array(host, segmentation, "right_lung", ct), drawn == 1) > 0.9
+
+    panel.ui.undoButton.click()
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), by_hand == 2)
+    assert not panel.ui.undoButton.enabled
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    shown = float(panel.ui.measurementsTable.item(0, 0).text())
+    assert shown == pytest.approx((by_hand == 1).sum() * voxel_ml, abs=0.51)
+
+
+def test_edit_opens_segment_editor_with_segmentation_and_ct(host: Host, ct: Any, done: Any) -> None:
+    done.ui.editButton.click()
+    editor = host.slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    assert host.selected == ["SegmentEditor"]
+    assert editor.segmentationNode() is parameters(done).outputSegmentation
+    assert editor.sourceVolumeNode() is ct
+
+
+def test_show_3d_makes_a_closed_surface(done: Any) -> None:
+    done.ui.show3DButton.click()
+    segmentation = parameters(done).outputSegmentation
+    assert segmentation.GetClosedSurfaceInternalRepresentation("left_lung").GetNumberOfPoints() > 100
+
+
+def test_coming_back_from_segment_editor_measures_edited_lungs_again(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray
+) -> None:
+    host.leaveModule(done)
+    edited = drawn.copy()
+    edited[:5] = 0
+    segmentation = done.logic.getParameterNode().outputSegmentation
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(
+        (edited == 1).astype(np.uint8), segmentation, "right_lung", ct
+    )
+    host.enterModule(done)
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx((edited == 1).sum() * voxel_ml, abs=0.51)
+    assert "measured again" in done.ui.statusLabel.text
+
+
+def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:
+    done.ui.copyButton.click()
+    lines = [line.split("\t") for line in host.slicer.app.clipboard().text().splitlines()]
+    assert lines[0] == ["", "right lung", "left lung", "lungs"]
+    assert lines[1][0] == "Volume (ml)"
+    assert lines[1][1] == done.ui.measurementsTable.item(0, 0).text()
+    assert {len(line) for line in lines} == {4}
+
+
+def test_measurements_are_exported_as_csv_and_a_cancelled_dialog_writes_nothing(
+    host: Host, done: Any, tmp_path: Path
+) -> None:
+    host.files.append("")
+    done.ui.exportButton.click()
+    path = tmp_path / "lungs.csv"
+    host.files.append(str(path))
+    done.ui.exportButton.click()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("region,volume_ml,mean_hu")
+    assert [line.split(",")[0] for line in lines[1:]] == ["right lung", "left lung", "lungs"]
+    assert str(path) in done.ui.statusLabel.text
+
+
+def test_an_export_that_cannot_be_written_is_told(host: Host, done: Any, tmp_path: Path) -> None:
+    host.files.append(str(tmp_path / "lungs.docx"))
+    done.ui.exportButton.click()
+    assert ".docx" in done.ui.statusLabel.text

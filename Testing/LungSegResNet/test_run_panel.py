@@ -1,0 +1,265 @@
+"""Runs from the panel: real widgets, real scene, real process, the shipped network."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import vtk
+from mrml_data import dice, parameters, run_to_the_end, segment_array
+from processes import below, is_alive
+from slicer_host import Host
+
+# A second on an idle machine; tests may share theirs with other work.
+CANCEL_SECONDS = 5.0
+
+
+def start_and_wait_for_slices(host: Host, panel: Any) -> None:
+    """Click Segment lungs and wait until slices are being segmented."""
+    panel.ui.segmentButton.click()
+    host.wait(lambda: panel.ui.progressBar.maximum > 0)
+
+
+def processes_of(panel: Any) -> list[int]:
+    """Process ids of the launcher and of Python below it."""
+    return below(panel.runPanel.run._command._process.processId)
+
+
+def wait_until_ended(host: Host, processes: list[int], seconds: float) -> None:
+    host.wait(lambda: not any(map(is_alive, processes)), seconds)
+
+
+def test_a_click_finds_both_lungs_beside_the_ct_and_measures_them(
+    host: Host, ct: Any, panel: Any, drawn: np.ndarray
+) -> None:
+    scene = host.slicer.mrmlScene
+    hierarchy = host.slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Patient")
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(ct), folder)
+    transform = scene.AddNewNodeByClass("vtkMRMLTransformNode", "Registration")
+    moved = vtk.vtkTransform()
+    moved.RotateZ(20)
+    transform.SetMatrixTransformToParent(moved.GetMatrix())
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+
+    run_to_the_end(host, panel)
+
+    segmentation = parameters(panel).outputSegmentation
+    assert panel.ui.outputSelector.currentNode() is segmentation
+    assert segmentation.GetName() == "Phantom lungs"
+    assert segmentation.GetTransformNodeID() == transform.GetID()
+    assert segmentation.GetNodeReference("referenceImageGeometryRef") is ct
+    for name, label in (("right_lung", 1), ("left_lung", 2)):
+        assert dice(segment_array(host, segmentation, name, ct), drawn == label) > 0.9
+    for node in (segmentation, parameters(panel).measurements):
+        assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == folder
+    table = panel.ui.measurementsTable
+    assert [table.horizontalHeaderItem(column).text() for column in range(3)] == ["right lung", "left lung", "lungs"]
+    volume_ml = float(table.item(0, 0).text())
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    assert volume_ml == pytest.approx((drawn == 1).sum() * voxel_ml, rel=0.15)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert "Registration" in panel.ui.statusLabel.text
+    for button in (panel.ui.editButton, panel.ui.undoButton, panel.ui.measureButton, panel.ui.copyButton):
+        assert button.enabled
+
+
+def test_the_bar_moves_by_slices_while_cancel_takes_the_place_of_the_button(host: Host, ct: Any, panel: Any) -> None:
+    ui = panel.ui
+    start_and_wait_for_slices(host, panel)
+    assert ui.progressBar.maximum == ct.GetImageData().GetDimensions()[2]
+    assert ui.cancelButton.visible
+    assert ui.progressBar.visible
+    assert not ui.segmentButton.visible
+    assert not ui.inputSelector.enabled
+    assert not ui.batchSizeSpinBox.enabled
+    host.wait(lambda: ui.progressBar.value > 0)
+    assert "slice" in ui.progressBar.format
+    ui.cancelButton.click()
+
+
+def test_cancel_ends_all_processes_and_changes_nothing(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    assert len(processes) == 2
+    begun = time.monotonic()
+    panel.ui.cancelButton.click()
+    assert time.monotonic() - begun < 0.5
+    assert panel.ui.segmentButton.visible
+    assert panel.ui.segmentButton.enabled
+    assert panel.ui.statusLabel.text.startswith("Stopped")
+    wait_until_ended(host, processes, CANCEL_SECONDS)
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
+
+
+def test_a_run_after_a_cancelled_one_is_done_by_a_process_of_its_own(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    launcher = panel.runPanel.run._command._process.processId
+    panel.ui.cancelButton.click()
+    run_to_the_end(host, panel)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert kept_process() not in (None, launcher)
+
+
+def test_a_cancelled_run_leaves_no_temporary_files(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    folder = Path(panel.runPanel.run._folder.name)
+    assert folder.is_dir()
+    panel.ui.cancelButton.click()
+    host.wait(lambda: not folder.exists(), 5)
+
+
+def test_a_ct_that_is_changed_during_the_run_gets_no_lungs_that_do_not_fit(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    other = vtk.vtkImageData()
+    other.SetDimensions(9, 8, 7)
+    other.AllocateScalars(vtk.VTK_SHORT, 1)
+    ct.SetAndObserveImageData(other)
+    host.wait(lambda: panel.runPanel.run is None)
+    assert 'The CT "Phantom" was changed while it was segmented' in panel.ui.statusLabel.text
+    assert host.slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+    assert not panel.ui.segmentButton.isHidden()
+
+
+def test_a_failure_nobody_foresaw_leaves_the_lungs_of_before_and_the_panel_ready(
+    host: Host, ct: Any, panel: Any, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets import segmentation_nodes, segmentation_run
+
+    def write_and_fail(*arguments: Any) -> None:
+        segmentation_nodes.writeLungs(*arguments)
+        raise ValueError("no more memory for this")
+
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    by_hand = np.roll(drawn, 9, axis=1)
+    segmentation_nodes.writeLungs(segmentation, ct, by_hand)
+    monkeypatch.setattr(segmentation_run, "writeLungs", write_and_fail)
+
+    for output in (segmentation, None):
+        panel.ui.outputSelector.setCurrentNode(output)
+        if output:
+            host.answers.append(True)
+        run_to_the_end(host, panel)
+        assert "no more memory for this" in panel.ui.statusLabel.text
+        assert panel.ui.segmentButton.enabled
+        np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
+        assert host.slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
+
+
+def test_closing_the_scene_stops_the_run(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    host.slicer.mrmlScene.Clear(False)
+    assert panel.runPanel.run is None
+    wait_until_ended(host, processes, CANCEL_SECONDS)
+    assert not panel.ui.segmentButton.enabled
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
+
+
+def test_removing_the_ct_stops_the_run_and_says_so(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    host.slicer.mrmlScene.RemoveNode(ct)
+    assert "removed" in panel.ui.statusLabel.text
+    wait_until_ended(host, processes, CANCEL_SECONDS)
+
+
+def test_quitting_ends_the_run_before_the_panel_is_gone(host: Host, ct: Any) -> None:
+    panel = host.openModule("LungSegResNet")
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    host.closeModule(panel)
+    wait_until_ended(host, processes, CANCEL_SECONDS)
+
+
+def test_a_run_goes_on_while_another_module_is_shown(host: Host, ct: Any, panel: Any) -> None:
+    panel.ui.segmentButton.click()
+    host.leaveModule(panel)
+    host.wait(lambda: panel.runPanel.run is None)
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is not None
+    host.enterModule(panel)
+    assert panel.ui.segmentButton.visible
+    assert panel.ui.editButton.enabled
+
+
+def test_an_output_that_is_removed_during_the_run_is_replaced_by_a_new_one(host: Host, ct: Any, panel: Any) -> None:
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+    panel.ui.segmentButton.click()
+    host.slicer.mrmlScene.RemoveNode(segmentation)
+    host.wait(lambda: panel.runPanel.run is None)
+    assert parameters(panel).outputSegmentation.GetName() == "Phantom lungs"
+
+
+# Run after run
+
+
+def kept_process() -> int | None:
+    """Process id of the launcher that waits for the next run."""
+    from LungSegResNetWidgets import worker_process
+
+    return next((kept.processId for kept in worker_process._kept.values()), None)
+
+
+def test_the_next_run_is_done_by_the_same_process_with_the_same_lungs(host: Host, ct: Any, panel: Any) -> None:
+    assert kept_process() is None
+    masks, launchers = [], []
+    for _run in ("cold", "warm"):
+        run_to_the_end(host, panel)
+        launchers.append(kept_process())
+        masks.append(segment_array(host, parameters(panel).outputSegmentation, "left_lung", ct))
+        panel.ui.outputSelector.setCurrentNode(None)
+    np.testing.assert_array_equal(*masks)
+    launcher = launchers[0]
+    assert launchers == [launcher, launcher]
+    host.slicer.mrmlScene.Clear(False)
+    assert kept_process() == launcher
+    panel.onQuit()
+    assert kept_process() is None
+    wait_until_ended(host, [launcher], CANCEL_SECONDS)
+
+
+def test_a_waiting_process_that_ends_just_before_a_click_is_replaced(host: Host, ct: Any, panel: Any) -> None:
+    run_to_the_end(host, panel)
+    launcher = kept_process()
+    children = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True).stdout
+    subprocess.run(["kill", "-9", *children.split()], check=True)
+    panel.ui.outputSelector.setCurrentNode(None)
+    run_to_the_end(host, panel)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert kept_process() not in (None, launcher)
+
+
+# Problems
+
+
+def test_a_volume_that_is_no_ct_is_an_error_in_one_sentence(host: Host, panel: Any) -> None:
+    host.slicer.util.addVolumeFromArray(np.full((6, 40, 40), 7, np.int16), name="Brain MR")
+    run_to_the_end(host, panel)
+    text = panel.ui.statusLabel.text
+    assert "Brain MR" in text
+    assert "\n" not in text
+    assert "Traceback" not in text
+    assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
+    assert panel.ui.segmentButton.enabled
+
+
+def test_a_broken_network_is_an_error_that_names_it(host: Host, ct: Any, panel: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"nothing of this kind")
+    panel.ui.modelLineEdit.text = str(broken)
+    run_to_the_end(host, panel)
+    assert "broken.safetensors" in panel.ui.statusLabel.text
+
+
+def test_a_process_that_dies_is_told(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    _launcher, python = processes_of(panel)
+    subprocess.run(["kill", "-9", str(python)], check=True)
+    host.wait(lambda: panel.runPanel.run is None, 5)
+    assert "ended unexpectedly" in panel.ui.statusLabel.text

@@ -1,0 +1,133 @@
+"""Step 1 of the panel: a data set is checked, and corrected scans are added to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+import vtk
+from mrml_data import add_volume, parameters, rows_of, segment_array
+from slicer_host import Host
+from synthetic_thorax import Thorax
+
+
+def check(host: Host, panel: Any, data_set: Path) -> list[list[str]]:
+    """Check a data set and return the table."""
+    parameters(panel).dataSet = str(data_set)
+    panel.ui.checkButton.click()
+    host.wait(lambda: panel.ui.checkButton.visible, 300)
+    return rows_of(panel.ui.casesTable)
+
+
+def test_folders_and_lists_are_chosen_by_dialogs_that_can_be_cancelled(
+    host: Host, panel: Any, data_set: Path, tmp_path: Path
+) -> None:
+    host.files += [str(data_set), ""]
+    panel.ui.dataSetFolderButton.click()
+    panel.ui.dataSetFolderButton.click()
+    assert panel.ui.dataSetLineEdit.text == str(data_set)
+    host.files += [str(tmp_path / "list.csv"), "", str(tmp_path / "run"), ""]
+    panel.ui.dataSetListButton.click()
+    panel.ui.dataSetListButton.click()
+    panel.ui.runFolderButton.click()
+    panel.ui.runFolderButton.click()
+    assert parameters(panel).dataSet == str(tmp_path / "list.csv")
+    assert "list.csv" in panel.ui.checkButton.toolTip
+    assert parameters(panel).runFolder == str(tmp_path / "run")
+
+
+def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
+    host: Host, panel: Any, data_set: Path
+) -> None:
+    rows = check(host, panel, data_set)
+    verdicts = {row[0]: row[1] for row in rows}
+    assert verdicts == {"anna": "ok", "bert": "ok", "cara": "ok", "alone": "refused"}
+    assert "no mask" in next(row[4] for row in rows if row[0] == "alone")
+    assert panel.ui.dataStatusLabel.text.startswith("3 of 4 cases")
+
+    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("bert"), 0)
+    volume = host.slicer.util.getNode("bert")
+    reference = host.slicer.util.getNode("bert reference")
+    drawn = sitk.GetArrayFromImage(sitk.ReadImage(str(data_set / "bert_lungs.nii.gz")))
+    assert segment_array(host, reference, "right_lung", volume).sum() == (drawn == 1).sum()
+    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("anna"), 0)
+    assert not reference.GetDisplayVisibility()
+    assert host.slicer.util.getNode("anna reference").GetDisplayVisibility()
+    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("bert"), 0)
+    assert len(host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
+    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("alone"), 0)
+    assert "no mask" in panel.ui.dataStatusLabel.text
+
+
+def test_a_folder_without_cases_is_an_error_in_one_sentence(host: Host, panel: Any, tmp_path: Path) -> None:
+    assert check(host, panel, tmp_path) == []
+    assert panel.ui.dataStatusLabel.text.startswith("No case was found")
+
+
+def test_the_check_can_be_stopped_and_begun_again(host: Host, panel: Any, data_set: Path) -> None:
+    parameters(panel).dataSet = str(data_set)
+    panel.ui.checkButton.click()
+    assert not panel.ui.checkButton.visible
+    panel.ui.stopCheckButton.click()
+    assert panel.ui.checkButton.visible
+    assert "stopped" in panel.ui.dataStatusLabel.text
+    assert len(check(host, panel, data_set)) == 4
+
+
+def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host, panel: Any, tmp_path: Path) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    image, mask = Thorax().scan((4.0, 4.0, 20.0))
+    volume = add_volume(host, image, "CT of today")
+    drawn = sitk.GetArrayFromImage(mask)
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(folder), volume, segmentation
+    assert "right lung" in panel.ui.addCaseButton.toolTip
+    segmentation_nodes.placeWithVolume(segmentation, volume)
+    segmentation_nodes.writeLungs(segmentation, volume, drawn)
+    panel.updateGui()
+    panel.ui.addCaseButton.click()
+    assert sorted(path.name for path in folder.iterdir()) == ["CT_of_today_ct.nrrd", "CT_of_today_lungs.seg.nrrd"]
+    written = sitk.ReadImage(str(folder / "CT_of_today_ct.nrrd"))
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(written), sitk.GetArrayFromImage(image))
+    np.testing.assert_allclose(written.GetOrigin(), image.GetOrigin(), atol=1e-6)
+
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    panel.ui.addCaseButton.click()
+    assert "exists already" in panel.ui.dataStatusLabel.text
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    rows = check(host, panel, folder)
+    assert [row[:2] for row in rows] == [["CT_of_today", "ok"]]
+    (folder / "cases.csv").write_text("case,ct,mask\n", encoding="utf-8")
+    panel.updateGui()
+    assert "cases.csv" in panel.ui.addCaseButton.toolTip
+
+
+def test_a_transformed_ct_is_written_where_the_scanner_had_it(host: Host, panel: Any, tmp_path: Path) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    image, mask = Thorax().scan((6.0, 6.0, 40.0))
+    volume = add_volume(host, image, "Moved")
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "Registration")
+    moved = vtk.vtkTransform()
+    moved.Translate(50, 0, 0)
+    transform.SetMatrixTransformToParent(moved.GetMatrix())
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+    segmentation_nodes.placeWithVolume(segmentation, volume)
+    segmentation_nodes.writeLungs(segmentation, volume, sitk.GetArrayFromImage(mask))
+    volume.SetAndObserveTransformNodeID(transform.GetID())
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), volume, segmentation
+    panel.updateGui()
+    assert "another transform" in panel.ui.addCaseButton.toolTip
+    segmentation.SetAndObserveTransformNodeID(transform.GetID())
+    panel.updateGui()
+    panel.ui.addCaseButton.click()
+    written = sitk.ReadImage(str(tmp_path / "Moved_lungs.seg.nrrd"))
+    np.testing.assert_allclose(written.GetOrigin(), mask.GetOrigin(), atol=1e-6)
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(written), sitk.GetArrayFromImage(mask))

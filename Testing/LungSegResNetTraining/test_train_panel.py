@@ -1,0 +1,251 @@
+"""Steps 2 and 3 of the panel: real training of drawn patients in real processes, judged and used."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mrml_data import parameters, rows_of
+from network_files import seen_network, write_network
+from processes import below, is_alive
+from slicer_host import Host
+
+
+def prepare_run(panel: Any, data_set: Path, run: Path, network: Path, steps: int) -> None:
+    """Choose a short run on small slices."""
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.runFolder = str(data_set), str(run)
+    chosen.startNetwork, chosen.startFile = "file", str(network)
+    chosen.steps, chosen.batchSize, chosen.validateEvery, chosen.device = steps, 2, 2, "cpu"
+
+
+def points_of(host: Host, title: str) -> list[tuple[int, float]]:
+    """What the series of that name shows in the scene."""
+    nodes = host.slicer.util.getNodesByClass("vtkMRMLPlotSeriesNode")
+    series = next(node for node in nodes if node.GetName() == title)
+    table = series.GetTableNode().GetTable()
+    steps, values = table.GetColumnByName(series.GetXColumnName()), table.GetColumnByName(series.GetYColumnName())
+    return [(steps.GetValue(row), values.GetValue(row)) for row in range(table.GetNumberOfRows())]
+
+
+def processes_of(panel: Any) -> list[int]:
+    """Process ids of the launcher, of Python below it, and of the processes that prepare slices."""
+    return below(panel.trainPanel._command._process.processId)
+
+
+def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_path: Path) -> None:
+    chosen, button = parameters(panel), panel.ui.startButton
+    chosen.dataSet = str(data_set)
+    assert "folder for the run" in button.toolTip
+    chosen.runFolder = str(tmp_path / "run")
+    assert button.enabled
+    chosen.startNetwork = "none"
+    assert "fine-tune" in button.toolTip
+    chosen.preset = "recommended"
+    assert button.enabled
+    chosen.startNetwork = "file"
+    assert "network file" in button.toolTip
+    assert panel.ui.startFileButton.enabled
+
+
+def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    run, ui = tmp_path / "run", panel.ui
+    host.slicer.mrmlScene.AddNode(host.slicer.vtkMRMLLayoutNode())
+    plot_view = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotViewNode")
+    prepare_run(panel, data_set, run, small_network, 4)
+    ui.startButton.click()
+    assert not ui.startButton.visible
+    assert not ui.trainOptions.enabled
+    host.wait(lambda: ui.startButton.visible, 300)
+    assert ui.trainStatusLabel.text == f"Done: the network is in {run / 'network.safetensors'}."
+    with (run / "progress.csv").open(newline="", encoding="utf-8") as file:
+        logged = list(csv.DictReader(file))
+    losses = points_of(host, "Loss")
+    assert losses == [(int(row["step"]), pytest.approx(float(row["loss"]), abs=1e-4)) for row in logged]
+    assert [step for step, _dice in points_of(host, "Validation Dice")] == [2, 4]
+    (chart,) = host.slicer.util.getNodesByClass("vtkMRMLPlotChartNode")
+    assert plot_view.GetPlotChartNodeID() == chart.GetID()
+    assert chart.GetNumberOfPlotSeriesNodes() == 2
+    assert "validation Dice" in ui.logText.plainText
+    assert not ui.startButton.enabled
+    assert "finished" in ui.startButton.toolTip
+
+    ui.evaluateButton.click()
+    host.wait(lambda: ui.evaluateButton.visible, 300)
+    assert ui.evaluateStatusLabel.text.startswith("Done")
+    with (run / "report" / "summary.csv").open(newline="", encoding="utf-8") as file:
+        wanted = {
+            row["metric"]: float(row["mean"])
+            for row in csv.DictReader(file)
+            if (row["method"], row["region"]) == ("network", "lungs")
+        }
+    node = next(n for n in host.slicer.util.getNodesByClass("vtkMRMLTableNode") if n.GetName() == "Table 1 run")
+    table = node.GetTable()
+    means = {
+        table.GetColumnByName("metric").GetValue(row): table.GetColumnByName("mean").GetValue(row)
+        for row in range(table.GetNumberOfRows())
+    }
+    assert means["Dice"] == pytest.approx(wanted["dice"])
+    assert next(row[1] for row in rows_of(ui.table1) if row[0] == "Dice") == f"{wanted['dice']:.3f}"
+
+    slice_node = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
+    slice_node.SetOrientationToAxial()
+    name, position, *_ = rows_of(ui.worstTable)[0]
+    ui.worstTable.cellClicked.emit(0, 0)
+    volume = host.slicer.util.getNode(name)
+    offset = slice_node.GetSliceToRAS().GetElement(2, 3)
+    letter, millimetres, _unit = position.split()
+    assert offset == pytest.approx(float(millimetres) * (1 if letter == "S" else -1), abs=0.06)
+    assert volume.GetImageData().GetNumberOfPoints() > 0
+
+    ui.reportButton.click()
+    assert host.opened == [str(run / "report" / "report.html")]
+    ui.useNetworkButton.click()
+    from LungSegResNet import LungSegResNetLogic
+
+    assert LungSegResNetLogic().getParameterNode().modelFile == str(run / "network.safetensors")
+
+    # Another network in the same place: its evaluation replaces the earlier one only after a yes.
+    write_network(run / "network.safetensors", seen_network(seed=1))
+    earlier = (run / "report" / "summary.csv").read_bytes()
+    host.answers.append(False)
+    ui.evaluateButton.click()
+    assert "Replace it?" in host.questions[-1]
+    assert ui.evaluateButton.visible
+    host.answers.append(True)
+    ui.evaluateButton.click()
+    ui.stopEvaluateButton.click()
+    assert "stopped" in ui.evaluateStatusLabel.text
+    assert ui.evaluateButton.enabled
+    assert (run / "report" / "summary.csv").read_bytes() == earlier
+    host.answers.append(True)
+    ui.evaluateButton.click()
+    host.wait(lambda: ui.evaluateButton.visible, 300)
+    assert (run / "report" / "summary.csv").read_bytes() != earlier
+
+
+def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    run, ui = tmp_path / "run", panel.ui
+    prepare_run(panel, data_set, run, small_network, 100000)
+    ui.startButton.click()
+    host.wait((run / "checkpoint.pt").exists, 300)
+    processes = processes_of(panel)
+    assert len(processes) >= 3
+    ui.stopButton.click()
+    assert ui.startButton.visible
+    assert "stopped" in ui.trainStatusLabel.text
+    ui.startButton.click()
+    assert "still ending" in ui.trainStatusLabel.text
+    host.wait(lambda: not any(map(is_alive, processes)), 15)
+    assert ui.startButton.text == "Go on"
+    done = len(panel.trainPanel.curves.rows)
+
+    # As after a restart of Slicer: nothing but the folder is chosen.
+    parameters(panel).runFolder = ""
+    parameters(panel).dataSet, parameters(panel).steps, parameters(panel).startNetwork = "", 0, "shipped"
+    parameters(panel).runFolder = str(run)
+    assert (parameters(panel).dataSet, parameters(panel).steps) == (str(data_set), 100000)
+    assert parameters(panel).startFile == str(small_network)
+    kept = torch.load(run / "checkpoint.pt", weights_only=True)["step"]
+    assert kept > 1
+    ui.startButton.click()
+    lengths = []
+
+    def is_further() -> bool:
+        lengths.append(len(panel.trainPanel.curves.rows))
+        return lengths[-1] > done or not panel.trainPanel.running
+
+    host.wait(is_further, 300)
+    assert min(lengths) >= kept
+    steps = [step for step, _loss in points_of(host, "Loss")]
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) > done
+    ui.stopButton.click()
+
+
+def test_a_run_outlives_a_closed_scene_and_quitting_asks(
+    host: Host, data_set: Path, panel: Any, small_network: Path, tmp_path: Path
+) -> None:
+    run, other = tmp_path / "run", tmp_path / "other.mrml"
+    parameters(panel).runFolder = "elsewhere"
+    host.slicer.mrmlScene.SetURL(str(other))
+    assert host.slicer.mrmlScene.Commit()
+    prepare_run(panel, data_set, run, small_network, 100000)
+    panel.ui.startButton.click()
+    host.wait(lambda: len(panel.trainPanel.curves.rows) > 2, 300)
+    processes = processes_of(panel)
+    host.slicer.mrmlScene.Clear(False)
+    assert panel.trainPanel.running
+    assert parameters(panel).runFolder == str(run)
+    before = len(panel.trainPanel.curves.rows)
+    host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)
+    assert [step for step, _loss in points_of(host, "Loss")] == [row[0] for row in panel.trainPanel.curves.rows]
+
+    host.slicer.mrmlScene.SetURL(str(other))
+    host.slicer.mrmlScene.Import()
+    assert parameters(panel).runFolder == str(run)
+    host.leaveModule(panel)
+    before = len(panel.trainPanel.curves.rows)
+    host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)
+    host.enterModule(panel)
+    assert panel.ui.stopButton.visible
+
+    window = host.slicer.util.mainWindow()
+    window.show()
+    host.answers += [False, True]
+    assert not window.close()
+    assert panel.trainPanel.running
+    assert "training run goes on" in host.questions[0]
+    assert window.close()
+    panel.onQuit()
+    host.wait(lambda: not any(map(is_alive, processes)), 15)
+    assert not panel.trainPanel.running
+
+
+def test_a_run_whose_process_dies_is_told(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    prepare_run(panel, data_set, tmp_path / "run", small_network, 100000)
+    panel.ui.startButton.click()
+    host.wait(lambda: len(panel.trainPanel.curves.rows) > 1, 300)
+    _launcher, python, *_others = processes = processes_of(panel)
+    subprocess.run(["kill", "-9", str(python)], check=True)
+    host.wait(lambda: not panel.trainPanel.running, 10)
+    assert "ended unexpectedly" in panel.ui.trainStatusLabel.text
+    assert panel.ui.startButton.enabled
+    host.wait(lambda: not any(map(is_alive, processes)), 20)
+
+
+def test_choosing_a_finished_run_shows_its_curves_and_results_without_touching_the_scene(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    prepare_run(panel, data_set, run, small_network, 2)
+    panel.ui.startButton.click()
+    host.wait(lambda: panel.ui.startButton.visible, 300)
+    parameters(panel).runFolder = ""
+    assert not panel.ui.curvesButton.enabled
+    host.slicer.mrmlScene.Clear(False)
+    parameters(panel).runFolder = str(run)
+    assert panel.ui.evaluateButton.enabled
+    assert host.slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []
+    panel.ui.curvesButton.click()
+    assert [step for step, _loss in points_of(host, "Loss")] == [1, 2]
+
+
+def test_a_data_set_that_cannot_be_trained_on_is_told_in_a_sentence(
+    host: Host, panel: Any, small_network: Path, tmp_path: Path
+) -> None:
+    prepare_run(panel, tmp_path, tmp_path / "run", small_network, 2)
+    panel.ui.startButton.click()
+    host.wait(lambda: panel.ui.startButton.visible, 300)
+    assert panel.ui.trainStatusLabel.text.startswith("No case was found")
+    assert panel.ui.trainOptions.enabled

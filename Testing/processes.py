@@ -1,0 +1,20 @@
+"""Processes that a panel has started."""
+
+from __future__ import annotations
+
+import subprocess
+
+
+def below(process: int) -> list[int]:
+    """A process id and those of all processes below it."""
+    found = [process]
+    for parent in found:
+        children = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False).stdout
+        found += map(int, children.split())
+    return found
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs; one that has ended but is not yet collected does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
+    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")

@@ -1,0 +1,40 @@
+"""Kinds of simulated disease that training depends on occur, and look as they should."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from LungSegResNetTrainingLib.slices.simulated_disease import opacity
+
+NOISE_HU = 12.0
+
+
+def chest(rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """A slice (HU) of noisy soft tissue with one lung, and the lung (bool); pixels of 1 mm."""
+    hu = torch.from_numpy(45.0 + NOISE_HU * rng.standard_normal((160, 200), dtype=np.float32))
+    lung = torch.zeros(hu.shape, dtype=torch.bool)
+    lung[30:130, 20:120] = True
+    hu[lung] -= 890.0
+    return hu, lung
+
+
+def test_some_consolidated_lobes_are_as_even_as_soft_tissue_and_end_at_a_line() -> None:
+    solid = 0
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        hu, lung = chest(rng)
+        before = hu.clone()
+        opacity(hu, lung, 1.0, rng)
+        assert torch.equal(hu[~lung], before[~lung])
+        dense = lung & (hu > -60.0)
+        share = float(dense.sum() / lung.sum())
+        if not 0.2 < share < 0.8:
+            continue
+        inner = hu[dense]
+        centre, spread = float(inner.median()), float((inner - inner.median()).abs().median() / 0.6745)
+        if 10.0 <= centre <= 80.0 and 0.7 * NOISE_HU < spread < 1.3 * NOISE_HU:
+            # What is neither dense nor aerated is the border, a narrow line for a lobe.
+            between = lung & (hu <= -60.0) & (hu > -700.0)
+            solid += int(float(between.sum()) < 0.1 * float(lung.sum()))
+    assert solid >= 3

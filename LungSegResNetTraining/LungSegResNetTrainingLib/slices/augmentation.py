@@ -30,12 +30,13 @@ class AugmentationSettings:
     disease: float = 0.5
     effusion: float = 0.06
     gas: float = 0.15
+    wall_air: float = 0.08
     largest_mass_mm: float = LARGEST_MASS_MM
 
     @classmethod
     def none(cls) -> AugmentationSettings:
         """No augmentation, as in the article."""
-        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def training_slice(
@@ -74,6 +75,8 @@ def training_slice(
                 lung = lung & ~disease.effusion(image, side, pixel_mm, rng)
     if rng.random() < settings.gas:
         disease.gas_pocket(image, body & ~(right | left), pixel_mm, rng)
+    if rng.random() < settings.wall_air:
+        disease.wall_air(image, body | right | left, right | left, pixel_mm, rng)
     if rng.random() < settings.surroundings:
         paint_surroundings(image, ~(body | right | left), pixel_mm, rng)
     if rng.random() < settings.scanner:

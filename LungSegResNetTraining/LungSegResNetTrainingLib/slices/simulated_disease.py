@@ -1,7 +1,7 @@
 """Disease painted into a slice whose lungs are known, so that dense lungs stay inside the mask.
 
-Opacities (ground glass to consolidation), fibrosis and masses belong to the lung; effusion does not. All
-functions change Hounsfield units of a slice (h, w), float32, in place. Numbers are millimetres and HU.
+Opacities (ground glass to consolidation), fibrosis and masses belong to the lung; effusion and air elsewhere do not.
+All functions change Hounsfield units of a slice (h, w), float32, in place. Numbers are millimetres and HU.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def paint_disease(
     sides = [side for side in (right, left) if int(side.sum()) * pixel_mm**2 > 300.0]
     if not sides:
         return
-    lung = torch.stack(sides).any(dim=0) if rng.random() < 0.6 else sides[int(rng.integers(len(sides)))]
+    lung = torch.stack(sides).any(dim=0) if rng.random() < 0.5 else sides[int(rng.integers(len(sides)))]
     kind = rng.random()
     if kind < 0.75:
         opacity(hu, lung, pixel_mm, rng)
@@ -40,7 +40,7 @@ def paint_disease(
 def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
     """Ground glass to consolidation: in patches, along the pleura, in the dependent part, in a lobe, or everywhere."""
     shape = (hu.shape[0], hu.shape[1])
-    lobar = rng.random() < 0.35
+    lobar = rng.random() < 0.5
     score = _lobe_score(shape, pixel_mm, rng) if lobar else _patch_score(lung, pixel_mm, rng)
     extent = 1.0 if rng.random() < 0.2 else rng.beta(1.2, 1.4)
     inside = score[lung]
@@ -50,7 +50,7 @@ def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.rando
     amount = torch.sigmoid((score - threshold) / softness)
 
     dense = lobar or rng.random() < 0.6
-    solid = lobar and rng.random() < 0.5
+    solid = lobar and rng.random() < 0.65
     if solid:  # no air left: as even as muscle or liver
         texture = rng.uniform(10.0, 80.0) + _soft_tissue_noise(hu, pixel_mm, rng)
     else:
@@ -145,6 +145,20 @@ def gas_pocket(hu: torch.Tensor, tissue: torch.Tensor, pixel_mm: float, rng: np.
     hu += amount * (content - hu)
 
 
+def wall_air(
+    hu: torch.Tensor, body: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator
+) -> None:
+    """Air in the fat and between the muscles of the chest wall (subcutaneous emphysema); bool masks (h, w)."""
+    shape = (hu.shape[0], hu.shape[1])
+    ridge = smooth_noise(rng, shape, rng.uniform(8.0, 25.0) / pixel_mm)
+    patches = smooth_noise(rng, shape, rng.uniform(40.0, 90.0) / pixel_mm)
+    streaks = torch.exp(-((ridge / rng.uniform(0.1, 0.35)) ** 2)) * torch.sigmoid(
+        (patches - rng.uniform(0.0, 1.0)) * 4.0
+    )
+    wall = (_edge_nearness(body, rng.uniform(20.0, 45.0) / pixel_mm) > 0.05) & _eroded(body & ~lung, 3.0 / pixel_mm)
+    hu += streaks * wall * (rng.uniform(-980.0, -700.0) - hu)
+
+
 def _patch_score(lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
     """Where patches lie: the higher, the sooner it is dense."""
     shape = (lung.shape[0], lung.shape[1])
@@ -175,7 +189,8 @@ def _soft_tissue_noise(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generat
     soft = (inner > -20.0) & (inner < 120.0) & ((neighbours - 50.0).abs() < 70.0)
     # Of white noise, a pixel less the mean of its four neighbours has a variance larger by a quarter.
     spread = float((inner - neighbours)[soft].std()) / 1.25**0.5 if int(soft.sum()) > 100 else 10.0
-    return spread * smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(0.7, 2.0) / pixel_mm)
+    strength = spread * rng.uniform(0.6, 1.3)
+    return strength * smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(0.7, 2.0) / pixel_mm)
 
 
 def _air_bronchograms(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:

@@ -111,7 +111,7 @@ FINE_TUNE = replace(
     learning_rate=0.0015,
     scales=(1, 2, 4),
     joint=True,
-    augmentation=AugmentationSettings(disease=0.6, largest_mass_mm=28.0),
+    augmentation=AugmentationSettings(disease=0.65, largest_mass_mm=28.0),
 )
 
 PRESETS = {settings.preset: settings for settings in (RECOMMENDED, PAPER, FINE_TUNE)}

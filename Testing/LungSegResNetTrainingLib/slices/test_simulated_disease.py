@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import ndimage
 
-from LungSegResNetTrainingLib.slices.simulated_disease import opacity
+from LungSegResNetTrainingLib.slices.simulated_disease import opacity, wall_air
 
 NOISE_HU = 12.0
 
@@ -38,3 +39,19 @@ def test_some_consolidated_lobes_are_as_even_as_soft_tissue_and_end_at_a_line() 
             between = lung & (hu <= -60.0) & (hu > -700.0)
             solid += int(float(between.sum()) < 0.1 * float(lung.sum()))
     assert solid >= 3
+
+
+def test_air_of_the_chest_wall_stays_in_the_body_and_away_from_the_lung() -> None:
+    rng = np.random.default_rng(0)
+    hu, lung = chest(rng)
+    body = torch.zeros_like(lung)
+    body[10:150, 10:190] = True
+    near_lung = torch.from_numpy(ndimage.binary_dilation(lung.numpy(), iterations=2))
+    painted = 0
+    for seed in range(10):
+        image = hu.clone()
+        wall_air(image, body, lung, 1.0, np.random.default_rng(seed))
+        changed = (image - hu).abs() > 1.0
+        assert not bool((changed & (near_lung | ~body)).any())
+        painted += int((image[body & ~lung] < -600.0).sum()) > 50
+    assert painted >= 5

@@ -66,9 +66,10 @@ def training_slice(
     lung = (sampled[0, 1] + sampled[0, 2]) > 0.5
     right, left = right & lung, lung & ~right
 
+    solid = False
     if bool(lung.any()):
         if rng.random() < settings.disease:
-            disease.paint_disease(image, right, left, pixel_mm, rng, settings.largest_mass_mm)
+            solid = disease.paint_disease(image, right, left, pixel_mm, rng, settings.largest_mass_mm)
         if rng.random() < settings.effusion:
             side = right if rng.random() < 0.5 else left
             if int(side.sum()) * pixel_mm**2 > 500.0:
@@ -80,7 +81,7 @@ def training_slice(
     if rng.random() < settings.surroundings:
         paint_surroundings(image, ~(body | right | left), pixel_mm, rng)
     if rng.random() < settings.scanner:
-        image, visible = degrade(image, pixel_mm, rng)
+        image, visible = degrade(image, pixel_mm, rng, same_noise=solid)
         lung = lung & visible
     scaled = torch.from_numpy(scale_hu(image.numpy(), HU_WINDOW))
     return scaled[None], lung.long()

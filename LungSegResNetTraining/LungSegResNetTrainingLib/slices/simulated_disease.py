@@ -22,23 +22,29 @@ def paint_disease(
     pixel_mm: float,
     rng: np.random.Generator,
     largest_mass_mm: float = LARGEST_MASS_MM,
-) -> None:
-    """Paint one to three kinds of disease into one or both lungs; ``right`` and ``left`` are bool masks (h, w)."""
+) -> bool:
+    """Paint one to three kinds of disease into one or both lungs; ``right`` and ``left`` are bool masks (h, w).
+
+    Returns whether a part is as solid as the tissue around the lung, from which only its place and its noise tell it.
+    """
     sides = [side for side in (right, left) if int(side.sum()) * pixel_mm**2 > 300.0]
     if not sides:
-        return
+        return False
     lung = torch.stack(sides).any(dim=0) if rng.random() < 0.5 else sides[int(rng.integers(len(sides)))]
     kind = rng.random()
-    if kind < 0.75:
-        opacity(hu, lung, pixel_mm, rng)
+    solid = opacity(hu, lung, pixel_mm, rng) if kind < 0.75 else False
     if kind > 0.65:
         mass(hu, lung, pixel_mm, rng, largest_mass_mm)
     if rng.random() < 0.2:
         fibrosis(hu, lung, pixel_mm, rng)
+    return solid
 
 
-def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
-    """Ground glass to consolidation: in patches, along the pleura, in the dependent part, in a lobe, or everywhere."""
+def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> bool:
+    """Ground glass to consolidation: in patches, along the pleura, in the dependent part, in a lobe, or everywhere.
+
+    Returns whether it is a lobe as solid as soft tissue.
+    """
     shape = (hu.shape[0], hu.shape[1])
     lobar = rng.random() < 0.5
     score = _lobe_score(shape, pixel_mm, rng) if lobar else _patch_score(lung, pixel_mm, rng)
@@ -52,7 +58,7 @@ def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.rando
     dense = lobar or rng.random() < 0.6
     solid = lobar and rng.random() < 0.65
     if solid:  # no air left: as even as muscle or liver
-        texture = rng.uniform(10.0, 80.0) + _soft_tissue_noise(hu, pixel_mm, rng)
+        texture = _like_soft_tissue(hu, pixel_mm, rng)
     else:
         level = rng.uniform(-30.0, 90.0) if dense else rng.uniform(-650.0, -100.0)
         texture = level + rng.uniform(5.0, 40.0) * smooth_noise(rng, shape, rng.uniform(2.0, 12.0) / pixel_mm)
@@ -67,6 +73,7 @@ def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.rando
     strength = 1.0 if solid else rng.uniform(0.85, 1.0)
     painted = hu + amount * strength * (target - hu)
     hu[lung] = painted[lung]
+    return solid
 
 
 def fibrosis(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
@@ -182,15 +189,19 @@ def _lobe_score(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generato
     return _ramp(shape, angle) + bend
 
 
-def _soft_tissue_noise(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
-    """Noise (HU) as strong as that of the slice's own soft tissue."""
+def _like_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    """Values (HU) about as high and as noisy as the slice's own soft tissue."""
     inner = hu[1:-1, 1:-1]
     neighbours = (hu[:-2, 1:-1] + hu[2:, 1:-1] + hu[1:-1, :-2] + hu[1:-1, 2:]) / 4.0
     soft = (inner > -20.0) & (inner < 120.0) & ((neighbours - 50.0).abs() < 70.0)
-    # Of white noise, a pixel less the mean of its four neighbours has a variance larger by a quarter.
-    spread = float((inner - neighbours)[soft].std()) / 1.25**0.5 if int(soft.sum()) > 100 else 10.0
-    strength = spread * rng.uniform(0.6, 1.3)
-    return strength * smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(0.7, 2.0) / pixel_mm)
+    level, spread = 45.0, 10.0
+    if int(soft.sum()) > 100:
+        level = float(inner[soft].median())
+        # Of white noise, a pixel less the mean of its four neighbours has a variance larger by a quarter.
+        spread = float((inner - neighbours)[soft].std()) / 1.25**0.5
+    level = level + rng.normal(0.0, 12.0) if rng.random() < 0.7 else rng.uniform(10.0, 100.0)
+    noise = smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(0.7, 2.0) / pixel_mm)
+    return level + spread * rng.uniform(0.6, 1.3) * noise
 
 
 def _air_bronchograms(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:

@@ -12,11 +12,17 @@ from torch.nn import functional
 from .smooth_noise import smooth_noise
 
 
-def degrade(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random contrast, kernel, noise, streaks, offset and field of view; also returns what is still in view (bool)."""
+def degrade(
+    hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator, same_noise: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random contrast, kernel, noise, streaks, offset and field of view; also returns what is still in view (bool).
+
+    With ``same_noise`` the slice is always smoothed, and always noisy: what was painted into it differs in noise from
+    the rest no longer, by which a network would know it.
+    """
     hu = _contrast(hu, pixel_mm, rng)
-    hu = _kernel(hu, pixel_mm, rng)
-    hu = _noise(hu, pixel_mm, rng)
+    hu = _gaussian(hu, rng.uniform(0.7, 1.6) / pixel_mm) if same_noise else _kernel(hu, pixel_mm, rng)
+    hu = _noise(hu, pixel_mm, rng, always=same_noise)
     if rng.random() < 0.4:
         hu = hu * rng.uniform(0.96, 1.04) + rng.normal(0.0, 15.0)
     if rng.random() < 0.15:  # narrow lung-window sources
@@ -75,9 +81,9 @@ def _kernel(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torc
     return hu
 
 
-def _noise(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+def _noise(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator, always: bool = False) -> torch.Tensor:
     shape = (hu.shape[0], hu.shape[1])
-    choice = rng.random()
+    choice = rng.random() * (0.45 if always else 1.0)
     if choice < 0.45:
         sigma = rng.uniform(5.0, 60.0) if choice < 0.36 else rng.uniform(60.0, 220.0)
         noise = smooth_noise(rng, shape, 1.0)

@@ -25,4 +25,4 @@ def test_what_was_painted_without_noise_cannot_be_told_by_its_noise() -> None:
         result, _ = degrade(hu.clone(), 1.0, np.random.default_rng(seed), same_noise=True)
         ratios.append(high_frequencies(result, painted) / high_frequencies(result, around))
     assert 0.75 < np.median(ratios) < 1.25
-    assert high_frequencies(hu, painted) < 0.1 * high_frequencies(hu, around), "it could be told before"
+    assert high_frequencies(hu, painted) < 0.2 * high_frequencies(hu, around), "it could be told before"

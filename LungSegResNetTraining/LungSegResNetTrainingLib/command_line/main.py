@@ -11,7 +11,14 @@ PROGRAM = Program(
     name="lungsegresnet-train",
     description="Train and judge lung segmentation networks on your own scans. Nothing leaves this computer.",
     package="LungSegResNetTrainingLib.command_line",
-    commands={"check": "check", "draft": "draft", "fit": "fit", "evaluate": "evaluate", "publish": "publish"},
+    commands={
+        "check": "check",
+        "draft": "draft",
+        "fit": "fit",
+        "mean": "mean",
+        "evaluate": "evaluate",
+        "publish": "publish",
+    },
 )
 
 

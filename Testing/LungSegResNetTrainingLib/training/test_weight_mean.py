@@ -1,0 +1,66 @@
+"""The mean of two networks, and what it says about itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from network_files import seen_network, write_network
+
+from LungSegResNetLib.errors import InputError, ModelError, OutputError, UsageError
+from LungSegResNetLib.network.model_file import load_model, read_card, save_model
+from LungSegResNetLib.network.torch_predictor import TorchPredictor
+from LungSegResNetTrainingLib.command_line.main import main
+from LungSegResNetTrainingLib.training.start_network import seen_cases
+from LungSegResNetTrainingLib.training.weight_mean import write_mean
+
+
+def network(folder: Path, name: str, seed: int, trained: list[str], validated: list[str]) -> Path:
+    """A network file that says which cases it has seen."""
+    path = write_network(folder / f"{name}.safetensors", seen_network(seed=seed))
+    card, weights = load_model(path)
+    training = {"training_cases": trained, "validation_cases": validated}
+    save_model(path, weights, dataclasses.replace(card, name=name, training=training))
+    return path
+
+
+def test_weights_are_averaged_and_cases_that_any_has_seen_stay_seen(tmp_path: Path) -> None:
+    first = network(tmp_path, "first", 0, ["a", "b"], ["v", "w"])
+    second = network(tmp_path, "second", 1, ["b", "c"], ["v", "x"])
+    target = tmp_path / "mean.safetensors"
+    assert main(["mean", str(first), str(second), "--out", str(target)]) == 0
+    (_, one), (_, two), (card, mean) = (load_model(path) for path in (first, second, target))
+    assert mean.keys() == one.keys()
+    for name, values in mean.items():
+        np.testing.assert_allclose(values, (one[name].astype(float) + two[name]) / 2, rtol=1e-6, atol=1e-7)
+    assert seen_cases(card) == {"a", "b", "c"}
+    assert card.training["validation_cases"] == ["v"]
+    assert [text.split()[0] for text in card.training["mean_of"]] == ["first", "second"]
+    slices = np.random.default_rng(0).random((1, 48, 64), np.float32)
+    assert TorchPredictor(target).predict(slices).std() > 0.0
+
+
+def test_the_mean_of_a_network_with_itself_is_the_network(tmp_path: Path) -> None:
+    path = network(tmp_path, "one", 0, ["a"], ["v"])
+    write_mean([path, path], tmp_path / "mean.safetensors")
+    expected, weights = load_model(path)[1], load_model(tmp_path / "mean.safetensors")[1]
+    assert all(np.array_equal(weights[name], value) for name, value in expected.items())
+
+
+def test_what_has_no_mean_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    first = network(tmp_path, "first", 0, ["a"], ["v"])
+    leaking = network(tmp_path, "leaking", 1, ["v"], ["a"])
+    other = write_network(tmp_path / "other.safetensors", seen_network(), scales=(1,))
+    target = tmp_path / "mean.safetensors"
+    with pytest.raises(UsageError, match="two networks"):
+        write_mean([first], target)
+    with pytest.raises(ModelError, match="differ in scales"):
+        write_mean([first, other], target)
+    with pytest.raises(InputError, match="case a was trained on"):
+        write_mean([first, leaking], target)
+    assert not target.exists()
+    with pytest.raises(OutputError, match="exists already"):
+        write_mean([first, first], other)
+    assert read_card(other).scales == (1,)

@@ -58,7 +58,7 @@ def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.rando
     dense = lobar or rng.random() < 0.6
     solid = lobar and rng.random() < 0.65
     if solid:  # no air left: as even as muscle or liver
-        texture = _like_soft_tissue(hu, pixel_mm, rng)
+        texture = like_soft_tissue(hu, pixel_mm, rng)
     else:
         level = rng.uniform(-30.0, 90.0) if dense else rng.uniform(-650.0, -100.0)
         texture = level + rng.uniform(5.0, 40.0) * smooth_noise(rng, shape, rng.uniform(2.0, 12.0) / pixel_mm)
@@ -189,7 +189,7 @@ def _lobe_score(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generato
     return _ramp(shape, angle) + bend
 
 
-def _like_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+def like_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
     """Values (HU) about as high and as noisy as the slice's own soft tissue."""
     inner = hu[1:-1, 1:-1]
     neighbours = (hu[:-2, 1:-1] + hu[2:, 1:-1] + hu[1:-1, :-2] + hu[1:-1, 2:]) / 4.0

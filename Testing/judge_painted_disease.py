@@ -1,0 +1,75 @@
+"""How well networks find lungs in validation slices into which disease is painted that the references do not know.
+
+``python Testing/judge_painted_disease.py NETWORK [NETWORK ...] --cases CASES.csv [--cache FOLDER]``
+
+NETWORK is a network file, or ``shipped``. Of each validation volume six slices are shown: as they are, with the front
+three fifths of one lung as solid as soft tissue, and with air in the chest wall. Figures are the mean and the lowest
+Dice of the slices.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import conftest  # noqa: F401  puts the packages on the path
+import numpy as np
+import torch
+
+from LungSegResNetLib.lungs.preprocessing import Resampling, scale_hu, to_frame_matrices
+from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
+from LungSegResNetTrainingLib.slices.simulated_disease import like_soft_tissue, wall_air
+from LungSegResNetTrainingLib.slices.slice_cache import BODY, LEFT, PIXEL_MM, RIGHT, CachedCase, cache_case
+
+KINDS = ("as they are", "front of one lung solid", "air in the chest wall")
+SLICES = 6
+CONSOLIDATED = 0.6  # of the lung's height in the slice
+_SMALLEST_LUNG = 500  # pixels
+
+
+def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Kind, network slice (float32) and lung (bool) of the volume's slice of that number, as it is and with disease."""
+    index = case.lung_slices[int(len(case.lung_slices) * (0.15 + 0.15 * number))]
+    hu = torch.from_numpy(np.array(case.hu[index], np.float32))
+    labels = torch.from_numpy(np.array(case.labels[index]))
+    lung = labels >= RIGHT
+    rng = np.random.default_rng(1000 + number)
+    slices = {KINDS[0]: hu.clone(), KINDS[2]: hu.clone()}
+    wall_air(slices[KINDS[2]], labels >= BODY, lung, PIXEL_MM, rng)
+    side = labels == (RIGHT if number % 2 else LEFT)
+    if int(side.sum()) >= _SMALLEST_LUNG:
+        rows = torch.nonzero(side.any(dim=1)).ravel()
+        front = side.clone()
+        front[int(rows[0] + CONSOLIDATED * (rows[-1] - rows[0])) :] = False
+        slices[KINDS[1]] = torch.where(front, like_soft_tissue(hu, PIXEL_MM, rng), hu)
+    into_frame = Resampling(*to_frame_matrices(case.frame, tuple(hu.shape), (PIXEL_MM, PIXEL_MM)))
+    truth = into_frame(lung.numpy().astype(np.float32)) > 0.5
+    return [(kind, into_frame(scale_hu(values.numpy())), truth) for kind, values in slices.items()]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a row for each network."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="+", metavar="NETWORK")
+    parser.add_argument("--cases", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path(".cache/slices"))
+    options = parser.parse_args(arguments)
+    cases = [cache_case(case, options.cache) for case in read_cases(options.cases) if case.split == VALIDATION]
+    volumes = [case for case in cases if len(case.hu) > 1]
+    shown = [entry for case in volumes for number in range(SLICES) for entry in painted(case, number)]
+    print(f"{len(volumes)} volumes\n\n| network | {' | '.join(KINDS)} |\n|{'---|' * (len(KINDS) + 1)}")
+    for network in options.networks:
+        model = None if network == "shipped" else Path(network)
+        predictor = load_engine(EngineSettings(device="cpu", model=model)).predictor
+        found = predictor.predict(np.stack([slices for _, slices, _ in shown]).astype(np.float32)) > 0.5
+        dice: dict[str, list[float]] = {kind: [] for kind in KINDS}
+        for (kind, _, lung), mask in zip(shown, found, strict=True):
+            dice[kind].append(2.0 * float((lung & mask).sum()) / max(1.0, float(lung.sum() + mask.sum())))
+        cells = [f"{np.mean(values):.3f} (lowest {min(values):.3f})" for values in dice.values()]
+        print(f"| {network} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

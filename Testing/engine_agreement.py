@@ -2,7 +2,8 @@
 
 Plain means that every slice gets every pass, which the engines spare where they can.
 
-``python Testing/engine_agreement.py DATASET [SPLIT]``: what ``--engine auto`` takes has to stay at 0.999 or above.
+``python Testing/engine_agreement.py DATASET [SPLIT [CASE ...]]``: what ``--engine auto`` takes has to stay at 0.999 or
+above.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ ENGINES = {
 }
 
 
-def main(dataset: Path, split: str = "validation") -> None:
+def main(dataset: Path, split: str = "validation", *names: str) -> None:
     """Print a row a case and the worst of each engine."""
     reference = TorchPredictor(default_model_path(), precision="float32", lung_in_view=-1.0)
     predictors = {name: load_engine(settings).predictor for name, settings in ENGINES.items()}
-    names = [f"{name} ({predictor.precision})" for name, predictor in predictors.items()]
-    print("| case | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
+    titles = [f"{name} ({predictor.precision})" for name, predictor in predictors.items()]
+    print("| case | " + " | ".join(titles) + " |\n|---|" + "---|" * len(titles))
     worst = dict.fromkeys(predictors, 1.0)
     for case in read_cases(dataset):
-        if case.split != split:
+        if case.split != split or (names and case.name not in names):
             continue
         ct, _ = read_ct(case.ct)
         expected = lungs(ct, reference, apart_mm=0.0)

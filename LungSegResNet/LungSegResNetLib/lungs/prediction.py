@@ -61,9 +61,9 @@ def predict_mask(
             scaled = (scale_hu(ct.hu[z], predictor.card.hu_window) for z in numbers)
             return np.stack([into_frame(section) for section in scaled])
 
-    def finish(seen: dict[int, np.ndarray]) -> None:
+    def finish(seen: dict[int, np.ndarray], first: int) -> None:
         with timed(seconds, "resampling"):
-            sections = _with_those_between(seen)
+            sections = {z: section for z, section in _with_those_between(seen).items() if z >= first}
             for z, section in sections.items():
                 if section.max() > 0.5:
                     np.greater(out_of_frame(section), 0.5, out=mask[z])
@@ -96,7 +96,7 @@ def predict_mask(
             on_progress(chunk[-1] + 1, total)
             if finished is not None:
                 finished.result()
-            finished = helper.submit(finish, seen)
+            finished = helper.submit(finish, seen, done)
             seen = {chunk[-1]: seen[chunk[-1]]}
         if finished is not None:
             finished.result()

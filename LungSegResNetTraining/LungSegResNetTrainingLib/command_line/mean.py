@@ -10,19 +10,15 @@ SUMMARY = "average the weights of networks that were fine-tuned from one another
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("networks", type=Path, nargs="+", metavar="NETWORK", help="network file, or 'shipped'")
+    parser.add_argument("networks", nargs="+", metavar="NETWORK", help="network file, or 'shipped'")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="network file to write (.safetensors)")
     parser.add_argument("--overwrite", action="store_true", help="replace a network that exists")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the mean; prints what it is the mean of."""
-    from LungSegResNetLib.network.model_file import default_model_path
-
-    from ..training.start_network import SHIPPED
     from ..training.weight_mean import write_mean
 
-    networks = [default_model_path() if str(path) == SHIPPED else path for path in options.networks]
-    card = write_mean(networks, options.out, overwrite=options.overwrite)
+    card = write_mean(options.networks, options.out, overwrite=options.overwrite)
     print(f"Mean of {', '.join(card.training['mean_of'])}: {options.out}")
     return 0

@@ -6,7 +6,6 @@ Averaging weights along or between fine-tuning runs: Wortsman et al. 2022, "Mode
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +13,16 @@ import numpy as np
 
 from LungSegResNetLib.atomic import refuse_existing
 from LungSegResNetLib.errors import InputError, ModelError, UsageError
-from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
+from LungSegResNetLib.network.model_file import ModelCard, save_model
 
-from .start_network import seen_cases
+from .start_network import read_start_network
 
 # What has to be the same for the mean to be a network of the same kind.
 _KIND = ("config", "architecture", "slice_shape", "hu_window", "scales", "classes")
 
 
-def write_mean(networks: Sequence[Path], target: Path, *, overwrite: bool = False) -> ModelCard:
-    """Write the network whose weights are the mean of those given; returns its card.
+def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False) -> ModelCard:
+    """Write the network whose weights are the mean of those given, files or ``shipped``; returns its card.
 
     It says of itself what the last network does, and names all of them. Cases are validation cases if every network
     kept them for that, and none was trained on them.
@@ -38,36 +37,32 @@ def write_mean(networks: Sequence[Path], target: Path, *, overwrite: bool = Fals
     if len(networks) < 2:
         raise UsageError("A mean needs two networks or more.")
     refuse_existing(target, overwrite=overwrite)
-    loaded = [load_model(path) for path in networks]
-    card = loaded[-1][0]
-    for path, (other, weights) in zip(networks, loaded, strict=True):
-        differing = [name for name in _KIND if getattr(other, name) != getattr(card, name)]
-        if differing or {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in loaded[-1][1].items()}:
+    loaded = [read_start_network(name) for name in networks]
+    last = loaded[-1]
+    for other in loaded:
+        differing = [name for name in _KIND if getattr(other.card, name) != getattr(last.card, name)]
+        if differing or {n: w.shape for n, w in other.weights.items()} != {n: w.shape for n, w in last.weights.items()}:
             raise ModelError(
-                f"{path.name} and {networks[-1].name} differ in {', '.join(differing) or 'their weights'}; "
+                f"{other.fingerprint} and {last.fingerprint} differ in {', '.join(differing) or 'their weights'}; "
                 "only networks of one kind have a mean."
             )
-    seen = set().union(*(seen_cases(other) for other, _ in loaded))
-    validated = [set(other.training.get("validation_cases", ())) for other, _ in loaded]
+    seen = set().union(*(other.seen_cases for other in loaded))
+    validated = [set(other.card.training.get("validation_cases", ())) for other in loaded]
     if leaked := sorted(seen & set().union(*validated)):
         raise InputError(
             f"The case {leaked[0]} was trained on by one network and is kept for validation by another; "
             "their mean could not be judged on it."
         )
     training = {
-        **card.training,
-        "mean_of": [_named(path, other) for path, (other, _) in zip(networks, loaded, strict=True)],
+        **last.card.training,
+        "mean_of": [other.fingerprint for other in loaded],
         "start_network_cases": sorted(seen),
         "validation_cases": sorted(set.intersection(*validated)),
     }
     weights = {
-        name: np.stack([weights[name] for _, weights in loaded]).mean(axis=0, dtype=np.float64).astype(np.float32)
-        for name in loaded[-1][1]
+        name: np.stack([other.weights[name] for other in loaded]).mean(axis=0, dtype=np.float64).astype(np.float32)
+        for name in last.weights
     }
-    card = dataclasses.replace(card, name=target.stem, version="0", description="", training=training, figures={})
+    card = dataclasses.replace(last.card, name=target.stem, version="0", description="", training=training, figures={})
     save_model(target, weights, card)
     return card
-
-
-def _named(path: Path, card: ModelCard) -> str:
-    return f"{card.name} {card.version} (sha256 {hashlib.sha256(path.read_bytes()).hexdigest()[:12]})"

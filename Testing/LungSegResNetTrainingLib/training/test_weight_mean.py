@@ -44,7 +44,7 @@ def test_weights_are_averaged_and_cases_that_any_has_seen_stay_seen(tmp_path: Pa
 
 def test_the_mean_of_a_network_with_itself_is_the_network(tmp_path: Path) -> None:
     path = network(tmp_path, "one", 0, ["a"], ["v"])
-    write_mean([path, path], tmp_path / "mean.safetensors")
+    write_mean([str(path), str(path)], tmp_path / "mean.safetensors")
     expected, weights = load_model(path)[1], load_model(tmp_path / "mean.safetensors")[1]
     assert all(np.array_equal(weights[name], value) for name, value in expected.items())
 
@@ -55,12 +55,12 @@ def test_what_has_no_mean_is_refused_and_nothing_is_written(tmp_path: Path) -> N
     other = write_network(tmp_path / "other.safetensors", seen_network(), scales=(1,))
     target = tmp_path / "mean.safetensors"
     with pytest.raises(UsageError, match="two networks"):
-        write_mean([first], target)
+        write_mean([str(first)], target)
     with pytest.raises(ModelError, match="differ in scales"):
-        write_mean([first, other], target)
+        write_mean([str(first), str(other)], target)
     with pytest.raises(InputError, match="case a was trained on"):
-        write_mean([first, leaking], target)
+        write_mean([str(first), str(leaking)], target)
     assert not target.exists()
     with pytest.raises(OutputError, match="exists already"):
-        write_mean([first, first], other)
+        write_mean([str(first), str(first)], other)
     assert read_card(other).scales == (1,)

@@ -13,14 +13,13 @@ if TYPE_CHECKING:
     from ..evaluation.run import Judge
 
 SUMMARY = "judge a network on cases with reference masks: tables, plots and pictures in one report"
-_SHIPPED = "shipped"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument(
         "model",
-        help=f"network file, or '{_SHIPPED}' for the one that comes with the product; with --folds the folder that "
+        help="network file, or 'shipped' for the one that comes with the product; with --folds the folder that "
         "fit --folds wrote",
     )
     parser.add_argument("dataset", type=Path, help="CSV with the columns case, ct and mask, or a folder of cases")
@@ -96,14 +95,13 @@ def run(options: argparse.Namespace) -> int:
 def _judges(options: argparse.Namespace, found: FoundCases) -> tuple[list[tuple[Case, Judge]], list[FailedCase]]:
     """The cases to judge, each with its network, and those that no network is for."""
     from LungSegResNetLib.errors import UsageError
-    from LungSegResNetLib.network.model_file import default_model_path
 
     from ..evaluation.fold_networks import assign_networks, read_fold_networks
     from ..evaluation.run import Judge, choose_cases
+    from ..training.start_network import network_path
 
     if options.folds is None:
-        model = default_model_path() if options.model == _SHIPPED else Path(options.model)
-        judge = Judge.load(model, options.device)
+        judge = Judge.load(network_path(options.model), options.device)
         return [(case, judge) for case in choose_cases(found, options.split)], []
     if options.split:
         raise UsageError("--split has no meaning with --folds, which judges every case.")

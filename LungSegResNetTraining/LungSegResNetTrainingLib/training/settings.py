@@ -79,8 +79,11 @@ class TrainingSettings:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainingSettings:
-        """Inverse of ``as_json``; what an older file does not name has its default."""
-        values = dict(values, augmentation=AugmentationSettings(**values["augmentation"]))
+        """Inverse of ``as_json``; what an older file does not name has its default.
+
+        Changes of the slices that are younger than a file are the exception: its run did not have them.
+        """
+        values = dict(values, augmentation=AugmentationSettings(**({"wall_air": 0.0} | values["augmentation"])))
         for key in ("scales", "full_size_share", "slice_shape"):
             if key in values:
                 values[key] = tuple(values[key])

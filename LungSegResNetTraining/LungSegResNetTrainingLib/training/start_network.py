@@ -44,14 +44,19 @@ def seen_cases(card: ModelCard) -> set[str]:
     return {*card.training.get("training_cases", ()), *card.training.get("start_network_cases", ())}
 
 
+def network_path(name: str) -> Path:
+    """The file that a user means by ``name``: a path, or ``shipped`` for the shipped network."""
+    return default_model_path() if name == SHIPPED else Path(name)
+
+
 def read_start_network(name: str) -> StartNetwork:
-    """Read a network file, or the shipped network for ``shipped``.
+    """Read a network file, named as in `network_path`.
 
     Raises
     ------
     ModelError : the file cannot be read, or asks for a HU window that training does not use.
     """
-    path = default_model_path() if name == SHIPPED else Path(name)
+    path = network_path(name)
     card, weights = load_model(path)
     if card.hu_window != HU_WINDOW:
         raise ModelError(

@@ -48,6 +48,8 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
         import torch
     except ImportError as error:
         raise DeviceError("PyTorch is not installed; install it with: pip install 'lungsegresnet[torch]'.") from error
+    except OSError as error:  # a library of PyTorch's own
+        raise DeviceError(f"PyTorch is installed but cannot be loaded ({error}); install it again.") from error
     has_cuda = torch.cuda.is_available()
     has_mps = torch.backends.mps.is_available()
     if wanted == "gpu":

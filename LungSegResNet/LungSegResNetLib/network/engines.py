@@ -48,17 +48,24 @@ class LoadedEngine:
 def load_engine(settings: EngineSettings) -> LoadedEngine:
     """Load the network: PyTorch on a graphics processor, else OpenVINO, else PyTorch on the processor.
 
-    PyTorch is not even imported where OpenVINO does the work.
+    PyTorch is not even imported where OpenVINO does the work. With the device ``auto``, the processor takes over from a
+    graphics processor that cannot be used; the reason says so.
 
     Raises
     ------
     ModelError : the network file cannot be used.
     DeviceError : the engine or device asked for is not there.
     """
-    engine = _load(settings)
+    instead = replace(settings, device="cpu", batch_size=None, precision=None)
+    try:
+        engine = _load(settings)
+    except DeviceError as error:
+        if settings.device != "auto":
+            raise
+        engine = _load(instead)
+        return replace(engine, reason=f"{engine.reason}, because of this: {error}")
     if engine.device == "cpu":
         return engine
-    instead = replace(settings, device="cpu", batch_size=None, precision=None)
     return replace(engine, on_processor=partial(load_engine, instead))
 
 

@@ -92,6 +92,11 @@ class TorchPredictor:
     batch_size : slices per pass; it is halved when the device runs out of memory.
     precision : ``float32``, ``bfloat16`` or ``float16``; None is the fastest that the device computes in hardware.
     lung_in_view : probability in the coarser passes above which a slice gets the finest one; below 0 all slices do.
+
+    Raises
+    ------
+    ModelError : the network file cannot be used.
+    DeviceError : the graphics processor cannot be used.
     """
 
     engine = "torch"
@@ -111,7 +116,10 @@ class TorchPredictor:
         self.device = torch.device(device)
         self.batch_size = batch_size
         network = build_network(self.card, weights, Path(model_path).name)
-        self._network = place(without_norms(network), self.device)
+        try:
+            self._network = place(without_norms(network), self.device)
+        except RuntimeError as error:
+            raise _device_error(self.device, error) from error
         fastest = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
         self.precision = precision or fastest
 
@@ -122,7 +130,7 @@ class TorchPredictor:
 
         Raises
         ------
-        DeviceError : not even a single slice fits into the device's memory.
+        DeviceError : not even a single slice fits into the device's memory, or the graphics processor fails.
         """
         probability = np.empty(slices.shape, np.float32)
         done = 0
@@ -132,7 +140,9 @@ class TorchPredictor:
                 result = self._forward(batch)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
-                    raise
+                    if self.device.type == "cpu":
+                        raise
+                    raise _device_error(self.device, error) from error
                 if self.batch_size == 1:
                     raise DeviceError(
                         f"The {self.device.type} device has too little free memory for a single slice; "
@@ -166,15 +176,26 @@ class TorchPredictor:
             return probability.cpu().numpy()
 
 
+def _device_error(device: torch.device, error: RuntimeError) -> DeviceError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return DeviceError(f"PyTorch cannot use the {device.type} device ({reason}); choose --device cpu.")
+
+
 def _lung_probability(logits: torch.Tensor) -> torch.Tensor:
     """Probability (n, h, w) of class 1, from logits (n, classes, h, w)."""
     return torch.softmax(logits, dim=1)[:, 1]
 
 
 def fitting_batch_size(device: str) -> int:
-    """Slices per pass that suit a device, as far as its free memory is known."""
+    """Slices per pass that suit a device, as far as its free memory is known.
+
+    Raises DeviceError if a graphics card cannot be used.
+    """
     if device == "cuda":
-        free_bytes, _ = torch.cuda.mem_get_info()
+        try:
+            free_bytes, _ = torch.cuda.mem_get_info()
+        except RuntimeError as error:
+            raise _device_error(torch.device(device), error) from error
         return slices_in(free_bytes)
     return 4 if device == "cpu" else 16
 

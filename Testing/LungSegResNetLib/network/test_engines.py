@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from fetch_sample import FILE_NAME
 from network_files import seen_network, write_network
 from synthetic_thorax import Thorax
@@ -17,7 +18,8 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
-from LungSegResNetLib.network.devices import choose_device
+from LungSegResNetLib.network import engines
+from LungSegResNetLib.network.devices import DeviceChoice, choose_device
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 
 SAMPLE = Path(__file__).parents[3] / ".cache" / FILE_NAME
@@ -138,3 +140,20 @@ def test_an_engine_that_does_not_know_the_device_says_so(small_network: Path, en
 
 def test_an_engine_on_the_processor_has_nothing_to_fall_back_to() -> None:
     assert load_engine(EngineSettings(device="cpu")).on_processor is None
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple graphics processor here")
+def test_the_processor_takes_over_from_a_graphics_processor_that_cannot_be_used(
+    small_network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver says that there is one, and PyTorch fails on it."""
+    choose = choose_device
+    monkeypatch.setattr(engines, "may_have_graphics_card", lambda: True)
+    monkeypatch.setattr(
+        engines, "choose_device", lambda wanted="auto": choose(wanted) if wanted == "cpu" else DeviceChoice("mps", "")
+    )
+    engine = load_engine(EngineSettings(model=small_network))
+    assert engine.device == "cpu"
+    assert "because of this: PyTorch cannot use the mps device" in engine.reason
+    with pytest.raises(DeviceError, match="cannot use the mps device"):
+        load_engine(EngineSettings("torch", "mps", small_network))

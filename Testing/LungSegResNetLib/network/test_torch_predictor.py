@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from LungSegResNetLib.errors import Cancelled, ModelError
+from LungSegResNetLib.errors import Cancelled, DeviceError, ModelError
 from LungSegResNetLib.network.model_file import ModelCard, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.torch_predictor import TorchPredictor, is_out_of_memory, mean_logits, slices_in
@@ -147,3 +147,13 @@ def test_a_pass_has_the_slices_that_half_of_the_free_memory_holds() -> None:
     assert slices_in(0) == 1
     assert slices_in(2 << 30) == 12
     assert slices_in(80 << 30) == 64
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple graphics processor here")
+def test_a_graphics_processor_that_cannot_be_used_is_one_sentence(model_path: Path, slices: np.ndarray) -> None:
+    with pytest.raises(DeviceError, match="cannot use the mps device"):
+        TorchPredictor(model_path, "mps")
+    predictor = TorchPredictor(model_path)
+    predictor.device = torch.device("mps")  # as if it failed after loading
+    with pytest.raises(DeviceError, match="cannot use the mps device"):
+        predictor.predict(slices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,14 +28,14 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
     OutputError : the folder cannot be written, or the disk is full.
     """
     target = Path(target)
-    refuse_existing(target, overwrite=overwrite)
+    refuse_existing(target, overwrite=overwrite)  # before any work
     ending = next((e for e in _DOUBLE_ENDINGS if target.name.lower().endswith(e)), target.suffix)
     temporary = target.parent / f".{uuid.uuid4().hex}.part{ending}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile
-        temporary.replace(target)
+        _replace(temporary, target)
     except OSError as error:
         raise OutputError(_explain(target, error)) from error
     finally:
@@ -43,13 +44,28 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
 
 
 def refuse_existing(*targets: Path | None, overwrite: bool) -> None:
-    """Raise OutputExistsError if one of the files is there and may not be replaced."""
+    """Raise OutputExistsError if one of the files is there and may not be replaced, OutputError if that is unknown."""
     for target in targets:
-        if target is not None and target.exists() and not overwrite:
+        try:
+            exists = target is not None and target.exists()
+        except OSError as error:
+            raise OutputError(_explain(target, error)) from error
+        if exists and not overwrite:
             raise OutputExistsError(target)
 
 
-def _explain(target: Path, error: OSError) -> str:
+def _replace(temporary: Path, target: Path) -> None:
+    """Rename; on Windows a file cannot be replaced in the moment in which another process reads it."""
+    for pause in (0.05, 0.1, 0.2, 0.4):
+        try:
+            temporary.replace(target)
+            return
+        except PermissionError:
+            time.sleep(pause)
+    temporary.replace(target)
+
+
+def _explain(target: Path | None, error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"The disk is full, so {target} could not be written; nothing was changed there."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

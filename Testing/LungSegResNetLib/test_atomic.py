@@ -99,3 +99,28 @@ def test_a_writer_that_writes_nothing_is_an_error_and_leaves_the_old_file(tmp_pa
     with pytest.raises(OutputError), write_atomically(target, overwrite=True):
         pass
     assert target.read_text() == "old"
+
+
+def test_a_file_that_another_process_reads_just_now_is_replaced_a_moment_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where that is refused; this machine need not be one."""
+    target = tmp_path / "lungs.csv"
+    target.write_text("old")
+    replace, refused = Path.replace, iter([True, True])
+
+    def refusing(path: Path, to: Path) -> Path:
+        if next(refused, False):
+            raise PermissionError(13, "used by another process")
+        return replace(path, to)
+
+    monkeypatch.setattr(Path, "replace", refusing)
+    with write_atomically(target, overwrite=True) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+
+
+def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path) -> None:
+    target = tmp_path / f"{'x' * 300}.csv"
+    with pytest.raises(OutputError, match="could not be written"), write_atomically(target, overwrite=False):
+        pytest.fail("the writer must not even start")

@@ -24,16 +24,21 @@ def run(options: argparse.Namespace) -> int:
     """Compare and print."""
     import json
 
+    from ..atomic import refuse_existing
     from ..figures.metrics import compare_lungs, comparison_table, comparisons_as_json, write_comparisons
     from ..figures.overlay import write_overlay
-    from ..files.reading import mask_on_ct, read_ct, read_mask
+    from ..figures.tables import refuse_other_endings
+    from ..files.reading import read_ct, read_lungs
     from ..jobs.reporting import make_reporter
 
+    if options.output:
+        refuse_other_endings(options.output)
+    refuse_existing(options.output, options.overlay, overwrite=options.overwrite)
     reporter = make_reporter("none")
     ct, warnings = read_ct(options.ct, options.series)
     masks = []
     for path in (options.reference, options.prediction):
-        mask, more = mask_on_ct(read_mask(path), ct)
+        mask, more = read_lungs(path, ct)
         warnings += more
         masks.append(mask)
     for text in warnings:

@@ -11,7 +11,9 @@ SUMMARY = "volumes and densities of the lungs in a mask"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument("ct", type=Path, help="the CT, as for segment")
-    parser.add_argument("mask", type=Path, help="label map or .seg.nrrd (1 right lung, 2 left lung)")
+    parser.add_argument(
+        "mask", type=Path, help="label map or .seg.nrrd (1 right lung, 2 left lung, or one label for both)"
+    )
     parser.add_argument("--series", help="DICOM series of the CT")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write .csv or .json")
     parser.add_argument("--overwrite", action="store_true", help="replace a result that exists")
@@ -22,13 +24,18 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print."""
     import json
 
+    from ..atomic import refuse_existing
     from ..figures.measurements import measure_lungs, measurements_as_json, table_from_json, write_measurements
-    from ..files.reading import mask_on_ct, read_ct, read_mask
+    from ..figures.tables import refuse_other_endings
+    from ..files.reading import read_ct, read_lungs
     from ..jobs.reporting import make_reporter
 
+    if options.output:
+        refuse_other_endings(options.output)
+    refuse_existing(options.output, overwrite=options.overwrite)
     reporter = make_reporter("none")
     ct, warnings = read_ct(options.ct, options.series)
-    mask, more = mask_on_ct(read_mask(options.mask), ct)
+    mask, more = read_lungs(options.mask, ct)
     for text in [*warnings, *more]:
         reporter.warning(text)
     measurements = measure_lungs(ct, mask)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import json
 import signal
 import sys
@@ -39,6 +40,9 @@ class Program:
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Run the command line; returns the exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # names of files need not be text everywhere
         options = self._parser().parse_args(arguments)
         command = importlib.import_module(f"{self.package}.{self.commands[options.command]}")
         signal.signal(signal.SIGTERM, _stop)
@@ -48,6 +52,9 @@ class Program:
             return self._fail(options, str(error), error.exit_code)
         except KeyboardInterrupt:
             return self._fail(options, "Stopped; no unfinished file was left behind.", Cancelled.exit_code)
+        except OSError as error:
+            name = f"{error.filename}: " if error.filename else ""
+            return self._fail(options, f"{name}{error.strerror or error}.", 1)
         except MemoryError:
             text = "There is not enough memory for this scan; close other programs or use a larger computer."
             return self._fail(options, text, 6)

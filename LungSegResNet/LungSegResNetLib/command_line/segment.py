@@ -40,11 +40,11 @@ def run(options: argparse.Namespace) -> int:
     from ..timing import timed
 
     outputs = Outputs.at(options.output)
-    if options.measurements:
+    if options.measurements and options.measurements not in outputs.measurements:
         outputs = dataclasses.replace(outputs, measurements=(*outputs.measurements, options.measurements))
     if options.overlay:
         outputs = dataclasses.replace(outputs, overlay=options.overlay)
-    outputs.check(options.overwrite)
+    outputs.check(options.input, options.overwrite)
     reporter = make_reporter(options.progress)
     seconds: dict[str, float] = {}
     try:

@@ -85,12 +85,16 @@ class LungMeasurement:
 def measure_lungs(ct: CTVolume, mask: np.ndarray) -> list[LungMeasurement]:
     """Measure right lung, left lung and both, in this order; ``mask`` holds 1 right, 2 left, shape of ``ct.hu``.
 
+    A boolean mask knows no sides, and gives both lungs only.
+
     Raises
     ------
     InputError : the mask differs from the CT in shape.
     """
     if mask.shape != ct.hu.shape:
         raise InputError("The mask does not lie on the grid of the CT; resample it to the CT before measuring.")
+    if mask.dtype == bool:
+        return [_measure("lungs", ct.hu[mask], int(mask.any(axis=(1, 2)).sum()), ct.voxel_ml)]
     measurements, densities = [], []
     on_any_slice = np.zeros(len(mask), bool)
     for segment in LUNG_SEGMENTS:

@@ -26,8 +26,7 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]],
     OutputError : the file exists and ``overwrite`` is false, or cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() not in (".csv", ".json"):
-        raise UsageError(f"Tables are written as .csv or .json, not as '{path.suffix}' ({path.name}).")
+    refuse_other_endings(path)
     plain = [{key: finite(value) for key, value in row.items()} for row in rows]
     with write_atomically(path, overwrite) as temporary:
         if path.suffix.lower() == ".json":
@@ -38,6 +37,13 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]],
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(plain)
+
+
+def refuse_other_endings(*paths: Path) -> None:
+    """Raise UsageError if a table cannot be written under one of the names."""
+    for path in paths:
+        if path.suffix.lower() not in (".csv", ".json"):
+            raise UsageError(f"Tables are written as .csv or .json, not as '{path.suffix}' ({path.name}).")
 
 
 def finite(value: Cell) -> Cell:

@@ -125,15 +125,14 @@ def scan_folder(folder: str | os.PathLike[str]) -> tuple[list[Series], list[Path
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")
-    headers: dict[str, Header] = {}
+    headers: dict[tuple[object, ...], Header] = {}
     damaged = []
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or not _may_be_dicom(path):
+        if not path.is_file() or not may_be_dicom(path):
             continue
         header = read_header(path)
         if header is not None:
-            # The same image copied twice into the folder is one image.
-            headers.setdefault(header.tags["sop_instance"] or str(path), header)
+            headers.setdefault(_identity(header), header)
         elif _says_it_is_an_image(path):
             damaged.append(path)
     if not headers:
@@ -183,6 +182,15 @@ def series_of_file(path: Path) -> Series:
     if header is None:
         raise InputError(f"{path.name} cannot be read as a DICOM image: it is damaged, cut off or holds no image.")
     return _series(1, header.tags["series_uid"], [header])
+
+
+def _identity(header: Header) -> tuple[object, ...]:
+    """Equal for the same image copied twice into a folder.
+
+    Some programs that remove names give all files one identifier, so that the place counts, too.
+    """
+    uid = header.tags["sop_instance"]
+    return (uid, header.positions, header.tags["instance"]) if uid else (header.path,)
 
 
 def _series(number: int, uid: str, headers: list[Header]) -> Series:
@@ -253,8 +261,11 @@ def _whole_number(text: str) -> int:
     return int(text) if text.lstrip("-").isdigit() else 0
 
 
-def _may_be_dicom(path: Path) -> bool:
-    """True for files with the DICOM mark; files from before 1993 lack it and are known by their endings only."""
+def may_be_dicom(path: Path) -> bool:
+    """True for files with the DICOM mark; files from before 1993 lack it and are known by their endings only.
+
+    Raises InputError if the file cannot be opened.
+    """
     if path.name.upper() == "DICOMDIR":
         return False
     return has_dicom_mark(path) or path.suffix.lower() in (".dcm", ".ima", ".dicom")

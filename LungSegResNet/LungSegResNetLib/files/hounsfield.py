@@ -43,7 +43,8 @@ class HounsfieldBuffer:
 def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
     """Make sure that the buffer holds Hounsfield units, repairing (in place) what is unmistakable; return warnings.
 
-    Repaired are a missing rescale of -1024, values outside -3100..10000 HU and values that are no numbers.
+    Repaired are a missing rescale of -1024, values outside -3100..10000 HU and values that are no numbers. What lies
+    below -1300 HU was filled in around the field of view, not measured; it becomes air without a warning.
 
     Raises
     ------
@@ -64,15 +65,17 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
         raise _not_hounsfield(source, low, high)
     measured = sample[sample > _PADDING_HU]
     if _is_shifted(measured):
+        np.maximum(hu, _LOWEST_HU - 1, out=hu)  # or subtraction would go beyond the smallest int16
         hu -= np.array(1024, hu.dtype)
         low, high = low - 1024, high - 1024
         warnings.append(f"{source} has no rescale to Hounsfield units; 1024 was subtracted, as its histogram shows.")
     elif not measured.size or np.mean(measured < -500) < 0.005:
         raise _not_hounsfield(source, low, high)
-    if low < _LOWEST_HU or high > _HIGHEST_HU:
+    if low < _PADDING_HU or high > _HIGHEST_HU:
         for section in hu:
-            section[section < _LOWEST_HU] = AIR_HU
+            section[section < _PADDING_HU] = AIR_HU
             section[section > _HIGHEST_HU] = _HIGHEST_HU
+    if low < _LOWEST_HU or high > _HIGHEST_HU:
         warnings.append(
             f"{source} has values from {low:g} to {high:g}; "
             f"those below {_LOWEST_HU} HU count as air, those above {_HIGHEST_HU} HU as metal."

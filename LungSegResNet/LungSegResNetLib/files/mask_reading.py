@@ -33,13 +33,42 @@ def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
     ------
     InputError : the file cannot be read or holds other values than whole numbers from 0 to 255.
     """
+    return _read(Path(path))[0]
+
+
+def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, list[str]]:
+    """The lungs of a mask file in the order of ``ct.hu``, and warnings.
+
+    Labels (uint8: 1 right, 2 left), or a boolean mask of both lungs where the file does not tell the sides.
+
+    Raises
+    ------
+    InputError : the file cannot be read, does not overlap with the CT, or holds labels of other things.
+    """
     path = Path(path)
+    image, tells_sides = _read(path)
+    labels, warnings = mask_on_ct(image, ct)
+    values = np.unique(sitk.GetArrayViewFromImage(image))
+    values = values[values > 0].tolist()
+    if tells_sides or len(values) == 0 or values == [RIGHT_LUNG, LEFT_LUNG]:
+        return labels, warnings
+    if len(values) == 1:
+        return labels > 0, [*warnings, f"{path.name} holds a single label; it is taken as both lungs together."]
+    raise InputError(
+        f"{path.name} holds the labels {', '.join(map(str, values))}; "
+        f"give a mask with {RIGHT_LUNG} for the right and {LEFT_LUNG} for the left lung, or with one label for both."
+    )
+
+
+def _read(path: Path) -> tuple[sitk.Image, bool]:
+    """Labels as in `read_mask`, and whether names or terminology in the file tell the sides."""
     reader = open_image_file(path)
     segments = segment_headers(reader)
+    sides = [_side_of(segment) for segment in segments]
     if segments:
         image = read_voxels(reader)
         try:
-            labels = _labels_of_segments(_layers(image), segments)
+            labels = _labels_of_segments(_layers(image), segments, sides)
         except (ValueError, IndexError) as error:
             raise InputError(
                 f"{path.name} has segments without a valid label value or layer; save it again."
@@ -50,7 +79,7 @@ def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
         labels = sitk.GetArrayViewFromImage(image)
         if not _whole_numbers_to_255(labels):
             raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
-    return Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8)))
+    return Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8))), any(sides)
 
 
 def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
@@ -99,9 +128,10 @@ def _layers(image: sitk.Image) -> list[np.ndarray]:
     return [voxels] if voxels.ndim == 3 else [voxels[..., n] for n in range(voxels.shape[-1])]
 
 
-def _labels_of_segments(layers: list[np.ndarray], segments: Sequence[dict[str, str]]) -> np.ndarray:
+def _labels_of_segments(
+    layers: list[np.ndarray], segments: Sequence[dict[str, str]], sides: Sequence[int | None]
+) -> np.ndarray:
     labels = np.zeros(layers[0].shape, np.uint8)
-    sides = [_side_of(segment) for segment in segments]
     for number, (segment, side) in enumerate(zip(segments, sides, strict=True)):
         layer = int(segment.get("Layer", number if len(layers) > 1 else 0))
         value = int(segment.get("LabelValue", 1))

@@ -20,7 +20,7 @@ from ..errors import InputError
 
 _CHUNK = 1 << 20
 _GZIP_MARK = b"\x1f\x8b"
-_HEADER_BYTES = 540
+_SMALLEST_HEADER_BYTES, _HEADER_BYTES = 348, 540
 _DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, struct.error)
 # Data types of a CT by their NIfTI code; files of other types are left to SimpleITK.
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 256: "i1", 512: "u2"}
@@ -47,7 +47,7 @@ class _Header:
                 return struct.unpack_from(order + form, content, place)
 
             (size,) = values("i", 0)
-            if size == 348:
+            if size == _SMALLEST_HEADER_BYTES:
                 dimensions, (code, bits), numbers = values("8h", 40), values("2h", 70), values("3f", 108)
             elif size == _HEADER_BYTES:
                 dimensions, (code, bits) = values("8q", 16), values("2h", 12)
@@ -91,6 +91,8 @@ def read_slices(path: Path, size: tuple[int, ...]) -> Iterator[np.ndarray] | Non
         return None
     if math.prod(header.dimensions) != math.prod(size) or header.dimensions[:3] != size:
         return None
+    if header.offset < _SMALLEST_HEADER_BYTES:
+        return None  # voxels behind the header, wherever it says that they begin
     if not (math.isfinite(header.slope) and math.isfinite(header.intercept)):
         return None
     return _slices(path, header)

@@ -20,10 +20,10 @@ from .image_files import (
     require_one_value_per_voxel,
     segment_headers,
 )
-from .mask_reading import mask_on_ct, read_mask
+from .mask_reading import mask_on_ct, read_lungs, read_mask
 from .nifti_payload import read_slices
 
-__all__ = ["CT_ENDINGS", "SeriesInfo", "list_series", "mask_on_ct", "read_ct", "read_mask"]
+__all__ = ["CT_ENDINGS", "SeriesInfo", "list_series", "mask_on_ct", "read_ct", "read_lungs", "read_mask"]
 
 _SMALLEST_MM, _LARGEST_MM = 0.05, 20.0
 
@@ -44,13 +44,16 @@ def read_ct(path: str | os.PathLike[str], series: str | None = None) -> tuple[CT
     UsageError : ``series`` fits none or several, or it is needed because several series are about equally large.
     """
     path = Path(path)
-    if path.is_dir():
-        volume, warnings = read_dicom_folder(path, series)
-    elif path.is_file() and (has_dicom_mark(path) or path.suffix.lower() == ".dcm"):
-        _refuse_empty(path)
-        volume, warnings = read_dicom_file(path)
-    else:
-        volume, warnings = _read_image_file(path)
+    try:
+        if path.is_dir():
+            volume, warnings = read_dicom_folder(path, series)
+        elif path.is_file() and (has_dicom_mark(path) or path.suffix.lower() == ".dcm"):
+            _refuse_empty(path)
+            volume, warnings = read_dicom_file(path)
+        else:
+            volume, warnings = _read_image_file(path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}).") from error
     _check_voxel_size(volume)
     return volume, warnings
 

@@ -14,6 +14,7 @@ _SAME_PLACE_MM = 0.01
 _TOLERANCE = 0.2
 _ROUNDING_MM = 0.11
 _WIDEST_GAP_MM = 30.0
+_LEAST_SHARE = 0.25  # of all places, that the largest of several stacks covers
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,16 @@ def part_stacks(positions: Sequence[float], keys: Sequence[Sequence[str]], numbe
         slice, tried in this order.
     numbers : instance numbers; where no property helps, stacks that follow each other completely are parted by them.
     """
+    places = len(np.unique(np.round(np.asarray(positions) / _SAME_PLACE_MM)))
+    # A property that differs from slice to slice, as the acquisition number may, parts nothing.
+    least = max(2, _LEAST_SHARE * places)
     for values in keys:
         groups: dict[str, list[int]] = {}
         for index, value in enumerate(values):
             groups.setdefault(value, []).append(index)
-        if len(groups) > 1 and _all_even(groups.values(), positions):
-            return sorted(groups.values(), key=len, reverse=True)
-    places = len(np.unique(np.round(np.asarray(positions) / _SAME_PLACE_MM)))
+        stacks = sorted(groups.values(), key=len, reverse=True)
+        if len(stacks) > 1 and len(stacks[0]) >= least and _all_even(stacks, positions):
+            return stacks
     if 1 < places < len(positions) and len(positions) % places == 0:
         by_number = sorted(range(len(positions)), key=lambda index: numbers[index])
         runs = [by_number[first : first + places] for first in range(0, len(positions), places)]

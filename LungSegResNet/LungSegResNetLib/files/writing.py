@@ -50,10 +50,20 @@ def write_mask(path: str | os.PathLike[str], mask: np.ndarray, ct: CTVolume, ove
             sitk.WriteImage(image, str(temporary), useCompression=not path.name.lower().endswith(".nii"))
         except RuntimeError as error:
             raise _write_error(path, error) from error
-        # SimpleITK does not notice that a NIfTI file was cut off by a full disk.
-        if path.name.lower().endswith((".nii", ".nii.gz")) and not is_complete(temporary):
+        if not _is_whole(temporary):
             raise OutputError(f"{path} could not be written completely; the disk is probably full.")
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file that was just written can be read to its end: a full disk may cut it off without an error."""
+    if path.name.lower().endswith((".nii", ".nii.gz")):
+        return is_complete(path)  # SimpleITK would not notice
+    try:
+        sitk.ReadImage(str(path))
+    except RuntimeError:
+        return False
+    return True
 
 
 def _segmentation_header(size: tuple[int, ...]) -> dict[str, str]:

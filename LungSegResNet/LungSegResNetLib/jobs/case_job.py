@@ -14,6 +14,7 @@ from ..errors import DeviceError, UsageError
 from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
 from ..figures.overlay import write_overlay
+from ..figures.tables import refuse_other_endings
 from ..files.reading import read_ct
 from ..files.writing import MASK_ENDINGS, has_mask_ending, write_mask
 from ..lungs.doubtful_slices import slices_to_check
@@ -54,8 +55,19 @@ class Outputs:
         """All files in the order in which they are written."""
         return [*self.masks, *self.measurements, *([self.overlay] if self.overlay else [])]
 
-    def check(self, overwrite: bool) -> None:
-        """Raise OutputExistsError before any work if a file is there already and may not be replaced."""
+    def check(self, source: str | os.PathLike[str], overwrite: bool) -> None:
+        """Before any work: can the results of the CT at ``source`` be written here?
+
+        Raises
+        ------
+        UsageError : a table has an ending in which none can be written, or a file is the CT itself.
+        OutputExistsError : a file is there already and may not be replaced.
+        """
+        refuse_other_endings(*self.measurements)
+        ct = Path(source).resolve()
+        for path in self.paths():
+            if path.resolve() == ct:
+                raise UsageError(f"{path} is the CT itself; choose another name for the result.")
         refuse_existing(*self.paths(), overwrite=overwrite)
 
 
@@ -100,7 +112,7 @@ def run_case(
     ------
     LungSegError : with one sentence for the user; files that were there are as they were.
     """
-    outputs.check(overwrite)
+    outputs.check(source, overwrite)
     seconds: dict[str, float] = {}
     reporter.stage("read")
     with timed(seconds, "read"):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
+from ..files.dicom_headers import may_be_dicom
 from ..files.reading import CT_ENDINGS
 
 
@@ -18,18 +19,21 @@ class FolderCase:
 
 
 def find_cases(folder: Path, output: Path) -> list[FolderCase]:
-    """All CT files and DICOM folders below ``folder``, sorted by name; the output folder is left out.
+    """All CT files and DICOM folders below ``folder``, sorted by name; the output folder and hidden files are left out.
 
     Raises
     ------
     InputError : the folder is not there or has no case.
+    UsageError : the output folder is the input folder or holds it.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")
     cases: dict[str, FolderCase] = {}
     output = output.resolve()
+    if folder.resolve().is_relative_to(output):
+        raise UsageError(f"The folder for results, {output}, holds the scans themselves; choose another one.")
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.resolve().is_relative_to(output):
+        if path.name.startswith(".") or not path.is_file() or path.resolve().is_relative_to(output):
             continue
         ending = next((e for e in CT_ENDINGS if path.name.lower().endswith(e)), None)
         if ending:
@@ -47,11 +51,8 @@ def find_cases(folder: Path, output: Path) -> list[FolderCase]:
 
 
 def _is_dicom(path: Path) -> bool:
-    """The magic word at byte 128, or the usual ending of files that lack it."""
-    if path.suffix.lower() == ".dcm":
+    """A file that cannot be opened counts, so that its case fails with the reason instead of being left out."""
+    try:
+        return may_be_dicom(path)
+    except InputError:
         return True
-    if path.suffix:
-        return False
-    with path.open("rb") as file:
-        file.seek(128)
-        return file.read(4) == b"DICM"

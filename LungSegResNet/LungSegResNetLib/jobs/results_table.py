@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import write_atomically
+from ..errors import OutputError
 from .folder_task import STARTED, SUMMARY_ENDING
 
 RESULTS = "results.csv"
@@ -30,12 +32,16 @@ class ResultsTable:
         self._next = 0.0
 
     def refresh(self) -> None:
-        """Write the table, unless it was written a short while ago."""
+        """Write the table, unless it was written a short while ago.
+
+        Where it cannot be replaced, as while a spreadsheet has it open, the next refresh or `complete` does it.
+        """
         started = time.monotonic()
         if started < self._next:
             return
         self._read()
-        self._write()
+        with contextlib.suppress(OutputError):
+            self._write()
         now = time.monotonic()
         self._next = now + (now - started) / _SHARE_OF_TIME
 
@@ -56,8 +62,9 @@ class ResultsTable:
             for name in names:
                 if name.endswith(SUMMARY_ENDING):
                     path = os.path.join(folder, name)  # noqa: PTH118 - ten thousands of Path objects take seconds
-                    status = os.stat(path)  # noqa: PTH116
-                    found[path] = (status.st_mtime_ns, status.st_size)
+                    with contextlib.suppress(FileNotFoundError):  # another run may take it away meanwhile
+                        status = os.stat(path)  # noqa: PTH116
+                        found[path] = (status.st_mtime_ns, status.st_size)
         changed = [path for path, state in found.items() if path not in self._rows or self._rows[path][0] != state]
         gone = [path for path in self._rows if path not in found]
         for path in gone:
@@ -71,7 +78,8 @@ class ResultsTable:
         columns = list(dict.fromkeys(key for row in rows for key in row))
         with (
             write_atomically(self.path, overwrite=True) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
+            # Names of files need not be text everywhere.
+            temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
         ):
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
@@ -79,15 +87,16 @@ class ResultsTable:
 
 
 def _flat_row(path: Path) -> dict[str, Any] | None:
-    """The table's row of a summary; None for a case that has only been started."""
+    """The table's row of a summary; None for a case that has only been started, and for a file of something else."""
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        flat: dict[str, Any] = {key: row[key] for key in ("case", "status")}
+        flat |= {"error": row.get("error", ""), "input": row["input"]}
+    except (OSError, ValueError, TypeError, KeyError):
         return None
     if row["status"] == STARTED:
         return None
-    flat: dict[str, Any] = {"case": row["case"], "status": row["status"], "error": row.get("error", "")}
-    flat |= {"input": row["input"], "slices": row.get("slices", ""), "warnings": " ".join(row.get("warnings", []))}
+    flat |= {"slices": row.get("slices", ""), "warnings": " ".join(row.get("warnings", []))}
     for lung in row.get("measurements", []):
         flat |= {f"{lung['region']} {key}": value for key, value in lung.items() if key != "region"}
     return flat

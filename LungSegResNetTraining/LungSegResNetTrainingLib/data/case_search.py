@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from LungSegResNetLib.files.dicom_headers import has_dicom_mark
+from LungSegResNetLib.files.dicom_headers import may_be_dicom
 from LungSegResNetLib.files.reading import CT_ENDINGS
 
 from .cases import TRAIN, Case
@@ -78,7 +78,7 @@ def _look(folder: Path) -> tuple[list[_Item], list[Path], bool]:
                 subfolders.append(path)
         elif ending := next((e for e in _ENDINGS if path.name.lower().endswith(e)), ""):
             items.append(_Item(path, path.name[: -len(ending)], ending))
-        elif _is_dicom_file(path):
+        elif may_be_dicom(path):
             slices.append(path)
     single = [i for i in items if i.ending == ".dcm" and not _MASK_WORD.search(i.stem)]
     # Many files with .dcm are the slices of one scan; a lone one is a scan or a mask of its own.
@@ -99,11 +99,7 @@ def _is_dicom_object(folder: Path) -> bool:
         return len(entries) == 1 and _is_dicom_object(inner[0])
     # Slices with a mask among them are a case of their own, not a scan.
     masks = [path for path in entries if _MASK_WORD.search(path.stem)]
-    return bool(entries) and len(masks) in (0, len(entries)) and all(map(_is_dicom_file, entries))
-
-
-def _is_dicom_file(path: Path) -> bool:
-    return path.suffix.lower() == ".dcm" or (not path.suffix and has_dicom_mark(path))
+    return bool(entries) and len(masks) in (0, len(entries)) and all(map(may_be_dicom, entries))
 
 
 def _pair_by_name(scans: dict[str, _Item], items: list[_Item], prefix: str, found: FoundCases) -> None:

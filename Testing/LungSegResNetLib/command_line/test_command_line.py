@@ -240,6 +240,36 @@ def test_an_output_format_that_does_not_exist_is_refused_before_any_work(
     assert ".seg.nrrd" in capsys.readouterr().err
 
 
+def test_a_table_format_that_does_not_exist_is_refused_before_any_work(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", str(scan), str(tmp_path / "out"), "--measurements", str(tmp_path / "m.xlsx")]) == 2
+    assert ".csv or .json" in capsys.readouterr().err
+    assert main(["measure", str(scan), str(tmp_path / "no such mask.nrrd"), "--output", str(tmp_path / "m.xlsx")]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mask_without_sides_is_measured_and_compared_as_both_lungs(
+    scan: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pooled = sitk.Cast(sitk.ReadImage(str(results / "lungs.nii.gz")) > 0, sitk.sitkUInt8) * 255
+    sitk.WriteImage(pooled, str(tmp_path / "pooled.nii.gz"))
+    assert main(["measure", str(scan), str(tmp_path / "pooled.nii.gz"), "--json"]) == 0
+    output = capsys.readouterr()
+    assert "single label" in output.err
+    (both,) = json.loads(output.out)
+    assert both == json.loads((results / "measurements.json").read_text())[2]
+    masks = [str(tmp_path / "pooled.nii.gz"), str(results / "lungs.nii.gz")]
+    assert main(["compare", str(scan), *masks, "--json", "--overlay", str(tmp_path / "both.png")]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["region"], row["dice"]) == ("lungs", 1.0)
+
+
+def test_an_output_folder_that_holds_the_scans_is_refused(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["segment-folder", str(scan.parent), str(scan.parent)]) == 2
+    assert "holds the scans themselves" in capsys.readouterr().err
+
+
 def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not_stop_it(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -195,6 +195,21 @@ def test_two_reconstructions_in_one_series_are_parted_with_a_warning(image, hu, 
     assert "one with 32 was taken" in warnings[0]
 
 
+def test_acquisitions_of_one_slice_each_do_not_pass_for_stacks(image, tmp_path):
+    def moved(number: int) -> list[str]:
+        x, y, z = image.TransformIndexToPhysicalPoint((0, 0, number))
+        return [str(x), str(y), str(z + (4.0 if number >= 16 else 0.0))]
+
+    write_series(tmp_path, image, ImagePositionPatient=moved, AcquisitionNumber=lambda number: number + 1)
+    with pytest.raises(InputError, match="irregular slice distances"):
+        read_ct(tmp_path)
+
+
+def test_slices_that_were_given_one_identifier_are_all_read(image, hu, tmp_path):
+    write_series(tmp_path, image, SOPInstanceUID="1.2.3.4")
+    np.testing.assert_array_equal(read_ct(tmp_path)[0].hu, hu)
+
+
 def test_repeated_scans_told_apart_only_by_instance_numbers_are_parted(image, hu, tmp_path):
     write_series(tmp_path / "a", image, SeriesInstanceUID="1.2.3")
     write_series(tmp_path / "b", image + 7, SeriesInstanceUID="1.2.3", InstanceNumber=lambda n: 101 + n)

@@ -44,3 +44,12 @@ def _set_rescale(path, rescale):
     order = nibabel.Nifti1Header.from_fileobj(io.BytesIO(content)).endianness
     struct.pack_into(order + "2f", content, 112, *rescale)
     path.write_bytes(gzip.compress(content))
+
+
+def test_voxels_whose_place_the_header_does_not_tell_are_left_to_simpleitk(tmp_path):
+    path = tmp_path / "scan.nii"
+    nibabel.Nifti1Image(np.arange(60, dtype=np.int16).reshape(SIZE), np.eye(4)).to_filename(path)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 108, 0.0)
+    path.write_bytes(content)
+    assert read_slices(path, SIZE) is None

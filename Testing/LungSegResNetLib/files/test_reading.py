@@ -13,7 +13,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.reading import mask_on_ct, read_ct, read_mask
+from LungSegResNetLib.files.reading import mask_on_ct, read_ct, read_lungs, read_mask
 
 SIGNS = list(itertools.product((1.0, -1.0), repeat=3))
 ALL_ORIENTATIONS = [(order, signs) for order in itertools.permutations(range(3)) for signs in SIGNS]
@@ -219,6 +219,29 @@ def test_padding_and_metal_outside_the_scale_are_limited_with_a_warning(scan, hu
     assert "-32768 to 60000" in warnings[0]
 
 
+def test_padding_around_the_field_of_view_becomes_air_without_a_warning(scan, hu, tmp_path):
+    values = hu.copy()
+    values[:, :8] = -2000
+    values[:, -8:] = -3024
+    volume, warnings = read_ct(save(from_array(values, scan[0]), tmp_path / "round.nrrd"))
+    assert (volume.hu[:, :8] == -1024).all()
+    assert (volume.hu[:, -8:] == -1024).all()
+    np.testing.assert_array_equal(volume.hu[:, 8:-8], hu[:, 8:-8])
+    assert warnings == []
+
+
+def test_the_lowest_padding_in_a_scan_without_its_rescale_becomes_air(scan, hu, tmp_path):
+    stored = np.maximum(hu + 1024, 0).astype(np.int16)
+    stored[:, :8] = -32768
+    volume, _ = read_ct(save(from_array(stored, scan[0]), tmp_path / "padded.nrrd"))
+    assert (volume.hu[:, :8] == -1024).all()
+    np.testing.assert_array_equal(volume.hu[:, 8:], np.maximum(hu, -1024)[:, 8:])
+
+
+def test_a_path_that_the_system_refuses_is_named(tmp_path):
+    assert "cannot be read" in refusal(tmp_path / f"{'x' * 300}.nii.gz")
+
+
 def test_fractions_of_hounsfield_units_are_kept(scan, hu, tmp_path):
     values = hu.astype(np.float64) + 0.25
     volume, _ = read_ct(save(from_array(values, scan[0]), tmp_path / "fine.nrrd"))
@@ -349,3 +372,29 @@ class TestMasks:
         values, warnings = mask_on_ct(scan[1], ct)
         np.testing.assert_array_equal(values, labels[:18])
         assert "was cut off" in warnings[0]
+
+    def test_labels_of_right_and_left_lung_are_taken_as_they_are(self, scan, ct, labels, tmp_path):
+        values, warnings = read_lungs(save(scan[1], tmp_path / "lungs.nii.gz"), ct)
+        np.testing.assert_array_equal(values, labels)
+        assert warnings == []
+
+    @pytest.mark.parametrize("value", [1, 2, 255])
+    def test_a_file_with_one_label_gives_both_lungs_without_sides_and_says_so(self, value, scan, ct, labels, tmp_path):
+        one = from_array(np.where(labels > 0, value, 0).astype(np.uint8), scan[1])
+        values, warnings = read_lungs(save(one, tmp_path / "lungs.nrrd"), ct)
+        assert values.dtype == bool
+        np.testing.assert_array_equal(values, labels > 0)
+        assert ["a single label" in text for text in warnings] == [True]
+
+    def test_a_lone_lung_that_the_file_names_keeps_its_side(self, scan, ct, labels, tmp_path):
+        image = from_array((labels == 2).astype(np.uint8), scan[1])
+        path = self.slicer_file(tmp_path / "left.seg.nrrd", image, {"Name": "left lung", "LabelValue": "1"})
+        values, warnings = read_lungs(path, ct)
+        np.testing.assert_array_equal(values, np.where(labels == 2, 2, 0))
+        assert warnings == []
+
+    def test_labels_of_lobes_are_refused_with_their_values(self, scan, ct, labels, tmp_path):
+        lobes = np.where(labels > 0, labels + 10, 0).astype(np.uint8)
+        lobes[labels.nonzero()[0][0]] *= 2
+        with pytest.raises(InputError, match=r"labels 11, 12, \d\d.* 1 for the right and 2 for the left"):
+            read_lungs(save(from_array(lobes, scan[1]), tmp_path / "lobes.nrrd"), ct)

@@ -118,3 +118,32 @@ def test_a_file_that_cannot_grow_leaves_the_old_result(ending, tmp_path):
     assert "could not be written" in run.stdout
     assert path.read_text() == "old result"
     assert list(tmp_path.iterdir()) == [path]
+
+
+_WRITE_WITHOUT_THE_END = """
+import resource, sys
+import numpy as np
+import SimpleITK as sitk
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.errors import OutputError
+from LungSegResNetLib.files.writing import write_mask
+
+noise = np.random.default_rng(0).integers(0, 3, (40, 60, 60)).astype(np.uint8)
+ct = CTVolume.from_sitk(sitk.GetImageFromArray(noise), "noise")
+size = write_mask("whole" + sys.argv[1], noise, ct, overwrite=False).stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size - 100, size - 100))
+try:
+    write_mask("cut" + sys.argv[1], noise, ct, overwrite=False)
+except OutputError as error:
+    print(f"refused: {error}")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for file sizes")
+@pytest.mark.parametrize("ending", MASK_ENDINGS)
+def test_a_file_of_which_only_the_last_bytes_are_missing_is_refused(ending, tmp_path):
+    """They are written when the file is closed, where libraries do not look at errors."""
+    command = [sys.executable, "-c", _WRITE_WITHOUT_THE_END, ending]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert run.stdout.startswith("refused:"), run.stdout + run.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [f"whole{ending}"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from archives import write_archive
 
-from LungSegResNetLib.errors import DeviceError
+from LungSegResNetLib.errors import DeviceError, UsageError
 from LungSegResNetLib.jobs.case_job import Outputs, run_case
 from LungSegResNetLib.jobs.reporting import QuietReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
@@ -55,3 +55,12 @@ def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Pat
     with pytest.raises(DeviceError, match="too little free memory"):
         run_case(source, Outputs.at(tmp_path / "lungs.nii.gz"), LoadedEngine(FullCard(), "cpu", ""), QuietReporter())
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_the_ct_is_never_replaced_by_its_mask(tmp_path: Path) -> None:
+    source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
+    before = source.read_bytes()
+    same = tmp_path / "in" / ".." / "in" / "a.nii.gz"
+    with pytest.raises(UsageError, match="is the CT itself"):
+        run_case(source, Outputs.at(same), load_engine(EngineSettings()), QuietReporter(), overwrite=True)
+    assert source.read_bytes() == before

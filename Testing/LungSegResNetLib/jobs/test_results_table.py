@@ -7,6 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from LungSegResNetLib.errors import OutputError
 from LungSegResNetLib.jobs.results_table import RESULTS, ResultsTable
 
 
@@ -71,3 +74,25 @@ def test_a_run_that_ends_while_another_writes_has_the_cases_of_both(tmp_path: Pa
     write(tmp_path, "mine")
     Slow(tmp_path).complete()
     assert set(rows(tmp_path)) == {"mine", "other"}
+
+
+def test_a_table_that_is_open_elsewhere_stops_no_run(tmp_path: Path) -> None:
+    """A folder in its place cannot be replaced either."""
+    table = ResultsTable(tmp_path)
+    write(tmp_path, "a")
+    (tmp_path / RESULTS).mkdir()
+    table.refresh()
+    with pytest.raises(OutputError, match=RESULTS):
+        table.complete()
+    (tmp_path / RESULTS).rmdir()
+    table.complete()
+    assert list(rows(tmp_path)) == ["a"]
+
+
+def test_summaries_of_something_else_and_names_that_are_no_text_do_not_disturb(tmp_path: Path) -> None:
+    write(tmp_path, "a", error="M\udcfcller.nii.gz cannot be read.")
+    (tmp_path / "other.summary.json").write_text('{"foo": 1}')
+    (tmp_path / "list.summary.json").write_text("[1, 2]")
+    ResultsTable(tmp_path).complete()
+    assert rows(tmp_path)["a"]["error"] == r"M\udcfcller.nii.gz cannot be read."
+    assert list(rows(tmp_path)) == ["a"]

@@ -40,9 +40,9 @@ check: $(VENV)/dev.stamp
 
 train: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --out $(RUN)
-	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --preset fine-tune --steps 1700 --seed 1 \
+	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 1700 --seed 1 \
 		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
-	$(BIN)/lungsegresnet-train evaluate $(RUN)-fine-tuned/network.safetensors $(DATA)/cases.csv --out $(RUN)-fine-tuned/report
+	$(BIN)/lungsegresnet-train evaluate $(RUN)-fine-tuned/network.safetensors $(RUN)/cases.csv --out $(RUN)-fine-tuned/report
 
 cross-validate: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) $(if $(STEPS),--steps $(STEPS)) --out $(RUN)-folds

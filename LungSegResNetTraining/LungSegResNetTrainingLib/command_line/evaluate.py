@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="REPORT", help="folder of the report; run again to go on"
     )
     parser.add_argument(
-        "--split", help="cases to judge, or 'all' (default: validation, or all where the data set has no such split)"
+        "--split",
+        help="cases to judge, or 'all' (default: validation or, where the data set has no such split, cases of "
+        "patients that the network was not trained on)",
     )
     parser.add_argument(
         "--folds",
@@ -97,12 +99,15 @@ def _judges(options: argparse.Namespace, found: FoundCases) -> tuple[list[tuple[
     from LungSegResNetLib.errors import UsageError
 
     from ..evaluation.fold_networks import assign_networks, read_fold_networks
-    from ..evaluation.run import Judge, choose_cases
-    from ..training.start_network import network_path
+    from ..evaluation.run import ALL, Judge, choose_cases
+    from ..training.start_network import network_path, seen_cases
 
     if options.folds is None:
         judge = Judge.load(network_path(options.model), options.device)
-        return [(case, judge) for case in choose_cases(found, options.split)], []
+        cases = choose_cases(found, options.split, seen_cases(judge.card))
+        if len(cases) < len(found.cases):
+            print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
+        return [(case, judge) for case in cases], []
     if options.split:
         raise UsageError("--split has no meaning with --folds, which judges every case.")
     networks = read_fold_networks(Path(options.model), options.folds)

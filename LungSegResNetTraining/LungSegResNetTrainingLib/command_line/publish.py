@@ -14,9 +14,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=Path, help="the data set it was trained and judged on, as for fit")
     parser.add_argument("--report", type=Path, required=True, help="folder written by evaluate")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="network file to write (.safetensors)")
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--version", required=True)
+    parser.add_argument("--name", required=True, help="of the network, as users see it")
+    parser.add_argument("--version", required=True, help="of the network, such as 1.0.0")
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights (default: Apache-2.0)")
+    parser.add_argument(
+        "--limits",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="text with a known failure or a limit of the data (whom it was not trained on) in each line",
+    )
     parser.add_argument(
         "--section",
         type=Path,
@@ -42,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
         name=options.name,
         version=options.version,
         licence=options.licence,
+        limits=options.limits,
         section=options.section,
     )
     for figure, value in card.figures.items():

@@ -11,12 +11,21 @@ from LungSegResNetLib.errors import InputError
 
 TRAIN = "train"
 VALIDATION = "validation"
+TEST = "test"
+_SPLITS = {
+    **dict.fromkeys(("", "train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
+    "test": TEST,
+}
 OK = "ok"
 
 
 @dataclass(frozen=True)
 class Case:
-    """One CT with its reference mask; ``doubtful`` says in words which part of the mask is uncertain."""
+    """One CT with its reference mask; ``doubtful`` says in words which part of the mask is uncertain.
+
+    ``split`` is ``train``, ``validation`` or ``test``; fitting leaves the last one alone.
+    """
 
     name: str
     ct: Path
@@ -41,8 +50,8 @@ def read_cases(csv_path: str | os.PathLike[str], files_must_exist: bool = True) 
 
     Raises
     ------
-    InputError : the CSV is missing, has no case or lacks a column, names a file that is not there, or puts one
-        patient into both training and validation.
+    InputError : the CSV is missing, has no case or lacks a column, names a file that is not there or a split that is
+        none, or puts one patient into two splits.
     """
     csv_path = Path(csv_path)
     try:
@@ -65,7 +74,9 @@ def read_cases(csv_path: str | os.PathLike[str], files_must_exist: bool = True) 
     splits: dict[str, str] = {}
     for case in cases:
         if splits.setdefault(case.patient, case.split) != case.split:
-            raise InputError(f"Patient {case.patient} is in both training and validation (case {case.name}).")
+            raise InputError(
+                f"Patient {case.patient} is in both {splits[case.patient]} and {case.split} (case {case.name})."
+            )
     return cases
 
 
@@ -73,11 +84,14 @@ def _case(folder: Path, row: dict[str, str]) -> Case:
     def text(column: str, default: str = "") -> str:
         return (row.get(column) or default).strip()
 
+    split = text("split")
+    if split.lower() not in _SPLITS:
+        raise InputError(f"Case {row['case']} is in the split '{split}'; there are {TRAIN}, {VALIDATION} and {TEST}.")
     return Case(
         name=row["case"].strip(),
         ct=folder / row["ct"].strip(),
         mask=folder / row["mask"].strip(),
-        split=text("split", TRAIN),
+        split=_SPLITS[split.lower()],
         patient=text("patient", row["case"]),
         group=text("group"),
         doubtful=text("doubtful"),

@@ -179,7 +179,10 @@ def _choose_lungs(sides: dict[int, tuple[str, int | None]], source: str) -> dict
         chosen.update(dict.fromkeys(numbers, side))
     if not chosen:
         both = [number for number, (_, found) in sides.items() if found == _BOTH]
-        chosen = dict.fromkeys(both[:1], RIGHT_LUNG)
+        if len(both) > 1:
+            names = " and ".join(f"'{sides[number][0]}'" for number in both)
+            raise InputError(f"{source} has several structures that may be both lungs ({names}); keep one of them.")
+        chosen = dict.fromkeys(both, RIGHT_LUNG)
     if not chosen:
         names = ", ".join(f"'{name}'" for name, _ in sides.values()) or "none at all"
         raise InputError(f"{source} has no structure named as a lung; there are {names}.")

@@ -9,18 +9,20 @@ import numpy as np
 
 from LungSegResNetLib.errors import InputError, UsageError
 
-from .cases import TRAIN, VALIDATION, Case
+from .cases import TEST, TRAIN, VALIDATION, Case
 
 _FOLD_SEED = (0, 4)
 
 
 def names_a_split(cases: Sequence[Case]) -> bool:
     """Whether the data set itself says which cases validate."""
-    return any(case.split != TRAIN for case in cases)
+    return any(case.split == VALIDATION for case in cases)
 
 
 def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Collection[str]) -> list[Case]:
     """The cases with ``share`` of the patients, drawn by ``seed``, for validation: at least one, unless share is 0.
+
+    Cases for tests stay so.
 
     Parameters
     ----------
@@ -34,14 +36,14 @@ def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Co
     if not 0.0 <= share < 1.0:
         raise UsageError("The validation share has to be from 0 to below 1, such as 0.05.")
     if share == 0.0:
-        return _divided(cases, validating=())
-    patients = sorted({case.patient for case in cases if case.name in with_lung})
+        return _divided(cases, (), kept=(TEST,))
+    patients = sorted({case.patient for case in cases if case.name in with_lung and case.split != TEST})
     if len(patients) < 2:
         raise InputError(
             "One patient cannot be for training and for validation both; add a patient, or give --validation-share 0."
         )
     count = min(len(patients) - 1, max(1, round(share * len(patients))))
-    return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist())
+    return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist(), kept=(TEST,))
 
 
 def split_by_fold(cases: Sequence[Case], folds: int, fold: int) -> list[Case]:
@@ -65,6 +67,7 @@ def split_by_fold(cases: Sequence[Case], folds: int, fold: int) -> list[Case]:
     return _divided(cases, dealt[fold - 1 :: folds])
 
 
-def _divided(cases: Sequence[Case], validating: Collection[str]) -> list[Case]:
+def _divided(cases: Sequence[Case], validating: Collection[str], kept: Collection[str] = ()) -> list[Case]:
     chosen = set(validating)
-    return [replace(case, split=VALIDATION if case.patient in chosen else TRAIN) for case in cases]
+    divided = [replace(case, split=VALIDATION if case.patient in chosen else TRAIN) for case in cases]
+    return [case if case.split in kept else new for case, new in zip(cases, divided, strict=True)]

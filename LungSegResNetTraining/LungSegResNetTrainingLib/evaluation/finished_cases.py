@@ -15,6 +15,7 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
+from ..slices.slice_cache import files_of
 from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"
@@ -22,22 +23,15 @@ _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the pl
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, or of all files of a folder with their names."""
-    if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    total = hashlib.sha256()
-    for inner in sorted(p for p in path.rglob("*") if p.is_file()):
-        total.update(f"{inner.relative_to(path).as_posix()} {file_digest(inner)}\n".encode())
-    return total.hexdigest()
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def case_key(case: Case, method: Sequence[str]) -> str:
     """What a result depends on: this program's version, ``method`` (network, precision, ...) and the case's files."""
-    # A PTK or Analyze header names a second file with the voxels, which lies beside it.
-    voxels = [case.mask.with_suffix(ending) for ending in (".raw", ".img") if case.mask.suffix in (".mhd", ".hdr")]
-    files = [case.ct, case.mask, *(path for path in voxels if path.is_file())]
-    parts = [__version__, *method, case.name, *(file_digest(path) for path in files)]
+    files = [path for place in (case.ct, case.mask) for path in files_of(place)]
+    parts = [__version__, *method, case.name, *(f"{path.name} {file_digest(path)}" for path in files)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

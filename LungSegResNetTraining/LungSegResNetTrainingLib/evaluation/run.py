@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,15 +68,27 @@ class Evaluation:
 OnCase = Callable[[int, int, CaseResult | FailedCase, bool], None]
 
 
-def choose_cases(found: FoundCases, split: str | None) -> list[Case]:
-    """Cases of a split; None takes the validation cases, or all where the data set has none; ``all`` takes all.
+def choose_cases(found: FoundCases, split: str | None, seen: Collection[str] = ()) -> list[Case]:
+    """Cases of a split; ``all`` takes all.
+
+    None takes the validation cases or, where the data set has none, those of patients that the network has not seen;
+    ``seen`` are the names of the cases it was trained on.
 
     Raises
     ------
-    InputError : there is no case in that split.
+    InputError : there is no such case.
     """
     splits = {case.split for case in found.cases}
-    split = split or (VALIDATION if VALIDATION in splits else ALL)
+    if split is None and VALIDATION not in splits:
+        trained_on = trained_patients(found.cases, seen)
+        cases = [case for case in found.cases if case.patient not in trained_on]
+        if found.cases and not cases:
+            raise InputError(
+                "The network was trained on all patients of the data set; give the cases.csv of its run folder, "
+                f"which names those held back, or judge all of them with --split {ALL}."
+            )
+        return cases
+    split = split or VALIDATION
     cases = [case for case in found.cases if split in (ALL, case.split)]
     if found.cases and not cases:
         raise InputError(
@@ -85,21 +97,28 @@ def choose_cases(found: FoundCases, split: str | None) -> list[Case]:
     return cases
 
 
+def trained_patients(cases: Sequence[Case], seen: Collection[str]) -> set[str]:
+    """Patients of whom the network was trained on some case."""
+    return {case.patient for case in cases if case.name in seen}
+
+
 def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
     """Make ``folder`` the place of the evaluation that ``about`` describes; going on with the same one is allowed.
 
     Raises
     ------
-    OutputError : the folder holds something else and ``overwrite`` is false, or cannot be written.
+    OutputError : the folder holds another evaluation and ``overwrite`` is false, or other files, or cannot be written.
     """
     mark = folder / _MARK
     try:
         earlier = json.loads(mark.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         earlier = None
-    if not overwrite and earlier != about and folder.exists() and any(folder.iterdir()):
-        what = "another evaluation" if earlier else "files that are no evaluation"
-        raise OutputError(f"{folder} holds {what}; choose another folder or allow overwriting (--overwrite).")
+    if earlier is None and folder.exists() and any(folder.iterdir()):
+        # A data set and a run have a cases.csv of their own.
+        raise OutputError(f"{folder} holds files that are no evaluation; choose another folder.")
+    if earlier not in (None, about) and not overwrite:
+        raise OutputError(f"{folder} holds another evaluation; choose another folder or allow it (--overwrite).")
     with write_atomically(mark, overwrite=True) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 

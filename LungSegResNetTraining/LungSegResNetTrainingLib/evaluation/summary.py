@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..training.start_network import seen_cases
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
 from .case_result import CaseResult
 from .group_comparison import compare_groups
-from .run import Evaluation
+from .run import Evaluation, trained_patients
 from .spread import spread_of
 
 
@@ -45,7 +46,7 @@ def sentences(evaluation: Evaluation) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     results = evaluation.results
     chosen = with_lung(results)
-    paragraphs = [_what_was_judged(evaluation)]
+    paragraphs = [_what_was_judged(evaluation), *_trained_on(evaluation)]
     if chosen:
         paragraphs += [_how_good(results), *_by_fold(chosen), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(results)
@@ -68,6 +69,17 @@ def _what_was_judged(evaluation: Evaluation) -> str:
             f"{judged}: every case by the network that had not seen its patient."
         )
     return f"The {network_name(evaluation)} was {judged}."
+
+
+def _trained_on(evaluation: Evaluation) -> list[str]:
+    if len(evaluation.judges) > 1:
+        return []  # each case has a network that has not seen its patient
+    cases = [result.case for result in evaluation.results]
+    patients = trained_patients(cases, seen_cases(evaluation.judges[0].card))
+    count = sum(case.patient in patients for case in cases)
+    if not count:
+        return []
+    return [f"It was trained on patients of {_cases(count)} among these; their figures say nothing about new scans."]
 
 
 def network_name(evaluation: Evaluation) -> str:

@@ -26,7 +26,7 @@ OUTSIDE, BODY, RIGHT, LEFT = 0, 1, 2, 3
 PIXEL_MM = 1.0
 _LAYOUT = 2  # raised when what is stored changes, so that old caches are left aside
 # Voxels of a header file lie in a second file beside it.
-_VOXEL_ENDINGS = (".raw", ".zraw", ".img", ".img.gz")
+_VOXEL_ENDINGS = (".raw", ".raw.gz", ".zraw", ".img", ".img.gz")
 
 _FINE = PairVerdict(OK, ())
 
@@ -93,12 +93,12 @@ def _key(case: Case) -> str:
     files = [
         [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
         for place in (case.ct, case.mask)
-        for path in _files_of(place)
+        for path in files_of(place)
     ]
     return hashlib.sha256(json.dumps([_LAYOUT, *files]).encode()).hexdigest()[:16]
 
 
-def _files_of(place: Path) -> list[Path]:
+def files_of(place: Path) -> list[Path]:
     """The files a scan or a mask consists of; none where there is nothing, which reading it explains better."""
     if place.is_dir():
         return sorted(path for path in place.rglob("*") if path.is_file())

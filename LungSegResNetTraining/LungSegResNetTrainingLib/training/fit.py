@@ -76,6 +76,8 @@ def fit(
     with RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records:
         best = _Best(records.log.rows() if records else [])
         if processes.from_first(best.is_stale(patience)):
+            if processes.first:
+                _export_missing(run, details)
             return run_folder / NETWORK
         clock = _Clock(run.step)
         saved = time.monotonic()
@@ -99,8 +101,10 @@ def fit(
             if stale:
                 break
             clock.waits_for_slices()
-    if processes.first and patience is None:
-        _export(run, details)
+    if processes.first:
+        if patience is None:
+            _export(run, details)
+        _export_missing(run, details)
     return run_folder / NETWORK
 
 
@@ -142,22 +146,22 @@ class _Clock:
 
     def __init__(self, first_step: int) -> None:
         self._first_step = first_step
-        self._begun = self._mark = time.monotonic()
+        self._begun = self._mark = time.perf_counter()
         self._waited = self._step_seconds = 0.0
 
     def waits_for_slices(self) -> None:
-        self._mark = time.monotonic()
+        self._mark = time.perf_counter()
 
     def slices_are_there(self) -> None:
-        now = time.monotonic()
+        now = time.perf_counter()
         self._waited += now - self._mark
         self._mark = now
 
     def step_is_done(self) -> None:
-        self._step_seconds = time.monotonic() - self._mark
+        self._step_seconds = time.perf_counter() - self._mark
 
     def progress(self, step: int, settings: TrainingSettings, loss: float, dice: float | None) -> Progress:
-        elapsed = time.monotonic() - self._begun
+        elapsed = time.perf_counter() - self._begun
         return Progress(
             step,
             settings.steps,
@@ -219,6 +223,12 @@ def _export(run: TrainingRun, details: dict[str, Any]) -> None:
         training=details | {"steps_done": run.step},
     )
     save_model(run.folder / NETWORK, weights, card)
+
+
+def _export_missing(run: TrainingRun, details: dict[str, Any]) -> None:
+    """The network as it is now, where none was better since patience was asked for in a run that began without it."""
+    if not (run.folder / NETWORK).is_file():
+        _export(run, details)
 
 
 def _single_thread(_worker: int) -> None:

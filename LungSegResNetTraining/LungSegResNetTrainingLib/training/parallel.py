@@ -91,7 +91,6 @@ def joined_processes(device: str) -> Iterator[Processes]:
             )
         torch.cuda.set_device(processes.local_rank)
     distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=_PATIENCE)
-    try:
-        yield processes
-    finally:
-        distributed.destroy_process_group()
+    yield processes
+    # Not after a failure: it would wait for the others, and torchrun, which ends them, for this process.
+    distributed.destroy_process_group()

@@ -14,18 +14,13 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 
-from ..data.cases import TRAIN, Case
+from ..data.cases import Case
+from .run_cases import some_of
+from .start_network import seen_cases
 
 INTENDED_USE = (
     "Draft lung masks in chest CT of adults, for research, to be looked at and corrected by a person. "
     "It is no medical device and not for diagnosis."
-)
-KNOWN_FAILURES = (
-    "consolidation of a whole lobe or lung that borders the mediastinum may be left out",
-    "the dome of the diaphragm may be included in part, most in thick slices, or the lung around it left out",
-    "how much of the hilum is included varies by some square centimetres a slice",
-    "effusion beside dense lung may be included",
-    "trained on adults only; no child and no COVID-19 scan was among the data",
 )
 _SOURCE_COLUMNS = ("collection", "doi", "licence", "training_cases", "validation_cases")
 _FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
@@ -40,6 +35,7 @@ def publish(
     name: str,
     version: str,
     licence: str,
+    limits: Path,
     section: Path | None = None,
 ) -> ModelCard:
     """Write ``target`` (.safetensors) and ``MODEL_CARD.md`` beside it; returns the card.
@@ -50,55 +46,69 @@ def publish(
     cases : the data set it was trained and judged on.
     report : folder written by ``evaluate``; its ``cases.csv`` is where all figures come from.
     target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
-
+    limits : text file with a known failure or a limit of the data in each line.
     section : Markdown file with a heading of the second level that goes into ``MODEL_CARD.md``.
 
     Raises
     ------
-    InputError : the report has no figures, or the section cannot be read.
+    InputError : the report has no figures or judges cases that the network was trained on, or the limits or the section
+        cannot be read.
     ModelError : the network cannot be read.
     """
     card, weights = load_model(network)
-    further = _read_section(section) if section else []
+    further = [_read_text(section).strip(), ""] if section else []
+    known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
     rows = _read_rows(report / "cases.csv")
+    if trained_on := {row["case"] for row in rows} & seen_cases(card):
+        raise InputError(
+            f"The report judges cases that the network was trained on ({some_of(sorted(trained_on))}); "
+            "evaluate it on others."
+        )
+    names = _collection_names(target.with_name("collections.csv"))
     card = dataclasses.replace(
         card,
         name=name,
         version=version,
         licence=licence,
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
-        training={**card.training, "data": _sources(cases, _collection_names(target.with_name("collections.csv")))},
+        training={
+            **card.training,
+            "data": _sources(cases, card, names),
+        },
         figures=_figures(rows),
     )
     save_model(target, weights, card)
     with write_atomically(target.with_name("MODEL_CARD.md"), overwrite=True) as temporary:
-        temporary.write_text(_markdown(card, rows, cases, further), encoding="utf-8")
+        temporary.write_text(_markdown(card, rows, cases, further, known_limits), encoding="utf-8")
     return card
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row["method"] in ("network", "thresholding")]
-    except (OSError, KeyError) as error:
+            judged = [row for row in csv.DictReader(file) if row["method"] in ("network", "thresholding")]
+        rows = [row for row in judged if float(row["reference_ml"]) > 0]  # else Dice is the share of nothing
+    except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path} is no table of an evaluation; run lungsegresnet-train evaluate first.") from error
     if not rows:
-        raise InputError(f"{path} holds no evaluated case.")
+        raise InputError(f"{path} holds no evaluated case with lung.")
     return rows
 
 
-def _sources(cases: Sequence[Case], names: dict[str, str]) -> list[dict[str, Any]]:
-    """Collections by DOI with their name, licence and numbers of cases."""
+def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str]) -> list[dict[str, Any]]:
+    """Collections by DOI with their name, licence and numbers of cases that the network was made with."""
+    trained, validated = seen_cases(card), set(card.training.get("validation_cases", ()))
     by_source: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case in cases:
-        by_source[case.doi, case.licence].append(case)
+        if case.name in trained | validated:
+            by_source[case.doi, case.licence].append(case)
     return [
         {
             "collection": names.get(doi, ""),
             "doi": doi,
             "licence": licence,
-            "training_cases": sum(case.split == TRAIN for case in chosen),
-            "validation_cases": sum(case.split != TRAIN for case in chosen),
+            "training_cases": sum(case.name in trained for case in chosen),
+            "validation_cases": sum(case.name in validated - trained for case in chosen),
         }
         for (doi, licence), chosen in sorted(by_source.items())
     ]
@@ -132,14 +142,20 @@ def _by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
     return kinds
 
 
-def _read_section(path: Path) -> list[str]:
+def _read_text(path: Path) -> str:
     try:
-        return [path.read_text(encoding="utf-8").strip(), ""]
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"The section {path} cannot be read as text; give a Markdown file.") from error
+        raise InputError(f"{path} cannot be read as text.") from error
 
 
-def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[Case], further: Sequence[str]) -> str:
+def _markdown(
+    card: ModelCard,
+    rows: Sequence[dict[str, str]],
+    cases: Sequence[Case],
+    further: Sequence[str],
+    limits: Sequence[str],
+) -> str:
     settings = card.training.get("settings", {})
     low, high = card.hu_window
     lines = [
@@ -154,7 +170,7 @@ def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[C
         "",
         "## Figures on the validation cases",
         "",
-        "Validation patients were not trained on. Reference masks of one reader; see the limits below.",
+        "The network was not trained on these cases; see the limits below.",
         "",
         *_figure_table(rows, cases),
         "",
@@ -171,7 +187,7 @@ def _markdown(card: ModelCard, rows: Sequence[dict[str, str]], cases: Sequence[C
         "",
         "## Known failures and limits",
         "",
-        *(f"- {text}" for text in KNOWN_FAILURES),
+        *(f"- {text}" for text in limits),
         "",
     ]
     return "\n".join(lines)

@@ -102,6 +102,11 @@ def choose_cases(
         if choice.fold is not None:
             cases = split_by_fold(cases, choice.folds, choice.fold)
     elif not names_a_split(cases):
+        if len(cases) > 1 and all(case.patient.replace("/", "_") == case.name for case in cases):
+            reporter.warning(
+                "Each case counts as a patient of its own; where some are of the same patient, say so in the column "
+                "patient of a case list, or they may be on both sides."
+            )
         cases = split_by_share(cases, choice.validation_share, settings.seed, prepared.with_lung)
     return replace(prepared, cases=cases)
 

@@ -82,6 +82,13 @@ def test_fit_leaves_doubtful_and_broken_cases_out_and_writes_its_cases_down(
     assert read_card(data.parent / "run" / "network.safetensors").slice_shape == (32, 40)
 
 
+def test_cases_without_patients_are_pointed_out_where_the_split_depends_on_them(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _fit(data) == 0
+    assert "Each case counts as a patient of its own" in capsys.readouterr().err
+
+
 def test_doubtful_cases_train_when_asked_for(data: Path) -> None:
     assert _fit(data, "--include-doubtful") == 0
     assert {name for name, row in _cases(data).items() if row["status"] == "ok"} == {"a", "b", "c", "exchanged"}

@@ -179,6 +179,13 @@ def test_a_structure_set_without_lungs_says_what_it_has(scan, tmp_path: Path) ->
         read_reference_mask(tmp_path / "rs.dcm", ct)
 
 
+def test_of_two_structures_that_may_be_both_lungs_none_is_taken(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {1: "Lungs-eval", 2: "Lungs"})
+    with pytest.raises(InputError, match="'Lungs-eval' and 'Lungs'"):
+        read_reference_mask(tmp_path / "rs.dcm", ct)
+
+
 def test_a_dicom_segmentation_lies_on_its_dicom_ct(tmp_path: Path) -> None:
     image, mask = Thorax(noise=0.0).scan((4.0, 5.0, 8.0), (400.0, 300.0, 304.0))
     files = dicom_files.write_series(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from LungSegResNetLib.errors import InputError, UsageError
-from LungSegResNetTrainingLib.data.cases import TRAIN, VALIDATION, Case
+from LungSegResNetTrainingLib.data.cases import TEST, TRAIN, VALIDATION, Case
 from LungSegResNetTrainingLib.data.splits import names_a_split, split_by_fold, split_by_share
 
 # Two scans of each of 20 patients; every fourth patient is ill.
@@ -72,3 +73,11 @@ def test_more_folds_than_patients_are_refused() -> None:
 def test_a_data_set_with_a_validation_case_names_its_split() -> None:
     assert not names_a_split(CASES)
     assert names_a_split(split_by_share(CASES, 0.05, 0, ALL))
+
+
+def test_cases_for_tests_neither_train_nor_validate() -> None:
+    held_back = [replace(case, split=TEST) if case.patient in ("p1", "p2") else case for case in CASES]
+    assert not names_a_split(held_back)
+    for share in (0.0, 0.5, 0.99):
+        divided = split_by_share(held_back, share, 0, ALL)
+        assert [case.patient for case in divided if case.split == TEST] == ["p1", "p1", "p2", "p2"]

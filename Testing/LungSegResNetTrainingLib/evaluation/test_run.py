@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import html.parser
 import json
 import re
@@ -10,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
 from PIL import Image
 from synthetic_thorax import Thorax
 from training_cases import write_case
@@ -21,7 +23,9 @@ from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.case_search import FoundCases
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
+from LungSegResNetTrainingLib.evaluation.finished_cases import case_key
 from LungSegResNetTrainingLib.evaluation.run import Judge, choose_cases, claim_folder, evaluate
+from LungSegResNetTrainingLib.evaluation.summary import sentences
 
 _SMALL = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
 
@@ -186,8 +190,9 @@ def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: 
     claim_folder(out, {"network": "b"}, overwrite=True)
     assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == {"network": "b"}
     (tmp_path / "mine.txt").write_text("notes", encoding="utf-8")
-    with pytest.raises(OutputError, match="no evaluation"):
-        claim_folder(tmp_path, {"network": "a"}, overwrite=False)
+    for overwrite in (False, True):  # it may be a run or a data set, whose case list is called as a report's table is
+        with pytest.raises(OutputError, match="no evaluation"):
+            claim_folder(tmp_path, {"network": "a"}, overwrite)
 
 
 def test_another_network_gets_no_result_of_the_first(judge: Judge, tmp_path: Path) -> None:
@@ -215,6 +220,41 @@ def test_the_split_is_validation_where_there_is_one_and_all_elsewhere() -> None:
     assert [case.name for case in choose_cases(cases("train", "validation"), "all")] == ["0", "1"]
     with pytest.raises(InputError, match=r"no case in the split 'test'; there are train"):
         choose_cases(cases("train"), "test")
+
+
+def test_without_a_split_no_patient_is_judged_that_the_network_was_trained_on() -> None:
+    patients = {"a1": "a", "a2": "a", "b1": "b"}
+    found = FoundCases([Case(name, Path("ct"), Path("mask"), "train", who) for name, who in patients.items()])
+    assert [case.name for case in choose_cases(found, None, {"a1"})] == ["b1"]
+    assert [case.name for case in choose_cases(found, "all", {"a1"})] == ["a1", "a2", "b1"]
+    with pytest.raises(InputError, match=r"trained on all patients .* --split all"):
+        choose_cases(found, None, {"a1", "b1"})
+
+
+def test_the_summary_says_how_many_cases_the_network_was_trained_on(judge: Judge, tmp_path: Path) -> None:
+    card, weights = load_model(default_model_path())
+    trained = dataclasses.replace(card, training={**card.training, "training_cases": ["first"]})
+    save_model(tmp_path / "own.safetensors", weights, trained)
+    cases = [write_case(tmp_path, name, **_SMALL) for name in ("first", "second")]  # type: ignore[arg-type]
+    own = Judge.load(tmp_path / "own.safetensors", "cpu")
+    evaluation = evaluate([(case, own) for case in cases], tmp_path / "out", with_baseline=False)
+    assert [text for text in sentences(evaluation) if "trained on patients of 1 case among these" in text]
+    other = evaluate([(case, judge) for case in cases], tmp_path / "shipped", with_baseline=False)
+    assert not [text for text in sentences(other) if "trained on patients" in text]
+
+
+def test_voxels_that_lie_beside_a_header_belong_to_the_case(tmp_path: Path) -> None:
+    case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
+    ct, mask = tmp_path / "ct.mhd", tmp_path / "mask.nhdr"
+    for path, source in ((ct, case.ct), (mask, case.mask)):
+        sitk.WriteImage(sitk.ReadImage(str(source)), str(path))
+    keys = [case_key(dataclasses.replace(case, ct=ct, mask=mask), ())]
+    for voxels in (ct.with_suffix(".raw"), mask.with_suffix(".raw")):
+        content = bytearray(voxels.read_bytes())
+        content[0] ^= 1
+        voxels.write_bytes(content)
+        keys.append(case_key(dataclasses.replace(case, ct=ct, mask=mask), ()))
+    assert len(set(keys)) == 3
 
 
 def test_a_data_set_of_which_nothing_can_be_judged_says_why(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

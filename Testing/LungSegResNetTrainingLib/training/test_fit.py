@@ -216,6 +216,23 @@ def test_a_run_ends_early_with_its_best_network_and_stays_ended(tmp_path: Path) 
     assert steps == sorted(set(steps))
 
 
+def test_a_run_that_gets_patience_when_it_has_got_worse_already_leaves_a_network(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
+    case = small_case()
+
+    def on_progress(progress: Progress) -> None:
+        if progress.step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        fit(
+            [case], [case], settings, tmp_path,
+            workers=0, validate_every=1, checkpoint_seconds=0.0, on_progress=on_progress,
+        )  # fmt: skip
+    path = fit([case], [case], settings, tmp_path, workers=0, validate_every=1, patience=2)
+    assert read_card(path).training["steps_done"] == 4
+
+
 def test_patience_needs_validation_cases(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Without validation cases"):
         fit([small_case()], [], SETTINGS, tmp_path, workers=0, patience=2)

@@ -14,6 +14,13 @@ from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.training.publishing import publish
 
+TRAINING = {
+    "settings": {"steps": 7},
+    "training_cases": ["scan3"],
+    "validation_cases": ["scan1", "scan2", "slice1"],
+    "start_network_cases": [],
+}
+ABOUT = {"name": "lungs", "version": "1.2.3", "licence": "Apache-2.0"}
 DICE = {"scan1": 0.98, "scan2": 0.96, "slice1": 0.90}
 
 
@@ -22,7 +29,7 @@ def run(tmp_path: Path) -> tuple[Path, list[Case], Path]:
     """Network, cases and report of a run."""
     network = HighRes2DNet()
     weights = {name: value.numpy() for name, value in network.state_dict().items() if value.is_floating_point()}
-    card = ModelCard(config=network.config, training={"settings": {"steps": 7}})
+    card = ModelCard(config=network.config, training=TRAINING)
     save_model(tmp_path / "network.safetensors", weights, card)
     splits = {"scan1": "validation", "scan2": "validation", "slice1": "validation", "scan3": "train"}
     cases = [
@@ -54,7 +61,13 @@ def run(tmp_path: Path) -> tuple[Path, list[Case], Path]:
 
 def publish_run(run: tuple[Path, list[Case], Path], target: Path) -> ModelCard:
     network, cases, report = run
-    return publish(network, cases, report, target, name="lungs", version="1.2.3", licence="Apache-2.0")
+    return publish(network, cases, report, target, limits=limits_file(report), **ABOUT)
+
+
+def limits_file(folder: Path) -> Path:
+    path = folder / "limits.txt"
+    path.write_text("small children\n\nmasks of two readers\n", encoding="utf-8")
+    return path
 
 
 def test_figures_are_means_of_the_report(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
@@ -72,7 +85,7 @@ def test_the_file_holds_the_weights_and_names_the_data(run: tuple[Path, list[Cas
     publish_run(run, target)
     card, weights = load_model(target)
     assert (card.name, card.version, card.licence) == ("lungs", "1.2.3", "Apache-2.0")
-    assert card.training["settings"] == {"steps": 7}
+    assert {key: card.training[key] for key in TRAINING} == TRAINING
     assert card.training["data"] == [
         {
             "collection": "Example collection",
@@ -93,6 +106,7 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert "| scan2 (doubtful reference) | 0.960 |" in text
     assert "| **mean of 2 volumes** | 0.970 |" in text
     assert "not for diagnosis" in text
+    assert text.endswith("## Known failures and limits\n\n- small children\n- masks of two readers\n")
 
 
 def test_without_an_evaluation_nothing_is_published(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
@@ -107,10 +121,36 @@ def test_a_section_of_ones_own_goes_into_the_card(run: tuple[Path, list[Case], P
     network, cases, report = run
     section = tmp_path / "ablation.md"
     section.write_text("## What each part contributes\n\n| a | b |\n", encoding="utf-8")
-    about = {"name": "lungs", "version": "1", "licence": "Apache-2.0"}
+    about = {**ABOUT, "limits": limits_file(tmp_path)}
     publish(network, cases, report, tmp_path / "own" / "lungs.safetensors", section=section, **about)
     text = (tmp_path / "own" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "\n## What each part contributes\n\n| a | b |\n\n## Training\n" in text
-    with pytest.raises(InputError, match=r"section .*missing\.md cannot be read"):
+    with pytest.raises(InputError, match=r"missing\.md cannot be read"):
         publish(network, cases, report, tmp_path / "none.safetensors", section=tmp_path / "missing.md", **about)
     assert not (tmp_path / "none.safetensors").exists()
+
+
+def test_figures_of_cases_that_the_network_was_trained_on_are_not_published(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    report = run[2] / "cases.csv"
+    report.write_text(report.read_text().replace("scan1", "scan3"))
+    with pytest.raises(InputError, match=r"trained on \(scan3\)"):
+        publish_run(run, tmp_path / "lungs.safetensors")
+    assert not (tmp_path / "lungs.safetensors").exists()
+
+
+def test_cases_without_lung_are_in_no_figure(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    report = run[2] / "cases.csv"
+    with report.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        if row["case"] == "scan2":
+            row |= {"reference_ml": "0", "dice": ""}
+    with report.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    card = publish_run(run, tmp_path / "lungs.safetensors")
+    assert card.figures["volumes: worst dice"] == pytest.approx(0.98)
+    assert "scan2" not in (tmp_path / "MODEL_CARD.md").read_text()

@@ -10,12 +10,13 @@ from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
 from LungSegResNetWidgets.batch_panel import FORMATS, BatchPanel
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
-from LungSegResNetWidgets.readiness import transformNotes, whyNotReady
+from LungSegResNetWidgets.frames import FRAMES
+from LungSegResNetWidgets.readiness import firstScan, transformNotes, whyNotReady
 from LungSegResNetWidgets.result_panel import ResultPanel
 from LungSegResNetWidgets.run_panel import RunPanel
 from LungSegResNetWidgets.sample_data import registerSampleData
 from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun
-from LungSegResNetWidgets.sequence_run import FRAMES, SequenceRun
+from LungSegResNetWidgets.sequence_run import SequenceRun
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -170,7 +171,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onNodeAdded(self, caller, event) -> None:
         """The first CT that is loaded is chosen."""
         if self._parameterNode and not self._parameterNode.inputVolume:
-            self._parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            self._parameterNode.inputVolume = firstScan()
 
     def onNodeRemoved(self, caller, event) -> None:
         """The CT of a run may be gone."""
@@ -188,7 +189,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Make sure that there is a parameter node with a CT in it if the scene has one."""
         parameterNode = self.logic.getParameterNode()
         if not parameterNode.inputVolume:
-            parameterNode.inputVolume = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLScalarVolumeNode")
+            parameterNode.inputVolume = firstScan()
         self.setParameterNode(parameterNode)
 
     def setParameterNode(self, parameterNode: LungSegResNetParameterNode | None) -> None:
@@ -222,8 +223,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.removeObserver(self._volume, event, self.updateGui)
         if volume:
             self.addObserver(volume, event, self.updateGui)
+            self.runPanel.forgetNews()
         self._volume = volume
-        self.runPanel.forgetNews()
 
     def onRunDone(self, volumeNode, result: RunResult) -> None:
         """Show the lungs, their measurements and how it went."""
@@ -248,7 +249,8 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
 
     Example
     -------
-    >>> segmentation, summary = LungSegResNetLogic().process(volumeNode)
+    >>> result = LungSegResNetLogic().process(volumeNode)
+    >>> result.segmentationNode, result.summary["measurements"]
     """
 
     def getParameterNode(self) -> LungSegResNetParameterNode:
@@ -308,7 +310,7 @@ class LungSegResNetTest(ScriptedLoadableModuleTest):
     def setUp(self):
         """An empty scene, and the packages of a run; in testing mode Slicer installs them without asking."""
         slicer.mrmlScene.Clear()
-        ensurePackages(str(Path(__file__).with_name("Resources") / "requirements.txt"), "cpu")
+        self.assertTrue(ensurePackages(str(Path(__file__).with_name("Resources") / "requirements.txt"), "cpu"))
 
     def runTest(self):
         """Run all tests."""

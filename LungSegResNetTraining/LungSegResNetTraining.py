@@ -13,6 +13,7 @@ from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
 from LungSegResNetWidgets.dependencies import ensurePackages
+from LungSegResNetWidgets.readiness import firstScan
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -142,7 +143,8 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
         self._closeQuestion = CloseQuestion(self.mayClose)
-        slicer.util.mainWindow().installEventFilter(self._closeQuestion)
+        if slicer.util.mainWindow():  # there is none with --no-main-window
+            slicer.util.mainWindow().installEventFilter(self._closeQuestion)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
 
@@ -210,9 +212,10 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
     def initializeParameterNode(self) -> None:
         """Make sure that there is a parameter node; the CT in the scene is chosen for a new case."""
         parameterNode = self.logic.getParameterNode()
-        for name, kind in (("caseVolume", "vtkMRMLScalarVolumeNode"), ("caseSegmentation", "vtkMRMLSegmentationNode")):
-            if not getattr(parameterNode, name):
-                setattr(parameterNode, name, slicer.mrmlScene.GetFirstNodeByClass(kind))
+        if not parameterNode.caseVolume:
+            parameterNode.caseVolume = firstScan()
+        if not parameterNode.caseSegmentation:
+            parameterNode.caseSegmentation = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
         self.setParameterNode(parameterNode)
 
     def setParameterNode(self, parameterNode: LungSegResNetTrainingParameterNode | None) -> None:
@@ -233,7 +236,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             return
         self._isUpdating = True
         try:
-            for panel in (self.dataPanel, self.trainPanel, self.evaluatePanel):
+            for panel in (self.trainPanel, self.dataPanel, self.evaluatePanel):  # a begun run names its data set
                 panel.update()
         finally:
             self._isUpdating = False
@@ -261,7 +264,10 @@ class LungSegResNetTrainingTest(ScriptedLoadableModuleTest):
     """Runs in Slicer ("Reload and Test") on a thorax that is drawn here, so that nothing has to be downloaded."""
 
     def setUp(self):
+        """An empty scene, and the packages that read cases; in testing mode they are installed without asking."""
         slicer.mrmlScene.Clear()
+        requirements = Path(slicer.modules.lungsegresnet.path).with_name("Resources") / "requirements.txt"
+        self.assertTrue(ensurePackages(str(requirements), "cpu"))
 
     def runTest(self):
         """Run all tests."""

@@ -1,13 +1,22 @@
-"""Why a run cannot start, what a network file is and what a transform means, in words for the panel."""
+"""Which volume may be a CT, why a run cannot start, what a network file is and what a transform means, in words for the panel."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import slicer
 from slicer.i18n import tr as _
 
 from .segmentation_nodes import BINARY_LABELMAP
+
+
+def firstScan() -> Any:
+    """The first volume of the scene that may be a CT; None if there is none. Label maps are volumes, too, but no scans."""
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors():
+            return node
+    return None
 
 
 def whyNotReady(volumeNode: Any, segmentationNode: Any, modelFile: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import slicer
@@ -34,6 +35,7 @@ class ResultPanel(VTKObservationMixin):
         self._say = say
         self._onChanged = onChanged
         self._undo: RunResult | None = None
+        self._segmentationNode: Any = None
         self._segments: Any = None
         self._isOutdated = False  # segments were changed after they were measured
         self._measurementPanel = MeasurementPanel(ui, say)
@@ -45,13 +47,14 @@ class ResultPanel(VTKObservationMixin):
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
         ui, segmentation = self._ui, parameters.outputSegmentation
-        self._observe(segmentation.GetSegmentation() if segmentation else None)
+        self._observe(segmentation)
         ui.show3DButton.setSegmentationNode(segmentation)
         hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
         noLungs = "" if hasLungs else _("There are no lungs yet; click Segment lungs first.")
         enable(ui.editButton, noLungs, _("Correct the lungs in the module Segment Editor."))
         noUndo = "" if self._undo else _("There is nothing to undo.")
-        enable(ui.undoButton, noUndo, _("Bring the lungs back as they were before the last run."))
+        whatUndoDoes = _("Bring the lungs back as they were before the last run; a second click takes that back.")
+        enable(ui.undoButton, noUndo, whatUndoDoes)
         noCt = "" if parameters.inputVolume else _("Choose a CT volume first.")
         enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
         self._measurementPanel.show(parameters.measurements)
@@ -62,7 +65,7 @@ class ResultPanel(VTKObservationMixin):
         self._undo = result if result.before is not None else None
         parameters = self._logic.getParameterNode()
         parameters.outputSegmentation = result.segmentationNode
-        self._observe(result.segmentationNode.GetSegmentation())
+        self._observe(result.segmentationNode)
         parameters.measurements = keepRows(parameters.measurements, volumeNode, result.summary["measurements"])
         parameters.slicesToCheck = keepSlices(parameters.slicesToCheck, volumeNode, result.summary["slices_to_check"])
         self._isOutdated = False
@@ -88,11 +91,13 @@ class ResultPanel(VTKObservationMixin):
         editor.setSourceVolumeNode(volume)
 
     def onUndo(self, checked: bool = False) -> None:
-        """Bring back the lungs that the last run replaced."""
+        """Bring back the lungs that the last run replaced; the next click brings back those of now, with corrections."""
         result, self._undo = self._undo, None
         if result.segmentationNode.GetScene() is not None:
+            result.frame.show()
+            self._undo = replace(result, before=segmentation_nodes.saveLungs(result.segmentationNode))
             segmentation_nodes.restoreLungs(result.segmentationNode, result.before)
-            self._say(_("The lungs are as they were before the last run."))
+            self._say(_("The lungs are as they were before; Undo once more brings back those that were here now."))
             self._measure()
             if slicesToCheck := self._logic.getParameterNode().slicesToCheck:
                 slicer.mrmlScene.RemoveNode(slicesToCheck)
@@ -116,17 +121,19 @@ class ResultPanel(VTKObservationMixin):
             parameters.measurements = None
         self._isOutdated = False
 
-    def _observe(self, segments: Any) -> None:
-        """Watch these segments, which may be edited, and none else."""
+    def _observe(self, segmentationNode: Any) -> None:
+        """Watch the segments of this node, which may be edited, and none else."""
+        segments = segmentationNode.GetSegmentation() if segmentationNode else None
         if segments is self._segments:
             return
-        event = slicer.vtkSegmentation.SourceRepresentationModified
-        if self._segments:
-            self.removeObserver(self._segments, event, self._onSegmentsModified)
-        if segments:
-            self.addObserver(segments, event, self._onSegmentsModified)
-        self._segments = segments
-        self._isOutdated = False
+        kind = slicer.vtkSegmentation
+        for event in (kind.SourceRepresentationModified, kind.SegmentModified, kind.SegmentRemoved):
+            if self._segments:
+                self.removeObserver(self._segments, event, self._onSegmentsModified)
+            if segments:
+                self.addObserver(segments, event, self._onSegmentsModified)
+        self._isOutdated = segmentationNode is self._segmentationNode  # it got all of its segments anew
+        self._segmentationNode, self._segments = segmentationNode, segments
 
     def _onSegmentsModified(self, caller: Any, event: Any) -> None:
         """The table may no longer fit; it is renewed when the user comes back from an editor."""

@@ -11,11 +11,11 @@ from slicer.i18n import tr as _
 
 from .advanced_panel import settingsOf
 from .dependencies import ensurePackages
+from .frames import FRAMES, browserOf
 from .readiness import whyNotReady
 from .region import whyNoRegion
 from .segmentation_nodes import hasLungs
 from .segmentation_run import RunResult
-from .sequence_run import FRAMES, browserOf
 from .table_widget import enable
 from .worker_process import endKeptProcesses
 

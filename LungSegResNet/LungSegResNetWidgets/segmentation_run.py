@@ -14,6 +14,7 @@ import SimpleITK as sitk
 import slicer
 
 from .background_command import BackgroundCommand
+from .frames import ShownFrame
 from .region import Region
 from .segmentation_nodes import SavedSegment, measure, placeWithVolume, restoreLungs, saveLungs, writeLungs
 
@@ -64,11 +65,13 @@ class RunResult:
     segmentationNode : the node that holds the lungs.
     summary : what the command line tells with ``--json``: device, slices, seconds, warnings, measurements.
     before : lung segments as they were, for undo; None where a run cannot be undone.
+    frame : the frame of the volume that was segmented.
     """
 
     segmentationNode: Any
     summary: dict[str, Any]
     before: list[SavedSegment] | None
+    frame: ShownFrame
 
 
 class SegmentationRun:
@@ -93,6 +96,7 @@ class SegmentationRun:
         self._segmentationNode = segmentationNode
         self._settings = settings
         self._transformNode = transformNode or volumeNode.GetParentTransformNode()
+        self._frame = ShownFrame(volumeNode)
         self._onDone = onDone
         self._onFailed = onFailed
         self._folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
@@ -139,6 +143,7 @@ class SegmentationRun:
     def _import(self, summary: dict[str, Any]) -> RunResult:
         labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))
         settings = self._settings
+        self._frame.show()
         image = self.volumeNode.GetImageData()
         if image is None or image.GetDimensions() != labels.shape[::-1]:
             name = self.volumeNode.GetName()
@@ -169,4 +174,4 @@ class SegmentationRun:
             summary = {**summary, "measurements": measure(self.volumeNode, node)}
         listed = settings.slicesInRegion(self.volumeNode, summary["slices_to_check"])
         summary = {**summary, "slices_to_check": listed}
-        return RunResult(node, summary, before)
+        return RunResult(node, summary, before, self._frame)

@@ -9,19 +9,9 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from .frames import ShownFrame, browserOf
 from .segmentation_nodes import measure, placeWithVolume, writeLungs
 from .segmentation_run import RunResult, RunSettings, SegmentationRun
-
-FRAMES = ("current frame", "all frames")
-
-
-def browserOf(volumeNode: Any) -> Any:
-    """The sequence browser that shows its frames in this volume; None where the volume is a single scan."""
-    if volumeNode is None:
-        return None
-    browser = slicer.modules.sequences.logic().GetFirstBrowserNodeForProxyNode(volumeNode)
-    return browser if browser is not None and browser.GetSequenceNode(volumeNode) is not None else None
-
 
 class _FrameRun(SegmentationRun):
     """A run whose result is a segmentation node outside of the scene; ``volumeNode`` is a frame, outside of it, too."""
@@ -30,7 +20,7 @@ class _FrameRun(SegmentationRun):
         node = slicer.vtkMRMLSegmentationNode()
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
         writeLungs(node, self.volumeNode, labels, self._settings.isOneSegment, region)
-        return RunResult(node, summary, None)
+        return RunResult(node, summary, None, self._frame)
 
 
 class SequenceRun:
@@ -134,7 +124,7 @@ class SequenceRun:
         self._browser.SetOverwriteProxyName(sequence, False)
         proxy.SetName(name)
         placeWithVolume(proxy, self.volumeNode)
-        return RunResult(proxy, self._summary(proxy), None)
+        return RunResult(proxy, self._summary(proxy), None, ShownFrame(self.volumeNode))
 
     def _summary(self, proxy: Any) -> dict[str, Any]:
         """Of all frames; measurements and slices to check are those of the frame that is shown."""

@@ -108,7 +108,7 @@ class EvaluatePanel:
 
     def onOpenReport(self, checked: bool = False) -> None:
         """Open the report in the web browser."""
-        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(_report(self._folder) / REPORT)))
+        qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(_report(self._parameters().runFolder) / REPORT)))
 
     def onShowSlice(self, row: int, column: int = 0) -> None:
         """Show the case and go to the slice."""
@@ -129,8 +129,9 @@ class EvaluatePanel:
         """Make the network of the run that of the module LungSegResNet."""
         from LungSegResNet import LungSegResNetLogic
 
-        LungSegResNetLogic().getParameterNode().modelFile = str(networkFile(self._folder))
-        self._say(_("The module LungSegResNet segments with this network now."))
+        network = str(networkFile(self._parameters().runFolder))
+        LungSegResNetLogic().getParameterNode().modelFile = network
+        self._say(_("The module LungSegResNet segments with {path} now.").format(path=network))
 
     def _onEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == "stage":

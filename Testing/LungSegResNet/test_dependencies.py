@@ -56,6 +56,15 @@ def test_nothing_is_asked_where_all_is_installed(
     assert installed == []
 
 
+def test_in_testing_mode_nobody_is_asked(
+    host: Host, dependencies: Any, installed: list[list[str]], requirements: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host.slicer.app, "isTesting", True)
+    assert dependencies.ensurePackages(requirements, "cpu")
+    assert host.questions == []
+    assert installed[0][0] == "lungsegresnet-not-there>=2"
+
+
 def test_only_what_is_missing_is_installed_after_one_question_with_slicers_packages_held(
     host: Host, dependencies: Any, installed: list[list[str]], requirements: str
 ) -> None:

@@ -35,6 +35,18 @@ def test_a_ct_that_is_loaded_later_is_chosen(host: Host, panel: Any, thorax: tup
     assert panel.ui.statusLabel.text == "Ready."
 
 
+def test_a_label_map_is_not_taken_for_a_ct(host: Host, thorax: tuple[sitk.Image, sitk.Image], panel: Any) -> None:
+    host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Lobes")
+    assert parameters(panel).inputVolume is None
+    hidden = host.slicer.mrmlScene.CreateNodeByClass("vtkMRMLScalarVolumeNode")
+    hidden.SetHideFromEditors(True)
+    host.slicer.mrmlScene.AddNode(hidden)
+    hidden.UnRegister(None)
+    assert parameters(panel).inputVolume is None
+    volume = add_volume(host, thorax[0], "CT")
+    assert parameters(panel).inputVolume is volume
+
+
 def test_a_volume_without_voxels_is_named_as_the_reason(host: Host, panel: Any) -> None:
     host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Hollow")
     assert not panel.ui.segmentButton.enabled

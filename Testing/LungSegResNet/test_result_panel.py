@@ -33,10 +33,24 @@ def test_lungs_that_are_there_are_replaced_only_after_a_yes(host: Host, ct: Any,
     panel.ui.undoButton.click()
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), by_hand == 2)
-    assert not panel.ui.undoButton.enabled
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     shown = float(panel.ui.measurementsTable.item(0, 0).text())
     assert shown == pytest.approx((by_hand == 1).sum() * voxel_ml, abs=0.51)
+
+
+def test_undo_loses_no_correction_of_the_run_that_it_takes_back(
+    host: Host, ct: Any, panel: Any, drawn: np.ndarray
+) -> None:
+    run_to_the_end(host, panel)
+    segmentation = parameters(panel).outputSegmentation
+    corrected = (np.roll(drawn, 4, axis=1) == 2).astype(np.uint8)
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(corrected, segmentation, "left_lung", ct)
+    panel.ui.undoButton.click()
+    assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
+    assert "Undo once more" in panel.ui.statusLabel.text
+    panel.ui.undoButton.click()
+    np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), corrected)
+    assert segment_array(host, segmentation, "right_lung", ct).any()
 
 
 def test_edit_opens_segment_editor_with_segmentation_and_ct(host: Host, ct: Any, done: Any) -> None:
@@ -67,6 +81,31 @@ def test_coming_back_from_segment_editor_measures_edited_lungs_again(
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx((edited == 1).sum() * voxel_ml, abs=0.51)
     assert "measured again" in done.ui.statusLabel.text
+
+
+def test_a_lung_that_was_removed_is_measured_no_more(host: Host, done: Any) -> None:
+    host.leaveModule(done)
+    parameters(done).outputSegmentation.GetSegmentation().RemoveSegment("right_lung")
+    host.enterModule(done)
+    assert "measured again" in done.ui.statusLabel.text
+    assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
+
+
+def test_segments_that_were_all_replaced_are_measured_again(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray
+) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    host.leaveModule(done)
+    segmentation = parameters(done).outputSegmentation
+    segmentation.SetAndObserveSegmentation(host.slicer.vtkSegmentation())
+    smaller = drawn.copy()
+    smaller[:5] = 0
+    segmentation_nodes.placeWithVolume(segmentation, ct)
+    segmentation_nodes.writeLungs(segmentation, ct, smaller)
+    host.enterModule(done)
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx((smaller == 1).sum() * voxel_ml, abs=0.51)
 
 
 def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:

@@ -158,6 +158,7 @@ def test_closing_the_scene_stops_the_run(host: Host, ct: Any, panel: Any) -> Non
     assert panel.runPanel.run is None
     wait_until_ended(host, processes, CANCEL_SECONDS)
     assert not panel.ui.segmentButton.enabled
+    assert panel.ui.statusLabel.text == "The scene was closed, so the run was stopped."
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
 
 

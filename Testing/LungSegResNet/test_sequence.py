@@ -142,6 +142,27 @@ def test_the_current_frame_alone_becomes_an_ordinary_segmentation(host: Host, br
     assert browser.GetNumberOfSynchronizedSequenceNodes(True) == 1
 
 
+def test_lungs_of_the_current_frame_and_their_undo_come_with_the_frame_they_belong_to(
+    host: Host, browser: Any, panel: Any, scans: Any
+) -> None:
+    show_frame(host, browser, 1)
+    panel.ui.segmentButton.click()
+    browser.SetPlaybackActive(True)
+    show_frame(host, browser, 0)
+    host.wait(lambda: panel.ui.segmentButton.visible)
+    assert not browser.GetPlaybackActive()
+    assert browser.GetSelectedItemNumber() == 1
+    segmentation = lungs(host)
+    assert dice(segment_array(host, segmentation, "right_lung", proxy(browser)), scans[1][1] == 1) > 0.85
+    volumes = [float(panel.ui.measurementsTable.item(0, column).text()) for column in range(3)]
+
+    panel.ui.undoButton.click()
+    show_frame(host, browser, 0)
+    panel.ui.undoButton.click()
+    assert browser.GetSelectedItemNumber() == 1
+    assert [float(panel.ui.measurementsTable.item(0, column).text()) for column in range(3)] == volumes
+
+
 @pytest.mark.parametrize("way", ["cancel", "close"])
 def test_a_run_over_frames_that_is_stopped_leaves_no_segmentation(
     host: Host, browser: Any, panel: Any, way: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mrml_data import parameters
 from slicer_host import Host
 
@@ -43,5 +44,13 @@ def test_the_choices_survive_saving_and_loading_the_scene(host: Host, panel: Any
     assert panel.ui.stepsSpinBox.value == 300
 
 
+def test_the_panel_opens_without_a_main_window(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.slicer.util, "mainWindow", lambda *_: None)
+    widget = host.openModule("LungSegResNetTraining")
+    assert widget.ui.checkButton.toolTip
+    host.closeModule(widget)
+
+
 def test_the_self_test_of_the_module_passes(host: Host) -> None:
+    host.loadModule("LungSegResNet")
     host.loadModule("LungSegResNetTraining").LungSegResNetTrainingTest().runTest()

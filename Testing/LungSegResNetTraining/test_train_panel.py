@@ -110,6 +110,7 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     from LungSegResNet import LungSegResNetLogic
 
     assert LungSegResNetLogic().getParameterNode().modelFile == str(run / "network.safetensors")
+    assert str(run / "network.safetensors") in ui.evaluateStatusLabel.text
 
     # Another network in the same place: its evaluation replaces the earlier one only after a yes.
     write_network(run / "network.safetensors", seen_network(seed=1))

@@ -26,11 +26,11 @@ class Application(qt.QObject):
         self.commandOptions = types.SimpleNamespace(testingEnabled=False)
         self._moduleManager = ModuleManager()
         self._layoutManager = LayoutManager()
-        self.answersQuestions = False
+        self.isTesting = False
 
     def testingEnabled(self) -> bool:
-        """Slicer in testing mode answers questions with yes and shows no message boxes."""
-        return self.answersQuestions
+        """Slicer in testing mode shows no message boxes."""
+        return self.isTesting
 
     def processEvents(self, *arguments: Any) -> None:
         self._qt.processEvents(*arguments)

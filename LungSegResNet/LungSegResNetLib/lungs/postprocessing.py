@@ -5,33 +5,42 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from .border import fit_border
 from .laterality import split_lungs
 from .regions import bounding_box, holes_of, looked_up, part_sizes
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0
 _MIN_PART_MM2 = 100.0  # in a single slice
+_LUNG_SHARE = 0.2  # of all lung: a part that is larger is no stray one
+_FAR_MM = 30.0  # above or below all such parts: air of the head or bowel
 _HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
 _VESSEL_MM2 = 100.0  # a hole that is nowhere larger is a vessel
 _COVERED = 0.5
 
 
 def clean_mask(
-    mask: np.ndarray, spacing_zyx: tuple[float, float, float], midline_mm: float | None = None
+    mask: np.ndarray,
+    spacing_zyx: tuple[float, float, float],
+    midline_mm: float | None = None,
+    hu: np.ndarray | None = None,
 ) -> np.ndarray:
     """Labels 0, 1 = right lung, 2 = left lung (uint8) from the raw mask (bool) of the network, all (z, y, x) in LPS.
 
-    Small parts go, holes that are closed on all sides in 3D are filled, and so are vessels and small holes of slices
-    that have lung above and below, while the dome of the diaphragm stays open.
+    Small parts go, and those far above or below the lungs. Holes that are closed on all sides in 3D are filled, and so
+    are vessels and small holes of slices that have lung above and below, while the dome of the diaphragm stays open.
+    Where the scan ``hu`` is given, borders follow it as in `fit_border`.
     """
     labels = np.zeros(mask.shape, np.uint8)
-    box = bounding_box(mask, margin=1)
+    box = bounding_box(mask, margin=3)
     if box is None:
         return labels
     inside = _without_small_parts(mask[box], spacing_zyx)
     if not inside.any():
         return labels
     inside = _fill_holes(inside, spacing_zyx)
+    if hu is not None:
+        inside = fit_border(inside, hu[box], spacing_zyx)
     if midline_mm is not None:
         midline_mm -= box[2].start * spacing_zyx[2]
     labels[box] = split_lungs(inside, spacing_zyx, midline_mm)
@@ -45,7 +54,19 @@ def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) 
     smallest = _MIN_PART_ML * 1000.0 / float(np.prod(spacing))
     if mask.shape[0] == 1:
         smallest = _MIN_PART_MM2 / (spacing[1] * spacing[2])
-    return looked_up(sizes >= max(smallest, _MIN_PART_SHARE * sizes.sum()), parts)
+    wanted = sizes >= max(smallest, _MIN_PART_SHARE * sizes.sum())
+    wanted &= ~_far_parts(parts, sizes, _FAR_MM / spacing[0])
+    return looked_up(wanted, parts)
+
+
+def _far_parts(parts: np.ndarray, sizes: np.ndarray, slices: float) -> np.ndarray:
+    """For each part, whether it is more than so many slices above or below all large ones (bool)."""
+    extents = [extent[0] if extent else slice(0, 0) for extent in ndimage.find_objects(parts, len(sizes) - 1)]
+    begin, end = (np.array([0, *values]) for values in zip(*((e.start, e.stop) for e in extents), strict=True))
+    large = sizes >= _LUNG_SHARE * sizes.sum()
+    if not large.any():
+        return np.zeros(len(sizes), bool)
+    return (begin - end[large].max() > slices) | (begin[large].min() - end > slices)
 
 
 def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

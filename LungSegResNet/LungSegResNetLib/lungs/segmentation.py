@@ -63,7 +63,8 @@ def segment(
     raw = predict_mask(ct, frame, predictor, doubt, on_progress, seconds, apart_mm)
     with timed(seconds, "post-processing"):
         raw = without_domes(raw, ct.hu, ct.spacing_zyx)
-        mask = smooth_lungs(clean_mask(raw, ct.spacing_zyx, midline_of(frame)), ct.spacing_zyx, smoothing_mm)
+        mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame), ct.hu)
+        mask = smooth_lungs(mask, ct.spacing_zyx, smoothing_mm)
     if not mask.any():
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
     with timed(seconds, "ranking"):

@@ -31,6 +31,28 @@ def test_stray_parts_are_removed() -> None:
     np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, two_lungs())
 
 
+def test_air_far_above_the_lungs_is_none_of_them_whatever_its_size() -> None:
+    mask = two_lungs()
+    mask[:, :] &= (np.arange(30) < 16)[:, None, None]
+    lungs = mask.copy()
+    mask[26:, 60:90, 90:120] = True  # the nose, 50 mm higher and 8 % of the lungs
+    np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, lungs)
+
+
+def test_a_part_of_a_lung_just_beyond_the_rest_stays() -> None:
+    mask = two_lungs()
+    mask[18:20] = False  # 10 mm that the network has missed
+    np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, mask)
+
+
+def test_borders_follow_the_scan_where_it_is_given() -> None:
+    lungs = two_lungs()
+    hu = np.where(lungs, -850, 40).astype(np.int16)
+    short = lungs.copy()
+    short[:, 99] = False
+    np.testing.assert_array_equal(clean_mask(short, SPACING, hu=hu) > 0, lungs)
+
+
 def test_a_single_slice_with_nothing_but_a_speck_has_no_lung() -> None:
     mask = np.zeros((1, 150, 200), bool)
     mask[0, 50:53, 50:57] = True  # 84 mm2 of bowel gas

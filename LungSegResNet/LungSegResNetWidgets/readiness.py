@@ -1,4 +1,4 @@
-"""Which volume may be a CT, why a run cannot start, what a network file is and what a transform means, in words for the panel."""
+"""What a run takes, why it cannot start, what a network file is and what a transform means, in words for the panel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .segmentation_nodes import BINARY_LABELMAP
 
 
 def firstScan() -> Any:
-    """The first volume of the scene that may be a CT; None if there is none. Label maps are volumes, too, but no scans."""
+    """The first volume of the scene that may be a CT, as label maps are not; None if there is none."""
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors():
             return node

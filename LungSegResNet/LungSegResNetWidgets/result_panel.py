@@ -91,7 +91,7 @@ class ResultPanel(VTKObservationMixin):
         editor.setSourceVolumeNode(volume)
 
     def onUndo(self, checked: bool = False) -> None:
-        """Bring back the lungs that the last run replaced; the next click brings back those of now, with corrections."""
+        """Bring back the lungs that the last run replaced; the next click brings back those of now, as corrected."""
         result, self._undo = self._undo, None
         if result.segmentationNode.GetScene() is not None:
             result.frame.show()

@@ -13,6 +13,7 @@ from .frames import ShownFrame, browserOf
 from .segmentation_nodes import measure, placeWithVolume, writeLungs
 from .segmentation_run import RunResult, RunSettings, SegmentationRun
 
+
 class _FrameRun(SegmentationRun):
     """A run whose result is a segmentation node outside of the scene; ``volumeNode`` is a frame, outside of it, too."""
 

@@ -91,9 +91,7 @@ def test_a_lung_that_was_removed_is_measured_no_more(host: Host, done: Any) -> N
     assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
 
 
-def test_segments_that_were_all_replaced_are_measured_again(
-    host: Host, ct: Any, done: Any, drawn: np.ndarray
-) -> None:
+def test_segments_that_were_all_replaced_are_measured_again(host: Host, ct: Any, done: Any, drawn: np.ndarray) -> None:
     from LungSegResNetWidgets import segmentation_nodes
 
     host.leaveModule(done)
@@ -105,7 +103,9 @@ def test_segments_that_were_all_replaced_are_measured_again(
     segmentation_nodes.writeLungs(segmentation, ct, smaller)
     host.enterModule(done)
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
-    assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx((smaller == 1).sum() * voxel_ml, abs=0.51)
+    assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx(
+        (smaller == 1).sum() * voxel_ml, abs=0.51
+    )
 
 
 def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:

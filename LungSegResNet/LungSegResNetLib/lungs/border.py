@@ -46,7 +46,7 @@ def _fit_slice(inside: np.ndarray, hu: np.ndarray, steps: int, sigma: list[float
 
 
 def _grown(section: np.ndarray, steps: int) -> np.ndarray:
-    """The mask (bool) with the four neighbours of its pixels, so many times; scipy's dilation takes ten times as long."""
+    """The mask (bool) with the four neighbours of its pixels, so many times, in a tenth of scipy's time."""
     for _ in range(steps):
         wider = section.copy()
         wider[1:] |= section[:-1]

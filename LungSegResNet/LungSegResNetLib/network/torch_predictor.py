@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ..errors import DeviceError, ModelError
 from .architecture import STAGES
 from .cpu_memory import keep_freed_memory
+from .cpu_precision import cpu_precision
 from .model_file import ModelCard, load_model
 from .network import HighRes2DNet, ResidualBlock
 from .passes import LUNG_IN_VIEW, split_scales
@@ -90,7 +91,7 @@ class TorchPredictor:
     model_path : network file.
     device : ``cuda``, ``mps`` or ``cpu`` (see ``devices.choose_device``).
     batch_size : slices per pass; it is halved when the device runs out of memory.
-    precision : ``float32``, ``bfloat16`` or ``float16``; None is the fastest that the device computes in hardware.
+    precision : ``float32``, ``bfloat16`` or ``float16``; None is the fastest on the device.
     lung_in_view : probability in the coarser passes above which a slice gets the finest one; below 0 all slices do.
 
     Raises
@@ -224,17 +225,6 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether PyTorch ran out of memory; CPU and MPS say so only in the text of a plain ``RuntimeError``."""
     text = str(error).lower()
     return any(words in text for words in _NO_MEMORY)
-
-
-def cpu_precision() -> str:
-    """``bfloat16`` where the processor multiplies it in hardware (AVX-512 BF16, AMX), else ``float32``.
-
-    Older releases of PyTorch cannot tell, and get ``float32``.
-    """
-    if not hasattr(torch.cpu, "get_capabilities"):
-        return "float32"
-    capabilities = torch.cpu.get_capabilities()
-    return "bfloat16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "float32"
 
 
 def _load_weights(network: HighRes2DNet, weights: dict[str, np.ndarray]) -> None:

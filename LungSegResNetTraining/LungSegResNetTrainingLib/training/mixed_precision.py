@@ -1,10 +1,10 @@
-"""The number format of training: bfloat16 products where the device multiplies them in hardware."""
+"""The number format of training: bfloat16 products where the device is faster in them."""
 
 from __future__ import annotations
 
 import torch
 
-from LungSegResNetLib.network.torch_predictor import cpu_precision
+from LungSegResNetLib.network.cpu_precision import cpu_precision
 
 
 def autocast(device: torch.device) -> torch.autocast:

@@ -14,6 +14,7 @@ from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.readiness import firstScan
+from LungSegResNetWidgets.worker_process import endKeptProcesses
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -200,6 +201,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self.dataPanel.stop()
         self.trainPanel.stopForQuit()
         self.evaluatePanel.stop()
+        endKeptProcesses()
 
     def parameters(self) -> LungSegResNetTrainingParameterNode | None:
         """The parameters that are shown; None while there is none, as while the scene closes."""

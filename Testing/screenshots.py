@@ -64,6 +64,14 @@ def grab(host: slicer_host.Host, panel: Any, folder: Path, state: str, name: str
     set_dark(host, False)
 
 
+def show_paths(texts: dict[Any, str]) -> None:
+    """Folders are temporary ones, so that pictures show others; the parameters keep those that are used."""
+    for field, text in texts.items():
+        field.blockSignals(True)
+        field.text = text
+        field.blockSignals(False)
+
+
 def main(folder: Path) -> None:
     """Walk through the states of both panels."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -113,10 +121,7 @@ def batch(host: slicer_host.Host, folder: Path, data: Path) -> None:
     chosen.batchInput, chosen.batchOutput = str(scans), str(data / "results")
     panel.ui.batchStartButton.click()
     host.wait(lambda: not panel.batchPanel.running, 600)
-    # The folders are temporary ones, so the picture shows others.
-    for field, text in ((panel.ui.batchInputLineEdit, "D:/scans"), (panel.ui.batchOutputLineEdit, "D:/lungs")):
-        field.blockSignals(True)
-        field.text = text
+    show_paths({panel.ui.batchInputLineEdit: "D:/scans", panel.ui.batchOutputLineEdit: "D:/lungs"})
     panel.ui.batchTable.selectRow(0)
     grab(host, panel, folder, "batch")
     host.closeModule(panel)
@@ -126,7 +131,13 @@ def training(host: slicer_host.Host, folder: Path, data: Path) -> None:
     """States of the panel LungSegResNet Training, with a short run of a small network on drawn patients."""
 
     def picture(state: str) -> None:
+        used = {field: field.text for field in shown if field.text}
+        show_paths({field: shown[field] for field in used})
+        ui.trainStatusLabel.text = ui.trainStatusLabel.text.replace(f"{data}{os.sep}", "D:/")
+        ui.logText.plainText = ui.logText.plainText.replace(f"{data}{os.sep}", "D:/")
+        ui.logText.moveCursor(host.qt.QTextCursor.End)
         grab(host, panel, folder, state, "training")
+        show_paths(used)
 
     cases, run = data / "cases", data / "run"
     cases.mkdir()
@@ -135,6 +146,12 @@ def training(host: slicer_host.Host, folder: Path, data: Path) -> None:
             sitk.WriteImage(image, str(cases / f"patient{number + 1}_{part}.nrrd"))
     sitk.WriteImage(Thorax().scan((4.0, 4.0, 20.0))[0], str(cases / "patient5_ct.nrrd"))
     panel = host.openModule("LungSegResNetTraining")
+    ui = panel.ui
+    shown = {
+        ui.dataSetLineEdit: "D:/cases",
+        ui.runFolderLineEdit: "D:/run",
+        ui.startFileLineEdit: "D:/lungs.safetensors",
+    }
     picture("empty")
     chosen = panel.logic.getParameterNode()
     chosen.dataSet = str(cases)

@@ -35,6 +35,7 @@ class WorkerProcess:
         self._worker = worker
         self._onEvent: Callable[[dict[str, Any]], None] | None = None
         self._onEnded: Callable[[int], None] | None = None
+        self._ending = False
         self._pending = b""
         self._lastLines: list[str] = []
         self._process = qt.QProcess()
@@ -53,6 +54,11 @@ class WorkerProcess:
     def running(self) -> bool:
         """True until the process has ended."""
         return self._process.state() != qt.QProcess.NotRunning
+
+    @property
+    def ending(self) -> bool:
+        """True once it was told to end."""
+        return self._ending
 
     @property
     def processId(self) -> int:
@@ -103,6 +109,7 @@ class WorkerProcess:
         """End the process and its children; returns at once."""
         if not self.running:
             return
+        self._ending = True
         # Killing the launcher would leave Python alone behind; Python ends by itself when its input is closed.
         self._process.closeWriteChannel()
         qt.QTimer.singleShot(_GRACE_MS, self._kill)
@@ -168,6 +175,11 @@ def takeKeptProcess(worker: str) -> WorkerProcess | None:
 
 
 def endKeptProcesses() -> None:
-    """End the processes that wait, as when Slicer quits, or when what they have loaded may be out of date."""
+    """End the processes that wait, as when Slicer quits, or when what they have loaded may be out of date.
+
+    Those that were told to end have ended then, too.
+    """
     while _kept:
         _kept.popitem()[1].endAndWait()
+    for process in [process for process in _alive if process.ending]:
+        process.endAndWait()

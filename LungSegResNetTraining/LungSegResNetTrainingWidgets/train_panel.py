@@ -170,7 +170,7 @@ class TrainPanel:
         bar = self._ui.trainBar
         bar.setRange(0, event["steps"])
         bar.value = event["step"]
-        bar.format = _("step %v of %m, about {time} left").format(time=_duration(event["seconds_left"]))
+        bar.format = _("%v of %m, {time} left").format(time=_duration(event["seconds_left"]))
         self._say(_("Training, loss {loss:.3f}.").format(loss=event["loss"]))
         if dice is not None:
             text = _("Step {step}: loss {loss:.4f}, validation Dice {dice:.4f}")

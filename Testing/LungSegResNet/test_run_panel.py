@@ -236,6 +236,21 @@ def test_a_waiting_process_that_ends_just_before_a_click_is_replaced(host: Host,
     assert kept_process() not in (None, launcher)
 
 
+def test_a_process_whose_command_is_done_has_ended_when_slicer_quits_at_once(host: Host, panel: Any) -> None:
+    from LungSegResNetWidgets.background_command import BackgroundCommand
+    from LungSegResNetWidgets.worker_process import WorkerProcess, endKeptProcesses
+
+    process = WorkerProcess(BackgroundCommand.worker, BackgroundCommand.folder)
+    process.start()
+    ends: list[dict[str, Any]] = []
+    process.send(["info"], ends.append, lambda code: None)
+    host.wait(lambda: bool(ends))
+    process.release(keep=False)
+    assert process.running
+    endKeptProcesses()
+    assert not process.running
+
+
 # Problems
 
 

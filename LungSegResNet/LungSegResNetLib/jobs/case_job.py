@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ class CaseSummary:
 def run_case(
     source: str | os.PathLike[str],
     outputs: Outputs,
-    engine: LoadedEngine,
+    loaded_engine: Callable[[], LoadedEngine],
     reporter: Reporter,
     *,
     series: str | None = None,
@@ -106,7 +107,8 @@ def run_case(
 ) -> CaseSummary:
     """Segment one CT, with borders smoothed as in `smooth_lungs`, and write its files, each whole or not at all.
 
-    Where a graphics processor fails, the processor does the work, with a warning.
+    ``loaded_engine`` is called when the CT has been read, so that the network may be loaded meanwhile. Where a graphics
+    processor fails, the processor does the work, with a warning.
 
     Raises
     ------
@@ -119,6 +121,9 @@ def run_case(
         ct, warnings = read_ct(source, series)
     for text in warnings:
         reporter.warning(text)
+    reporter.stage("load network")
+    with timed(seconds, "load network"):
+        engine = loaded_engine()
     reporter.stage("segment")
     try:
         result = segment(ct, engine.predictor, reporter.slices, smoothing_mm=smoothing_mm)

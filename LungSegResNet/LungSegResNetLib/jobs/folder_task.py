@@ -139,7 +139,7 @@ def _segmented(task: FolderTask, mask: Path, engine: LoadedEngine, reporter: Rep
     return run_case(
         task.source,
         Outputs(masks=(mask,)),
-        engine,
+        lambda: engine,
         reporter,
         smoothing_mm=task.smoothing_mm,
         overwrite=task.overwrite,

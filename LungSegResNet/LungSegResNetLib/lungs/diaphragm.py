@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .regions import bounding_box, holes_of
+from .regions import bounding_box, grown, holes_of, over_slices, shrunk
 
 _DENSE_HU = -300.0
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel
@@ -42,13 +42,16 @@ def without_domes(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, fl
 def _remove_islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) -> None:
     """Take domes that are islands out of the mask, in place."""
     gap = max(1, round(_GAP_MM / min(pixel_mm)))
-    for z in range(1, len(mask)):
-        aerated = mask[z] & (hu[z] < _DENSE_HU)
-        if not aerated.any():
+
+    def numbered(lung: np.ndarray, section: np.ndarray) -> tuple[np.ndarray, int] | None:
+        aerated = lung & (section < _DENSE_HU)
+        islands = _islands(aerated, gap) if aerated.any() else aerated
+        return ndimage.label(islands) if islands.any() else None
+
+    for z, found in enumerate(over_slices(numbered, mask[1:], hu[1:]), start=1):
+        if found is None:
             continue
-        islands, count = ndimage.label(_islands(aerated, gap))
-        if count == 0:
-            continue
+        islands, count = found
         area = np.bincount(islands.ravel(), minlength=count + 1)
         on_tissue = np.bincount(islands[~mask[z - 1]], minlength=count + 1)
         dome = (area * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2) & (on_tissue > _OVER_TISSUE * area)
@@ -59,19 +62,23 @@ def _remove_islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, flo
 def _islands(aerated: np.ndarray, gap: int) -> np.ndarray:
     """Holes of the aerated lung of a slice; gaps of so many pixels in its rim count as closed."""
     margin = gap + 1
-    closed = ndimage.binary_closing(np.pad(aerated, margin), iterations=gap)[margin:-margin, margin:-margin] | aerated
-    return ndimage.binary_opening(holes_of(closed))
+    closed = shrunk(grown(np.pad(aerated, margin), gap), gap)[margin:-margin, margin:-margin] | aerated
+    return grown(shrunk(holes_of(closed), 1), 1)
 
 
 def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> None:
     """Take low caps of domes out of the mask, in place."""
     dz, dy, dx = spacing_zyx
     radius = max(1, round(_CAP_THICKNESS_MM / 2 / min(dy, dx)))
-    cores = np.zeros_like(mask)
-    for core, lung, section in zip(cores, mask, hu, strict=True):
+
+    def core_of(lung: np.ndarray, section: np.ndarray) -> np.ndarray | None:
         dense = lung & (section > _DENSE_HU)
-        if np.count_nonzero(dense) * dy * dx > _ISLAND_MM2:
-            core[:] = _opened(dense, radius)
+        return _opened(dense, radius) if np.count_nonzero(dense) * dy * dx > _ISLAND_MM2 else None
+
+    cores = np.zeros_like(mask)
+    for z, core in enumerate(over_slices(core_of, mask, hu)):
+        if core is not None:
+            cores[z] = core
     parts, _ = ndimage.label(cores)
     cover = max(1, round(_COVER_MM / dz))
     caps = []
@@ -88,8 +95,7 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
     for n, slices in caps:
         for z in range(slices.start, slices.stop):
             # The opening has rounded the corners off; what is dense around the core belongs to it.
-            grown = ndimage.binary_dilation(parts[z] == n, iterations=radius)
-            mask[z] &= ~(grown & (hu[z] > _DENSE_HU))
+            mask[z] &= ~(grown(parts[z] == n, radius) & (hu[z] > _DENSE_HU))
 
 
 def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: bool) -> bool:

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from .border import fit_border
 from .laterality import split_lungs
-from .regions import bounding_box, holes_of, looked_up, part_sizes
+from .regions import bounding_box, holes_of, looked_up, over_slices, part_sizes
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0
@@ -55,17 +55,19 @@ def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) 
     if mask.shape[0] == 1:
         smallest = _MIN_PART_MM2 / (spacing[1] * spacing[2])
     wanted = sizes >= max(smallest, _MIN_PART_SHARE * sizes.sum())
-    wanted &= ~_far_parts(parts, sizes, _FAR_MM / spacing[0])
+    large = sizes >= _LUNG_SHARE * sizes.sum()
+    if large.any() and (wanted & ~large).any():
+        wanted &= ~_far_from(parts, large, _FAR_MM / spacing[0])
     return looked_up(wanted, parts)
 
 
-def _far_parts(parts: np.ndarray, sizes: np.ndarray, slices: float) -> np.ndarray:
-    """For each part, whether it is more than so many slices above or below all large ones (bool)."""
-    extents = [extent[0] if extent else slice(0, 0) for extent in ndimage.find_objects(parts, len(sizes) - 1)]
-    begin, end = (np.array([0, *values]) for values in zip(*((e.start, e.stop) for e in extents), strict=True))
-    large = sizes >= _LUNG_SHARE * sizes.sum()
-    if not large.any():
-        return np.zeros(len(sizes), bool)
+def _far_from(parts: np.ndarray, large: np.ndarray, slices: float) -> np.ndarray:
+    """For each part, whether it is more than so many slices above or below all ``large`` ones (bool)."""
+    begin, end = np.full(len(large), len(parts)), np.zeros(len(large), np.int64)
+    for z, section in enumerate(parts):
+        here = np.bincount(section.ravel(), minlength=len(large)) > 0
+        begin[here & (begin == len(parts))] = z
+        end[here] = z + 1
     return (begin - end[large].max() > slices) | (begin[large].min() - end > slices)
 
 
@@ -92,16 +94,21 @@ def _vessels_and_covered_holes(mask: np.ndarray, spacing: tuple[float, float, fl
     Small holes are followed from slice to slice. A strand that is thin everywhere is a vessel. A thicker one is
     filled if lung lies above and below it; the tip of the diaphragm has lung above it only.
     """
+
+    def small_and_thick(section: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        holes = holes_of(section)
+        if not holes.any():
+            return None
+        parts, count = ndimage.label(holes)
+        area = np.bincount(parts.ravel(), minlength=count + 1) * spacing[1] * spacing[2]
+        area[0] = 0.0
+        return ((area > 0) & (area <= _HOLE_MM2))[parts], ((area > _VESSEL_MM2) & (area <= _HOLE_MM2))[parts]
+
     small = np.zeros_like(mask)
     thick = np.zeros_like(mask)
-    for z, section in enumerate(mask):
-        holes = holes_of(section)
-        if holes.any():
-            parts, count = ndimage.label(holes)
-            area = np.bincount(parts.ravel(), minlength=count + 1) * spacing[1] * spacing[2]
-            area[0] = 0.0
-            small[z] = ((area > 0) & (area <= _HOLE_MM2))[parts]
-            thick[z] = ((area > _VESSEL_MM2) & (area <= _HOLE_MM2))[parts]
+    for z, found in enumerate(over_slices(small_and_thick, mask)):
+        if found is not None:
+            small[z], thick[z] = found
     strands, count = ndimage.label(small)
     fill = np.bincount(strands[thick], minlength=count + 1) == 0
     fill |= _covered(strands[1:], strands[:-1], mask[:-1], count) & _covered(strands[:-1], strands[1:], mask[1:], count)

@@ -18,8 +18,9 @@ def build_graph(
 ) -> ov.Model:
     """Graph with input (n, 1, h, w) and output (n, classes, h, w), both float32.
 
-    ``slices`` are n, h and w; the output is the sum of the logits of passes at 1/scale of the size. ``quantized`` lets
-    the 3 x 3 convolutions between the first and the 1 x 1 layers work on 8-bit integers.
+    ``slices`` are n, h and w; the output is the sum of the logits of passes at 1/scale of the size. With -1 for h and w
+    a graph with the one scale 1 takes slices of any size. ``quantized`` lets the 3 x 3 convolutions between the first
+    and the 1 x 1 layers work on 8-bit integers.
     """
     count, height, width = slices
     images = ops.parameter([count, 1, height, width], np.float32)

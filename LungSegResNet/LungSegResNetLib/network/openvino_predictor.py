@@ -16,7 +16,7 @@ from .model_file import load_model
 from .openvino_graph import build_graph
 from .openvino_library import openvino as ov
 from .openvino_precision import device_precision, float_hint
-from .passes import LUNG_IN_VIEW, lung_probability, split_scales
+from .passes import LUNG_IN_VIEW, lung_box, lung_probability, split_scales
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU"}
 
@@ -25,7 +25,8 @@ class OpenVinoPredictor:
     """A loaded network on the processor or on Intel graphics; ``predict`` may be called for any number of scans.
 
     Several slices run side by side, each on a share of the cores: that spares the waiting that splitting every
-    slice between all cores costs. Where the coarser passes see no lung, the finest one is spared.
+    slice between all cores costs. Where the coarser passes see no lung, the finest one is spared; on the processor it
+    sees no more of a slice than the lungs and a margin.
 
     Parameters
     ----------
@@ -35,6 +36,8 @@ class OpenVinoPredictor:
     precision : ``int8``, ``bfloat16``, ``float16`` or ``float32``; None is the fastest that the device computes
         with the mask unchanged.
     threads : cores of the processor to use; None is all of them.
+    lung_in_view : probability in the coarser passes above which a slice gets the finest one; below 0 all slices do,
+        and as a whole.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class OpenVinoPredictor:
         batch_size: int = 1,
         precision: str | None = None,
         threads: int | None = None,
+        lung_in_view: float = LUNG_IN_VIEW,
     ) -> None:
         self.card, weights = load_model(model_path)
         try:
@@ -60,6 +64,7 @@ class OpenVinoPredictor:
                 f"The weights in {Path(model_path).name} do not fit the network its metadata describe ({error})."
             ) from error
         self.batch_size = batch_size
+        self._lung_in_view = lung_in_view
         core = ov.Core()
         # Graphics processors are numbered (GPU.0, GPU.1) where there are several.
         if _DEVICES[device] not in {name.partition(".")[0] for name in core.available_devices}:
@@ -75,10 +80,12 @@ class OpenVinoPredictor:
             if threads:
                 settings["INFERENCE_NUM_THREADS"] = threads
         coarse, finest = split_scales(self.card.scales)
-        shape = (batch_size, *self.card.slice_shape)
-        graphs = [
-            build_graph(network, shape, scales, self.precision == "int8") for scales in (coarse, (finest,)) if scales
-        ]
+        whole = (batch_size, *self.card.slice_shape)
+        # Graphs for any size are for processors; graphics would compile anew for each.
+        self._crops = device == "cpu" and bool(coarse) and finest == 1
+        boxes = (batch_size, -1, -1) if self._crops else whole
+        wanted = ((whole, coarse), (boxes, (finest,)))
+        graphs = [build_graph(network, shape, scales, self.precision == "int8") for shape, scales in wanted if scales]
         try:
             compiled = [core.compile_model(graph, _DEVICES[device], settings) for graph in graphs]
             count = compiled[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
@@ -129,10 +136,14 @@ class OpenVinoPredictor:
         passes = len(self.card.scales)
         logits = coarse[0].infer({0: batch})[0][: len(slices)]
         probability = lung_probability(logits / np.float32(passes - 1))
-        seen = probability.max(axis=(1, 2)) > LUNG_IN_VIEW
+        seen = probability.max(axis=(1, 2)) > self._lung_in_view
         if seen.any():
-            total = logits + finest.infer({0: batch})[0][: len(slices)]
-            probability[seen] = lung_probability(total[seen] / np.float32(passes))
+            rows = columns = slice(None)
+            if self._crops:
+                rows, columns = lung_box(probability.max(axis=0), self._lung_in_view)
+            box = np.ascontiguousarray(batch[:, :, rows, columns])
+            total = logits[:, :, rows, columns] + finest.infer({0: box})[0][: len(slices)]
+            probability[seen, rows, columns] = lung_probability(total[seen] / np.float32(passes))
         return probability
 
     def _padded(self, slices: np.ndarray) -> np.ndarray:

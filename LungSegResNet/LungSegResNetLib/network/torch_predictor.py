@@ -19,7 +19,7 @@ from .cpu_memory import keep_freed_memory
 from .cpu_precision import cpu_precision
 from .model_file import ModelCard, load_model
 from .network import HighRes2DNet, ResidualBlock
-from .passes import LUNG_IN_VIEW, split_scales
+from .passes import LUNG_IN_VIEW, lung_box, split_scales
 
 _LAYERS_ALIVE = 10  # results of layers with the most channels that are in memory together, workspace included
 _SLICE_BYTES = 80 << 20  # of those in half precision for a slice of 216 x 296
@@ -84,7 +84,8 @@ def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[in
 class TorchPredictor:
     """A loaded network on a device; ``predict`` may be called for any number of scans.
 
-    Where the coarser passes see no lung, the finest one is spared.
+    Where the coarser passes see no lung, the finest one is spared; on the processor it sees no more of a slice than
+    the lungs and a margin.
 
     Parameters
     ----------
@@ -92,7 +93,8 @@ class TorchPredictor:
     device : ``cuda``, ``mps`` or ``cpu`` (see ``devices.choose_device``).
     batch_size : slices per pass; it is halved when the device runs out of memory.
     precision : ``float32``, ``bfloat16`` or ``float16``; None is the fastest on the device.
-    lung_in_view : probability in the coarser passes above which a slice gets the finest one; below 0 all slices do.
+    lung_in_view : probability in the coarser passes above which a slice gets the finest one; below 0 all slices do,
+        and as a whole.
 
     Raises
     ------
@@ -168,13 +170,21 @@ class TorchPredictor:
             if not coarse:
                 return _lung_probability(mean_logits(self._network, slices, (finest,))).cpu().numpy()
             logits = mean_logits(self._network, slices, coarse)
-            probability = _lung_probability(logits)
-            seen = probability.amax(dim=(1, 2)) > self._lung_in_view
-            if seen.any():
-                # All of the batch, since kernels are made for its size. Each pass has the same weight in the mean.
-                logits = logits.lerp(mean_logits(self._network, slices, (finest,)), 1 / (len(coarse) + 1))
-                probability = torch.where(seen[:, None, None], _lung_probability(logits), probability)
-            return probability.cpu().numpy()
+            probability = _lung_probability(logits).cpu().numpy()
+            weight = 1 / (len(coarse) + 1)  # each pass has the same in the mean
+            seen = np.flatnonzero(probability.max(axis=(1, 2)) > self._lung_in_view)
+            if self.device.type == "cpu" and finest == 1:
+                for number in seen:
+                    rows, columns = lung_box(probability[number], self._lung_in_view)
+                    part = slice(number, number + 1)
+                    fine = mean_logits(self._network, slices[part, :, rows, columns], (finest,))
+                    fine = logits[part, :, rows, columns].lerp(fine, weight)
+                    probability[part, rows, columns] = _lung_probability(fine).numpy()
+            elif len(seen):
+                # All of the batch, since kernels are made for its size.
+                fine = logits.lerp(mean_logits(self._network, slices, (finest,)), weight)
+                probability[seen] = _lung_probability(fine).cpu().numpy()[seen]
+            return probability
 
 
 def _device_error(device: torch.device, error: RuntimeError) -> DeviceError:

@@ -81,8 +81,8 @@ def test_json_gives_one_summary_and_json_progress_one_event_a_line(scan: Path, t
     assert slices == sorted(slices)
     assert (slices[0], slices[-1]) == (0, 8)
     assert [event["stage"] for event in events if event["event"] == "stage"] == [
-        "load network",
         "read",
+        "load network",
         "segment",
         "write",
     ]

@@ -41,19 +41,21 @@ def test_the_processor_does_what_a_full_graphics_card_cannot_and_says_so(tmp_pat
     processor = EngineSettings(device="cpu")
     engine = LoadedEngine(FullCard(), "cuda", "PyTorch on cuda", lambda: load_engine(processor))
     reporter = Warnings()
-    summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), engine, reporter)
+    summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), lambda: engine, reporter)
     assert (summary.device, summary.engine) == ("cpu", "openvino")
     assert summary.warnings == reporter.texts
     (about_the_card,) = [text for text in summary.warnings if "too little free memory" in text]
     assert "on the processor instead" in about_the_card
-    run_case(source, Outputs.at(tmp_path / "processor.nii.gz"), load_engine(processor), reporter)
+    run_case(source, Outputs.at(tmp_path / "processor.nii.gz"), lambda: load_engine(processor), reporter)
     assert (tmp_path / "card.nii.gz").read_bytes() == (tmp_path / "processor.nii.gz").read_bytes()
 
 
 def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
     with pytest.raises(DeviceError, match="too little free memory"):
-        run_case(source, Outputs.at(tmp_path / "lungs.nii.gz"), LoadedEngine(FullCard(), "cpu", ""), QuietReporter())
+        run_case(
+            source, Outputs.at(tmp_path / "lungs.nii.gz"), lambda: LoadedEngine(FullCard(), "cpu", ""), QuietReporter()
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
@@ -62,5 +64,5 @@ def test_the_ct_is_never_replaced_by_its_mask(tmp_path: Path) -> None:
     before = source.read_bytes()
     same = tmp_path / "in" / ".." / "in" / "a.nii.gz"
     with pytest.raises(UsageError, match="is the CT itself"):
-        run_case(source, Outputs.at(same), load_engine(EngineSettings()), QuietReporter(), overwrite=True)
+        run_case(source, Outputs.at(same), pytest.fail, QuietReporter(), overwrite=True)
     assert source.read_bytes() == before

@@ -14,7 +14,7 @@ from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE, Resampling, frame_for, scale_hu, to_frame_matrices
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
-from LungSegResNetLib.network.passes import lung_probability, split_scales
+from LungSegResNetLib.network.passes import lung_box, lung_probability, split_scales
 from LungSegResNetLib.network.torch_predictor import TorchPredictor
 
 ENGINES = (TorchPredictor, OpenVinoPredictor)
@@ -54,11 +54,26 @@ def test_slices_without_lung_get_the_coarse_passes_and_others_all_of_them(
     every, coarse = (full + half + quarter) / 3, (half + quarter) / 2
     assert (every[1] > 0.0).sum() > 1000
     np.testing.assert_allclose(result[[0, 2]], coarse[[0, 2]], atol=0.01)
-    known = np.max([full[1], half[1], quarter[1]], axis=0) < 6.9
+    in_box = np.zeros(SLICE_SHAPE, bool)
+    in_box[lung_box(1 / (1 + np.exp(-coarse[1])))] = True
+    assert 0.2 < in_box.mean() < 0.9
+    np.testing.assert_allclose(result[1][~in_box], coarse[1][~in_box], atol=0.01)
+    known = in_box & (np.max([full[1], half[1], quarter[1]], axis=0) < 6.9)
     assert known.sum() > 100
-    np.testing.assert_allclose(result[1][known], every[1][known], atol=0.02)
+    # What lies beyond the box changes little inside of it.
+    assert np.quantile(np.abs(result[1] - every[1])[known & (every[1] > -3)], 0.99) < 0.1
     assert np.abs(every - coarse)[[0, 2]].max() > 0.1, "the pass at full size would have been seen"
     assert np.abs(every - coarse)[1][known].max() > 0.1
+
+
+def test_the_box_of_the_finest_pass_holds_all_that_may_be_lung_and_a_margin() -> None:
+    probability = np.zeros((216, 296), np.float32)
+    probability[100, 60] = probability[130, 200] = 0.02
+    probability[20, 20] = 0.005
+    assert lung_box(probability) == (slice(80, 160), slice(32, 224))
+    probability[210, 290] = 1.0
+    assert lung_box(probability) == (slice(80, 216), slice(32, 296))
+    assert lung_box(probability, -1.0) == (slice(0, 216), slice(0, 296))
 
 
 def test_the_finest_pass_is_the_one_that_costs_most() -> None:

@@ -86,6 +86,9 @@ class _Flipped:
         self._predictor = predictor
         self.card, self.engine, self.precision = predictor.card, predictor.engine, predictor.precision
 
+    def for_scan(self, slices: int) -> Predictor:
+        return _Flipped(self._predictor.for_scan(slices))
+
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda count: None) -> np.ndarray:
         mirrored = self._predictor.predict(np.ascontiguousarray(slices[..., ::-1]))[..., ::-1]
         return (self._predictor.predict(slices, on_slices_done) + mirrored) / 2

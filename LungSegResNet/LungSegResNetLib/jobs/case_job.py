@@ -154,7 +154,7 @@ def run_case(
         model={"name": card.name, "version": card.version},
         engine=engine.predictor.engine,
         device=engine.device,
-        precision=engine.predictor.precision,
+        precision=result.precision,
         why=engine.reason,
         slices=len(ct.hu),
         seconds={stage: round(value, 3) for stage, value in (seconds | result.seconds).items()},

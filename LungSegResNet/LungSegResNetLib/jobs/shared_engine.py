@@ -32,6 +32,11 @@ class _InTurns:
         self.precision = predictor.precision
         self._predictor = predictor
 
+    def for_scan(self, slices: int) -> Predictor:
+        """As the predictor's own, in turns, too."""
+        with _turn:
+            return _InTurns(self._predictor.for_scan(slices))
+
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         """As the predictor's own."""
         with _turn:

@@ -27,11 +27,16 @@ _SURE = 1e-6  # probabilities nearer to 0 and 1 weigh no more
 
 
 class Predictor(Protocol):
-    """A loaded network: probability (n, h, w) from scaled slices (n, h, w), both float32."""
+    """A loaded network: probability (n, h, w) from scaled slices (n, h, w), both float32.
+
+    ``for_scan`` gives the predictor, perhaps itself, that suits a scan of so many slices.
+    """
 
     card: ModelCard
     engine: str
     precision: str
+
+    def for_scan(self, slices: int) -> Predictor: ...
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = ...) -> np.ndarray: ...
 

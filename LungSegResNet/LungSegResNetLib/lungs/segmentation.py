@@ -29,12 +29,14 @@ class Segmentation:
     warnings : sentences for the user.
     ranking : all slices, the one that is most likely wrong first.
     seconds : duration of each stage.
+    precision : number format in which the network was run.
     """
 
     mask: np.ndarray
     warnings: list[str]
     ranking: list[DoubtfulSlice]
     seconds: dict[str, float]
+    precision: str
 
 
 def segment(
@@ -57,6 +59,7 @@ def segment(
     DeviceError : the device has too little memory.
     """
     seconds: dict[str, float] = {}
+    predictor = predictor.for_scan(len(ct.hu))
     with timed(seconds, "crop"):
         frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
     doubt = NetworkDoubt(frame, len(ct.hu))
@@ -69,7 +72,7 @@ def segment(
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
     with timed(seconds, "ranking"):
         ranking = rank_slices(mask, ct.spacing_zyx, doubt)
-    return Segmentation(mask, quality_warnings(ct, mask), ranking, seconds)
+    return Segmentation(mask, quality_warnings(ct, mask), ranking, seconds, predictor.precision)
 
 
 def midline_of(frame: SliceFrame) -> float:

@@ -126,6 +126,10 @@ class TorchPredictor:
         fastest = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
         self.precision = precision or fastest
 
+    def for_scan(self, slices: int) -> TorchPredictor:
+        """Itself, whatever the number of slices."""
+        return self
+
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         """Lung probability (n, h, w), float32, of scaled slices (n, h, w), float32.
 

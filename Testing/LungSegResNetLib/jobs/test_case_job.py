@@ -12,6 +12,7 @@ from archives import write_archive
 from LungSegResNetLib.errors import DeviceError, UsageError
 from LungSegResNetLib.jobs.case_job import Outputs, run_case
 from LungSegResNetLib.jobs.reporting import QuietReporter
+from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 
 
@@ -22,6 +23,9 @@ class FullCard:
 
     def __init__(self) -> None:
         self.card = load_engine(EngineSettings(device="cpu")).predictor.card
+
+    def for_scan(self, slices: int) -> Predictor:
+        return self
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
         on_slices_done(1)

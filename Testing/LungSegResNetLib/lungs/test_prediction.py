@@ -24,6 +24,9 @@ class Counting:
         self.count = 0
         self._predictor = predictor
 
+    def for_scan(self, slices: int) -> Predictor:
+        return self
+
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
         self.count += len(slices)
         return self._predictor.predict(slices, on_slices_done)

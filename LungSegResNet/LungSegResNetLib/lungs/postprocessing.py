@@ -17,6 +17,8 @@ _FAR_MM = 30.0  # above or below all such parts: air of the head or bowel
 _HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
 _VESSEL_MM2 = 100.0  # a hole that is nowhere larger is a vessel
 _COVERED = 0.5
+_DENSE_HU = -300.0
+_LONE_MM = 6.0  # between thicker slices consolidation may lie in one of them only
 
 
 def clean_mask(
@@ -29,7 +31,8 @@ def clean_mask(
 
     Small parts go, and those far above or below the lungs. Holes that are closed on all sides in 3D are filled, and so
     are vessels and small holes of slices that have lung above and below, while the dome of the diaphragm stays open.
-    Where the scan ``hu`` is given, borders follow it as in `fit_border`.
+    Where the scan ``hu`` is given, borders follow it as in `fit_border`, and dense tissue that is lung in one slice but
+    neither above nor below goes.
     """
     labels = np.zeros(mask.shape, np.uint8)
     box = bounding_box(mask, margin=3)
@@ -38,6 +41,8 @@ def clean_mask(
     inside = _without_small_parts(mask[box], spacing_zyx)
     if not inside.any():
         return labels
+    if hu is not None and spacing_zyx[0] <= _LONE_MM:
+        inside = _without_lone_tissue(inside, hu[box])
     inside = _fill_holes(inside, spacing_zyx)
     if hu is not None:
         inside = fit_border(inside, hu[box], spacing_zyx)
@@ -69,6 +74,13 @@ def _far_from(parts: np.ndarray, large: np.ndarray, slices: float) -> np.ndarray
         begin[here & (begin == len(parts))] = z
         end[here] = z + 1
     return (begin - end[large].max() > slices) | (begin[large].min() - end > slices)
+
+
+def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
+    """The mask without dense pixels that the slices above and below do not have; the first and last slice are kept."""
+    result = mask.copy()
+    result[1:-1] &= mask[:-2] | mask[2:] | (hu[1:-1] < _DENSE_HU)
+    return result
 
 
 def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

@@ -53,6 +53,25 @@ def test_borders_follow_the_scan_where_it_is_given() -> None:
     np.testing.assert_array_equal(clean_mask(short, SPACING, hu=hu) > 0, lungs)
 
 
+def test_dense_tissue_in_one_slice_alone_is_no_lung_unless_slices_are_thick() -> None:
+    lungs = two_lungs()
+    mask = lungs.copy()
+    mask[15, 60:64, 80:95] = True  # a strip from the right lung into the liver
+    inside = (15, slice(61, 63), slice(82, 94))  # its border is another matter
+    hu = np.where(lungs, -850, 40).astype(np.int16)
+    assert not clean_mask(mask, SPACING, hu=hu)[inside].any()
+    assert clean_mask(mask, (8.0, 2.0, 2.0), hu=hu)[inside].all()
+    hu[mask] = -850
+    assert clean_mask(mask, SPACING, hu=hu)[inside].all()
+
+
+def test_consolidation_in_neighbouring_slices_stays() -> None:
+    mask = two_lungs()
+    hu = np.where(mask, -850, 40).astype(np.int16)
+    hu[14:16, 60:80, 30:60] = 40
+    assert clean_mask(mask, SPACING, hu=hu)[14:16, 62:78, 32:60].all()
+
+
 def test_a_single_slice_with_nothing_but_a_speck_has_no_lung() -> None:
     mask = np.zeros((1, 150, 200), bool)
     mask[0, 50:53, 50:57] = True  # 84 mm2 of bowel gas

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -137,15 +138,19 @@ def run_case(
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage("write")
-    with timed(seconds, "measure"):
-        measurements = measure_lungs(ct, result.mask)
-    with timed(seconds, "write"):
+    with ThreadPoolExecutor() as writers:
+        written: list[Future[Any]] = []
         for path in outputs.masks:
-            write_mask(path, result.mask, ct, overwrite)
-        for path in outputs.measurements:
-            write_measurements(path, measurements, overwrite)
+            written.append(writers.submit(write_mask, path, result.mask, ct, overwrite))
         if outputs.overlay:
-            write_overlay(outputs.overlay, ct, result.mask, overwrite, title=ct.source)
+            written.append(writers.submit(write_overlay, outputs.overlay, ct, result.mask, overwrite, ct.source))
+        with timed(seconds, "measure"):
+            measurements = measure_lungs(ct, result.mask)
+        with timed(seconds, "write"):
+            for path in outputs.measurements:
+                write_measurements(path, measurements, overwrite)
+            for one in written:
+                one.result()
     card = engine.predictor.card
     return CaseSummary(
         program=f"LungSegResNet {__version__}",

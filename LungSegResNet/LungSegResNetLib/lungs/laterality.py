@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
@@ -39,12 +41,14 @@ def split_lungs(
     columns_mm = (np.arange(mask.shape[2])[box[2]]) * spacing_zyx[2]
     midline = _midline(inside, columns_mm, midline_mm)
     steps = [max(1, round(_COARSE_MM / s)) for s in spacing_zyx]
-    coarse_side = _coarse_sides(
-        inside[:: steps[0], :: steps[1], :: steps[2]],
-        tuple(s * n for s, n in zip(spacing_zyx, steps, strict=True)),
-        columns_mm[:: steps[2]] - midline,
-    )
-    labels[box] = _refine(inside, coarse_side, steps)
+    with ThreadPoolExecutor(1) as helper:
+        parts = helper.submit(ndimage.label, inside)
+        coarse_side = _coarse_sides(
+            inside[:: steps[0], :: steps[1], :: steps[2]],
+            tuple(s * n for s, n in zip(spacing_zyx, steps, strict=True)),
+            columns_mm[:: steps[2]] - midline,
+        )
+    labels[box] = _refine(inside, coarse_side, steps, *parts.result())
     return labels
 
 
@@ -91,8 +95,11 @@ def _grow(mask: np.ndarray, depth: np.ndarray, markers: np.ndarray, x_mm: np.nda
     return sides.astype(np.uint8)
 
 
-def _refine(mask: np.ndarray, coarse: np.ndarray, steps: list[int]) -> np.ndarray:
-    """Sides at full resolution: the nearest coarse voxel decides, and a part that is nearly all one side becomes it."""
+def _refine(mask: np.ndarray, coarse: np.ndarray, steps: list[int], parts: np.ndarray, count: int) -> np.ndarray:
+    """Sides at full resolution: the nearest coarse voxel decides, and a part that is nearly all one side becomes it.
+
+    ``parts`` are those of the mask, numbered from 1 to ``count``.
+    """
     # Outside the coarse mask the nearest side counts, so that thin rims are not lost.
     nearest = ndimage.distance_transform_edt(coarse == 0, return_distances=False, return_indices=True)
     spread = coarse[tuple(nearest)]
@@ -100,7 +107,6 @@ def _refine(mask: np.ndarray, coarse: np.ndarray, steps: list[int]) -> np.ndarra
         np.minimum((np.arange(n) + s // 2) // s, c - 1) for n, s, c in zip(mask.shape, steps, coarse.shape, strict=True)
     ]
     sides = np.where(mask, spread[np.ix_(*index)], BACKGROUND).astype(np.uint8)
-    parts, count = ndimage.label(mask)
     sizes = part_sizes(parts, count)
     left = np.bincount(parts[sides == LEFT_LUNG], minlength=count + 1) / np.maximum(sizes, 1)
     side_of_part = np.full(count + 1, BACKGROUND, np.uint8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -138,19 +138,18 @@ def run_case(
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage("write")
-    with ThreadPoolExecutor() as writers:
-        written: list[Future[Any]] = []
-        for path in outputs.masks:
-            written.append(writers.submit(write_mask, path, result.mask, ct, overwrite))
-        if outputs.overlay:
-            written.append(writers.submit(write_overlay, outputs.overlay, ct, result.mask, overwrite, ct.source))
+    # Masks are written one at a time, because each takes as much memory again, while the rest is done.
+    with ThreadPoolExecutor(1) as writer:
+        masks = [writer.submit(write_mask, path, result.mask, ct, overwrite) for path in outputs.masks]
         with timed(seconds, "measure"):
             measurements = measure_lungs(ct, result.mask)
         with timed(seconds, "write"):
             for path in outputs.measurements:
                 write_measurements(path, measurements, overwrite)
-            for one in written:
-                one.result()
+            if outputs.overlay:
+                write_overlay(outputs.overlay, ct, result.mask, overwrite, title=ct.source)
+            for mask in masks:
+                mask.result()
     card = engine.predictor.card
     return CaseSummary(
         program=f"LungSegResNet {__version__}",

@@ -116,7 +116,9 @@ def test_pytorch_is_not_loaded_where_openvino_does_the_work(small_network: Path)
 def test_an_engine_that_is_not_installed_is_named(
     tmp_path: Path, names: tuple[str, ...], options: list[str], sentence: str
 ) -> None:
-    result = _run_without(names, "segment", "ct.nii.gz", str(tmp_path / "lungs.nii.gz"), *options)
+    image, _ = Thorax().scan((4.0, 4.0, 20.0))
+    sitk.WriteImage(image, tmp_path / "ct.nii.gz")
+    result = _run_without(names, "segment", str(tmp_path / "ct.nii.gz"), str(tmp_path / "lungs.nii.gz"), *options)
     assert result.returncode == DeviceError.exit_code
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr

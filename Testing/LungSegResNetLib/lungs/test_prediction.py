@@ -32,14 +32,19 @@ class Counting:
         return self._predictor.predict(slices, on_slices_done)
 
 
+@pytest.fixture(scope="module")
+def loaded() -> Predictor:
+    return load_engine(EngineSettings(device="cpu")).predictor
+
+
 @pytest.fixture
-def predictor() -> Counting:
-    return Counting(load_engine(EngineSettings(device="cpu")).predictor)
+def predictor(loaded: Predictor) -> Counting:
+    return Counting(loaded)
 
 
 def scan(spacing_mm: float, slices: int) -> CTVolume:
     """The upper end of the lungs, with borders as soft as a scanner's."""
-    image, _ = Thorax().scan((3.0, 3.0, spacing_mm), (400.0, 300.0, 320.0))
+    image, _ = Thorax().scan((4.0, 4.0, spacing_mm), (400.0, 300.0, 320.0))
     upper = sitk.Cast(image[:, :, image.GetSize()[2] - slices :], sitk.sitkFloat32)
     soft = sitk.DiscreteGaussian(upper, 2.0, 15, 0.01, True) if slices > 1 else upper
     return CTVolume.from_sitk(sitk.Cast(soft, sitk.sitkInt16), "thorax")
@@ -56,7 +61,7 @@ def predict(
 
 
 def test_fewer_thin_slices_give_the_same_lungs(predictor: Counting) -> None:
-    ct = scan(0.5, 160)
+    ct = scan(0.5, 120)
     every, every_doubt = predict(ct, predictor, 0.0)
     assert predictor.count == len(ct.hu)
     predictor.count = 0

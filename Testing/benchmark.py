@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "LungSegResNet"))
 
 from fetch_sample import CREDIT, fetch_sample
 
+from LungSegResNetLib.cores import cores
+
 NATIVE = 133
 LIMIT_SECONDS = 900
 SUBJECT = Path(__file__).with_name("benchmark_subject.py")
@@ -126,10 +128,9 @@ def machine() -> dict[str, Any]:
     if sys.platform == "linux":
         names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         cpu = names[0].partition(":")[2].strip() if names else cpu
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": cpu,
-        "cores": cores,
+        "cores": cores(),
         "load at start": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),
         "python": platform.python_version(),

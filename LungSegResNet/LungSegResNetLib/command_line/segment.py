@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     """Segment; prints a short table or the JSON summary."""
     import dataclasses
     import json
-    from concurrent.futures import ThreadPoolExecutor
+    from functools import partial
 
     from ..figures.measurements import table_from_json
     from ..jobs.case_job import Outputs, run_case
@@ -48,21 +48,19 @@ def run(options: argparse.Namespace) -> int:
     outputs.check(options.input, options.overwrite)
     reporter = make_reporter(options.progress)
     seconds: dict[str, float] = {}
-    loader = ThreadPoolExecutor(1)  # loads the network while the CT is read
     try:
         with timed(seconds, "total"):
             settings = EngineSettings(options.engine, options.device, options.model, options.batch_size)
             summary = run_case(
                 options.input,
                 outputs,
-                loader.submit(kept_engine, settings).result,
+                partial(kept_engine, settings),
                 reporter,
                 series=options.series,
                 smoothing_mm=options.smoothing,
                 overwrite=options.overwrite,
             )
     finally:
-        loader.shutdown(wait=False, cancel_futures=True)
         reporter.close()
     values = summary.as_json()
     values["seconds"] = {stage: round(value, 3) for stage, value in (seconds | summary.seconds).items()}

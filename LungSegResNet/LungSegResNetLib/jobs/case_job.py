@@ -99,7 +99,7 @@ class CaseSummary:
 def run_case(
     source: str | os.PathLike[str],
     outputs: Outputs,
-    loaded_engine: Callable[[], LoadedEngine],
+    load: Callable[[], LoadedEngine],
     reporter: Reporter,
     *,
     series: str | None = None,
@@ -108,8 +108,8 @@ def run_case(
 ) -> CaseSummary:
     """Segment one CT, with borders smoothed as in `smooth_lungs`, and write its files, each whole or not at all.
 
-    ``loaded_engine`` is called when the CT has been read, so that the network may be loaded meanwhile. Where a graphics
-    processor fails, the processor does the work, with a warning.
+    ``load`` loads the network, or gives one that is loaded, while the CT is read. Where a graphics processor fails, the
+    processor does the work, with a warning.
 
     Raises
     ------
@@ -118,13 +118,15 @@ def run_case(
     outputs.check(source, overwrite)
     seconds: dict[str, float] = {}
     reporter.stage("read")
-    with timed(seconds, "read"):
-        ct, warnings = read_ct(source, series)
-    for text in warnings:
-        reporter.warning(text)
-    reporter.stage("load network")
-    with timed(seconds, "load network"):
-        engine = loaded_engine()
+    with ThreadPoolExecutor(1) as loader:
+        loading = loader.submit(load)
+        with timed(seconds, "read"):
+            ct, warnings = read_ct(source, series)
+        for text in warnings:
+            reporter.warning(text)
+        reporter.stage("load network")
+        with timed(seconds, "load network"):
+            engine = loading.result()
     reporter.stage("segment")
     try:
         result = segment(ct, engine.predictor, reporter.slices, smoothing_mm=smoothing_mm)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from types import FrameType
 
+from ..cores import cores
 from ..errors import DeviceError
 from ..network.engines import EngineSettings, runs_on_processor
 from .folder_job import FinishedCases
@@ -48,11 +49,11 @@ class LocalRun:
         return (
             _one_by_one(tasks, reporter, self.settings)
             if count == 1
-            else _side_by_side(tasks, reporter, replace(self.settings, threads=max(1, _cores() // count)), count)
+            else _side_by_side(tasks, reporter, replace(self.settings, threads=max(1, cores() // count)), count)
         )
 
     def _suitable(self) -> int:
-        return min(_cores(), _MOST_PROCESSES) if runs_on_processor(self.settings) else 1
+        return min(cores(), _MOST_PROCESSES) if runs_on_processor(self.settings) else 1
 
 
 def _one_by_one(tasks: Sequence[FolderTask], reporter: Reporter, settings: EngineSettings) -> FinishedCases:
@@ -132,11 +133,6 @@ def _next(done: queue.SimpleQueue[Future[Row]]) -> Future[Row]:
             return done.get(timeout=0.5)
         except queue.Empty:
             continue
-
-
-def _cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # What follows runs in the processes of the lanes.

@@ -10,9 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .regions import bounding_box, grown, holes_of, over_slices, shrunk
+from .regions import DENSE_HU, bounding_box, grown, holes_of, over_slices, shrunk
 
-_DENSE_HU = -300.0
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel
 _GAP_MM = 2.5  # lung between a dome and the heart may be thinner than the network sees
 _OVER_TISSUE = 0.5  # share of the island with no lung in the slice below
@@ -44,7 +43,7 @@ def _remove_islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, flo
     gap = max(1, round(_GAP_MM / min(pixel_mm)))
 
     def numbered(lung: np.ndarray, section: np.ndarray) -> tuple[np.ndarray, int] | None:
-        aerated = lung & (section < _DENSE_HU)
+        aerated = lung & (section < DENSE_HU)
         islands = _islands(aerated, gap) if aerated.any() else aerated
         return ndimage.label(islands) if islands.any() else None
 
@@ -72,7 +71,7 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
     radius = max(1, round(_CAP_THICKNESS_MM / 2 / min(dy, dx)))
 
     def core_of(lung: np.ndarray, section: np.ndarray) -> np.ndarray | None:
-        dense = lung & (section > _DENSE_HU)
+        dense = lung & (section > DENSE_HU)
         return _opened(dense, radius) if np.count_nonzero(dense) * dy * dx > _ISLAND_MM2 else None
 
     cores = np.zeros_like(mask)
@@ -95,7 +94,7 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
     for n, slices in caps:
         for z in range(slices.start, slices.stop):
             # The opening has rounded the corners off; what is dense around the core belongs to it.
-            mask[z] &= ~(grown(parts[z] == n, radius) & (hu[z] > _DENSE_HU))
+            mask[z] &= ~(grown(parts[z] == n, radius) & (hu[z] > DENSE_HU))
 
 
 def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: bool) -> bool:
@@ -108,7 +107,7 @@ def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: boo
     upper = part & ~np.concatenate([part[1:], beside])
     if np.count_nonzero(lower & ~mask[: len(part)]) <= _CAP_OVER_TISSUE * np.count_nonzero(lower):
         return False
-    aerated = mask & (hu < _DENSE_HU)
+    aerated = mask & (hu < DENSE_HU)
     under_lung = sum(np.count_nonzero(face & aerated[z:].any(axis=0)) for z, face in enumerate(upper, start=2))
     if under_lung > _CAP_UNDER_LUNG * np.count_nonzero(upper):
         return True

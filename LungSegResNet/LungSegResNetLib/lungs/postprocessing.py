@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from .border import fit_border
 from .laterality import split_lungs
-from .regions import bounding_box, holes_of, looked_up, over_slices, part_sizes
+from .regions import DENSE_HU, bounding_box, holes_of, looked_up, over_slices, part_sizes
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0
@@ -17,7 +17,6 @@ _FAR_MM = 30.0  # above or below all such parts: air of the head or bowel
 _HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
 _VESSEL_MM2 = 100.0  # a hole that is nowhere larger is a vessel
 _COVERED = 0.5
-_DENSE_HU = -300.0
 _LONE_MM = 6.0  # between thicker slices consolidation may lie in one of them only
 
 
@@ -35,7 +34,7 @@ def clean_mask(
     neither above nor below goes.
     """
     labels = np.zeros(mask.shape, np.uint8)
-    box = bounding_box(mask, margin=3)
+    box = bounding_box(mask, margin=3)  # room for the border to move
     if box is None:
         return labels
     inside = _without_small_parts(mask[box], spacing_zyx)
@@ -79,7 +78,7 @@ def _far_from(parts: np.ndarray, large: np.ndarray, slices: float) -> np.ndarray
 def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
     """The mask without dense pixels that the slices above and below do not have; the first and last slice are kept."""
     result = mask.copy()
-    result[1:-1] &= mask[:-2] | mask[2:] | (hu[1:-1] < _DENSE_HU)
+    result[1:-1] &= mask[:-2] | mask[2:] | (hu[1:-1] < DENSE_HU)
     return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -10,12 +9,16 @@ from typing import TypeVar
 import numpy as np
 from scipy import ndimage
 
+from ..cores import cores
+
+DENSE_HU = -300.0  # denser is no aerated lung
+
 Result = TypeVar("Result")
 
 
 def over_slices(function: Callable[..., Result], *stacks: np.ndarray) -> Iterator[Result]:
     """``function`` of each slice of the stacks, in order, on all cores (SciPy lets threads run side by side)."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(cores()) as threads:
         yield from threads.map(function, *stacks)
 
 

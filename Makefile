@@ -53,6 +53,7 @@ cross-validate: $(VENV)/run.stamp
 
 ablation: $(VENV)/run.stamp
 	$(BIN)/python Testing/ablation.py $(DATA)/cases.csv runs/ablation $(if $(STEPS),--steps $(STEPS))
+	$(BIN)/python Testing/ablation_neighbours.py $(DATA)/cases.csv runs/ablation $(if $(STEPS),--steps $(STEPS))
 
 train-smoke: $(VENV)/run.stamp
 	$(BIN)/python Testing/train_smoke.py .cache/train-smoke

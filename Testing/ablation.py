@@ -173,7 +173,7 @@ def markdown(rows: Sequence[dict[str, str]], settings: TrainingSettings, cases: 
         lines.append(f"| {row['variant']} | {' | '.join(cells)} |")
     notes = (
         f"The rows named '{BASE}, ...' use the network of the first row without another training. Neighbouring slices "
-        "as further channels were not tried: training and use prepare one channel, as in the article."
+        "as further channels have a table of their own (Testing/ablation_neighbours.py)."
     )
     return "\n".join([*lines, "", notes, ""])
 

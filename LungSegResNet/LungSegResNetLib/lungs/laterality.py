@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from scipy import ndimage
+from skimage.morphology import convex_hull_image
 from skimage.segmentation import watershed
 
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
@@ -16,6 +17,9 @@ _EROSION_STEP_MM = 2.0
 _EROSION_MAX_MM = 24.0
 _MINOR_SHARE = 0.02  # parts smaller than this share of all lung have no say in where the lungs part
 _STRADDLE_SHARE = 0.22  # a part with more than this on its smaller side holds both lungs
+_WIDEST_LUNG_MM = 200.0  # of one lung, from side to side; the widest of the training data has 190
+# The centre of a lung in its place lies about twice as far from the midline; nearer, the view or the lung is displaced.
+NEAR_MIDLINE_MM = 40.0
 
 
 def split_lungs(
@@ -24,7 +28,7 @@ def split_lungs(
     """Labels 0, 1 = right lung, 2 = left lung (uint8) of a lung mask, all in LPS array order (z, y, x).
 
     The mask is eroded until no part reaches across the midline any more; from these cores each lung grows
-    back by watershed. A mask with a single lung stays one lung.
+    back by watershed. A mask with a single lung stays one lung, also where it fills the whole field of view.
 
     Parameters
     ----------
@@ -82,9 +86,26 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
         if np.all(np.minimum(left, 1.0 - left)[large] <= _STRADDLE_SHARE):
             side_of_part = np.where(left > 0.5, LEFT_LUNG, RIGHT_LUNG).astype(np.uint8)
             side_of_part[~large] = BACKGROUND
+            if len(np.unique(side_of_part[large])) == 1 and abs(_mean_x(mask, x_mm)) < NEAR_MIDLINE_MM:
+                break
             return _grow(mask, depth, side_of_part[core], x_mm)
+    if mask.any() and np.ptp(x_mm[mask.any(axis=(0, 1))]) <= _WIDEST_LUNG_MM:
+        return np.where(mask, _side_by_shape(mask, x_mm), BACKGROUND).astype(np.uint8)
     # The lungs do not part anywhere: cut at the midline.
     return _grow(mask, depth, np.zeros(mask.shape, np.uint8), x_mm)
+
+
+def _side_by_shape(mask: np.ndarray, x_mm: np.ndarray) -> int:
+    """Side of the only lung in view: it is hollowed where heart and hilum are, and round at the chest wall."""
+    sections = mask[mask.any(axis=(1, 2))]
+    hollows = np.stack([convex_hull_image(section) & ~section for section in sections])
+    if not hollows.any():
+        return LEFT_LUNG if _mean_x(mask, x_mm) > 0 else RIGHT_LUNG
+    return RIGHT_LUNG if _mean_x(hollows, x_mm) > _mean_x(mask, x_mm) else LEFT_LUNG
+
+
+def _mean_x(mask: np.ndarray, x_mm: np.ndarray) -> float:
+    return float(np.average(x_mm, weights=np.count_nonzero(mask, axis=(0, 1))))
 
 
 def _grow(mask: np.ndarray, depth: np.ndarray, markers: np.ndarray, x_mm: np.ndarray) -> np.ndarray:

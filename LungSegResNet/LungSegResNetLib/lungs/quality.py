@@ -6,6 +6,7 @@ import numpy as np
 
 from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
+from .laterality import NEAR_MIDLINE_MM
 
 _SMALL_ML = 300.0
 _RATIO = 3.0
@@ -13,8 +14,11 @@ _LARGE_ML = 10_000.0
 _CUT_OFF_CM2 = 5.0
 
 
-def quality_warnings(ct: CTVolume, mask: np.ndarray) -> list[str]:
-    """Sentences about what looks unusual in a lung mask (uint8 labels with the shape of ``ct.hu``)."""
+def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float) -> list[str]:
+    """Sentences about what looks unusual in a lung mask (uint8 labels with the shape of ``ct.hu``).
+
+    ``midline_mm`` is the middle of what is seen of the body, in mm from the centre of the first column.
+    """
     warnings = []
     if mask.shape[0] == 1:
         return [
@@ -25,6 +29,10 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray) -> list[str]:
     missing = [name for name, ml in volumes.items() if ml == 0]
     if missing:
         warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
+        columns = np.arange(mask.shape[2]) * ct.spacing_zyx[2]
+        profile = np.count_nonzero(mask, axis=(0, 1))
+        if len(missing) == 1 and abs(np.average(columns, weights=profile) - midline_mm) < NEAR_MIDLINE_MM:
+            warnings.append("The lung lies in the middle of the view: check whether it is the right or the left one.")
     elif max(volumes.values()) > _RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
         warnings.append(f"The lungs differ much in volume ({text}): check for missed dense lung.")

@@ -72,7 +72,7 @@ def segment(
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
     with timed(seconds, "ranking"):
         ranking = rank_slices(mask, ct.spacing_zyx, doubt)
-    return Segmentation(mask, quality_warnings(ct, mask), ranking, seconds, predictor.precision)
+    return Segmentation(mask, quality_warnings(ct, mask, midline_of(frame)), ranking, seconds, predictor.precision)
 
 
 def midline_of(frame: SliceFrame) -> float:

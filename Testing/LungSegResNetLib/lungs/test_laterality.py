@@ -46,6 +46,17 @@ def test_a_lung_that_is_alone_keeps_its_name_when_the_midline_is_known(thorax: T
     assert set(np.unique(truth)) == {0, side}
 
 
+@pytest.mark.parametrize("side", [1, 2])
+@pytest.mark.parametrize("slices", [slice(None), slice(30, 31)])
+def test_a_lung_that_fills_the_field_of_view_stays_one_lung_and_is_named_by_its_shape(side: int, slices: slice) -> None:
+    truth = lungs_of(Thorax())[slices]
+    columns = np.flatnonzero((truth == side).any(axis=(0, 1)))
+    view = np.where(truth == side, truth, 0)[..., columns[0] - 8 : columns[-1] + 9]
+    midline = (view.shape[2] - 1) / 2 * SPACING[2]
+    np.testing.assert_array_equal(split_lungs(view > 0, SPACING, midline), view)
+    np.testing.assert_array_equal(split_lungs(view > 0, SPACING), view)
+
+
 def test_a_single_slice_is_parted_as_well() -> None:
     truth = lungs_of(Thorax())[30:31]
     np.testing.assert_array_equal(split_lungs(truth > 0, SPACING), truth)

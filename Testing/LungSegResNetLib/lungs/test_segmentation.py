@@ -92,6 +92,19 @@ def test_one_missing_lung_is_said_and_the_other_one_keeps_its_side(predictor: Pr
     _, result = run(predictor, image)
     assert dice(result.mask == 1, sitk.GetArrayFromImage(truth) == 1) > 0.98
     assert any("No left lung" in text for text in result.warnings)
+    assert not any("middle of the view" in text for text in result.warnings)
+
+
+def test_a_field_of_view_with_one_lung_gives_one_lung_and_asks_for_a_look_at_its_side(predictor: Predictor) -> None:
+    image, truth = Thorax().scan(COARSE)
+    labels = sitk.GetArrayFromImage(truth)
+    columns = np.flatnonzero((labels == 1).any(axis=(0, 1)))
+    view = slice(max(0, int(columns[0]) - 6), int(columns[-1]) + 7)
+    _, result = run(predictor, image[view, :, :])
+    inside = labels[..., view]
+    assert dice(result.mask == 1, inside == 1) > 0.97
+    assert np.count_nonzero(result.mask == 2) == 0
+    assert any("middle of the view" in text for text in result.warnings)
 
 
 def test_disease_at_the_chest_wall_stays_inside(predictor: Predictor) -> None:

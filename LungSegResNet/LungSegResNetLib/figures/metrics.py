@@ -41,6 +41,7 @@ class Comparison:
     - prediction empty: Dice, Jaccard, surface Dice and sensitivity are 0, the volume difference is -100 %; the HU
       differences and the distances are nan.
     - both empty: there is nothing to compare, all is nan except for the two volumes, which are 0.
+    - a mask that fills the whole scan has no surface either.
 
     PSNR of two equal masks is infinite.
     """
@@ -149,9 +150,9 @@ def compare_masks(
     ``hu`` are Hounsfield units of the same shape; without them the HU differences are nan. Empty masks:
     see `Comparison`.
 
-    Surfaces are the voxels of a mask with one of their six neighbours outside it (outside the scan counts as
-    outside); distances are exact, between voxel centres. Every border voxel weighs the same, whatever
-    area of the surface it stands for.
+    Surfaces are the voxels of a mask with one of their six neighbours outside it; where the scan ends it cuts through
+    the lung, which makes no surface, so that in a single slice the contours count. Distances are exact, between voxel
+    centres. Every border voxel weighs the same, whatever area of the surface it stands for.
 
     Raises
     ------
@@ -171,7 +172,8 @@ def compare_masks(
     mae = _ratio(fp + fn, in_ref)
     volume_difference = 100.0 * _ratio(in_pred - in_ref, in_ref)
     hu_difference = np.nan if hu is None else _mean_hu_difference_percent(hu[box], ref, pred)
-    surface_dice, hd95, mean_distance = _surface_agreement(ref, pred, spacing_zyx)
+    around = bounding_box(reference | prediction, margin=1) or box
+    surface_dice, hd95, mean_distance = _surface_agreement(reference[around], prediction[around], spacing_zyx)
     return Comparison(
         reference_ml=in_ref * voxel_ml,
         prediction_ml=in_pred * voxel_ml,
@@ -297,12 +299,10 @@ def _ssim(ref: np.ndarray, pred: np.ndarray) -> float:
 def _surface_agreement(
     ref: np.ndarray, pred: np.ndarray, spacing_zyx: tuple[float, float, float]
 ) -> tuple[float, float, float]:
-    """Surface Dice, HD95 (mm) and mean surface distance (mm)."""
-    if not (ref.any() or pred.any()):
-        return np.nan, np.nan, np.nan
-    if not (ref.any() and pred.any()):
-        return 0.0, np.nan, np.nan
+    """Surface Dice, HD95 (mm) and mean surface distance (mm); masks reach the edge of their box at that of the scan."""
     borders = [np.argwhere(_border(mask)) * np.asarray(spacing_zyx) for mask in (ref, pred)]
+    if not (len(borders[0]) and len(borders[1])):
+        return 0.0 if len(borders[0]) or len(borders[1]) else np.nan, np.nan, np.nan
     # A search tree over border voxels is as exact as a distance transform of the box, several times faster and
     # needs a fraction of the memory. Grid points defeat the balancing of the tree, so it is left out.
     trees = [KDTree(border, balanced_tree=False) for border in borders]
@@ -313,4 +313,4 @@ def _surface_agreement(
 
 
 def _border(mask: np.ndarray) -> np.ndarray:
-    return mask & ~ndimage.binary_erosion(mask)
+    return mask & ~ndimage.binary_erosion(mask, border_value=1)

@@ -136,6 +136,31 @@ def test_a_cube_moved_by_a_voxel_is_a_voxel_away_at_any_spacing(axis: int, step_
     assert c.surface_dice_2mm == pytest.approx(1 - beyond / 488)
 
 
+def test_where_the_scan_cuts_the_lung_there_is_no_surface() -> None:
+    """A square of 100 mm and the same 8 mm further, by hand: the contours of a slice, however many of it there are."""
+    reference = np.zeros((20, 130, 130), bool)
+    reference[:, 10:110, 10:110] = True
+    prediction = np.roll(reference, 8, axis=2)
+    slab = compare_masks(reference, prediction, (5.0, 1.0, 1.0))
+    single = compare_masks(reference[:1], prediction[:1], (5.0, 1.0, 1.0))
+    # 396 pixels of the contour: of 100 in each of two rows 92 lie on the other contour and 8 are 1 to 8 mm from its
+    # corner. Between the corners are 98 in each of two columns: of the outer one all are 8 mm from the other square's
+    # column, those of the inner one, too, or nearer to its rows.
+    inner = np.minimum(8, np.minimum(np.arange(1, 99), np.arange(98, 0, -1)))
+    distances = [*[0] * 184, *2 * [*range(1, 9)], *[8] * 98, *inner]
+    assert len(distances) == 396
+    for c in (single, slab):
+        assert c.hd95_mm == pytest.approx(8.0)
+        assert c.surface_dice_2mm == pytest.approx(np.mean(np.array(distances) <= 2))
+        assert c.mean_surface_distance_mm == pytest.approx(np.mean(distances))
+
+
+def test_masks_that_fill_the_scan_have_no_surface() -> None:
+    full = np.ones((2, 3, 4), bool)
+    c = compare_masks(full, full, SPACING)
+    assert nan_fields(c) == DISTANCES | HU_DIFFERENCES | {"surface_dice_2mm", "false_positive_ratio"}
+
+
 def test_scattered_masks_agree_with_brute_force() -> None:
     rng = np.random.default_rng(3)
     reference, prediction = rng.random((2, 7, 9, 11)) < 0.3
@@ -145,8 +170,8 @@ def test_scattered_masks_agree_with_brute_force() -> None:
 
     def border(mask: np.ndarray) -> np.ndarray:
         points = []
-        padded = np.pad(mask, 1)
-        for z, y, x in np.argwhere(padded):
+        padded = np.pad(mask, 1, mode="edge")  # beyond the scan a mask goes on
+        for z, y, x in np.argwhere(mask) + 1:
             sides = ((z - 1, y, x), (z + 1, y, x), (z, y - 1, x), (z, y + 1, x), (z, y, x - 1), (z, y, x + 1))
             if not all(padded[side] for side in sides):
                 points.append((5.0 * z, 2.0 * y, 1.0 * x))
@@ -176,7 +201,7 @@ def test_ssim_is_that_of_scikit_image_slice_by_slice() -> None:
 
 def test_the_surroundings_of_the_lungs_change_nothing() -> None:
     reference, prediction, hu = small_pair()
-    box = np.s_[1:2, 1:3, 2:6]
+    box = np.s_[0:3, 0:4, 1:7]  # a voxel around both
     whole = compare_masks(reference, prediction, SPACING, hu)
     assert compare_masks(reference[box], prediction[box], SPACING, hu[box]) == whole
 

@@ -192,8 +192,11 @@ def _choose_lungs(sides: dict[int, tuple[str, int | None]], source: str) -> dict
 def _from_segmentation(
     header: Dataset, chosen: dict[int, int], ct: CTVolume, source: str
 ) -> tuple[np.ndarray, list[str]]:
-    from highdicom.seg import segread
-
+    try:
+        from highdicom.seg import segread
+    except ImportError as error:
+        text = f"The DICOM segmentation {source} needs the package highdicom; in Slicer, use Slicer 5.12 or newer."
+        raise InputError(text) from error
     try:
         volume = segread(header.filename).get_volume(segment_numbers=list(chosen), rescale_fractional=True)
         stack = volume.to_simpleitk() if volume.array.ndim == 3 else None

@@ -102,8 +102,9 @@ class CTVolume:
 
     @property
     def voxel_ml(self) -> float:
-        """Volume of a voxel in millilitres."""
-        return float(np.prod(self.geometry.spacing)) / 1000.0
+        """Volume of a voxel in millilitres, also on a grid whose axes are not at right angles."""
+        skew = abs(np.linalg.det(np.array(self.geometry.direction).reshape(3, 3)))
+        return float(np.prod(self.geometry.spacing) * skew) / 1000.0
 
     def native_slice(self, index: int) -> int:
         """Index (from 0) that slice ``index`` of ``hu`` has in the file or node, where slices may run downwards."""

@@ -68,7 +68,10 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
         np.maximum(hu, _LOWEST_HU - 1, out=hu)  # or subtraction would go beyond the smallest int16
         hu -= np.array(1024, hu.dtype)
         low, high = low - 1024, high - 1024
-        warnings.append(f"{source} has no rescale to Hounsfield units; 1024 was subtracted, as its histogram shows.")
+        warnings.append(
+            f"{source} has no rescale to Hounsfield units; 1024 was subtracted, as its histogram suggests. "
+            "If 1000 was added when it was stored, all densities are 24 HU too low."
+        )
     elif not measured.size or np.mean(measured < -500) < 0.005:
         raise _not_hounsfield(source, low, high)
     if low < _PADDING_HU or high > _HIGHEST_HU:

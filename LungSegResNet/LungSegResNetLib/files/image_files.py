@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .compressed_voxels import METAIMAGE_ENDINGS, NRRD_ENDINGS, is_undamaged
+from .library_paths import UnusableNameError, library_path
 from .nifti_payload import is_complete
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
-CT_ENDINGS = (*NIFTI_ENDINGS, ".nrrd", ".nhdr", ".mha", ".mhd")
+CT_ENDINGS = (*NIFTI_ENDINGS, *NRRD_ENDINGS, *METAIMAGE_ENDINGS)
 
 
 def open_image_file(path: Path) -> sitk.ImageFileReader:
@@ -27,9 +30,11 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
+        reader.SetFileName(library_path(path))
         reader.ReadImageInformation()
+    except UnusableNameError as error:
+        raise InputError(f"{path.name} cannot be read: {error}.") from error
     except RuntimeError as error:
         raise _unreadable(path, error) from error
     return reader
@@ -42,10 +47,16 @@ def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
         raise InputError(
             f"{path.name} is cut off: it holds fewer voxels than its header says; copy or export it again."
         )
-    try:
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
+    with ThreadPoolExecutor(1) as helper:
+        undamaged = helper.submit(is_undamaged, path) if not path.name.lower().endswith(NIFTI_ENDINGS) else None
+        try:
+            image = reader.Execute()
+        except RuntimeError as error:
+            raise _unreadable(path, error) from error
+        if undamaged is not None and not undamaged.result():
+            raise InputError(
+                f"{path.name} is damaged or cut off: its voxels cannot be unpacked; copy or export it again."
+            )
     while image.GetDimension() > 3:
         image = image[..., 0]
     return sitk.JoinSeries(image) if image.GetDimension() == 2 else image
@@ -64,6 +75,16 @@ def require_one_value_per_voxel(reader: sitk.ImageFileReader) -> None:
         raise InputError(f"{name} contains {points * components} time points; save one of them as a 3D volume.")
     if reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
         raise InputError(f"{name} holds complex numbers, not Hounsfield units.")
+
+
+def tells_orientation(reader: sitk.ImageFileReader) -> bool:
+    """Whether an opened file says how the patient lies; for one that does not, ITK takes its axes for LPS."""
+    name = Path(reader.GetFileName()).name.lower()
+    keys = set(reader.GetMetaDataKeys())
+    if name.endswith(NIFTI_ENDINGS):
+        codes = [reader.GetMetaData(key) for key in ("qform_code", "sform_code") if key in keys]
+        return not codes or any(code != "0" for code in codes)
+    return "NRRD_space" in keys if name.endswith(NRRD_ENDINGS) else True
 
 
 def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from .image_files import (
     read_voxels,
     require_one_value_per_voxel,
     segment_headers,
+    tells_orientation,
 )
 from .mask_reading import mask_on_ct, read_lungs, read_mask
 from .nifti_payload import read_slices
@@ -65,6 +66,11 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
     require_one_value_per_voxel(reader)
     buffer, native = _voxels_of(reader, path)
     warnings = judge(buffer, path.name)
+    if not tells_orientation(reader):
+        warnings.append(
+            f"{path.name} does not say how the patient lies; right and left, front and back, and top and bottom "
+            "may be exchanged."
+        )
     return CTVolume.from_array(buffer.array, native, path.name), warnings
 
 

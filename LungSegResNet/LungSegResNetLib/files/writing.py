@@ -13,6 +13,9 @@ from ..atomic import write_atomically
 from ..ct_volume import CTVolume
 from ..errors import OutputError, UsageError
 from ..labels import LUNG_SEGMENTS
+from .compressed_voxels import is_undamaged
+from .image_files import NIFTI_ENDINGS
+from .library_paths import UnusableNameError, library_path
 from .nifti_payload import is_complete
 
 MASK_ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")
@@ -47,7 +50,10 @@ def write_mask(path: str | os.PathLike[str], mask: np.ndarray, ct: CTVolume, ove
                 image.SetMetaData(key, value)
         temporary.touch()  # no permission shows here, as an OSError with its reason
         try:
-            sitk.WriteImage(image, str(temporary), useCompression=not path.name.lower().endswith(".nii"))
+            name = library_path(temporary)
+            sitk.WriteImage(image, name, useCompression=not path.name.lower().endswith(".nii"))
+        except UnusableNameError as error:
+            raise OutputError(f"{path} cannot be written: {error}.") from error
         except RuntimeError as error:
             raise _write_error(path, error) from error
         if not _is_whole(temporary):
@@ -57,13 +63,16 @@ def write_mask(path: str | os.PathLike[str], mask: np.ndarray, ct: CTVolume, ove
 
 def _is_whole(path: Path) -> bool:
     """Whether a file that was just written can be read to its end: a full disk may cut it off without an error."""
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        return is_complete(path)  # SimpleITK would not notice
+    if path.stat().st_size == 0:
+        return False  # made, but written under another name
+    # SimpleITK would not notice damage in these.
+    if path.name.lower().endswith(NIFTI_ENDINGS):
+        return is_complete(path)
     try:
-        sitk.ReadImage(str(path))
+        sitk.ReadImage(library_path(path))
     except RuntimeError:
         return False
-    return True
+    return is_undamaged(path)
 
 
 def _segmentation_header(size: tuple[int, ...]) -> dict[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -134,12 +136,51 @@ def test_a_cut_off_file_is_refused(ending, kept, scan, tmp_path):
     assert "cut off" in refusal(path)
 
 
-def test_damaged_compression_is_refused(scan, tmp_path):
-    path = save(scan[0], tmp_path / "scan.nii.gz")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.write_bytes(content)
+@pytest.mark.parametrize(
+    ("name", "damaged"),
+    [("scan.nii.gz", "scan.nii.gz"), ("scan.nrrd", "scan.nrrd"), ("scan.mha", "scan.mha"), ("scan.mhd", "scan.zraw")],
+)
+@pytest.mark.parametrize("place", [0.3, 0.75, 0.99])
+def test_damaged_compression_is_refused(name, damaged, place, scan, hu, tmp_path):
+    path = tmp_path / name
+    sitk.WriteImage(scan[0], str(path), useCompression=True)
+    np.testing.assert_array_equal(read_ct(path)[0].hu, hu)
+    content = bytearray((tmp_path / damaged).read_bytes())
+    content[int(place * len(content))] ^= 0xFF
+    (tmp_path / damaged).write_bytes(content)
     assert "cut off" in refusal(path)
+
+
+def test_a_file_that_does_not_say_how_the_patient_lies_is_read_with_a_warning(scan, hu, tmp_path):
+    plain = save(scan[0], tmp_path / "plain.nii")
+    content = bytearray(plain.read_bytes())
+    content[252:256] = bytes(4)  # qform_code and sform_code
+    (tmp_path / "unknown.nii").write_bytes(content)
+    header, voxels = save(scan[0], tmp_path / "plain.nrrd").read_bytes().split(b"\n\n", 1)
+    kept = [line for line in header.split(b"\n") if not line.startswith((b"space", b"kinds"))]
+    (tmp_path / "unknown.nrrd").write_bytes(b"\n".join([*kept, b"spacings: 5 6 10"]) + b"\n\n" + voxels)
+    for ending in (".nii", ".nrrd"):
+        assert read_ct(tmp_path / f"plain{ending}")[1] == []
+        volume, warnings = read_ct(tmp_path / f"unknown{ending}")
+        assert [w for w in warnings if "does not say how the patient lies" in w] == warnings
+        assert len(warnings) == 1
+        assert volume.spacing_zyx == pytest.approx((10.0, 6.0, 5.0))
+
+
+def test_a_voxel_of_a_sheared_grid_has_the_volume_between_its_axes(scan):
+    image = sitk.Image(scan[0])
+    image.SetSpacing((1.0, 2.0, 3.0))
+    image.SetDirection((1.0, 0.6, 0.0, 0.0, 0.8, 0.0, 0.0, 0.0, 1.0))
+    assert CTVolume.from_sitk(image, "sheared").voxel_ml == pytest.approx(0.006 * 0.8)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names there are always valid")
+def test_a_name_that_is_no_text_is_refused_in_a_sentence(scan, tmp_path):
+    """SimpleITK would end the process."""
+    path = save(scan[0], tmp_path / "scan.nii.gz")
+    odd = path.rename(tmp_path / os.fsdecode(b"k\xf6ln.nii.gz"))
+    with pytest.raises(InputError, match="characters that are not valid"):
+        read_ct(odd)
 
 
 def test_text_with_an_image_ending_is_refused(tmp_path):
@@ -157,6 +198,7 @@ def test_a_scan_without_its_rescale_is_shifted_with_a_warning(dtype, scan, hu, t
     assert volume.hu.dtype == np.int16
     assert len(warnings) == 1
     assert "1024 was subtracted" in warnings[0]
+    assert "24 HU too low" in warnings[0]
 
 
 def test_padding_does_not_pass_for_air_in_a_scan_without_its_rescale(scan, hu, tmp_path):
@@ -165,6 +207,7 @@ def test_padding_does_not_pass_for_air_in_a_scan_without_its_rescale(scan, hu, t
     volume, warnings = read_ct(save(from_array(stored, scan[0]), tmp_path / "padded.nrrd"))
     np.testing.assert_array_equal(volume.hu[:, 8:-8], np.maximum(hu, -1024)[:, 8:-8])
     assert "1024 was subtracted" in warnings[0]
+    assert "24 HU too low" in warnings[0]
 
 
 def test_a_picture_with_256_grey_levels_is_refused(scan, hu, tmp_path):

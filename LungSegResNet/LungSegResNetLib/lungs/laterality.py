@@ -127,12 +127,16 @@ def _refine(mask: np.ndarray, coarse: np.ndarray, steps: list[int], parts: np.nd
     index = [
         np.minimum((np.arange(n) + s // 2) // s, c - 1) for n, s, c in zip(mask.shape, steps, coarse.shape, strict=True)
     ]
-    sides = np.where(mask, spread[np.ix_(*index)], BACKGROUND).astype(np.uint8)
-    sizes = part_sizes(parts, count)
-    left = np.bincount(parts[sides == LEFT_LUNG], minlength=count + 1) / np.maximum(sizes, 1)
+    sides = spread[np.ix_(*index)]
+    sides[~mask] = BACKGROUND
+    left_voxels = np.zeros(count + 1, np.int64)
+    for section, sides_here in zip(parts, sides, strict=True):
+        left_voxels += np.bincount(section[sides_here == LEFT_LUNG], minlength=count + 1)
+    left = left_voxels / np.maximum(part_sizes(parts, count), 1)
     side_of_part = np.full(count + 1, BACKGROUND, np.uint8)
     side_of_part[left > 0.97] = LEFT_LUNG
     side_of_part[left < 0.03] = RIGHT_LUNG
     side_of_part[0] = BACKGROUND
     decided = looked_up(side_of_part, parts)
-    return np.where(decided > 0, decided, sides)
+    np.copyto(sides, decided, where=decided > 0)
+    return sides

@@ -33,13 +33,12 @@ def clean_mask(
     Where the scan ``hu`` is given, borders follow it as in `fit_border`, and dense tissue that is lung in one slice but
     neither above nor below goes.
     """
-    labels = np.zeros(mask.shape, np.uint8)
     box = bounding_box(mask, margin=3)  # room for the border to move
     if box is None:
-        return labels
+        return np.zeros(mask.shape, np.uint8)
     inside = _without_small_parts(mask[box], spacing_zyx)
     if not inside.any():
-        return labels
+        return np.zeros(mask.shape, np.uint8)
     if hu is not None and spacing_zyx[0] <= _LONE_MM:
         inside = _without_lone_tissue(inside, hu[box])
     inside = _fill_holes(inside, spacing_zyx)
@@ -47,7 +46,9 @@ def clean_mask(
         inside = fit_border(inside, hu[box], spacing_zyx)
     if midline_mm is not None:
         midline_mm -= box[2].start * spacing_zyx[2]
-    labels[box] = split_lungs(inside, spacing_zyx, midline_mm)
+    sides = split_lungs(inside, spacing_zyx, midline_mm)
+    labels = np.zeros(mask.shape, np.uint8)
+    labels[box] = sides
     return labels
 
 
@@ -84,7 +85,8 @@ def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
 
 def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     filled = mask | _closed_holes(mask)
-    return filled | _vessels_and_covered_holes(filled, spacing)
+    filled |= _vessels_and_covered_holes(filled, spacing)
+    return filled
 
 
 def _closed_holes(mask: np.ndarray) -> np.ndarray:
@@ -116,12 +118,16 @@ def _vessels_and_covered_holes(mask: np.ndarray, spacing: tuple[float, float, fl
         return ((area > 0) & (area <= _HOLE_MM2))[parts], ((area > _VESSEL_MM2) & (area <= _HOLE_MM2))[parts]
 
     small = np.zeros_like(mask)
-    thick = np.zeros_like(mask)
+    thick: dict[int, np.ndarray] = {}
     for z, found in enumerate(over_slices(small_and_thick, mask)):
         if found is not None:
-            small[z], thick[z] = found
+            small[z], thick_here = found
+            thick[z] = np.flatnonzero(thick_here)
     strands, count = ndimage.label(small)
-    fill = np.bincount(strands[thick], minlength=count + 1) == 0
+    del small
+    fill = np.ones(count + 1, bool)
+    for z, places in thick.items():
+        fill[strands[z].ravel()[places]] = False
     fill |= _covered(strands[1:], strands[:-1], mask[:-1], count) & _covered(strands[:-1], strands[1:], mask[1:], count)
     fill[0] = False
     return looked_up(fill, strands)
@@ -129,7 +135,10 @@ def _vessels_and_covered_holes(mask: np.ndarray, spacing: tuple[float, float, fl
 
 def _covered(strands: np.ndarray, neighbours: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
     """For each strand, whether most of its face towards the neighbouring slices, whose ``mask`` is given, is lung."""
-    face = (strands > 0) & (strands != neighbours)
-    size = np.bincount(strands[face], minlength=count + 1)
-    lung = np.bincount(strands[face & mask], minlength=count + 1)
+    size, lung = np.zeros((2, count + 1), np.int64)
+    for section, neighbour, lung_there in zip(strands, neighbours, mask, strict=True):
+        face = (section > 0) & (section != neighbour)
+        if face.any():
+            size += np.bincount(section[face], minlength=count + 1)
+            lung += np.bincount(section[face & lung_there], minlength=count + 1)
     return lung > _COVERED * size

@@ -31,6 +31,8 @@ _TAGS = {
     "spacing": "0028|0030",
 }
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+# Values of the image type; the enhanced CT object says MAXIMUM and MINIMUM.
+_PROJECTIONS = {"MIP", "MINIP", "MIN IP", "MAX IP", "MIN_IP", "MAX_IP", "MAXIMUM", "MINIMUM", "PROJECTION IMAGE"}
 # Data elements of a multi-frame header as stored in little endian, with and without value representation.
 _ELEMENT = rb"(?:DS..|....)([-+0-9.eE \\]+)"
 _FRAME_POSITION = re.compile(rb"\x20\x00\x32\x00" + _ELEMENT, re.DOTALL)
@@ -70,6 +72,11 @@ class Header:
     def is_localizer(self) -> bool:
         return "LOCALIZER" in self.tags["image_type"].upper()
 
+    @property
+    def is_projection(self) -> bool:
+        """True for maximum and minimum intensity projections."""
+        return not _PROJECTIONS.isdisjoint(self.tags["image_type"].upper().split("\\"))
+
 
 @dataclass(frozen=True)
 class SeriesInfo:
@@ -94,12 +101,21 @@ class SeriesInfo:
     thickness_mm: str
 
     def __str__(self) -> str:
-        thickness = f"{float(self.thickness_mm):g} mm" if _numbers(self.thickness_mm) else "thickness unknown"
         return (
             f"{self.number}: {self.description or 'no description'} ({self.modality or 'no modality'}, "
-            f"{self.plane}, {self.kind}, {self.slices} slices, {thickness}, kernel {self.kernel or 'unknown'}, "
-            f"UID ...{self.uid[-8:]})"
+            f"{self.plane}, {self.kind}, {self._reconstruction}, UID ...{self.uid[-8:]})"
         )
+
+    @property
+    def brief(self) -> str:
+        """For a sentence: its name, number and reconstruction."""
+        name = f"'{self.description}'" if self.description else "one without description"
+        return f"{name} (number {self.number}, {self._reconstruction})"
+
+    @property
+    def _reconstruction(self) -> str:
+        thickness = f"{float(self.thickness_mm):g} mm" if _numbers(self.thickness_mm) else "thickness unknown"
+        return f"{self.slices} slices, {thickness}, kernel {self.kernel or 'unknown'}"
 
 
 @dataclass(frozen=True)
@@ -110,24 +126,24 @@ class Series:
     headers: tuple[Header, ...] = field(repr=False)
 
 
-def list_series(folder: str | os.PathLike[str]) -> list[SeriesInfo]:
-    """All image series below ``folder``, ordered by series number.
+def list_series(folder: str | os.PathLike[str], *, recursive: bool = True) -> list[SeriesInfo]:
+    """All image series of ``folder``, ordered by series number; ``recursive`` searches its subfolders, too.
 
     Raises
     ------
     InputError : there is no such folder or no DICOM image in it.
     """
-    return [series.info for series in scan_folder(folder)[0]]
+    return [series.info for series in scan_folder(folder, recursive=recursive)[0]]
 
 
-def scan_folder(folder: str | os.PathLike[str]) -> tuple[list[Series], list[Path]]:
+def scan_folder(folder: str | os.PathLike[str], *, recursive: bool = True) -> tuple[list[Series], list[Path]]:
     """The series of ``list_series`` with their headers, and the CT and MR files that are too damaged to be opened."""
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")
     headers: dict[tuple[object, ...], Header] = {}
     damaged = []
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.rglob("*") if recursive else folder.iterdir()):
         if not path.is_file() or not may_be_dicom(path):
             continue
         header = read_header(path)

@@ -1,4 +1,4 @@
-"""Reads one CT series from DICOM: chooses it, puts its slices on an even grid and fills small gaps."""
+"""Reads one CT series from DICOM: puts its slices on an even grid and fills small gaps."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
-from ..errors import InputError, UsageError
-from .dicom_headers import Header, Series, SeriesInfo, scan_folder, series_of_file
+from ..errors import InputError
+from .dicom_choice import WhenInDoubt, choose_series
+from .dicom_headers import Header, Series, scan_folder, series_of_file
 from .hounsfield import HounsfieldBuffer, judge
 from .slice_positions import EvenGrid, even_grid, part_stacks
 
-# A second series with this share of the largest one's slices is a choice that is the user's.
-_ABOUT_EQUAL = 0.8
 _TILT_DEGREES = 1.0
 
 
-def read_dicom_folder(folder: Path, series: str | None) -> tuple[CTVolume, list[str]]:
-    """Read the largest axial CT series below ``folder``, or the one ``series`` names (see ``reading.read_ct``)."""
-    found, damaged = scan_folder(folder)
-    chosen = choose_series(found, series, folder)
+def read_dicom_folder(
+    folder: Path, series: str | None = None, *, when_in_doubt: WhenInDoubt = "ask", recursive: bool = True
+) -> tuple[CTVolume, list[str]]:
+    """Read the largest axial CT series of ``folder``, or the one ``series`` names (see ``reading.read_ct``).
+
+    Parameters
+    ----------
+    when_in_doubt : ``ask`` raises UsageError where several series are about equally large, ``choose`` takes one (see
+        ``choose_series``).
+    recursive : search the subfolders, too.
+    """
+    found, damaged = scan_folder(folder, recursive=recursive)
+    chosen, choice_warnings = choose_series(found, series, folder, when_in_doubt)
     volume, warnings = read_series(chosen)
+    warnings = choice_warnings + warnings
     if damaged:
         warnings.insert(0, f"{len(damaged)} damaged DICOM files were left out (the first is {damaged[0].name}).")
     return volume, warnings
@@ -34,31 +43,6 @@ def read_dicom_file(path: Path) -> tuple[CTVolume, list[str]]:
     if len(volume.hu) == 1 and any(other != path for other in path.parent.glob(f"*{path.suffix}")):
         warnings.append(f"Only the slice {path.name} was read; give its folder to read the whole series.")
     return volume, warnings
-
-
-def choose_series(found: list[Series], wanted: str | None, folder: Path) -> Series:
-    """The series ``wanted`` names, else the largest original axial CT series.
-
-    Raises
-    ------
-    UsageError : ``wanted`` names none or several, or without it several series are about equally large.
-    InputError : there is no CT series.
-    """
-    if wanted is not None:
-        return _named_series(found, wanted.strip(), folder)
-    scans = [s for s in found if s.info.modality == "CT" and s.info.kind in ("original", "derived")]
-    if not scans:
-        modalities = ", ".join(sorted({f"{s.info.modality or 'no modality'} ({s.info.kind})" for s in found}))
-        raise InputError(f"There is no CT series in {folder}, only {modalities}.")
-    best_class = min(_preference(s.info) for s in scans)
-    candidates = [s for s in scans if _preference(s.info) == best_class]
-    largest = max(candidates, key=lambda s: s.info.slices)
-    rivals = [s for s in candidates if s.info.slices >= _ABOUT_EQUAL * largest.info.slices]
-    if len(rivals) > 1:
-        raise UsageError(
-            f"There are {len(rivals)} CT series of about the same size; choose one with --series:\n{_listed(rivals)}"
-        )
-    return largest
 
 
 def read_series(series: Series) -> tuple[CTVolume, list[str]]:
@@ -188,25 +172,3 @@ def _thickness(header: Header) -> float:
         return float(header.tags["thickness"]) or 1.0
     except ValueError:
         return 1.0
-
-
-def _named_series(found: list[Series], wanted: str, folder: Path) -> Series:
-    matches = [s for s in found if s.info.uid == wanted]
-    if not matches and wanted.isdigit():
-        matches = [s for s in found if s.info.number == int(wanted)]
-    if not matches and wanted:
-        text = wanted.casefold()
-        matches = [s for s in found if text in s.info.description.casefold() or s.info.uid.endswith(wanted)]
-    if len(matches) == 1:
-        return matches[0]
-    problem = "names no series" if not matches else f"fits {len(matches)} series"
-    raise UsageError(f"'{wanted}' {problem} in {folder}; there are:\n{_listed(matches or found)}")
-
-
-def _preference(info: SeriesInfo) -> int:
-    """Original before derived, axial before other planes; smaller is better."""
-    return 2 * (info.plane != "axial") + (info.kind == "derived")
-
-
-def _listed(found: list[Series]) -> str:
-    return "\n".join(f"  {series.info}" for series in found)

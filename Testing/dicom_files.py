@@ -75,7 +75,9 @@ def write_screenshot(folder: Path) -> Path:
     return _save(folder / "screenshot.dcm", data)
 
 
-def write_enhanced_ct(path: Path, image: sitk.Image, *, top_first: bool = False, skip: tuple[int, ...] = ()) -> Path:
+def write_enhanced_ct(
+    path: Path, image: sitk.Image, *, top_first: bool = False, skip: tuple[int, ...] = (), **tags: Any
+) -> Path:
     """The whole int16 image as one enhanced CT file; ``top_first`` stores the last slice as the first frame."""
     frames = [number for number in range(image.GetDepth()) if number not in skip]
     if top_first:
@@ -83,6 +85,7 @@ def write_enhanced_ct(path: Path, image: sitk.Image, *, top_first: bool = False,
     data = _base("CT")
     data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
     data.SeriesInstanceUID, data.StudyInstanceUID = generate_uid(), generate_uid()
+    data.update(tags)
     measures = Dataset()
     measures.PixelSpacing = _decimals((image.GetSpacing()[1], image.GetSpacing()[0]))
     measures.SliceThickness = f"{image.GetSpacing()[2]:.4g}"

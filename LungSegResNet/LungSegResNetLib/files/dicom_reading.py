@@ -10,11 +10,15 @@ import SimpleITK as sitk
 from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError
 from .dicom_choice import WhenInDoubt, choose_series
-from .dicom_headers import Header, Series, scan_folder, series_of_file
+from .dicom_headers import Series, scan_folder, series_of_file
+from .dicom_image import Header, along_normal
+from .dicom_stacks import DISTINGUISHING_TAGS, lost_slices
 from .hounsfield import HounsfieldBuffer, judge
 from .slice_positions import EvenGrid, even_grid, part_stacks
 
 _TILT_DEGREES = 1.0
+# More slices than this share are a part of the lungs; fewer can be interpolated.
+_MOST_LOST = 0.05
 
 
 def read_dicom_folder(
@@ -53,7 +57,9 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
         raise InputError(f"{name} is no CT: its modality is {info.modality}.")
     if series.headers[0].tags["colours"] not in ("", "1"):
         raise InputError(f"{name} is a colour picture, not a CT in Hounsfield units.")
-    headers, grid, warnings = _even_stack(series.headers, name)
+    warnings = _left_out(series, name)
+    headers, grid, stack_warnings = _even_stack(series.headers, name)
+    warnings += stack_warnings
     first = headers[0]
     buffer = _read_pixels(headers, grid)
     if first.orientation is None or first.spacing is None:
@@ -79,22 +85,34 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
     return CTVolume.from_array(buffer.array, native, info.description or first.path.name), warnings
 
 
+def _left_out(series: Series, name: str) -> list[str]:
+    """Warning of images that fit into no stack. Raises InputError if a part of the scan would be lost with them."""
+    if not series.left_out:
+        return []
+    lost = lost_slices(series.headers, series.left_out)
+    if lost > _MOST_LOST * (total := lost + series.info.slices):
+        raise InputError(
+            f"{name} cannot be stacked to a volume: {lost} of its {total} slices differ from the others "
+            "in matrix, pixel size or orientation."
+        )
+    files = f"{len(series.left_out)} of {len(series.left_out) + len(series.headers)} files"
+    return [f"{name} holds images of another matrix, pixel size or orientation, which were left out ({files})."]
+
+
 def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], EvenGrid, list[str]]:
     """Headers in use, the grid of their frames, and warnings; several stacks in one series are parted."""
     used = list(headers)
-    if any(len(header.positions) != header.size[2] or header.orientation is None for header in used):
+    if not all(header.has_places for header in used):
         raise InputError(f"{name} does not tell where its slices lie (no position or orientation in its files).")
     warnings = []
     try:
-        grid = even_grid(_along_normal(used))
+        grid = even_grid(along_normal(used))
     except InputError as error:
         stacks = []
         if all(header.size[2] == 1 for header in used):
-            keys = [
-                [h.tags[tag] for h in used] for tag in ("acquisition", "phase", "kernel", "thickness", "image_type")
-            ]
+            keys = [[h.tags[tag] for h in used] for tag in DISTINGUISHING_TAGS]
             numbers = [int(h.tags["instance"]) if h.tags["instance"].isdigit() else 0 for h in used]
-            stacks = part_stacks(_along_normal(used), keys, numbers)
+            stacks = part_stacks(along_normal(used), keys, numbers)
         elif len(used) > 1:
             stacks = [[max(range(len(used)), key=lambda n: used[n].size[2])]]
         if not stacks:
@@ -104,7 +122,7 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
             f"one with {len(stacks[0])} was taken."
         )
         used = [used[index] for index in stacks[0]]
-        grid = even_grid(_along_normal(used))
+        grid = even_grid(along_normal(used))
     if missing := grid.missing:
         if len(missing) > len(grid.order) // 3:
             raise InputError(f"{name} cannot be used: {len(missing)} of its {len(grid.order)} slices are missing.")
@@ -146,18 +164,10 @@ def _open(header: Header) -> sitk.Image:
         ) from error
 
 
-def _along_normal(headers: list[Header]) -> list[float]:
-    """Position of each frame in mm along the normal of the first header's plane."""
-    orientation = headers[0].orientation
-    assert orientation is not None, "checked before"
-    normal = np.cross(orientation[:3], orientation[3:])
-    return [float(np.dot(normal, position)) for header in headers for position in header.positions]
-
-
 def _origin_and_tilt(headers: list[Header], grid: EvenGrid) -> tuple[tuple[float, float, float], float]:
     """Position of the lowest slice, and the angle in degrees between the slices' normal and their line of stacking."""
     positions = np.array([position for header in headers for position in header.positions])
-    along = np.array(_along_normal(headers))
+    along = np.array(along_normal(headers))
     lowest, highest = positions[along.argmin()], positions[along.argmax()]
     x, y, z = lowest.tolist()
     if grid.step is None:

@@ -192,7 +192,7 @@ def test_two_reconstructions_in_one_series_are_parted_with_a_warning(image, hu, 
     write_series(tmp_path / "b", image[:, :, :20] + 7, ConvolutionKernel="B60f", **common)
     volume, warnings = read_ct(tmp_path)
     np.testing.assert_array_equal(volume.hu, hu)
-    assert "one with 32 was taken" in warnings[0]
+    assert "32 slices, 10 mm, kernel B31f) was taken; left aside: 'chest'" in warnings[0]
 
 
 def test_acquisitions_of_one_slice_each_do_not_pass_for_stacks(image, tmp_path):

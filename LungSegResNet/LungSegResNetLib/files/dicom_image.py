@@ -1,0 +1,203 @@
+"""What one DICOM image file tells without its pixels."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from ..errors import InputError
+
+_TAGS = {
+    "image_type": "0008|0008",
+    "sop_class": "0008|0016",
+    "sop_instance": "0008|0018",
+    "modality": "0008|0060",
+    "description": "0008|103e",
+    "thickness": "0018|0050",
+    "kernel": "0018|1210",
+    "series_uid": "0020|000e",
+    "series_number": "0020|0011",
+    "acquisition": "0020|0012",
+    "instance": "0020|0013",
+    "phase": "0020|0100",
+    "position": "0020|0032",
+    "orientation": "0020|0037",
+    "colours": "0028|0002",
+    "spacing": "0028|0030",
+}
+_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+# Values of the image type; the enhanced CT object says MAXIMUM and MINIMUM.
+_PROJECTIONS = {"MIP", "MINIP", "MIN IP", "MAX IP", "MIN_IP", "MAX_IP", "MAXIMUM", "MINIMUM", "PROJECTION IMAGE"}
+# Data elements of a multi-frame header as stored in little endian, with and without value representation.
+_ELEMENT = rb"(?:DS..|....)([-+0-9.eE \\]+)"
+_FRAME_POSITION = re.compile(rb"\x20\x00\x32\x00" + _ELEMENT, re.DOTALL)
+_FRAME_ORIENTATION = re.compile(rb"\x20\x00\x37\x00" + _ELEMENT, re.DOTALL)
+_PIXEL_SPACING = re.compile(rb"\x28\x00\x30\x00" + _ELEMENT, re.DOTALL)
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"
+_LONGEST_HEADER = 64 << 20
+# Both shift a pixel at the far edge of a matrix of 512 by half a pixel at most.
+_SPACING_TOLERANCE = 1e-3  # relative
+_COSINE_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is needed of one DICOM image file, without its pixels.
+
+    Attributes
+    ----------
+    size : columns, rows, frames.
+    spacing : distance of columns and of rows in mm; None where the file does not tell.
+    orientation : direction cosines of rows and of columns; None where the file does not tell.
+    positions : LPS position of each frame's first pixel in mm, empty where the file does not tell.
+    tags : text of the values in ``_TAGS``, empty where absent.
+    """
+
+    path: Path
+    size: tuple[int, int, int]
+    spacing: tuple[float, float] | None
+    orientation: tuple[float, ...] | None
+    positions: tuple[tuple[float, ...], ...]
+    tags: dict[str, str] = field(repr=False)
+
+    def fits_grid_of(self, other: Header) -> bool:
+        """True if both have one matrix, pixel spacing and orientation, as all slices of a stack have."""
+        return (
+            self.size[:2] == other.size[:2]
+            and _close(self.spacing, other.spacing, relative=_SPACING_TOLERANCE)
+            and _close(self.orientation, other.orientation, absolute=_COSINE_TOLERANCE)
+        )
+
+    @property
+    def has_places(self) -> bool:
+        """True if the file tells where all of its frames lie."""
+        return self.orientation is not None and len(self.positions) == self.size[2]
+
+    @property
+    def plane(self) -> str:
+        """``axial``, ``coronal``, ``sagittal`` or ``unknown``."""
+        if self.orientation is None:
+            return "unknown"
+        normal = np.abs(np.cross(self.orientation[:3], self.orientation[3:]))
+        return ("sagittal", "coronal", "axial")[int(normal.argmax())]
+
+    @property
+    def kind(self) -> str:
+        """``original``, ``derived`` (projections, reformats), ``localizer`` or ``secondary capture``."""
+        if self.tags["sop_class"].startswith(_SECONDARY_CAPTURE):
+            return "secondary capture"
+        if self.is_localizer:
+            return "localizer"
+        return "derived" if "DERIVED" in self.tags["image_type"].upper() else "original"
+
+    @property
+    def is_localizer(self) -> bool:
+        return "LOCALIZER" in self.tags["image_type"].upper()
+
+    @property
+    def is_projection(self) -> bool:
+        """True for maximum and minimum intensity projections."""
+        return not _PROJECTIONS.isdisjoint(self.tags["image_type"].upper().split("\\"))
+
+
+def along_normal(headers: Sequence[Header], reference: Header | None = None) -> list[float]:
+    """Position of each frame in mm along the normal of the plane of ``reference``, else of the first header."""
+    orientation = (reference or headers[0]).orientation
+    assert orientation is not None, "checked before"
+    normal = np.cross(orientation[:3], orientation[3:])
+    return [float(np.dot(normal, position)) for header in headers for position in header.positions]
+
+
+def read_header(path: Path) -> Header | None:
+    """Header of a DICOM image file; None if the file is something else or cannot be opened."""
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    tags = {
+        name: reader.GetMetaData(key).encode("utf-8", "replace").decode().strip(" \0")
+        if reader.HasMetaDataKey(key)
+        else ""
+        for name, key in _TAGS.items()
+    }
+    columns, rows, frames = (*reader.GetSize(), 1)[:3]
+    if frames > 1:
+        spacing, orientation, positions = _frame_geometry(path, frames)
+    else:
+        # GDCM knows where each kind of file keeps these, but invents values where there are none.
+        x, y = reader.GetSpacing()[:2]
+        spacing = (x, y) if tags["spacing"] else None
+        orientation = numbers_in(tags["orientation"], 6)
+        position = numbers_in(tags["position"], 3)
+        positions = (position,) if position else ()
+    return Header(path, (columns, rows, frames), spacing, orientation, positions, tags)
+
+
+def numbers_in(text: str, count: int = 1) -> tuple[float, ...] | None:
+    """The ``count`` finite numbers of a DICOM value with backslashes; None if it is anything else."""
+    try:
+        values = tuple(float(part) for part in text.split("\\"))
+    except ValueError:
+        return None
+    return values if len(values) == count and bool(np.isfinite(values).all()) else None
+
+
+def may_be_dicom(path: Path) -> bool:
+    """True for files with the DICOM mark; files from before 1993 lack it and are known by their endings only.
+
+    Raises InputError if the file cannot be opened.
+    """
+    if path.name.upper() == "DICOMDIR":
+        return False
+    return has_dicom_mark(path) or path.suffix.lower() in (".dcm", ".ima", ".dicom")
+
+
+def has_dicom_mark(path: Path) -> bool:
+    """True if the file begins as a DICOM file does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM"
+    except OSError as error:
+        raise InputError(f"{path} cannot be opened ({error.strerror}).") from error
+
+
+def says_it_is_an_image(path: Path) -> bool:
+    """True for a file that claims to be CT or MR, so that reports and contours in the folder are no alarm."""
+    with path.open("rb") as file:
+        return re.search(rb"1\.2\.840\.10008\.5\.1\.4\.1\.1\.[24](\.\d)?[\x00 ]", file.read(2048)) is not None
+
+
+def _frame_geometry(
+    path: Path, frames: int
+) -> tuple[tuple[float, float] | None, tuple[float, ...] | None, tuple[tuple[float, ...], ...]]:
+    """Spacing, orientation and positions of a multi-frame file's frames, in the order of its frames.
+
+    SimpleITK gives no access to the per-frame sequences, and GDCM takes frames for evenly spaced and ascending.
+    """
+    with path.open("rb") as file:
+        head = file.read(_LONGEST_HEADER).split(_PIXEL_DATA, 1)[0]
+    positions = [numbers_in(text.decode(), 3) for text in _FRAME_POSITION.findall(head)]
+    orientations = {numbers_in(text.decode(), 6) for text in _FRAME_ORIENTATION.findall(head)}
+    spacings = {numbers_in(text.decode(), 2) for text in _PIXEL_SPACING.findall(head)}
+    if len(positions) != frames or None in positions or len(orientations) != 1 or len(spacings) != 1:
+        return None, None, ()
+    spacing = spacings.pop()
+    # DICOM gives the distance of rows (y) first.
+    return (spacing[1], spacing[0]) if spacing else None, orientations.pop(), tuple(p for p in positions if p)
+
+
+def _close(
+    first: tuple[float, ...] | None, second: tuple[float, ...] | None, *, relative: float = 0.0, absolute: float = 0.0
+) -> bool:
+    if first is None or second is None:
+        return first is second
+    return all(math.isclose(a, b, rel_tol=relative, abs_tol=absolute) for a, b in zip(first, second, strict=True))

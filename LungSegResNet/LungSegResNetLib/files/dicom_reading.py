@@ -50,7 +50,7 @@ def read_dicom_file(path: Path) -> tuple[CTVolume, list[str]]:
 
 
 def read_series(series: Series) -> tuple[CTVolume, list[str]]:
-    """Voxels and geometry of one series. Raises InputError if it is no CT or does not form an even stack."""
+    """Voxels and geometry of one series. Raises InputError if it is no CT or does not form an even, straight stack."""
     info = series.info
     name = f"Series '{info.description}'" if info.description else series.headers[0].path.name
     if info.modality and info.modality != "CT":
@@ -60,6 +60,7 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
     warnings = _left_out(series, name)
     headers, grid, stack_warnings = _even_stack(series.headers, name)
     warnings += stack_warnings
+    _require_straight(headers, name)
     first = headers[0]
     buffer = _read_pixels(headers, grid)
     if first.orientation is None or first.spacing is None:
@@ -174,6 +175,23 @@ def _origin_and_tilt(headers: list[Header], grid: EvenGrid) -> tuple[tuple[float
         return (x, y, z), 0.0
     cosine = np.ptp(along) / np.linalg.norm(highest - lowest)
     return (x, y, z), float(np.degrees(np.arccos(min(1.0, cosine))))
+
+
+def _require_straight(headers: list[Header], name: str) -> None:
+    """Raise InputError if a slice lies more than a pixel beside the line from the first to the last one."""
+    positions = np.array([position for header in headers for position in header.positions])
+    along = np.array(along_normal(headers))
+    first, last = int(along.argmin()), int(along.argmax())
+    pixel = headers[0].spacing
+    if pixel is None or first == last:
+        return
+    share = (along - along[first]) / np.ptp(along)
+    line = positions[first] + share[:, None] * (positions[last] - positions[first])
+    beside = float(np.linalg.norm(positions - line, axis=1).max())
+    if beside > max(pixel):
+        raise InputError(
+            f"{name} cannot be stacked to a volume: some of its slices lie up to {beside:.1f} mm beside the others."
+        )
 
 
 def _thickness(header: Header) -> float:

@@ -108,6 +108,22 @@ class TestGrid:
         assert "lacks 1 slices" in warnings[1]
 
 
+class TestLineOfSlices:
+    @pytest.mark.parametrize("moved", [range(10, 30), range(39, 40), range(20, 40)], ids=["middle", "last", "half"])
+    def test_slices_beside_the_others_are_refused(self, moved, image, tmp_path):
+        write_series(tmp_path, image, ImagePositionPatient=_moved(image, lambda n: (40.0 * (n in moved), 0, 0)))
+        with pytest.raises(InputError, match=r"lie up to [\d.]+ mm beside the others"):
+            read_ct(tmp_path)
+
+    def test_a_tilted_gantry_and_rounded_positions_pass(self, image, hu, tmp_path):
+        shear = 8 * np.tan(np.deg2rad(20))
+        noise = np.random.default_rng(0).uniform(-0.05, 0.05, image.GetDepth())
+        write_series(tmp_path, image, ImagePositionPatient=_moved(image, lambda n: (noise[n], n * shear, 0)))
+        volume, warnings = read_ct(tmp_path)
+        np.testing.assert_array_equal(volume.hu, hu)
+        assert "tilted by 20 degrees" in warnings[0]
+
+
 class TestStacksOfOneRegion:
     @pytest.fixture
     def interleaved(self, image: sitk.Image, tmp_path: Path) -> Path:

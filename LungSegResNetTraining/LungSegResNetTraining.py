@@ -208,8 +208,11 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         return self._parameterNode
 
     def ensurePackages(self) -> bool:
-        """Install what is missing, after asking."""
-        return ensurePackages(self.resourcePath("training_requirements.txt"), self._parameterNode.device)
+        """Install what is missing, after asking; RuntimeError with a sentence if it does not succeed."""
+        isReady = ensurePackages(self.resourcePath("training_requirements.txt"), self._parameterNode.device)
+        if self._parameterNode is None:
+            raise RuntimeError(_("Another module was opened meanwhile, so nothing was started; click again."))
+        return isReady
 
     def initializeParameterNode(self) -> None:
         """Make sure that there is a parameter node; the CT in the scene is chosen for a new case."""

@@ -100,16 +100,15 @@ class BatchPanel:
 
     def onStart(self, checked: bool = False) -> None:
         """Segment all scans in a process of its own."""
-        parameters = self._parameters()
-        scans, results, ending = chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
-        # One case at a time: Slicer needs memory, too, and the bar moves within a case.
-        arguments = ["segment-folder", scans, results, "--format", ending, "--processes", "1", "--progress", "json"]
-        arguments += commandSettingsOf(parameters).arguments()
         try:
-            if not ensurePackages(self._requirements, parameters.device):
+            if not ensurePackages(self._requirements, self._parameters().device):
                 self._say(_("Nothing was installed, so nothing was done."))
                 return
-            command = BackgroundCommand(arguments, self._onEvent, self._onDone, self._onFailed)
+            parameters = self._parameters()
+            chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
+            if reason := whyNoBatch(*chosen[:2]):
+                raise RuntimeError(reason)
+            command = BackgroundCommand(self._arguments(parameters), self._onEvent, self._onDone, self._onFailed)
             command.start()
         except RuntimeError as error:
             self._onFailed(str(error))
@@ -120,6 +119,13 @@ class BatchPanel:
         self._say(_("Starting..."))
         self._show({})
         self.update(parameters)
+
+    @staticmethod
+    def _arguments(parameters: Any) -> list[str]:
+        # One case at a time: Slicer needs memory, too, and the bar moves within a case.
+        arguments = ["segment-folder", parameters.batchInput, parameters.batchOutput]
+        arguments += ["--format", parameters.batchFormat, "--processes", "1", "--progress", "json"]
+        return arguments + commandSettingsOf(parameters).arguments()
 
     def onStop(self, checked: bool = False) -> None:
         """Stop at once; the case that is under way is done again when the run goes on."""

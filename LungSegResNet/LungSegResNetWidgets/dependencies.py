@@ -6,8 +6,12 @@ import importlib.metadata
 import importlib.util
 import subprocess
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import qt
 import slicer
 from packaging.requirements import Requirement
 from slicer.i18n import tr as _
@@ -16,11 +20,14 @@ from LungSegResNetLib.network.devices import may_have_graphics_card
 
 from .worker_process import endKeptProcesses
 
-# Slicer is built against its own versions of these.
-_BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk")
+# Slicer uses its own versions of these.
+_BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk", "pydicom", "pillow")
+# Left out where Slicer's own package is too old for it; what needs it says so then.
+_NEEDS_OF_SLICER = {"highdicom": Requirement("pydicom>=3.0.1")}
 _TORCH = ">=2.4"
 _TORCH_DEVICES = ("cuda", "mps")
 _REQUESTER = "LungSegResNet"
+_installing = threading.Lock()
 
 
 def missingPackages(requirementsFile: str, device: str) -> list[str]:
@@ -33,19 +40,28 @@ def missingPackages(requirementsFile: str, device: str) -> list[str]:
     wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     if device in _TORCH_DEVICES or (device == "auto" and may_have_graphics_card() and _hasTorchExtension()):
         wanted.append(f"torch{_TORCH}")
-    return [text for text in wanted if not _isMet(Requirement(text))]
+    return [text for text in wanted if not _isMet(Requirement(text)) and _fitsSlicer(Requirement(text))]
 
 
 def ensurePackages(requirementsFile: str, device: str = "auto") -> bool:
     """Install what a run on ``device`` lacks, after one question; False if the user said no.
 
     Slicer in testing mode has nobody to ask, and answers such questions with no: there it is installed without asking.
+    Slicer handles events meanwhile, so that parameters have to be read afterwards.
 
     Raises
     ------
     RuntimeError : a sentence for the user when a package could not be installed.
     """
-    missing = missingPackages(requirementsFile, device)
+    if not _installing.acquire(blocking=False):
+        raise RuntimeError(_("Python packages are being installed; wait until that is done, and click again."))
+    try:
+        return _askAndInstall(missingPackages(requirementsFile, device))
+    finally:
+        _installing.release()
+
+
+def _askAndInstall(missing: list[str]) -> bool:
     if not missing:
         return True
     torchIsMissing = any(text.startswith("torch") for text in missing)
@@ -63,10 +79,10 @@ def ensurePackages(requirementsFile: str, device: str = "auto") -> bool:
         if plain:
             _install(plain)
         if torchIsMissing:
-            import PyTorchUtils
-
-            if PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=_TORCH) is None:
-                raise RuntimeError(_("PyTorch could not be installed."))
+            _installTorch()
+    except (ImportError, OSError) as error:
+        text = _("The Python packages cannot be loaded ({reason}); restart Slicer, and try again.")
+        raise RuntimeError(text.format(reason=error)) from error
     except (RuntimeError, subprocess.CalledProcessError) as error:
         raise RuntimeError(
             _(
@@ -88,7 +104,38 @@ def _install(requirements: list[str]) -> None:
 
             packaging.pip_install(requirements, constraints=constraints, requester=_REQUESTER)
         else:
-            slicer.util.pip_install([*requirements, "-c", str(constraints)])
+            with _modalDialog(_("Installing Python packages...")):
+                slicer.util.pip_install([*requirements, "-c", str(constraints)])
+
+
+def _installTorch() -> None:
+    import PyTorchUtils
+
+    with _modalDialog(_("Installing PyTorch, which may take some minutes...")):
+        torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=_TORCH)
+    if torch is None:
+        raise RuntimeError(_("PyTorch could not be installed."))
+
+
+@contextmanager
+def _modalDialog(text: str) -> Iterator[None]:
+    """No other window can be clicked meanwhile, as pip has Slicer handle clicks while it works."""
+    dialog = slicer.util.createProgressDialog(
+        labelText=text, windowTitle=_REQUESTER, maximum=0, windowModality=qt.Qt.ApplicationModal
+    )
+    dialog.setCancelButton(None)
+    dialog.show()
+    slicer.app.processEvents()
+    try:
+        yield
+    finally:
+        dialog.close()
+        dialog.deleteLater()
+
+
+def _fitsSlicer(requirement: Requirement) -> bool:
+    needed = _NEEDS_OF_SLICER.get(requirement.name)
+    return needed is None or _isMet(needed)
 
 
 def _hasTorchExtension() -> bool:

@@ -84,18 +84,13 @@ class RunPanel:
 
     def onSegment(self, checked: bool = False) -> None:
         """Start, after asking for whatever has to be asked."""
-        parameters = self._logic.getParameterNode()
-        segmentation = None if doesAllFrames(parameters) else parameters.outputSegmentation
-        if segmentation and hasLungs(segmentation):
-            question = _(
-                'The segmentation "{name}" has lungs already, perhaps corrected by hand. Replace them? '
-                "Undo brings them back; other segments are not touched."
-            )
-            if not slicer.util.confirmYesNoDisplay(question.format(name=segmentation.GetName())):
-                return
         try:
-            if not ensurePackages(self._requirements, parameters.device):
+            if not ensurePackages(self._requirements, self._logic.getParameterNode().device):
                 self.say(_("Nothing was installed, so nothing was done."))
+                return
+            parameters = self._logic.getParameterNode()
+            segmentation = None if doesAllFrames(parameters) else parameters.outputSegmentation
+            if not _mayReplace(segmentation):
                 return
             callbacks = (self._onRunEvent, self._onRunDone, self._onRunFailed)
             volume, settings = parameters.inputVolume, settingsOf(parameters)
@@ -161,6 +156,17 @@ class RunPanel:
         logging.error(sentence)
         self.say(sentence)
         self._onChanged()
+
+
+def _mayReplace(segmentation: Any) -> bool:
+    """Ask before lungs are replaced."""
+    if segmentation is None or not hasLungs(segmentation):
+        return True
+    question = _(
+        'The segmentation "{name}" has lungs already, perhaps corrected by hand. Replace them? '
+        "Undo brings them back; other segments are not touched."
+    )
+    return bool(slicer.util.confirmYesNoDisplay(question.format(name=segmentation.GetName())))
 
 
 def doesAllFrames(parameters: Any) -> bool:

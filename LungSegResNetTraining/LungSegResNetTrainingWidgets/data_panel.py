@@ -79,7 +79,10 @@ class DataPanel:
             if not self._ensurePackages():
                 self._say(_("Nothing was installed, so nothing was done."))
                 return
-            self._start(self._parameters().dataSet)
+            dataSet = self._parameters().dataSet
+            if reason := whyNoDataSet(dataSet):
+                raise RuntimeError(reason)
+            self._start(dataSet)
         except RuntimeError as error:
             self._onFailed(str(error))
 

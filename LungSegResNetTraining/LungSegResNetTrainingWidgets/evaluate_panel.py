@@ -50,7 +50,7 @@ class EvaluatePanel:
         if folder != self._folder and not running:
             self._folder, self._told = folder, ""
             self._showResults()
-        noNetwork = "" if folder and networkFile(folder).is_file() else _("The run has no finished network yet.")
+        noNetwork = _whyNoNetwork(folder)
         busy = _("Training goes on; wait until it has ended.") if self._isTraining() else ""
         enable(ui.evaluateButton, noNetwork or busy, _("Judge the network on the held-out cases of the run."))
         ui.evaluateStatusLabel.text = self._told or noNetwork or busy or _("Ready.")
@@ -81,7 +81,9 @@ class EvaluatePanel:
             self._onFailed(str(error))
 
     def _start(self) -> None:
-        folder = self._folder
+        folder = self._parameters().runFolder
+        if reason := _whyNoNetwork(folder):
+            raise RuntimeError(reason)
         network, report = networkFile(folder), _report(folder)
         arguments = ["evaluate", network, Path(folder) / "cases.csv", "--out", report]
         arguments += ["--device", self._parameters().device]
@@ -187,6 +189,10 @@ class EvaluatePanel:
     def _say(self, sentence: str) -> None:
         self._told = sentence
         self._ui.evaluateStatusLabel.text = sentence
+
+
+def _whyNoNetwork(folder: str) -> str:
+    return "" if folder and networkFile(folder).is_file() else _("The run has no finished network yet.")
 
 
 def _report(folder: str) -> Path:

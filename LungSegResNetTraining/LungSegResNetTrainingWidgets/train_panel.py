@@ -109,6 +109,8 @@ class TrainPanel:
         if self._ending and self._ending.running:
             raise RuntimeError(_("The process that was stopped is still ending; try again in a moment."))
         parameters = self._parameters()
+        if reason := self._whyNot(parameters):
+            raise RuntimeError(reason)
         folder = parameters.runFolder
         choices = RunChoices(**{name: getattr(parameters, name) for name in _CHOICES})
         command = TrainingCommand(choices.arguments(Path(folder)), self._onEvent, self._onDone, self._onFailed)

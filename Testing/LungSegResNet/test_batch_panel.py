@@ -167,3 +167,18 @@ def test_folders_and_results_are_found_again_after_saving_and_loading_the_scene(
     assert panel.ui.batchInputLineEdit.text == str(scans)
     assert panel.ui.batchFormatComboBox.currentText == "nii.gz"
     assert shown(panel) == {"a": ("failed", "It is no CT.")}
+
+
+def test_folders_that_change_while_packages_are_installed_are_read_again(
+    host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requirements.txt").write_text("lungsegresnet-not-there>=2\n", encoding="utf-8")
+    panel.batchPanel._requirements = str(tmp_path / "requirements.txt")
+    choose(host, panel, scans, results)
+    monkeypatch.setattr(
+        host.slicer.util, "pip_install", lambda arguments: setattr(panel.ui.batchInputLineEdit, "text", "gone")
+    )
+    host.answers.append(True)
+    panel.ui.batchStartButton.click()
+    assert not panel.batchPanel.running
+    assert panel.ui.batchStatusLabel.text == "There is no folder gone."

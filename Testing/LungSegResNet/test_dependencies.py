@@ -7,13 +7,16 @@ import importlib.metadata
 import subprocess
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from slicer_host import Host
 
-REQUIREMENTS = Path(__file__).resolve().parents[2] / "LungSegResNet" / "Resources" / "requirements.txt"
+_REPOSITORY = Path(__file__).resolve().parents[2]
+REQUIREMENTS = _REPOSITORY / "LungSegResNet" / "Resources" / "requirements.txt"
+TRAINING_REQUIREMENTS = _REPOSITORY / "LungSegResNetTraining" / "Resources" / "training_requirements.txt"
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def test_only_what_is_missing_is_installed_after_one_question_with_slicers_packa
     assert "lungsegresnet-not-there>=2" in host.questions[0]
     ((package, *held),) = installed
     assert package == "lungsegresnet-not-there>=2"
-    for name in ("numpy", "SimpleITK"):
+    for name in ("numpy", "SimpleITK", "pydicom", "pillow"):
         assert f"{name}=={importlib.metadata.version(name)}" in held
 
 
@@ -112,25 +115,75 @@ def test_a_graphics_card_that_is_asked_for_needs_the_pytorch_extension(
     assert installed == []
 
 
-@pytest.mark.usefixtures("without_torch")
-def test_the_pytorch_extension_installs_pytorch(
-    host: Host, dependencies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted: list[str] = []
+def install_extension(monkeypatch: pytest.MonkeyPatch, install: Callable[[str], object]) -> None:
+    """The PyTorch extension of Slicer, which installs as told."""
 
     class Logic:
         def installTorch(self, torchVersionRequirement: str) -> object:
-            wanted.append(torchVersionRequirement)
-            return object()
+            return install(torchVersionRequirement)
 
     extension = types.ModuleType("PyTorchUtils")
     extension.PyTorchUtilsLogic = Logic  # type: ignore[attr-defined]
     extension.__spec__ = importlib.machinery.ModuleSpec("PyTorchUtils", None)
     monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_the_pytorch_extension_installs_pytorch(
+    host: Host, dependencies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[str] = []
+    install_extension(monkeypatch, lambda version: wanted.append(version) or object())
     (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
     host.answers.append(True)
     assert dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "cuda")
     assert wanted == [">=2.4"]
+
+
+@pytest.mark.usefixtures("without_torch")
+@pytest.mark.parametrize("error", [OSError("[WinError 126] c10.dll"), ImportError("c10.dll: not found")])
+def test_a_pytorch_that_cannot_be_loaded_is_a_sentence(
+    host: Host, dependencies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(version: str) -> object:
+        raise error
+
+    install_extension(monkeypatch, fail)
+    (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
+    host.answers.append(True)
+    with pytest.raises(RuntimeError, match=r"cannot be loaded \(.*c10\.dll.*\); restart Slicer"):
+        dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "cuda")
+
+
+def test_while_pip_works_nothing_else_can_be_clicked_or_installed(
+    host: Host, dependencies: Any, requirements: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def pip_install(arguments: list[str]) -> None:
+        dialog = host.qt_application.activeModalWidget()
+        seen.append((dialog.windowModality, dialog.labelText, dialog.findChildren(host.qt.QPushButton)))
+        with pytest.raises(RuntimeError, match="are being installed"):
+            dependencies.ensurePackages(requirements, "cpu")
+
+    monkeypatch.setattr(host.slicer.util, "pip_install", pip_install)
+    host.answers.append(True)
+    assert dependencies.ensurePackages(requirements, "cpu")
+    assert seen == [(host.qt.Qt.ApplicationModal, "Installing Python packages...", [])]
+    assert host.qt_application.activeModalWidget() is None
+    host.answers.append(False)
+    assert not dependencies.ensurePackages(requirements, "cpu")
+
+
+@pytest.mark.parametrize(("pydicom", "is_wanted"), [("2.4.4", False), ("3.0.2", True)])
+def test_highdicom_is_installed_only_beside_a_pydicom_of_slicer_that_it_can_use(
+    dependencies: Any, monkeypatch: pytest.MonkeyPatch, pydicom: str, is_wanted: bool
+) -> None:
+    version = dependencies._installedVersion
+    there = {"pydicom": pydicom, "highdicom": None}
+    monkeypatch.setattr(dependencies, "_installedVersion", lambda name: there[name] if name in there else version(name))
+    missing = dependencies.missingPackages(str(TRAINING_REQUIREMENTS), "cpu")
+    assert any("highdicom" in text for text in missing) == is_wanted
 
 
 def test_a_processor_needs_no_pytorch(dependencies: Any) -> None:

@@ -54,3 +54,55 @@ def test_the_panel_opens_without_a_main_window(host: Host, monkeypatch: pytest.M
 def test_the_self_test_of_the_module_passes(host: Host) -> None:
     host.loadModule("LungSegResNet")
     host.loadModule("LungSegResNetTraining").LungSegResNetTrainingTest().runTest()
+
+
+@pytest.mark.parametrize(
+    ("step", "click", "label"),
+    [
+        ("dataPanel", "onCheck", "dataStatusLabel"),
+        ("trainPanel", "onStart", "trainStatusLabel"),
+        ("evaluatePanel", "onEvaluate", "evaluateStatusLabel"),
+    ],
+)
+def test_nothing_is_started_when_another_module_is_opened_while_packages_are_installed(
+    host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, click: str, label: str
+) -> None:
+    (tmp_path / "requirements.txt").write_text("lungsegresnet-not-there>=2\n", encoding="utf-8")
+    monkeypatch.setattr(panel, "resourcePath", lambda name: str(tmp_path / "requirements.txt"))
+    monkeypatch.setattr(host.slicer.util, "pip_install", lambda arguments: host.leaveModule(panel))
+    host.answers.append(True)
+    getattr(getattr(panel, step), click)()
+    assert "Another module was opened" in getattr(panel.ui, label).text
+    host.enterModule(panel)
+
+
+@pytest.mark.parametrize(
+    ("step", "click", "label", "sentence"),
+    [
+        ("dataPanel", "onCheck", "dataStatusLabel", "There is no data set at gone."),
+        ("trainPanel", "onStart", "trainStatusLabel", "There is no data set at gone."),
+        ("evaluatePanel", "onEvaluate", "evaluateStatusLabel", "The run has no finished network yet."),
+    ],
+)
+def test_choices_that_change_while_packages_are_installed_are_read_again(
+    host: Host,
+    panel: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    click: str,
+    label: str,
+    sentence: str,
+) -> None:
+    (tmp_path / "requirements.txt").write_text("lungsegresnet-not-there>=2\n", encoding="utf-8")
+    (tmp_path / "network.safetensors").touch()
+    parameters(panel).dataSet = parameters(panel).runFolder = str(tmp_path)
+
+    def pip_install(arguments: list[str]) -> None:
+        parameters(panel).dataSet, parameters(panel).runFolder = "gone", "elsewhere"
+
+    monkeypatch.setattr(panel, "resourcePath", lambda name: str(tmp_path / "requirements.txt"))
+    monkeypatch.setattr(host.slicer.util, "pip_install", pip_install)
+    host.answers.append(True)
+    getattr(getattr(panel, step), click)()
+    assert getattr(panel.ui, label).text == sentence

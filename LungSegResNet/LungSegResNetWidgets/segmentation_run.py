@@ -17,6 +17,7 @@ from .background_command import BackgroundCommand
 from .frames import ShownFrame
 from .region import Region
 from .segmentation_nodes import SavedSegment, measure, placeWithVolume, restoreLungs, saveLungs, writeLungs
+from .worker_process import nameForWorker
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,13 @@ class SegmentationRun:
         self._onDone = onDone
         self._onFailed = onFailed
         self._folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
-        # The file is called as the volume, because messages name it.
-        name = "".join(c if c.isalnum() or c in " -_." else "_" for c in volumeNode.GetName()) or "CT"
-        self._ctFile = Path(self._folder.name) / f"{name}.nrrd"
+        # Plain names, and below the working directory of the process: SimpleITK in a Python on Windows opens no others.
+        self._ctFile = Path(self._folder.name) / "ct.nrrd"
         self._maskFile = Path(self._folder.name) / "lungs.nrrd"
-        arguments = ["segment", str(self._ctFile), str(self._maskFile), "--json", "--progress", "json"]
+        files = [nameForWorker(path) for path in (self._ctFile, self._maskFile)]
+        arguments = ["segment", *files, "--json", "--progress", "json"]
         self._command = BackgroundCommand(
-            [*arguments, *settings.arguments()], onEvent, self._finish, onFailed, self._folder.cleanup
+            [*arguments, *settings.arguments()], onEvent, self._finish, self._fail, self._folder.cleanup
         )
 
     def start(self) -> None:
@@ -132,9 +133,19 @@ class SegmentationRun:
         """`cancel` when Slicer quits."""
         self._command.cancelAndWait()
 
+    def _fail(self, sentence: str) -> None:
+        self._onFailed(self._withVolumeName(sentence))
+
+    def _withVolumeName(self, sentence: str) -> str:
+        """The volume as the user calls it in place of its temporary file."""
+        name = self.volumeNode.GetName() or "CT"
+        return sentence.replace(nameForWorker(self._ctFile), name).replace(self._ctFile.name, name)
+
     def _finish(self, output: str) -> None:
+        summary = json.loads(output)
+        summary["warnings"] = [self._withVolumeName(text) for text in summary["warnings"]]
         try:
-            result = self._import(json.loads(output))
+            result = self._import(summary)
         except RuntimeError as error:
             self._onFailed(str(error))
             return

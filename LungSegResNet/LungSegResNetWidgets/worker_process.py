@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,12 @@ class WorkerProcess:
         self._pending = b""
         self._lastLines: list[str] = []
         self._process = qt.QProcess()
-        self._process.setWorkingDirectory(str(folder))
+        self._process.setWorkingDirectory(tempfile.gettempdir())
         # Modules that are developed, not installed, lie in folders of their own.
         environment = qt.QProcessEnvironment.systemEnvironment()
         paths = [str(folder), str(MODULE_FOLDER), environment.value("PYTHONPATH")]
         environment.insert("PYTHONPATH", os.pathsep.join(path for path in paths if path))
+        environment.insert("PYTHONSAFEPATH", "1")  # nothing is imported from the working directory
         self._process.setProcessEnvironment(environment)
         self._process.connect("readyReadStandardError()", self._readEvents)
         self._process.connect("readyReadStandardOutput()", self._readOutput)
@@ -167,6 +169,11 @@ class WorkerProcess:
             del _kept[self._worker]
         if self._onEnded:
             self._onEnded(exitCode)
+
+
+def nameForWorker(path: Path) -> str:
+    """A temporary file as seen from the working directory of a worker, without the user's name in it."""
+    return str(path.relative_to(tempfile.gettempdir()))
 
 
 def takeKeptProcess(worker: str) -> WorkerProcess | None:

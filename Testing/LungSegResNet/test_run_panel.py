@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -197,6 +198,47 @@ def test_an_output_that_is_removed_during_the_run_is_replaced_by_a_new_one(host:
     assert parameters(panel).outputSegmentation.GetName() == "Phantom lungs"
 
 
+def test_a_second_click_while_packages_are_installed_starts_no_second_run(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requirements.txt").write_text("lungsegresnet-not-there>=2\n", encoding="utf-8")
+    panel.runPanel._requirements = str(tmp_path / "requirements.txt")
+    clicked: list[str] = []
+    runs: list[Any] = []
+    start = panel.logic.start
+
+    def pip_install(arguments: list[str]) -> None:
+        clicked.append("")
+        if len(clicked) == 1:
+            panel.ui.segmentButton.click()
+            clicked[0] = panel.ui.statusLabel.text
+
+    def counted(*arguments: Any) -> Any:
+        runs.append(start(*arguments))
+        return runs[-1]
+
+    monkeypatch.setattr(host.slicer.util, "pip_install", pip_install)
+    monkeypatch.setattr(panel.logic, "start", counted)
+    host.answers.append(True)
+    panel.ui.segmentButton.click()
+    assert len(clicked) == 1
+    assert "wait until that is done" in clicked[0]
+    assert runs == [panel.runPanel.run]
+    panel.ui.cancelButton.click()
+
+
+def test_a_ct_that_is_removed_while_packages_are_installed_starts_no_run(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requirements.txt").write_text("lungsegresnet-not-there>=2\n", encoding="utf-8")
+    panel.runPanel._requirements = str(tmp_path / "requirements.txt")
+    monkeypatch.setattr(host.slicer.util, "pip_install", lambda arguments: host.slicer.mrmlScene.RemoveNode(ct))
+    host.answers.append(True)
+    panel.ui.segmentButton.click()
+    assert panel.runPanel.run is None
+    assert "Choose a CT volume" in panel.ui.statusLabel.text
+
+
 # Run after run
 
 
@@ -251,14 +293,43 @@ def test_a_process_whose_command_is_done_has_ended_when_slicer_quits_at_once(hos
     assert not process.running
 
 
+# Names
+
+
+def test_the_command_of_a_run_has_plain_names_only(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = tmp_path / "Müller" / "Temp"
+    account.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(account))
+    ct.SetName("Thorax Schädel 東京")
+    panel.ui.segmentButton.click()
+    command = panel.runPanel.run._command
+    assert all(text.isascii() for text in command._arguments)
+    assert panel.runPanel.run._folder.name.startswith(str(account))
+    host.wait(lambda: panel.ui.segmentButton.visible)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert parameters(panel).outputSegmentation.GetName() == "Thorax Schädel 東京 lungs"
+
+
+def test_a_worker_imports_nothing_from_its_working_directory(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('a file of someone else')", encoding="utf-8")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    run_to_the_end(host, panel)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+
+
 # Problems
 
 
 def test_a_volume_that_is_no_ct_is_an_error_in_one_sentence(host: Host, panel: Any) -> None:
-    host.slicer.util.addVolumeFromArray(np.full((6, 40, 40), 7, np.int16), name="Brain MR")
+    host.slicer.util.addVolumeFromArray(np.full((6, 40, 40), 7, np.int16), name="Brain MR Ä/1")
     run_to_the_end(host, panel)
     text = panel.ui.statusLabel.text
-    assert "Brain MR" in text
+    assert "Brain MR Ä/1" in text
+    assert "ct.nrrd" not in text
     assert "\n" not in text
     assert "Traceback" not in text
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError
+from .dicom_choice import WhenInDoubt
 from .dicom_headers import SeriesInfo, has_dicom_mark, list_series
 from .dicom_reading import read_dicom_file, read_dicom_folder
 from .hounsfield import HounsfieldBuffer, judge
@@ -24,20 +25,36 @@ from .image_files import (
 from .mask_reading import mask_on_ct, read_lungs, read_mask
 from .nifti_payload import read_slices
 
-__all__ = ["CT_ENDINGS", "SeriesInfo", "list_series", "mask_on_ct", "read_ct", "read_lungs", "read_mask"]
+__all__ = [
+    "CT_ENDINGS",
+    "SeriesInfo",
+    "WhenInDoubt",
+    "list_series",
+    "mask_on_ct",
+    "read_ct",
+    "read_lungs",
+    "read_mask",
+]
 
 _SMALLEST_MM, _LARGEST_MM = 0.05, 20.0
 
 
-def read_ct(path: str | os.PathLike[str], series: str | None = None) -> tuple[CTVolume, list[str]]:
+def read_ct(
+    path: str | os.PathLike[str],
+    series: str | None = None,
+    *,
+    when_in_doubt: WhenInDoubt = "ask",
+    recursive: bool = True,
+) -> tuple[CTVolume, list[str]]:
     """Read a CT scan and make sure that it is one; the second value are warnings in plain sentences.
 
     Parameters
     ----------
-    path : folder with DICOM files (searched with its subfolders), a DICOM file (one slice, or an enhanced multi-frame
-        CT), or a NIfTI, NRRD or MetaImage file.
+    path : folder with DICOM files, a DICOM file (one slice, or an enhanced multi-frame CT), or a NIfTI, NRRD or
+        MetaImage file.
     series : for a folder, the series to read: its number in ``list_series``, its SeriesInstanceUID (or the end of it)
         or a part of its description that no other series has. Without it the largest axial CT series is read.
+    when_in_doubt, recursive : for a folder, as in ``read_dicom_folder``.
 
     Raises
     ------
@@ -47,7 +64,7 @@ def read_ct(path: str | os.PathLike[str], series: str | None = None) -> tuple[CT
     path = Path(path)
     try:
         if path.is_dir():
-            volume, warnings = read_dicom_folder(path, series)
+            volume, warnings = read_dicom_folder(path, series, when_in_doubt=when_in_doubt, recursive=recursive)
         elif path.is_file() and (has_dicom_mark(path) or path.suffix.lower() == ".dcm"):
             _refuse_empty(path)
             volume, warnings = read_dicom_file(path)

@@ -110,7 +110,9 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
-        self._volume = None
+        # VTKObservationMixin would keep every CT that was ever chosen in memory.
+        self._volume = vtk.vtkWeakReference()
+        self._volumeObserver = 0
 
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
@@ -140,7 +142,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.onQuit()
         slicer.app.disconnect("aboutToQuit()", self.onQuit)
         self.setParameterNode(None)
-        self.resultPanel.removeObservers()
+        self._observeVolume(None)
         self.removeObservers()
 
     def enter(self) -> None:
@@ -157,6 +159,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.runPanel.stop(_("The scene was closed, so the run was stopped."))
         self.resultPanel.forgetUndo()
         self.setParameterNode(None)
+        self._observeVolume(None)
 
     def onSceneEndClose(self, caller, event) -> None:
         """The scene is empty now."""
@@ -174,10 +177,11 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._parameterNode.inputVolume = firstScan()
 
     def onNodeRemoved(self, caller, event) -> None:
-        """The CT of a run may be gone."""
+        """The CT of a run may be gone, and so may be lungs that could be undone."""
         run = self.runPanel.run
         if run and run.volumeNode.GetScene() is None:
             self.runPanel.stop(_("The CT was removed from the scene, so the run was stopped."))
+        self.resultPanel.forgetRemoved()
         self.updateGui()
 
     def onQuit(self) -> None:
@@ -216,15 +220,16 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _observeVolume(self, volume) -> None:
         """Voxels may come after a volume was chosen."""
-        if volume is self._volume:
+        known = self._volume.Get()
+        if volume is known:
             return
-        event = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent
-        if self._volume:
-            self.removeObserver(self._volume, event, self.updateGui)
+        if known:
+            known.RemoveObserver(self._volumeObserver)
+        self._volume.Set(volume)
         if volume:
-            self.addObserver(volume, event, self.updateGui)
+            event = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent
+            self._volumeObserver = volume.AddObserver(event, self.updateGui)
             self.runPanel.forgetNews()
-        self._volume = volume
 
     def onRunDone(self, volumeNode, result: RunResult) -> None:
         """Show the lungs, their measurements and how it went."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from .measurement_table import fillTableNode, rowsOf
@@ -21,13 +22,13 @@ class CheckPanel:
 
     def __init__(self, ui: Any) -> None:
         self._ui = ui
-        self._volumeNode: Any = None
+        self._volumeNode = vtk.vtkWeakReference()
         self._rows: list[dict[str, Any]] | None = None
         ui.checkTable.connect("cellClicked(int,int)", self.onShowSlice)
 
     def show(self, tableNode: Any, volumeNode: Any) -> None:
         """Show the list of a table node as of `keepSlices`; nothing for None, or if it is of another CT."""
-        self._volumeNode = volumeNode
+        self._volumeNode.Set(volumeNode)
         isOfVolume = tableNode is not None and tableNode.GetNodeReference(_CT) is volumeNode
         rows = rowsOf(tableNode, "reason") if isOfVolume else []
         if rows == self._rows:
@@ -45,7 +46,7 @@ class CheckPanel:
     def onShowSlice(self, row: int, column: int = 0) -> None:
         """Move all slice views to the doubtful place of a slice."""
         chosen = (self._rows or [])[row]
-        jumpToPoint(self._volumeNode, [chosen["r_mm"], chosen["a_mm"], chosen["s_mm"]])
+        jumpToPoint(self._volumeNode.Get(), [chosen["r_mm"], chosen["a_mm"], chosen["s_mm"]])
 
 
 def keepSlices(tableNode: Any, volumeNode: Any, slices: Sequence[dict[str, Any]]) -> Any:

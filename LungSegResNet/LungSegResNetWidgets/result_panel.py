@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import slicer
+import vtk
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
 from . import segmentation_nodes
 from .check_panel import CheckPanel, keepSlices
@@ -18,7 +18,7 @@ from .segmentation_run import RunResult
 from .table_widget import enable
 
 
-class ResultPanel(VTKObservationMixin):
+class ResultPanel:
     """Drives ``show3DButton``, ``editButton``, ``undoButton``, ``measureButton``, slices to check and measurements.
 
     Parameters
@@ -29,15 +29,14 @@ class ResultPanel(VTKObservationMixin):
     """
 
     def __init__(self, ui: Any, logic: Any, say: Callable[..., None], onChanged: Callable[[], None]) -> None:
-        VTKObservationMixin.__init__(self)
         self._ui = ui
         self._logic = logic
         self._say = say
         self._onChanged = onChanged
         self._undo: RunResult | None = None
-        self._segmentationNode: Any = None
-        self._segments: Any = None
-        self._isOutdated = False  # segments were changed after they were measured
+        # What was measured last; a weak reference, so that nothing that was closed stays in memory.
+        self._measured = vtk.vtkWeakReference()
+        self._measuredState: Any = None
         self._measurementPanel = MeasurementPanel(ui, say)
         self._checkPanel = CheckPanel(ui)
         ui.editButton.connect("clicked(bool)", self.onEdit)
@@ -47,7 +46,8 @@ class ResultPanel(VTKObservationMixin):
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
         ui, segmentation = self._ui, parameters.outputSegmentation
-        self._observe(segmentation)
+        if segmentation is not self._measured.Get():
+            self._noteMeasured(segmentation)
         ui.show3DButton.setSegmentationNode(segmentation)
         hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
         noLungs = "" if hasLungs else _("There are no lungs yet; click Segment lungs first.")
@@ -65,18 +65,22 @@ class ResultPanel(VTKObservationMixin):
         self._undo = result if result.before is not None else None
         parameters = self._logic.getParameterNode()
         parameters.outputSegmentation = result.segmentationNode
-        self._observe(result.segmentationNode)
         parameters.measurements = keepRows(parameters.measurements, volumeNode, result.summary["measurements"])
         parameters.slicesToCheck = keepSlices(parameters.slicesToCheck, volumeNode, result.summary["slices_to_check"])
-        self._isOutdated = False
+        self._noteMeasured(result.segmentationNode)
 
     def forgetUndo(self) -> None:
         """The scene is about to be closed."""
         self._undo = None
 
+    def forgetRemoved(self) -> None:
+        """A node was removed from the scene; what it was before is of no use without it."""
+        if self._undo and self._undo.segmentationNode.GetScene() is None:
+            self._undo = None
+
     def renew(self) -> None:
-        """Measure again if the segments were changed, as in Segment Editor."""
-        if self._isOutdated and self._logic.getParameterNode().measurements:
+        """Measure again if the lungs were changed, as in Segment Editor."""
+        if self._isOutdated() and self._logic.getParameterNode().measurements:
             self._measure()
             self._say(_("The segments were changed, so they were measured again."))
             self._onChanged()
@@ -119,22 +123,12 @@ class ResultPanel(VTKObservationMixin):
             parameters.measurements = keepRows(parameters.measurements, volume, rows)
         else:
             parameters.measurements = None
-        self._isOutdated = False
+        self._noteMeasured(segmentation)
 
-    def _observe(self, segmentationNode: Any) -> None:
-        """Watch the segments of this node, which may be edited, and none else."""
-        segments = segmentationNode.GetSegmentation() if segmentationNode else None
-        if segments is self._segments:
-            return
-        kind = slicer.vtkSegmentation
-        for event in (kind.SourceRepresentationModified, kind.SegmentModified, kind.SegmentRemoved):
-            if self._segments:
-                self.removeObserver(self._segments, event, self._onSegmentsModified)
-            if segments:
-                self.addObserver(segments, event, self._onSegmentsModified)
-        self._isOutdated = segmentationNode is self._segmentationNode  # it got all of its segments anew
-        self._segmentationNode, self._segments = segmentationNode, segments
+    def _noteMeasured(self, segmentationNode: Any) -> None:
+        self._measured.Set(segmentationNode)
+        self._measuredState = segmentation_nodes.stateOfLungs(segmentationNode) if segmentationNode else None
 
-    def _onSegmentsModified(self, caller: Any, event: Any) -> None:
-        """The table may no longer fit; it is renewed when the user comes back from an editor."""
-        self._isOutdated = True
+    def _isOutdated(self) -> bool:
+        node = self._measured.Get()
+        return node is not None and segmentation_nodes.stateOfLungs(node) != self._measuredState

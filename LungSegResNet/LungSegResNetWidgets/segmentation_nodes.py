@@ -55,6 +55,16 @@ def hasSides(segmentationNode: Any) -> bool:
     return any(_hasVoxels(segmentationNode, lung) for lung in LUNG_SEGMENTS)
 
 
+def stateOfLungs(segmentationNode: Any) -> tuple[tuple[str, int], ...]:
+    """Is another one after voxels of the lungs were changed; surfaces and colours do not count."""
+    segmentation = segmentationNode.GetSegmentation()
+    state = []
+    for segmentId in (findLung(segmentationNode, lung) for lung in _ALL_LUNGS):
+        labelmap = segmentation.GetSegmentRepresentation(segmentId, BINARY_LABELMAP) if segmentId else None
+        state.append((segmentId, labelmap.GetMTime() if labelmap else 0))
+    return tuple(state)
+
+
 def writeLungs(
     segmentationNode: Any,
     volumeNode: Any,

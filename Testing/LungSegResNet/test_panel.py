@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
-from mrml_data import add_volume, parameters, segment_array
+import vtk
+from mrml_data import add_volume, parameters, run_to_the_end, segment_array
 from slicer_host import Host
 
 
@@ -128,3 +131,45 @@ def test_parameters_lungs_and_measurements_survive_saving_and_loading_the_scene(
         segment_array(host, loaded.outputSegmentation, "left_lung", loaded.inputVolume), drawn == 2
     )
     assert done.ui.editButton.enabled
+
+
+def fill_scene(host: Host, panel: Any, image: sitk.Image) -> list[Any]:
+    """A CT with lungs of a run that can be undone; weak references to what takes memory."""
+    volume = add_volume(host, image, "CT")
+    run_to_the_end(host, panel)
+    segmentation = parameters(panel).outputSegmentation
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(
+        segment_array(host, segmentation, "left_lung", volume).astype(np.uint8), segmentation, "left_lung", volume
+    )
+    panel.ui.undoButton.click()
+    panel.ui.undoButton.click()
+    references = []
+    for used in (volume, volume.GetImageData(), segmentation, segmentation.GetSegmentation()):
+        references.append(vtk.vtkWeakReference())
+        references[-1].Set(used)
+    return references
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_nothing_of_a_closed_scene_stays_in_memory(
+    host: Host, panel: Any, thorax: tuple[sitk.Image, sitk.Image], is_open: bool
+) -> None:
+    references = fill_scene(host, panel, thorax[0])
+    assert all(reference.Get() for reference in references)
+    if not is_open:
+        host.leaveModule(panel)
+    host.slicer.mrmlScene.Clear(False)
+    gc.collect()
+    assert [reference.Get() for reference in references] == [None] * 4
+
+
+def test_lungs_that_are_removed_from_the_scene_do_not_stay_in_memory(
+    host: Host, panel: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    references = fill_scene(host, panel, thorax[0])
+    host.leaveModule(panel)
+    scene = host.slicer.mrmlScene
+    for name in ("vtkMRMLSegmentationNode", "vtkMRMLScalarVolumeDisplayNode", "vtkMRMLScalarVolumeNode"):
+        scene.RemoveNode(scene.GetFirstNodeByClass(name))
+    gc.collect()
+    assert [reference.Get() for reference in references] == [None] * 4

@@ -83,6 +83,32 @@ def test_coming_back_from_segment_editor_measures_edited_lungs_again(
     assert "measured again" in done.ui.statusLabel.text
 
 
+def test_surfaces_are_no_change_of_the_lungs(host: Host, ct: Any, done: Any) -> None:
+    news = done.ui.statusLabel.text
+    for _shown in (True, False):
+        done.ui.show3DButton.click()
+        host.leaveModule(done)
+        host.enterModule(done)
+        assert done.ui.statusLabel.text == news
+
+
+def test_a_renamed_lung_is_no_change_of_the_lungs_and_a_changed_voxel_is(host: Host, ct: Any, done: Any) -> None:
+    news = done.ui.statusLabel.text
+    segmentation = parameters(done).outputSegmentation
+    host.leaveModule(done)
+    segmentation.GetSegmentation().GetSegment("right_lung").SetName("Lung, right")
+    host.enterModule(done)
+    assert done.ui.statusLabel.text == news
+    host.leaveModule(done)
+    # As Segment Editor's effects do it: voxels are changed in place.
+    labelmap = segmentation.GetBinaryLabelmapInternalRepresentation("right_lung")
+    labelmap.GetPointData().GetScalars().Fill(0)
+    labelmap.Modified()
+    host.enterModule(done)
+    assert "measured again" in done.ui.statusLabel.text
+    assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
+
+
 def test_a_lung_that_was_removed_is_measured_no_more(host: Host, done: Any) -> None:
     host.leaveModule(done)
     parameters(done).outputSegmentation.GetSegmentation().RemoveSegment("right_lung")

@@ -6,6 +6,7 @@ from typing import Any
 
 import qt
 import slicer
+import vtk
 from PySide6 import QtCore, QtWidgets
 
 _ANY_HEIGHT = 16777215  # Qt's own for no limit
@@ -209,14 +210,14 @@ class qMRMLSegmentationShow3DButton(qt.QPushButton):
         super().__init__("Show 3D", parent)
         self.setCheckable(True)
         self.setEnabled(False)
-        self._node: Any = None
+        self._node = vtk.vtkWeakReference()
         self.toggled.connect(self._onToggled)
 
     def segmentationNode(self) -> Any:
-        return self._node
+        return self._node.Get()
 
     def setSegmentationNode(self, node: Any) -> None:
-        self._node = node
+        self._node.Set(node)
         self.setEnabled(bool(node) and node.GetSegmentation().GetNumberOfSegments() > 0)
         shown = bool(node) and node.GetSegmentation().ContainsRepresentation("Closed surface")
         self.blockSignals(True)
@@ -224,12 +225,13 @@ class qMRMLSegmentationShow3DButton(qt.QPushButton):
         self.blockSignals(False)
 
     def _onToggled(self, shown: bool) -> None:
+        node = self.segmentationNode()
         if shown:
-            self._node.CreateClosedSurfaceRepresentation()
-            self._node.CreateDefaultDisplayNodes()
-            self._node.GetDisplayNode().SetVisibility(True)
+            node.CreateClosedSurfaceRepresentation()
+            node.CreateDefaultDisplayNodes()
+            node.GetDisplayNode().SetVisibility(True)
         else:
-            self._node.RemoveClosedSurfaceRepresentation()
+            node.RemoveClosedSurfaceRepresentation()
 
 
 class qMRMLSegmentEditorWidget(qt.QWidget):

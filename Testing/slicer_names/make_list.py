@@ -44,7 +44,7 @@ _ALSO = """
     vtkCollection vtkDataArray vtkImageData vtkMRMLLayoutNode vtkMRMLMarkupsROINode vtkMRMLScalarVolumeDisplayNode
     vtkMRMLSegmentationDisplayNode vtkMRMLSequenceBrowserNode vtkMRMLSequenceNode vtkMRMLSliceCompositeNode
     vtkMRMLSliceLogic vtkMRMLSliceNode vtkMRMLTransformNode vtkMatrix4x4 vtkPointData vtkPolyData vtkSegment
-    vtkSegmentation vtkSlicerApplicationLogic vtkTable
+    vtkSegmentation vtkSlicerApplicationLogic vtkTable vtkWeakReference
 """
 _HEADER = [
     "Names only, written by make_list.py. Sources:",

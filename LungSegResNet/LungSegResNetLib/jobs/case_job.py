@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -17,7 +18,8 @@ from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
 from ..figures.overlay import write_overlay
 from ..figures.tables import refuse_other_endings
-from ..files.reading import read_ct
+from ..files.dicom_headers import may_be_dicom
+from ..files.reading import WhenInDoubt, read_ct
 from ..files.writing import MASK_ENDINGS, has_mask_ending, write_mask
 from ..lungs.doubtful_slices import slices_to_check
 from ..lungs.segmentation import Segmentation, segment
@@ -62,15 +64,42 @@ class Outputs:
 
         Raises
         ------
-        UsageError : a table has an ending in which none can be written, or a file is the CT itself.
+        UsageError : a table or the picture has an ending in which none can be written, two files are the same one, or a
+            file is the CT itself or one of the files in its folder.
         OutputExistsError : a file is there already and may not be replaced.
         """
         refuse_other_endings(*self.measurements)
-        ct = Path(source).resolve()
+        if self.overlay and self.overlay.suffix.lower() != ".png":
+            raise UsageError(f"The picture is written as .png, not as '{self.overlay.suffix}' ({self.overlay.name}).")
+        ct = Path(source)
+        places: set[str] = set()
         for path in self.paths():
-            if path.resolve() == ct:
+            if _place(path) == _place(ct) or (_exists(path) and _exists(ct) and path.samefile(ct)):
                 raise UsageError(f"{path} is the CT itself; choose another name for the result.")
+            if _is_part(path, ct):
+                raise UsageError(f"{path} lies among the files of the CT; choose another name for the result.")
+            if _place(path) in places:
+                raise UsageError(f"Two results would be written to {path}; give each a name of its own.")
+            places.add(_place(path))
         refuse_existing(*self.paths(), overwrite=overwrite)
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - a name that is too long says so when it is written
+
+
+def _place(path: Path) -> str:
+    """Equal for names of the same file, also where capital letters make no other file."""
+    place = str(path.resolve())
+    return place.casefold() if sys.platform in ("win32", "darwin") else place
+
+
+def _is_part(path: Path, ct: Path) -> bool:
+    """Whether a file that exists would be replaced in the DICOM folder of the CT."""
+    if not ct.is_dir() or not _exists(path):
+        return False
+    folder = path.resolve().parent
+    return folder == ct.resolve() or (folder.is_relative_to(ct.resolve()) and may_be_dicom(path))
 
 
 @dataclass(frozen=True)
@@ -103,11 +132,14 @@ def run_case(
     reporter: Reporter,
     *,
     series: str | None = None,
+    when_in_doubt: WhenInDoubt = "ask",
+    recursive: bool = True,
     smoothing_mm: float = 0.0,
     overwrite: bool = False,
 ) -> CaseSummary:
     """Segment one CT, with borders smoothed as in `smooth_lungs`, and write its files, each whole or not at all.
 
+    ``series``, ``when_in_doubt`` and ``recursive`` say what is read of a DICOM folder, as in `read_ct`.
     ``load`` loads the network, or gives one that is loaded, while the CT is read. Where a graphics processor fails, the
     processor does the work, with a warning.
 
@@ -121,7 +153,7 @@ def run_case(
     with ThreadPoolExecutor(1) as loader:
         loading = loader.submit(load)
         with timed(seconds, "read"):
-            ct, warnings = read_ct(source, series)
+            ct, warnings = read_ct(source, series, when_in_doubt=when_in_doubt, recursive=recursive)
         for text in warnings:
             reporter.warning(text)
         reporter.stage("load network")

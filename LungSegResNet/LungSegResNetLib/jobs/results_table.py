@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import write_atomically
-from ..errors import OutputError
+from ..errors import OutputError, OutputExistsError
 from .folder_task import STARTED, SUMMARY_ENDING
 
 RESULTS = "results.csv"
+_FIRST_COLUMNS = ("case", "status", "error", "input")
 _SHARE_OF_TIME = 0.02
 
 
@@ -29,7 +30,28 @@ class ResultsTable:
         self.path = output / RESULTS
         self._output = output
         self._rows: dict[str, tuple[tuple[int, int], dict[str, Any] | None]] = {}
+        self._added: dict[str, dict[str, Any]] = {}
         self._next = 0.0
+
+    def refuse_other(self, overwrite: bool) -> None:
+        """Raise OutputExistsError if the file there is another table, OutputError if it cannot be read."""
+        try:
+            with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+                header = next(csv.reader(file), [])
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except csv.Error:
+            header = ["something else"]
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be read ({error.strerror}).") from error
+        ours = tuple(header[: len(_FIRST_COLUMNS)]) == _FIRST_COLUMNS
+        if header and not ours and not overwrite:  # without a header: a table of no case
+            raise OutputExistsError(self.path)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """A case whose summary cannot be written."""
+        if flat := _flat_row(row):
+            self._added[row["case"]] = flat
 
     def refresh(self) -> None:
         """Write the table, unless it was written a short while ago.
@@ -62,7 +84,7 @@ class ResultsTable:
             for name in names:
                 if name.endswith(SUMMARY_ENDING):
                     path = os.path.join(folder, name)  # noqa: PTH118 - ten thousands of Path objects take seconds
-                    with contextlib.suppress(FileNotFoundError):  # another run may take it away meanwhile
+                    with contextlib.suppress(OSError):  # another run may take it away meanwhile
                         status = os.stat(path)  # noqa: PTH116
                         found[path] = (status.st_mtime_ns, status.st_size)
         changed = [path for path, state in found.items() if path not in self._rows or self._rows[path][0] != state]
@@ -70,12 +92,13 @@ class ResultsTable:
         for path in gone:
             del self._rows[path]
         for path in changed:
-            self._rows[path] = (found[path], _flat_row(Path(path)))
+            self._rows[path] = (found[path], _flat_row(_summary(Path(path))))
         return bool(changed or gone)
 
     def _write(self) -> None:
         rows = [row for _, (_, row) in sorted(self._rows.items()) if row]
-        columns = list(dict.fromkeys(key for row in rows for key in row))
+        rows += self._added.values()
+        columns = list(dict.fromkeys((*_FIRST_COLUMNS, *(key for row in rows for key in row))))
         with (
             write_atomically(self.path, overwrite=True) as temporary,
             # Names of files need not be text everywhere.
@@ -86,17 +109,23 @@ class ResultsTable:
             writer.writerows(rows)
 
 
-def _flat_row(path: Path) -> dict[str, Any] | None:
-    """The table's row of a summary; None for a case that has only been started, and for a file of something else."""
+def _summary(path: Path) -> Any:
+    """What a summary says; None if it cannot be read."""
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
-        flat: dict[str, Any] = {key: row[key] for key in ("case", "status")}
-        flat |= {"error": row.get("error", ""), "input": row["input"]}
-    except (OSError, ValueError, TypeError, KeyError):
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
-    if row["status"] == STARTED:
+
+
+def _flat_row(row: Any) -> dict[str, Any] | None:
+    """The table's row of a summary; None for a case that has only been started, and for something else."""
+    try:
+        if row["status"] == STARTED:
+            return None
+        flat = dict(zip(_FIRST_COLUMNS, (row["case"], row["status"], row.get("error", ""), row["input"]), strict=True))
+        flat |= {"slices": row.get("slices", ""), "warnings": " ".join(row.get("warnings", []))}
+        for lung in row.get("measurements", []):
+            flat |= {f"{lung['region']} {key}": value for key, value in lung.items() if key != "region"}
+    except (TypeError, KeyError):
         return None
-    flat |= {"slices": row.get("slices", ""), "warnings": " ".join(row.get("warnings", []))}
-    for lung in row.get("measurements", []):
-        flat |= {f"{lung['region']} {key}": value for key, value in lung.items() if key != "region"}
     return flat

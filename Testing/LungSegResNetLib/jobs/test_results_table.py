@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from LungSegResNetLib.errors import OutputError
+from LungSegResNetLib.errors import OutputError, OutputExistsError
 from LungSegResNetLib.jobs.results_table import RESULTS, ResultsTable
 
 
@@ -96,3 +96,28 @@ def test_summaries_of_something_else_and_names_that_are_no_text_do_not_disturb(t
     ResultsTable(tmp_path).complete()
     assert rows(tmp_path)["a"]["error"] == r"M\udcfcller.nii.gz cannot be read."
     assert list(rows(tmp_path)) == ["a"]
+
+
+@pytest.mark.parametrize("content", ["patient,fev1\n1,2.5\n", "case;status;error;input\n", "x" * 200_000])
+def test_another_table_of_this_name_is_not_taken_for_one_of_ours(tmp_path: Path, content: str) -> None:
+    (tmp_path / RESULTS).write_text(content)
+    with pytest.raises(OutputExistsError, match=RESULTS):
+        ResultsTable(tmp_path).refuse_other(overwrite=False)
+    ResultsTable(tmp_path).refuse_other(overwrite=True)
+
+
+def test_our_own_table_may_be_written_again_even_with_no_case_in_it(tmp_path: Path) -> None:
+    ResultsTable(tmp_path / "nowhere").refuse_other(overwrite=False)
+    for begin in (lambda: None, lambda: write(tmp_path, "a"), lambda: (tmp_path / RESULTS).write_text("\r\n")):
+        begin()
+        ResultsTable(tmp_path).refuse_other(overwrite=False)
+        ResultsTable(tmp_path).complete()
+    assert (tmp_path / RESULTS).read_text().startswith("case,status,error,input,")
+
+
+def test_a_case_whose_summary_cannot_be_written_is_in_the_table_too(tmp_path: Path) -> None:
+    table = ResultsTable(tmp_path)
+    write(tmp_path, "a")
+    table.add({"case": "b", "status": "failed", "input": "b.nii.gz", "error": "Its name is too long."})
+    table.complete()
+    assert {case: row["status"] for case, row in rows(tmp_path).items()} == {"a": "done", "b": "failed"}

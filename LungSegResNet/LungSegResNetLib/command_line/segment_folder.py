@@ -58,15 +58,16 @@ def run(options: argparse.Namespace) -> int:
             settings = dataclasses.replace(settings, model=options.model.absolute())
         run_cases = ClusterRun(options.dask, settings, output / RESULTS)
     number, count = options.shard
-    cases = find_cases(source, output)[number - 1 :: count]
     reporter = make_reporter(options.progress)
     try:
+        cases = find_cases(source, output, reporter.warning)[number - 1 :: count]
         rows = run_folder(
             cases,
             output,
             run_cases,
             reporter,
             ending=f".{options.format}",
+            model=options.model,
             smoothing_mm=options.smoothing,
             overwrite=options.overwrite,
         )

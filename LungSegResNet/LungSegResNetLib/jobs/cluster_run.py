@@ -100,7 +100,7 @@ def _results(
         row = messages.rows.pop(task.number, None) or _row_without_message(future, task)
         future.release()
         if row["status"] == "failed":
-            task.write_summary(row)  # which a worker cannot do that is lost or does not see the folder
+            task.write_failed(row["error"])  # which a worker cannot do that is lost or does not see the folder
         for text in row.get("warnings", ()):
             reporter.warning(f"{task.name}: {text}")
         yield task, row
@@ -121,7 +121,7 @@ def _row_without_message(future: Future, task: FolderTask) -> Row:
             f"A worker could not begin ({type(error).__name__}: {error}); "
             "every worker needs this version of LungSegResNet."
         ) from error
-    return task.read_summary()
+    return task.settled() or task.read_summary() or task.failed("Its summary could not be written.")
 
 
 def _connected(address: str) -> Client:

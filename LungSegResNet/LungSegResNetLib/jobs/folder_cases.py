@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError, UsageError
 from ..files.dicom_headers import may_be_dicom
+from ..files.library_paths import UnusableNameError, library_path
 from ..files.reading import CT_ENDINGS
+
+# Headers, and the files beside them in which their voxels lie.
+_DETACHED_ENDINGS = (".nhdr", ".mhd")
+_VOXEL_ENDINGS = (".raw", ".zraw", ".raw.gz")
 
 
 @dataclass(frozen=True)
 class FolderCase:
-    """A CT file or DICOM folder, and its name: the path below the input folder without ending, with ``/``."""
+    """A CT file or DICOM folder.
+
+    Attributes
+    ----------
+    name : the path below the input folder without ending, with ``/``.
+    path : the file, or the folder of which the DICOM files directly in it are the case.
+    scan : path below the input folder, with ``/``.
+    files : digest of the names, sizes and modification times of the case's files.
+    problem : a sentence that says why the case cannot be read; else empty.
+    """
 
     name: str
     path: Path
+    scan: str
+    files: str
+    problem: str = ""
 
 
-def find_cases(folder: Path, output: Path) -> list[FolderCase]:
-    """All CT files and DICOM folders below ``folder``, sorted by name; the output folder and hidden files are left out.
+def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda text: None) -> list[FolderCase]:
+    """All CT files and DICOM folders below ``folder``, in the order of their paths.
+
+    The output folder and hidden files are left out. Links to folders are followed; no folder is taken twice.
+
+    Parameters
+    ----------
+    warn : gets a sentence for each folder that is left out.
 
     Raises
     ------
@@ -28,26 +55,69 @@ def find_cases(folder: Path, output: Path) -> list[FolderCase]:
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")
-    cases: dict[str, FolderCase] = {}
     output = output.resolve()
     if folder.resolve().is_relative_to(output):
         raise UsageError(f"The folder for results, {output}, holds the scans themselves; choose another one.")
-    for path in sorted(folder.rglob("*")):
-        if path.name.startswith(".") or not path.is_file() or path.resolve().is_relative_to(output):
-            continue
-        ending = next((e for e in CT_ENDINGS if path.name.lower().endswith(e)), None)
-        if ending:
-            name = path.relative_to(folder).as_posix()[: -len(ending)]
-            # Two files that differ by ending only keep it in their names.
-            name = name if name not in cases else path.relative_to(folder).as_posix()
-            cases[name] = FolderCase(name, path)
-        elif _is_dicom(path):
-            relative = path.parent.relative_to(folder).as_posix()
-            name = folder.resolve().name if relative == "." else relative
-            cases[name] = FolderCase(name, path.parent)
-    if not cases:
+    found = [
+        _case(path, scan_files, folder)
+        for files in _files_of_folders(folder, output, warn)
+        for path, scan_files in _scans(files)
+    ]
+    if not found:
         raise InputError(f"There is no CT (DICOM, {', '.join(CT_ENDINGS)}) below {folder}.")
+    cases: dict[str, FolderCase] = {}
+    for case in sorted(found, key=lambda case: case.path):
+        name = next(name for name in _names(case, folder) if name not in cases)
+        cases[name] = replace(case, name=name)
     return list(cases.values())
+
+
+def _files_of_folders(top: Path, output: Path, warn: Callable[[str], None]) -> Iterator[list[Path]]:
+    """The visible files of each folder, sorted. Links wait, so that a folder is named after the place where it lies."""
+    seen: set[Path] = set()
+    folders, links = [top], list[Path]()
+    while folders or links:
+        folder = (folders or links).pop(0)
+        real = folder.resolve()
+        if real in seen or real.is_relative_to(output):
+            continue
+        if folder != top and top.resolve().is_relative_to(real):
+            warn(f"{folder} links to a folder that {top} lies in; it is left out.")
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError as error:
+            warn(f"{folder} cannot be opened ({error.strerror}); its scans are left out.")
+            continue
+        inner = [path for path in entries if _is_folder(path)]
+        links += [path for path in inner if path.is_symlink()]
+        folders += [path for path in inner if not path.is_symlink()]
+        yield [path for path in entries if _is_input(path, output)]
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - says no, as to a link in a circle, where Path raises an error
+
+
+def _is_input(path: Path, output: Path) -> bool:
+    if path.name.startswith(".") or not os.path.isfile(path):  # noqa: PTH113 - as above
+        return False
+    return not (path.is_symlink() and path.resolve().is_relative_to(output))
+
+
+def _scans(files: list[Path]) -> list[tuple[Path, list[Path]]]:
+    """Each scan among the files of a folder with the files that it consists of."""
+    scans = [(path, [path, *_voxel_files(path)]) for path in files if _ending(path)]
+    slices = [path for path in files if not _ending(path) and _is_dicom(path)]
+    return [*scans, (slices[0].parent, slices)] if slices else scans
+
+
+def _voxel_files(header: Path) -> list[Path]:
+    if not header.name.lower().endswith(_DETACHED_ENDINGS):
+        return []
+    paths = [header.with_suffix(ending) for ending in _VOXEL_ENDINGS]
+    return [path for path in paths if path.is_file()]
 
 
 def _is_dicom(path: Path) -> bool:
@@ -56,3 +126,43 @@ def _is_dicom(path: Path) -> bool:
         return may_be_dicom(path)
     except InputError:
         return True
+
+
+def _case(path: Path, files: list[Path], top: Path) -> FolderCase:
+    """The case, still without a name."""
+    return FolderCase("", path, path.relative_to(top).as_posix(), _digest(files), _problem([path, *files]))
+
+
+def _problem(paths: Iterable[Path]) -> str:
+    for path in paths:
+        try:
+            library_path(path, only_plain_letters=False)
+        except UnusableNameError as error:
+            return f"{path} cannot be read: {error}."
+    return ""
+
+
+def _names(case: FolderCase, top: Path) -> Iterator[str]:
+    """Names for a case, the best first: of files that differ by ending only, all but the first keep it."""
+    if case.path == top:
+        yield top.resolve().name
+    elif not case.path.is_dir():
+        yield case.scan[: len(case.scan) - len(_ending(case.path))]
+    yield case.scan
+    yield from (f"{case.scan}_{number}" for number in itertools.count(2))
+
+
+def _ending(path: Path) -> str:
+    return next((ending for ending in CT_ENDINGS if path.name.lower().endswith(ending)), "")
+
+
+def _digest(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        try:
+            status = path.stat()
+            state = f"{status.st_size} {status.st_mtime_ns}"
+        except OSError:  # reading it says why
+            state = ""
+        digest.update(os.fsencode(path.name) + f"\0{state}\0".encode())
+    return digest.hexdigest()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
+from .earlier_result import made_from
 from .folder_cases import FolderCase
 from .folder_task import SUMMARY_ENDING, FolderTask, Row
+from .kept_engine import network_digest
 from .reporting import Reporter
 from .results_table import ResultsTable
 
@@ -26,6 +29,7 @@ def run_folder(
     reporter: Reporter,
     *,
     ending: str = ".seg.nrrd",
+    model: str | os.PathLike[str] | None = None,
     smoothing_mm: float = 0.0,
     overwrite: bool = False,
 ) -> list[Row]:
@@ -33,13 +37,49 @@ def run_folder(
 
     ``status`` is ``done``, ``already done`` (by an earlier run) or ``failed`` with ``error``. Each case leaves its mask
     and a summary; ``results.csv`` is made from all summaries below ``output``, so that several runs can share it.
+    Results of other scans, of the network file ``model`` (None is the shipped one) or of other settings are kept, and
+    their cases fail.
 
     Raises
     ------
+    OutputExistsError : ``results.csv`` is somebody else's.
     LungSegError : what would fail every case: no engine, a full disk, a cluster that does not answer.
     """
+    results = ResultsTable(output)
+    results.refuse_other(overwrite)
+    tasks = _tasks(cases, output, ending, network_digest(model), smoothing_mm, overwrite)
+    results.complete()  # before any work, too: it shows that the folder can be written
+    rows: dict[int, Row] = {}
+
+    def finish(task: FolderTask, row: Row, status: str) -> None:
+        rows[task.number] = {**row, "status": status}
+        reporter.case(task.event(status, row.get("error", "")))
+        if "status" not in task.read_summary():  # it could not be written
+            results.add(row)
+
+    for task, case in zip(tasks, cases, strict=True):
+        if case.problem:
+            finish(task, task.write_failed(case.problem), "failed")
+        elif row := task.settled():
+            finish(task, row, "already done" if row["status"] == "done" else "failed")
+    # What a process ended with is done last, so that it costs no other case if this one ends as well.
+    todo = sorted((task for task in tasks if task.number not in rows), key=FolderTask.starts)
+    try:
+        if todo:
+            with contextlib.closing(run_cases(todo, reporter)) as finished:
+                for task, row in finished:
+                    finish(task, row, row["status"])
+                    results.refresh()
+    finally:
+        results.complete()
+    return [rows[task.number] for task in tasks]
+
+
+def _tasks(
+    cases: Sequence[FolderCase], output: Path, ending: str, network: str, smoothing_mm: float, overwrite: bool
+) -> list[FolderTask]:
     run = uuid.uuid4().hex
-    tasks = [
+    return [
         FolderTask(
             run=run,
             name=case.name,
@@ -48,26 +88,9 @@ def run_folder(
             source=case.path,
             mask=output / f"{case.name}{ending}",
             summary=output / f"{case.name}{SUMMARY_ENDING}",
+            made_from=made_from(case.scan, case.files, network, smoothing_mm),
             smoothing_mm=smoothing_mm,
             overwrite=overwrite,
         )
         for number, case in enumerate(cases, 1)
     ]
-    results = ResultsTable(output)
-    results.complete()  # before any work, too: it shows that the folder can be written
-    rows: dict[int, Row] = {}
-    for task in tasks:
-        if not overwrite and (row := task.finished()):
-            rows[task.number] = {**row, "status": "already done"}
-            reporter.case(task.event("already done"))
-    todo = [task for task in tasks if task.number not in rows]
-    try:
-        if todo:
-            with contextlib.closing(run_cases(todo, reporter)) as finished:
-                for task, row in finished:
-                    rows[task.number] = row
-                    reporter.case(task.event(row["status"], row.get("error", "")))
-                    results.refresh()
-    finally:
-        results.complete()
-    return [rows[task.number] for task in tasks]

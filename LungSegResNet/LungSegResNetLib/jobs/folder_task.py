@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import filecmp
 import json
 import os
@@ -14,13 +15,16 @@ from typing import Any
 
 from ..atomic import refuse_existing, write_atomically
 from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
+from ..files.library_paths import UnusableNameError
 from ..network.engines import LoadedEngine
 from .case_job import CaseSummary, Outputs, run_case
+from .earlier_result import difference
 from .reporting import CaseEvent, Reporter
 
 SUMMARY_ENDING = ".summary.json"
 STARTED = "started"
 _MOST_STARTS = 3
+_REASONS_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 Row = dict[str, Any]
 
@@ -31,9 +35,10 @@ class FolderTask:
 
     Attributes
     ----------
-    run : identifies the run; a case is started at most three times in a run.
+    run : identifies the run.
     name, number, total : as in ``CaseEvent``.
     source, mask, summary : the CT and the files to write.
+    made_from : origin of the result, as ``earlier_result.made_from`` gives it.
     smoothing_mm : as in ``run_case``.
     overwrite : whether a mask of somebody else's may be replaced.
     """
@@ -45,6 +50,7 @@ class FolderTask:
     source: Path
     mask: Path
     summary: Path
+    made_from: dict[str, Any]
     smoothing_mm: float = 0.0
     overwrite: bool = False
 
@@ -60,12 +66,46 @@ class FolderTask:
         """What the summary says while the case is being done, for the so manieth time."""
         where = {"machine": socket.gethostname(), "process": os.getpid()}
         row = {"case": self.name, "status": STARTED, "input": str(self.source), "run": self.run, "starts": starts}
-        return row | where
+        return row | where | {"outputs": self._other_masks(), "made_from": self.made_from}
 
-    def finished(self) -> Row | None:
-        """Row of an earlier run whose mask is there; None if the case has to be done."""
+    def done(self, summary: CaseSummary) -> Row:
+        """The row of a case that was segmented."""
+        row = {"case": self.name, "status": "done", **summary.as_json()}
+        return row | {"outputs": [str(self.mask), *self._other_masks()], "made_from": self.made_from}
+
+    def settled(self) -> Row | None:
+        """The row if there is nothing to do, None if the case has to be done.
+
+        It is ``done`` if an earlier run has done the same, and ``failed`` if the result there is of something else.
+        """
         row = self.read_summary()
-        return row if row.get("status") == "done" and self.mask.is_file() else None
+        if self.overwrite or not self._has_result(row):
+            return None
+        if other := difference(row, self.made_from, self.source):
+            return self.failed(
+                f"{self.summary.parent} has a result of this name that was made {other}; "
+                "choose another folder for the results or allow overwriting (--overwrite)."
+            )
+        return row if self.mask.name in _mask_names(row) and self.mask.is_file() else None
+
+    def starts(self) -> int:
+        """How many processes ended while they had the case."""
+        row = self.read_summary()
+        return int(row.get("starts", 1)) if row.get("status") == STARTED else 0
+
+    def refuse_existing(self) -> None:
+        """Raise OutputExistsError if a file that no run has begun is in the way and may not be replaced."""
+        if not self.starts():
+            refuse_existing(self.mask, overwrite=self.overwrite)
+        if "status" not in self.read_summary():
+            refuse_existing(self.summary, overwrite=self.overwrite)
+
+    def fails_alone(self, error: OutputError) -> bool:
+        """Whether other cases may be written though this one cannot."""
+        folder, cause = self.summary.parents[self.name.count("/")], error.__cause__
+        if isinstance(cause, OSError):
+            return cause.errno not in _REASONS_OF_A_DISK and os.access(folder, os.W_OK)
+        return isinstance(cause, UnusableNameError)
 
     def read_summary(self) -> Row:
         """What the summary says; nothing if there is none that can be read."""
@@ -79,60 +119,77 @@ class FolderTask:
         with write_atomically(self.summary, overwrite=True) as temporary:
             temporary.write_text(json.dumps(row, indent=2), encoding="utf-8")
 
+    def write_failed(self, error: str) -> Row:
+        """The row of a case that failed; its summary says so, too, where it can and where no result is told in it."""
+        row, earlier = self.failed(error), self.read_summary()
+        with contextlib.suppress(OSError, LungSegError):
+            if self.overwrite or not (self._has_result(earlier) or self._is_no_summary(earlier)):
+                self.write_summary(row)
+        return row
+
+    def _has_result(self, row: Row) -> bool:
+        names = {self.mask.name, *_mask_names(row)}
+        return row.get("status") == "done" and any(self.mask.with_name(name).is_file() for name in names)
+
+    def _is_no_summary(self, row: Row) -> bool:
+        """Whether a file of something else has the name of the summary."""
+        return "status" not in row and self.summary.exists()
+
+    def _other_masks(self) -> list[str]:
+        """The same result in other formats."""
+        row = self.read_summary()
+        same = not difference(row, self.made_from, self.source)
+        return [path for path in row.get("outputs", ()) if same and Path(path).name != self.mask.name]
+
 
 def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
     """Segment a case, leave its mask and its summary; returns the summary.
 
-    Before the work, the summary says ``started``, so that a case that ends its process each time is given up: its row
-    is ``failed``. A mask that is there is only replaced with ``overwrite``. One that a killed process may have left
-    is compared with the result: the same is taken for it, another is somebody's.
+    Before the work, the summary says ``started``, so that a case that ends its process each time is given up, though
+    the run may end with it: its row is ``failed``. A mask that is there is only replaced with ``overwrite``. One that a
+    killed process may have left is compared with the result: the same is taken for it, another is somebody's.
 
     Raises
     ------
-    OutputError : the disk is full or the folder forbidden, which would fail every other case, too.
+    OutputError : the disk is full or the folder of all results forbidden, which would fail every other case, too.
     """
-    earlier = task.read_summary()
-    if not task.overwrite and (row := task.finished()):
+    if row := task.settled():
         return row  # a machine that was thought lost has done it meanwhile
-    begun = earlier.get("status") == STARTED
-    starts = earlier["starts"] if begun and earlier["run"] == task.run else 0
+    earlier, mask = task.read_summary(), _state(task.mask)
     try:
-        if not begun:
-            refuse_existing(task.mask, overwrite=task.overwrite)
-        if starts >= _MOST_STARTS:
-            raise DeviceError(f"Its process ended {starts} times before it was done, as a rule for lack of memory.")
-    except LungSegError as error:
-        row = task.failed(str(error))
-        task.write_summary(row)
-        return row
-    try:
-        task.write_summary(task.started(starts + 1))
-        row = _row(task, engine, reporter)
-    except BaseException:
-        _restore(task, earlier)
-        raise
-    task.write_summary(row)
-    return row
-
-
-def _row(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
-    try:
-        if task.mask.exists() and not task.overwrite:
-            summary = _compared(task, engine, reporter)
-        else:
-            summary = _segmented(task, task.mask, engine, reporter)
-    except OutputExistsError as error:  # it came while the case was done, perhaps from a machine that was thought lost
-        return task.finished() or task.failed(str(error))
-    except OutputError:
+        return _done(task, engine, reporter)
+    except OutputExistsError as error:  # perhaps it came from a machine that was thought lost
+        return task.settled() or task.write_failed(str(error))
+    except OutputError as error:
+        if task.fails_alone(error):
+            return task.write_failed(str(error))
+        _restore(task, earlier, mask)
         raise
     except LungSegError as error:
-        return task.failed(str(error))
+        return task.write_failed(str(error))
     except MemoryError:
-        return task.failed("There is not enough memory for this scan.")
+        return task.write_failed("There is not enough memory for this scan.")
     except Exception as error:  # one case must never end the others
         reason = (str(error).splitlines() or [""])[0]
-        return task.failed(f"Unexpected problem ({type(error).__name__}: {reason}).")
-    return {"case": task.name, "status": "done", **summary.as_json(), "outputs": [str(task.mask)]}
+        return task.write_failed(f"Unexpected problem ({type(error).__name__}: {reason}).")
+    except BaseException:
+        _restore(task, earlier, mask)
+        raise
+
+
+def _done(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
+    task.refuse_existing()
+    starts = task.starts()
+    if starts >= _MOST_STARTS:
+        raise DeviceError(f"Its process ended {starts} times before it was done, as a rule for lack of memory.")
+    task.write_summary(task.started(starts + 1))
+    if task.mask.exists() and not task.overwrite:
+        summary = _compared(task, engine, reporter)
+    else:
+        summary = _segmented(task, task.mask, engine, reporter)
+    row = task.done(summary)
+    task.write_summary(row)
+    return row
 
 
 def _segmented(task: FolderTask, mask: Path, engine: LoadedEngine, reporter: Reporter) -> CaseSummary:
@@ -141,6 +198,8 @@ def _segmented(task: FolderTask, mask: Path, engine: LoadedEngine, reporter: Rep
         Outputs(masks=(mask,)),
         lambda: engine,
         reporter,
+        when_in_doubt="choose",  # nobody is there to be asked
+        recursive=False,  # the subfolders are cases of their own
         smoothing_mm=task.smoothing_mm,
         overwrite=task.overwrite,
     )
@@ -156,9 +215,24 @@ def _compared(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Cas
     return summary
 
 
-def _restore(task: FolderTask, earlier: Row) -> None:
+def _restore(task: FolderTask, earlier: Row, mask: tuple[int, int] | None) -> None:
+    """Put the earlier summary back, but not beside another mask: with ``started``, the next run compares that."""
+    if _state(task.mask) != mask:
+        return
     with contextlib.suppress(OSError, LungSegError):
         if earlier:
             task.write_summary(earlier)
         else:
             task.summary.unlink(missing_ok=True)
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _mask_names(row: Row) -> set[str]:
+    return {Path(path).name for path in row.get("outputs", ())}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
+from ..errors import ModelError
 from ..network.engines import EngineSettings, LoadedEngine, load_engine
 from ..network.model_file import default_model_path
 
@@ -16,15 +18,20 @@ def kept_engine(settings: EngineSettings) -> LoadedEngine:
 
     There is never more than one: the old one is given up before another is loaded. Raises as `load_engine` does.
     """
-    key = (settings, _digest(Path(settings.model or default_model_path())))
+    key = (settings, network_digest(settings.model))
     if key not in _kept:
         _kept.clear()
         _kept[key] = load_engine(settings)
     return _kept[key]
 
 
-def _digest(path: Path) -> str:
-    if not path.is_file():
-        return ""  # loading says so
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def network_digest(model: str | os.PathLike[str] | None) -> str:
+    """SHA-256 of a network file, None being the shipped one. Raises ModelError if there is no such file."""
+    path = Path(model or default_model_path())
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise ModelError(f"There is no network file at {path}.") from None
+    except OSError as error:
+        raise ModelError(f"The network file {path} cannot be read ({error.strerror}).") from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,100 @@ def test_a_folder_without_a_scan_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(InputError, match="no CT"):
         find_cases(tmp_path / "in", tmp_path / "out")
+
+
+def link(place: Path, target: Path) -> None:
+    try:
+        place.symlink_to(target, target_is_directory=True)
+    except OSError:
+        pytest.skip("links are forbidden to this user")
+
+
+def names(folder: Path, warnings: list[str] | None = None) -> list[str]:
+    warn = (lambda text: None) if warnings is None else warnings.append
+    return [case.name for case in find_cases(folder, folder.parent / "out", warn)]
+
+
+def test_a_linked_folder_is_searched_once_under_the_name_of_the_place_where_it_lies(tmp_path: Path) -> None:
+    for folder in ("in/b", "elsewhere/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "scan.nii.gz").touch()
+    link(tmp_path / "in" / "a", tmp_path / "in" / "b")
+    link(tmp_path / "in" / "c", tmp_path / "elsewhere")
+    link(tmp_path / "elsewhere" / "deep" / "circle", tmp_path / "elsewhere")
+    link(tmp_path / "in" / "itself", tmp_path / "in" / "itself")
+    warnings: list[str] = []
+    assert names(tmp_path / "in", warnings) == ["b/scan", "c/deep/scan"]
+    assert warnings == []
+
+
+def test_a_link_to_a_folder_around_the_scans_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for path in (tmp_path / "other.nii.gz", tmp_path / "in" / "a.nii.gz"):
+        path.touch()
+    link(tmp_path / "in" / "up", tmp_path)
+    warnings: list[str] = []
+    assert names(tmp_path / "in", warnings) == ["a"]
+    (warning,) = warnings
+    assert str(tmp_path / "in" / "up") in warning
+
+
+def test_a_folder_that_cannot_be_opened_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    closed = tmp_path / "in" / "closed"
+    closed.mkdir(parents=True)
+    (tmp_path / "in" / "a.nii.gz").touch()
+    closed.chmod(0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("nothing is forbidden to this user")
+        warnings: list[str] = []
+        assert names(tmp_path / "in", warnings) == ["a"]
+    finally:
+        closed.chmod(0o700)
+    (warning,) = warnings
+    assert str(closed) in warning
+
+
+def test_no_case_takes_the_name_of_another(tmp_path: Path) -> None:
+    mark = bytes(128) + b"DICM"
+    for path in ("in/in.nii.gz", "in/in/0.dcm", "in/z.dcm", "in/b.mha", "in/b.nii", "in/b.nrrd"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(mark if path.endswith("dcm") else b"")
+    cases = find_cases(tmp_path / "in", tmp_path / "out")
+    assert {case.name: case.scan for case in cases} == {
+        "in": ".",
+        "in_2": "in",
+        "in.nii.gz": "in.nii.gz",
+        "b": "b.mha",
+        "b.nii": "b.nii",
+        "b.nrrd": "b.nrrd",
+    }
+
+
+def test_a_case_is_known_by_its_files_wherever_its_folder_lies(tmp_path: Path) -> None:
+    def digests() -> dict[str, str]:
+        return {case.scan: case.files for case in find_cases(tmp_path / "in", tmp_path / "out")}
+
+    write_series(tmp_path / "in" / "ward", Thorax().scan((8.0, 8.0, 60.0))[0])
+    for name in ("a.nii.gz", "b.mhd", "b.raw"):
+        (tmp_path / "in" / name).write_bytes(b"some voxels")
+    (tmp_path / "in" / "ward" / "notes.txt").write_text("no part of the scan")
+    before = digests()
+    (tmp_path / "in").rename(tmp_path / "moved")
+    shutil.copytree(tmp_path / "moved", tmp_path / "in")
+    (tmp_path / "in" / "ward" / "notes.txt").write_text("other notes")
+    assert digests() == before
+
+    (tmp_path / "in" / "ward" / "IM0002.dcm").unlink()
+    (tmp_path / "in" / "b.raw").write_bytes(b"other voxels")
+    os.utime(tmp_path / "in" / "a.nii.gz", ns=(0, 0))
+    after = digests()
+    assert [scan for scan in before if before[scan] == after[scan]] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="all names are text on this system")
+def test_a_name_that_is_no_text_is_a_problem_of_its_case_only(tmp_path: Path) -> None:
+    for name in (b"a.nii.gz", b"k\xf6ln.nii.gz"):
+        (tmp_path / os.fsdecode(name)).touch()
+    cases = find_cases(tmp_path, tmp_path / "out")
+    assert [("rename it" in case.problem) for case in cases] == [False, True]

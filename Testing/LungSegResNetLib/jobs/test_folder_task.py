@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from pathlib import Path
 
 import pytest
 from archives import write_archive
 
-from LungSegResNetLib.jobs.folder_task import FolderTask, do_task
+from LungSegResNetLib.errors import OutputError
+from LungSegResNetLib.jobs.earlier_result import made_from
+from LungSegResNetLib.jobs.folder_task import FolderTask, Row, do_task
 from LungSegResNetLib.jobs.kept_engine import kept_engine
 from LungSegResNetLib.jobs.reporting import QuietReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
@@ -17,7 +20,8 @@ from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
 @pytest.fixture
 def task(tmp_path: Path) -> FolderTask:
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
-    return FolderTask("run", "a", 1, 1, source, tmp_path / "a.seg.nrrd", tmp_path / "a.summary.json")
+    origin = made_from("a.nii.gz", "digest of the file", "digest of the network", 0.0)
+    return FolderTask("run", "a", 1, 1, source, tmp_path / "a.seg.nrrd", tmp_path / "a.summary.json", origin)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +69,8 @@ def test_a_mask_that_comes_while_its_case_is_done_is_kept(
             if name == "write":
                 task.mask.write_text("another's")
                 if by_a_run:
-                    task.write_summary({"case": "a", "status": "done", "slices": 99})
+                    done = {"case": "a", "status": "done", "slices": 99, "outputs": [str(task.mask)]}
+                    task.write_summary(done | {"made_from": task.made_from})
 
     row = do_task(task, engine, Meanwhile())
     assert row["status"] == ("done" if by_a_run else "failed")
@@ -73,13 +78,13 @@ def test_a_mask_that_comes_while_its_case_is_done_is_kept(
     assert task.mask.read_text() == "another's"
 
 
-def test_a_case_that_was_begun_three_times_in_a_run_is_given_up_until_the_next_run(
+def test_a_case_that_was_begun_three_times_is_given_up_and_begun_anew_when_the_command_is_run_again(
     task: FolderTask, engine: LoadedEngine
 ) -> None:
     task.write_summary(task.started(3))
-    assert "ended 3 times" in do_task(task, engine, QuietReporter())["error"]
-    task.write_summary(task.started(3))
-    assert do_task(dataclasses.replace(task, run="next"), engine, QuietReporter())["status"] == "done"
+    later = dataclasses.replace(task, run="next")
+    assert "ended 3 times" in do_task(later, engine, QuietReporter())["error"]
+    assert do_task(dataclasses.replace(task, run="last"), engine, QuietReporter())["status"] == "done"
 
 
 def test_a_stopped_case_leaves_the_summary_of_before(task: FolderTask, engine: LoadedEngine) -> None:
@@ -94,6 +99,41 @@ def test_a_stopped_case_leaves_the_summary_of_before(task: FolderTask, engine: L
             do_task(task, engine, Stop())
         assert task.read_summary() == earlier
         assert not task.mask.exists()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_case_stopped_after_its_mask_was_written_is_finished_by_the_next_run(
+    task: FolderTask, engine: LoadedEngine, overwrite: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped in the moment in which the summary is to be written."""
+    if overwrite:
+        do_task(dataclasses.replace(task, made_from=task.made_from | {"network": "another"}), engine, QuietReporter())
+    write_summary = FolderTask.write_summary
+
+    def stop(self: FolderTask, row: Row) -> None:
+        if row["status"] == "done":
+            raise KeyboardInterrupt
+        write_summary(self, row)
+
+    monkeypatch.setattr(FolderTask, "write_summary", stop)
+    with pytest.raises(KeyboardInterrupt):
+        do_task(dataclasses.replace(task, overwrite=overwrite), engine, QuietReporter())
+    monkeypatch.undo()
+    assert task.mask.is_file()
+    assert do_task(task, engine, QuietReporter())["status"] == "done"
+    assert task.read_summary()["made_from"] == task.made_from
+
+
+def test_a_full_disk_ends_the_run_and_leaves_the_summary_of_before(
+    task: FolderTask, engine: LoadedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **options: object) -> None:
+        raise OutputError("The disk is full.") from OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask", full)
+    with pytest.raises(OutputError, match="full"):
+        do_task(task, engine, QuietReporter())
+    assert task.read_summary() == {}
 
 
 def test_a_problem_that_nobody_foresaw_fails_the_case_only(task: FolderTask, engine: LoadedEngine) -> None:

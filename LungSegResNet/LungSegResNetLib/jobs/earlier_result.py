@@ -1,0 +1,36 @@
+"""Whether the result of an earlier run is that of the same scan, made in the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def made_from(scan: str, files: str, network: str, smoothing_mm: float) -> dict[str, Any]:
+    """What a summary keeps of the origin of its result.
+
+    Parameters
+    ----------
+    scan, files : as in ``FolderCase``; the same after the input folder was moved.
+    network : digest of the network file.
+    smoothing_mm : as in ``run_case``.
+    """
+    return {"scan": scan, "files": files, "network": network, "smoothing_mm": smoothing_mm}
+
+
+def difference(summary: dict[str, Any], origin: dict[str, Any], source: Path) -> str:
+    """How the result of a summary was made, in words, where that is not from ``origin``; else empty.
+
+    Summaries of older versions name the scan's file only. Their results are taken for those of the file at the same
+    place, whatever the network and the smoothing were.
+    """
+    kept, scan = summary.get("made_from"), summary.get("input", "")
+    if kept is None:
+        return "" if scan and Path(scan).absolute() == source.absolute() else f"from another scan ({scan})"
+    if kept["scan"] != origin["scan"] or kept["files"] != origin["files"]:
+        return f"from another scan, or the files of this one changed since then ({scan})"
+    if kept["network"] != origin["network"]:
+        return "with another network"
+    if kept["smoothing_mm"] != origin["smoothing_mm"]:
+        return f"with a smoothing of {kept['smoothing_mm']:g} mm"
+    return ""

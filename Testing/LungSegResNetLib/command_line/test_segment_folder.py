@@ -1,0 +1,276 @@
+"""``lungsegresnet segment-folder`` run again: with other scans, other settings, other files in its way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import SimpleITK as sitk
+from archives import killer, write_archive
+from dicom_files import write_series
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.command_line.main import main
+from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
+
+ONE = ["--processes", "1"]
+
+
+def table(output: Path) -> dict[str, dict[str, str]]:
+    with (output / "results.csv").open(encoding="utf-8") as file:
+        return {row["case"]: row for row in csv.DictReader(file)}
+
+
+def segment_folder(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[dict[str, Any]]]:
+    """Exit code and rows of a run in this process."""
+    capsys.readouterr()
+    code = main(["segment-folder", *map(str, arguments), *ONE, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def write_other_scan(path: Path) -> None:
+    image, _ = Thorax().scan((4.0, 4.0, 15.0), (400.0, 300.0, 120.0))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(image, str(path))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_result_of_another_patient_s_scan_of_the_same_name_is_neither_taken_nor_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, out = write_archive(tmp_path / "A", "a"), tmp_path / "out"
+    write_other_scan(tmp_path / "B" / "a.nii.gz")
+    assert segment_folder(capsys, first, out)[0] == 0
+    before = contents(out)
+
+    code, (row,) = segment_folder(capsys, tmp_path / "B", out)
+    assert (code, row["status"]) == (7, "failed")
+    assert "another scan" in row["error"]
+    assert "--overwrite" in row["error"]
+    assert contents(out) == before
+    code, (row,) = segment_folder(capsys, tmp_path / "B", out, "--format", "nii.gz")
+    assert (code, row["status"]) == (7, "failed")
+    assert contents(out) == before
+
+    code, (row,) = segment_folder(capsys, tmp_path / "B", out, "--overwrite")
+    assert (code, row["status"], row["slices"]) == (0, "done", 8)
+    assert table(out)["a"]["slices"] == "8"
+    assert segment_folder(capsys, tmp_path / "B", out)[1][0]["status"] == "already done"
+
+
+def test_results_of_another_smoothing_or_network_are_neither_taken_nor_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    card, weights = load_model(default_model_path())
+    save_model(tmp_path / "other.safetensors", weights, replace(card, name="other"))
+    assert segment_folder(capsys, archive, out)[0] == 0
+    before = contents(out)
+    for options, part in (
+        (["--smoothing", "15"], "with a smoothing of 0 mm"),
+        (["--model", tmp_path / "other.safetensors"], "another network"),
+    ):
+        code, (row,) = segment_folder(capsys, archive, out, *options)
+        assert (code, row["status"]) == (7, "failed")
+        assert part in row["error"]
+    assert contents(out) == before
+    assert segment_folder(capsys, archive, out, "--model", default_model_path())[1][0]["status"] == "already done"
+
+
+def test_a_run_goes_on_after_its_scans_were_moved_and_not_after_they_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    assert segment_folder(capsys, archive, out)[0] == 0
+    shutil.copytree(archive, tmp_path / "copied")
+    archive.rename(tmp_path / "moved")
+    for folder in ("moved", "copied"):
+        assert segment_folder(capsys, tmp_path / folder, out)[1][0]["status"] == "already done"
+    write_other_scan(tmp_path / "moved" / "a.nii.gz")
+    assert "the files of this one changed" in segment_folder(capsys, tmp_path / "moved", out)[1][0]["error"]
+
+
+def test_a_file_that_takes_another_one_s_name_does_not_get_its_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_other_scan(tmp_path / "in" / "a.nrrd")
+    out = tmp_path / "out"
+    assert segment_folder(capsys, tmp_path / "in", out)[0] == 0
+    shutil.copy(write_archive(tmp_path / "new", "a") / "a.nii.gz", tmp_path / "in")
+    code, rows = segment_folder(capsys, tmp_path / "in", out)
+    assert code == 7
+    assert {row["case"]: row["status"] for row in rows} == {"a": "failed", "a.nrrd": "done"}
+    assert table(out)["a"]["slices"] == "8"
+
+
+def test_both_formats_can_be_made_of_the_same_scans_in_turn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    for ending in ("seg.nrrd", "nii.gz"):
+        for status in ("done", "already done"):
+            code, (row,) = segment_folder(capsys, archive, out, "--format", ending)
+            assert (code, row["status"]) == (0, status)
+    assert row["outputs"] == [str(out / "a.nii.gz"), str(out / "a.seg.nrrd")]
+    assert segment_folder(capsys, archive, out, "--format", "seg.nrrd")[1][0]["status"] == "already done"
+
+
+def test_a_result_of_an_older_version_is_that_of_the_scan_at_the_same_place_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    assert segment_folder(capsys, archive, out)[0] == 0
+    summary = json.loads((out / "a.summary.json").read_text())
+    del summary["made_from"]
+    (out / "a.summary.json").write_text(json.dumps(summary))
+    assert segment_folder(capsys, archive, out)[1][0]["status"] == "already done"
+    shutil.copytree(archive, tmp_path / "copy")
+    assert segment_folder(capsys, tmp_path / "copy", out)[1][0]["status"] == "failed"
+
+
+def test_a_table_of_somebody_else_is_kept_unless_overwriting_is_allowed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    out.mkdir()
+    theirs = "patient,fev1\n1,2.5\n"
+    (out / "results.csv").write_text(theirs)
+    assert main(["segment-folder", str(archive), str(out), *ONE]) == 4
+    assert "results.csv exists already" in capsys.readouterr().err
+    assert contents(out) == {"results.csv": theirs.encode()}
+    assert main(["segment-folder", str(archive), str(out), *ONE, "--overwrite"]) == 0
+    assert list(table(out)) == ["a"]
+
+
+def test_a_file_that_only_has_the_name_of_a_summary_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    out.mkdir()
+    (out / "a.summary.json").write_text('{"foo": 1}')
+    code, (row,) = segment_folder(capsys, archive, out)
+    assert (code, row["status"]) == (7, "failed")
+    assert "a.summary.json exists already" in row["error"]
+    assert (out / "a.summary.json").read_text() == '{"foo": 1}'
+    assert table(out)["a"]["status"] == "failed"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are limited in another way on Windows")
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_name_too_long_for_its_result_costs_no_other_case(tmp_path: Path, processes: str) -> None:
+    archive, out = write_archive(tmp_path / "in", "az"), tmp_path / "out"
+    name = "m" * 243
+    shutil.copy(archive / "a.nii.gz", archive / f"{name}.nii.gz")
+    assert main(["segment-folder", str(archive), str(out), "--processes", processes]) == 7
+    assert {case: row["status"] for case, row in table(out).items()} == {"a": "done", "z": "done", name: "failed"}
+    assert "File name too long" in table(out)[name]["error"]
+
+
+def test_a_file_in_the_way_of_a_sub_folder_costs_no_other_case(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "az"), tmp_path / "out"
+    (archive / "ward").mkdir()
+    shutil.copy(archive / "a.nii.gz", archive / "ward" / "b.nii.gz")
+    out.mkdir()
+    (out / "ward").write_text("notes about the ward")
+    code, rows = segment_folder(capsys, archive, out)
+    assert code == 7
+    assert {row["case"]: row["status"] for row in rows} == {"a": "done", "ward/b": "failed", "z": "done"}
+    assert (out / "ward").read_text() == "notes about the ward"
+
+
+def test_a_forbidden_sub_folder_costs_no_other_case_and_a_forbidden_folder_ends_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "az"), tmp_path / "out"
+    for ward in ("closed", "locked"):
+        (archive / ward).mkdir()
+        shutil.copy(archive / "a.nii.gz", archive / ward / "b.nii.gz")
+        (out / ward).mkdir(parents=True)
+    (out / "closed").chmod(0o500)
+    (out / "locked").chmod(0)
+    if os.access(out / "closed", os.W_OK):
+        pytest.skip("nothing is forbidden to this user")
+    try:
+        code, rows = segment_folder(capsys, archive, out)
+    finally:
+        (out / "closed").chmod(0o700)
+        (out / "locked").chmod(0o700)
+    assert code == 7
+    statuses = {row["case"]: row["status"] for row in rows}
+    assert statuses == {"a": "done", "closed/b": "failed", "locked/b": "failed", "z": "done"}
+    assert all("no permission" in row["error"] for row in rows if row["status"] == "failed")
+    (tmp_path / "other").mkdir(mode=0o500)
+    assert main(["segment-folder", str(archive), str(tmp_path / "other"), *ONE]) == 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="all names are text on this system")
+def test_a_name_that_is_no_text_fails_its_case_in_a_sentence_and_costs_no_other(tmp_path: Path) -> None:
+    archive, out = write_archive(tmp_path / "in", "az"), tmp_path / "out"
+    shutil.copy(archive / "a.nii.gz", archive / os.fsdecode(b"k\xf6ln.nii.gz"))
+    (archive / "ward").mkdir()
+    (archive / "ward" / os.fsdecode(b"\xf6.dcm")).write_bytes(bytes(128) + b"DICM")
+    # In a process of its own, because SimpleITK ends it.
+    run = subprocess.run(
+        [sys.executable, "-m", "LungSegResNetLib.command_line.main", "segment-folder", archive, out, *ONE],
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 7
+    assert "2 segmented, 0 already done, 2 failed" in run.stdout
+    assert run.stderr.count("rename it") == 4  # when it happens and in the end
+    statuses = {case: row["status"] for case, row in table(out).items()}
+    assert statuses == {"a": "done", "z": "done", "ward": "failed", r"k\udcf6ln": "failed"}
+
+
+def test_a_case_that_ends_the_whole_run_is_done_last_in_the_next_and_given_up_after_three(tmp_path: Path) -> None:
+    archive, out = write_archive(tmp_path / "in", "ab"), tmp_path / "out"
+    command = [sys.executable, "-m", "LungSegResNetLib.command_line.main", "segment-folder", archive, out, *ONE]
+    with killer(out, {"a": 3}):
+        codes = [subprocess.run(command, capture_output=True).returncode for _ in range(2)]
+        assert 0 not in codes
+        assert {case: row["status"] for case, row in table(out).items()} == {"b": "done"}
+        subprocess.run(command, capture_output=True)
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 7
+    assert "ended 3 times" in run.stderr
+    assert {case: row["status"] for case, row in table(out).items()} == {"a": "failed", "b": "done"}
+    assert subprocess.run(command, capture_output=True).returncode == 0
+
+
+def test_of_two_reconstructions_of_a_scan_one_is_taken_and_the_other_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = sitk.ReadImage(str(write_archive(tmp_path / "one", "a") / "a.nii.gz"))
+    for number, (name, kernel) in enumerate({"lung": "B70f", "soft": "B30f"}.items()):
+        tags = {"SeriesDescription": name, "SeriesNumber": number, "ConvolutionKernel": kernel}
+        write_series(tmp_path / "in" / "patient", image, prefix=name, **tags)
+    code, (row,) = segment_folder(capsys, tmp_path / "in", tmp_path / "out")
+    assert (code, row["status"], row["slices"]) == (0, "done", image.GetDepth())
+    (warning,) = [text for text in row["warnings"] if "left aside" in text]
+    assert "'soft'" in warning.split("was taken")[0]
+    assert "'lung'" in warning.split("was taken")[1]
+    assert table(tmp_path / "out")["patient"]["warnings"].count(warning) == 1
+
+
+def test_a_loose_file_beside_the_folder_of_a_series_is_a_case_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = sitk.ReadImage(str(write_archive(tmp_path / "one", "a") / "a.nii.gz"))
+    patient = tmp_path / "in" / "pat1"
+    middle = image.GetDepth() // 2
+    write_series(patient, image[:, :, middle : middle + 1], prefix="loose")
+    write_series(patient / "ax", image)
+    _, rows = segment_folder(capsys, tmp_path / "in", tmp_path / "out")
+    assert {row["case"]: row.get("slices", row.get("error")) for row in rows} == {
+        "pat1": 1,
+        "pat1/ax": image.GetDepth(),
+    }

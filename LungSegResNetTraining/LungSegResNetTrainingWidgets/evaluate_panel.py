@@ -168,7 +168,11 @@ class EvaluatePanel:
         showTable(self._ui.table1, headers, texts, headers[0])
         count = max((row["cases"] for row in rows), default=0)
         self._ui.table1Label.text = _("Table 1, both lungs pooled (held-out cases: {count}):").format(count=count)
-        self._slices = worstSlices(_report(self._folder), folder / "cases.csv") if rows else []
+        try:
+            self._slices = worstSlices(_report(self._folder), folder / "cases.csv") if rows else []
+        except ImportError:
+            self._slices = []
+            self._told = _("Click Evaluate to install the Python packages that the worst slices are listed with.")
         lines = [[one.case.name, one.position, f"{one.dice:.3f}", one.reason] for one in self._slices]
         headers = [_("Case"), _("Slice"), _("Dice"), _("Why")]
         showTable(self._ui.worstTable, headers, lines, headers[-1])

@@ -1,0 +1,92 @@
+"""What the panels do before the packages of a run are installed: in a Python that has only what Slicer brings."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_PATHS = [str(Path(__file__).resolve().parents[2] / name) for name in ("LungSegResNet", "LungSegResNetTraining")]
+_TESTING = str(Path(__file__).resolve().parents[1])
+_ONLY_SLICER = f"""
+import sys
+
+class Missing:
+    names = "skimage torch openvino safetensors highdicom matplotlib tensorboard pandas tqdm".split()
+
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in self.names:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Missing())
+sys.path[:0] = {[_TESTING, *_PATHS]}
+"""
+_PANELS = """
+import slicer_host
+from pathlib import Path
+
+host = slicer_host.start()
+import slicer
+panel, training = host.openModule("LungSegResNet"), host.openModule("LungSegResNetTraining")
+from LungSegResNetWidgets import segmentation_nodes
+from LungSegResNetWidgets.drawn_thorax import makeThorax
+
+folder = Path(sys.argv[1])
+volume, drawn = makeThorax()
+segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+segmentation_nodes.placeWithVolume(segmentation, volume)
+segmentation_nodes.writeLungs(segmentation, volume, drawn)
+panel.logic.getParameterNode().outputSegmentation = segmentation
+panel.resultPanel.onMeasure()
+assert panel.ui.measurementsTable.rowCount > 0
+
+parameters = training.logic.getParameterNode()
+parameters.caseVolume, parameters.caseSegmentation = volume, segmentation
+parameters.dataSet, parameters.runFolder = str(folder / "data"), str(folder / "run")
+training.dataPanel.onAddCase()
+assert "is a case of the data set now" in training.ui.dataStatusLabel.text
+assert training.ui.table1.item(0, 0).text() == "Dice"
+assert training.ui.worstTable.rowCount == 0
+assert "install" in training.ui.evaluateStatusLabel.text
+"""
+
+
+def run_with_slicers_packages(code: str, *arguments: str) -> None:
+    command = [sys.executable, "-c", _ONLY_SLICER + code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "LungSegResNetLib.ct_volume",
+        "LungSegResNetLib.figures.measurements",
+        "LungSegResNetLib.figures.metrics",
+        "LungSegResNetLib.figures.tables",
+        "LungSegResNetLib.files.mask_reading",
+        "LungSegResNetLib.files.reading",
+        "LungSegResNetLib.files.writing",
+        "LungSegResNetLib.network.devices",
+        "LungSegResNetTrainingLib.data.cases",
+        "LungSegResNetTrainingLib.evaluation.aggregation",
+        "LungSegResNetTrainingLib.training.progress",
+    ],
+)
+def test_what_panels_import_before_the_installation_needs_slicers_packages_only(module: str) -> None:
+    run_with_slicers_packages(f"import {module}")
+
+
+def test_both_panels_work_as_far_as_slicers_packages_go(tmp_path: Path) -> None:
+    report = tmp_path / "run" / "report"
+    report.mkdir(parents=True)
+    (tmp_path / "data").mkdir()
+    (report / "summary.csv").write_text(
+        "method,group,region,doubtful,metric,cases,mean,sd,min,max\n"
+        "network,all,lungs,included,dice,2,0.98,0.01,0.97,0.99\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "run" / "cases.csv").write_text("case,ct,mask\nanna,a_ct.nrrd,a_lungs.nrrd\n", encoding="utf-8")
+    run_with_slicers_packages(_PANELS, str(tmp_path))

@@ -84,6 +84,8 @@ def whyNoCase(volumeNode: Any, segmentationNode: Any, dataSet: str) -> str:
         return _("The folder has a list of its cases (cases.csv), which a new case would not be in.")
     if volumeNode is None or volumeNode.GetImageData() is None:
         return _("Choose the CT of the new case.")
+    if volumeNode.GetClassName() != "vtkMRMLScalarVolumeNode":
+        return _('"{name}" is no CT; choose a volume with one value in each voxel.').format(name=volumeNode.GetName())
     if segmentationNode is None or not hasSides(segmentationNode):
         return _("Choose a segmentation with the segments right lung and left lung.")
     if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():

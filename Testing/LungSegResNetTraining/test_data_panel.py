@@ -108,6 +108,19 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     assert "cases.csv" in panel.ui.addCaseButton.toolTip
 
 
+def test_a_label_map_is_neither_offered_nor_taken_as_a_ct(host: Host, panel: Any, tmp_path: Path) -> None:
+    from LungSegResNetTrainingWidgets.case_nodes import whyNoCase
+
+    scene = host.slicer.mrmlScene
+    add_volume(host, Thorax().scan((8.0, 8.0, 40.0))[0], "CT")
+    others = [scene.AddNewNodeByClass(f"vtkMRML{kind}VolumeNode", kind) for kind in ("LabelMap", "Vector")]
+    selector = panel.ui.caseVolumeSelector
+    assert [selector.itemText(index) for index in range(selector.count)] == ["None", "CT"]
+    for node in others:
+        node.SetAndObserveImageData(vtk.vtkImageData())
+        assert whyNoCase(node, None, str(tmp_path)).startswith(f'"{node.GetName()}" is no CT')
+
+
 def test_a_transformed_ct_is_written_where_the_scanner_had_it(host: Host, panel: Any, tmp_path: Path) -> None:
     from LungSegResNetWidgets import segmentation_nodes
 

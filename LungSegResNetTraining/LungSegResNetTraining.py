@@ -148,6 +148,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             slicer.util.mainWindow().installEventFilter(self._closeQuestion)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
+        self.trainPanel.offerUnfinished()
 
     def cleanup(self) -> None:
         """Called when the application closes and the panel is destroyed."""
@@ -191,8 +192,8 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
     def mayClose(self) -> bool:
         """Ask before a training run is ended by quitting."""
         question = _(
-            "A training run goes on. Quit and stop it? Choose its folder next time to go on with it from its last "
-            "checkpoint."
+            "A training run goes on. Quit and stop it? This panel offers to go on with it from its last checkpoint "
+            "at the next start."
         )
         return not self.trainPanel.running or bool(slicer.util.confirmYesNoDisplay(question))
 

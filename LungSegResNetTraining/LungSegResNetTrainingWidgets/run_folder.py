@@ -6,9 +6,12 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import qt
+
 from LungSegResNetLib.atomic import write_atomically
 
 _CHOICES = "panel.json"
+_UNFINISHED = "LungSegResNetTraining/unfinishedRun"  # in Slicer's settings
 # Little is lost by Stop; writing takes a fraction of a second.
 _CHECKPOINT_SECONDS = 15
 NO_START, SHIPPED, FILE = "none", "shipped", "file"
@@ -64,3 +67,14 @@ def networkFile(folder: str) -> Path:
 def isBegun(folder: str) -> bool:
     """Whether a run in this folder can be gone on with."""
     return bool(folder) and (Path(folder) / "checkpoint.pt").is_file()
+
+
+def keepUnfinished(folder: str) -> None:
+    """Remember the folder of a run that ends with Slicer; empty: there is none."""
+    qt.QSettings().setValue(_UNFINISHED, folder)
+
+
+def unfinishedRun() -> str:
+    """Folder of the run that ended with Slicer and can be gone on with; empty if there is none."""
+    folder = str(qt.QSettings().value(_UNFINISHED) or "")
+    return folder if isBegun(folder) and not networkFile(folder).is_file() else ""

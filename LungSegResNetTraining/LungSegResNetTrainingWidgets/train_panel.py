@@ -13,7 +13,7 @@ from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
 from .data_panel import whyNoDataSet
-from .run_folder import FILE, NO_START, RunChoices, choicesOf, isBegun, networkFile
+from .run_folder import FILE, NO_START, RunChoices, choicesOf, isBegun, keepUnfinished, networkFile, unfinishedRun
 from .training_command import TrainingCommand
 from .training_curves import TrainingCurves
 
@@ -75,9 +75,17 @@ class TrainPanel:
         for name, value in self._running.items():
             setattr(parameters, name, value)
 
+    def offerUnfinished(self) -> None:
+        """Choose the run that ended with Slicer, unless the scene has another one."""
+        parameters, folder = self._parameters(), unfinishedRun()
+        if folder and not parameters.runFolder:
+            parameters.runFolder = folder
+            self._say(_("The run in {path} ended with Slicer; click Go on to continue it.").format(path=folder))
+
     def stopForQuit(self) -> None:
-        """End the run when Slicer quits; it can be gone on with next time."""
+        """End the run when Slicer quits; it is offered to be gone on with next time."""
         if self._command:
+            keepUnfinished(self._folder)
             self._command.cancelAndWait()
             self._command = None
 
@@ -120,6 +128,7 @@ class TrainPanel:
         except LungSegError as error:
             raise RuntimeError(str(error)) from error
         command.start()
+        keepUnfinished("")
         self._command = command
         self._running = {name: getattr(parameters, name) for name in (*_CHOICES, "runFolder")}
         self.curves.restart(_rowsOf(folder))

@@ -21,6 +21,7 @@ SLICE_SHAPE = (48, 64)
 def panel(host: Host) -> Iterator[Any]:
     """The open panel."""
     host.slicer.mrmlScene.Clear(False)
+    host.qt.QSettings().clear()
     widget = host.openModule("LungSegResNetTraining")
     clear_choices(widget)
     yield widget

@@ -211,6 +211,33 @@ def test_a_run_outlives_a_closed_scene_and_quitting_asks(
     assert not panel.trainPanel.running
 
 
+def test_a_run_that_ended_with_slicer_is_offered_at_the_next_start(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    prepare_run(panel, data_set, run, small_network, 100000)
+    panel.ui.startButton.click()
+    host.wait((run / "checkpoint.pt").exists, 300)
+    # Slicer's own restart sends no close event, so that there is no question.
+    host.slicer.app.aboutToQuit.emit()
+    parameters(panel).runFolder = parameters(panel).dataSet = ""
+    parameters(panel).steps = 0
+
+    again = host.openModule("LungSegResNetTraining")
+    assert (parameters(again).runFolder, parameters(again).dataSet) == (str(run), str(data_set))
+    assert (again.ui.startButton.text, again.ui.startButton.enabled) == ("Go on", True)
+    assert again.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; click Go on to continue it."
+    again.ui.startButton.click()
+    assert again.trainPanel.running
+    again.ui.stopButton.click()
+    host.closeModule(again)
+
+    parameters(panel).runFolder = ""
+    later = host.openModule("LungSegResNetTraining")
+    assert parameters(later).runFolder == ""
+    host.closeModule(later)
+
+
 def test_a_run_whose_process_dies_is_told(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
 ) -> None:

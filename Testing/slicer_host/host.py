@@ -68,6 +68,9 @@ class Host:
 
         self.qt_application = qt.QApplication.instance() or qt.QApplication(["Slicer"])
         self.qt_application.setStyle("Fusion")
+        qt.QSettings.setDefaultFormat(qt.QSettings.IniFormat)
+        qt.QSettings.setPath(qt.QSettings.IniFormat, qt.QSettings.UserScope, self._temporary.name)
+        self.qt_application.setOrganizationName("Slicer")
         scene = slicer.vtkMRMLScene()
         slicer.mrmlScene = scene
         self._give_cache(slicer, scene)

@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .library_paths import UnusableNameError, library_path
 
 _TAGS = {
     "image_type": "0008|0008",
@@ -114,11 +115,23 @@ def along_normal(headers: Sequence[Header], reference: Header | None = None) -> 
     return [float(np.dot(normal, position)) for header in headers for position in header.positions]
 
 
-def read_header(path: Path) -> Header | None:
-    """Header of a DICOM image file; None if the file is something else or cannot be opened."""
+def dicom_reader(path: Path) -> sitk.ImageFileReader:
+    """A reader of a DICOM file. Raises InputError for a name that cannot be handed to the library."""
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(path))
+    try:
+        reader.SetFileName(library_path(path))
+    except UnusableNameError as error:
+        raise InputError(f"{path.name} cannot be read: {error}.") from error
+    return reader
+
+
+def read_header(path: Path) -> Header | None:
+    """Header of a DICOM image file; None if the file is something else or cannot be opened.
+
+    Raises InputError for a name that cannot be handed to the library.
+    """
+    reader = dicom_reader(path)
     try:
         reader.ReadImageInformation()
     except RuntimeError:

@@ -11,7 +11,7 @@ from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError
 from .dicom_choice import WhenInDoubt, choose_series
 from .dicom_headers import Series, scan_folder, series_of_file
-from .dicom_image import Header, along_normal
+from .dicom_image import Header, along_normal, dicom_reader
 from .dicom_stacks import DISTINGUISHING_TAGS, lost_slices
 from .hounsfield import HounsfieldBuffer, judge
 from .slice_positions import EvenGrid, even_grid, part_stacks
@@ -154,11 +154,8 @@ def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
 
 
 def _open(header: Header) -> sitk.Image:
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(header.path))
     try:
-        return reader.Execute()
+        return dicom_reader(header.path).Execute()
     except RuntimeError as error:
         raise InputError(
             f"{header.path.name} is damaged, cut off or compressed in a way that cannot be read."

@@ -20,14 +20,14 @@ def run(options: argparse.Namespace) -> int:
     """Draft; prints the volumes, so that a wrong draft is noticed at once."""
     import sys
 
-    from LungSegResNetLib.atomic import refuse_existing
     from LungSegResNetLib.files.reading import read_ct
     from LungSegResNetLib.files.writing import write_mask
+    from LungSegResNetLib.jobs.case_job import Outputs
     from LungSegResNetLib.labels import LUNG_SEGMENTS
 
     from ..data.draft_mask import draft_lungs
 
-    refuse_existing(options.out, overwrite=options.overwrite)
+    Outputs(masks=(options.out,)).check(options.ct, options.overwrite)
     ct, warnings = read_ct(options.ct, options.series)
     for text in warnings:
         print(f"warning: {text}", file=sys.stderr)

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="Markdown with its own heading to put into the card, such as a table",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a network that exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace a network and a model card that exist")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,9 +38,9 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.atomic import refuse_existing
 
     from ..data.data_set import list_data_set
-    from ..training.publishing import publish
+    from ..training.publishing import MODEL_CARD, publish
 
-    refuse_existing(options.out, overwrite=options.overwrite)
+    refuse_existing(options.out, options.out.with_name(MODEL_CARD), overwrite=options.overwrite)
     card = publish(
         options.network,
         list_data_set(options.dataset).cases,
@@ -54,5 +54,5 @@ def run(options: argparse.Namespace) -> int:
     )
     for figure, value in card.figures.items():
         print(f"{figure}: {value}")
-    print(f"Written: {options.out} and MODEL_CARD.md beside it")
+    print(f"Written: {options.out} and {MODEL_CARD} beside it")
     return 0

@@ -68,14 +68,14 @@ def cache_case(case: Case, folder: Path, slice_shape: tuple[int, int] = SLICE_SH
     """
     stem = re.sub(r"[^\w.-]", "_", case.name) + "-" + _key(case)
     hu_path, labels_path, facts_path = (folder / f"{stem}.{part}" for part in ("hu.npy", "labels.npy", "json"))
-    if not all(path.is_file() for path in (hu_path, labels_path, facts_path)):
+    facts = _stored_facts(hu_path, labels_path, facts_path)
+    if facts is None:
         hu, labels, facts = _prepare(case)
         for path, array in ((hu_path, hu), (labels_path, labels)):
             with write_atomically(path, overwrite=True) as temporary:
                 np.save(temporary, array)
         with write_atomically(facts_path, overwrite=True) as temporary:
             temporary.write_text(json.dumps(facts), encoding="utf-8")
-    facts = json.loads(facts_path.read_text(encoding="utf-8"))
     shape = tuple(facts["shape"])
     return CachedCase(
         name=case.name,
@@ -86,6 +86,19 @@ def cache_case(case: Case, folder: Path, slice_shape: tuple[int, int] = SLICE_SH
         lung_slices=np.array(facts["lung_slices"], int),
         verdict=PairVerdict(facts["status"], tuple(facts["reasons"])),
     )
+
+
+def _stored_facts(hu_path: Path, labels_path: Path, facts_path: Path) -> dict[str, Any] | None:
+    """What is stored of a case; None if it is not there as a whole, for which a crash of the machine is enough."""
+    try:
+        facts = json.loads(facts_path.read_text(encoding="utf-8"))
+        for path, kind in ((hu_path, np.int16), (labels_path, np.uint8)):
+            stored = np.load(path, mmap_mode="r")
+            if (stored.shape, stored.dtype) != (tuple(facts["shape"]), np.dtype(kind)):
+                return None
+        return facts
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _key(case: Case) -> str:

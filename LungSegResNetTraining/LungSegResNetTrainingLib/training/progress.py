@@ -33,20 +33,23 @@ class Progress:
 
 
 class ProgressLog:
-    """The ``progress.csv`` of a run: one line for each step; loss and Dice have no unit."""
+    """The ``progress.csv`` of a run: one line for each step; loss and Dice have no unit.
+
+    Another program may hold the file, as spreadsheets do on Windows; lines wait in memory meanwhile.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._waiting: list[list[str]] = []
 
     def append(self, progress: Progress) -> None:
-        """Add the line of a step."""
+        """Add the line of a step. Raises OSError if the file cannot be written; a later call tries again."""
+        dice = "" if progress.validation_dice is None else f"{progress.validation_dice:.5f}"
+        self._waiting.append([f"{progress.step}", f"{progress.loss:.5f}", f"{progress.slices_per_second:.2f}", dice])
         new = not self.path.exists()
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(_COLUMNS)
-            dice = "" if progress.validation_dice is None else f"{progress.validation_dice:.5f}"
-            writer.writerow([progress.step, f"{progress.loss:.5f}", f"{progress.slices_per_second:.2f}", dice])
+            csv.writer(file).writerows([*([_COLUMNS] if new else []), *self._waiting])
+        self._waiting.clear()
 
     def rows(self) -> list[tuple[int, float, float | None]]:
         """Step, loss and validation Dice (where there was a validation) of all steps so far."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 
 from ..data.cases import Case
+from ..evaluation.finished_cases import file_digest
+from ..evaluation.run import MARK
 from .run_cases import some_of
 from .start_network import seen_cases
 
@@ -22,6 +25,7 @@ INTENDED_USE = (
     "Draft lung masks in chest CT of adults, for research, to be looked at and corrected by a person. "
     "It is no medical device and not for diagnosis."
 )
+MODEL_CARD = "MODEL_CARD.md"
 _SOURCE_COLUMNS = ("collection", "doi", "licence", "training_cases", "validation_cases")
 _FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
 
@@ -51,14 +55,15 @@ def publish(
 
     Raises
     ------
-    InputError : the report has no figures or judges cases that the network was trained on, or the limits or the section
-        cannot be read.
+    InputError : the report has no figures, is of another network or judges cases that the network was trained on, or
+        the limits, the section or the names of the collections cannot be read.
     ModelError : the network cannot be read.
     """
     card, weights = load_model(network)
     further = [_read_text(section).strip(), ""] if section else []
     known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
     rows = _read_rows(report / "cases.csv")
+    _refuse_report_of_another(network, report)
     if trained_on := {row["case"] for row in rows} & seen_cases(card):
         raise InputError(
             f"The report judges cases that the network was trained on ({some_of(sorted(trained_on))}); "
@@ -78,9 +83,19 @@ def publish(
         figures=_figures(rows),
     )
     save_model(target, weights, card)
-    with write_atomically(target.with_name("MODEL_CARD.md"), overwrite=True) as temporary:
+    with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
         temporary.write_text(_markdown(card, rows, cases, further, known_limits), encoding="utf-8")
     return card
+
+
+def _refuse_report_of_another(network: Path, report: Path) -> None:
+    """Raise InputError unless the evaluation in the folder ``report`` judged this very network file, and no other."""
+    try:
+        judged = json.loads((report / MARK).read_text(encoding="utf-8"))["network"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{report} is no report of an evaluation; run lungsegresnet-train evaluate first.") from error
+    if judged != file_digest(network):
+        raise InputError(f"The report in {report} is not about {network.name}; evaluate this network, and it alone.")
 
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
@@ -118,8 +133,14 @@ def _collection_names(path: Path) -> dict[str, str]:
     """Names of data collections by DOI, from a CSV with the columns ``doi, collection``; empty if there is none."""
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["doi"]: row["collection"] for row in csv.DictReader(file)}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            if not {"doi", "collection"} <= set(table.fieldnames or ()):
+                raise ValueError("columns")
+            return {row["doi"]: row["collection"] for row in table}
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read; it needs the columns doi and collection.") from error
 
 
 def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:

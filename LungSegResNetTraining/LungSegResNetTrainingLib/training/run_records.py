@@ -26,7 +26,8 @@ class RunRecords:
     def __init__(self, folder: Path, step: int, on_warning: Callable[[str], None]) -> None:
         self.log = ProgressLog(folder / "progress.csv")
         self.log.cut_after(step)
-        self._folder = folder
+        self._folder, self._on_warning = folder, on_warning
+        self._held: set[str] = set()
         self._draws = find_spec("matplotlib") is not None
         if not self._draws:
             on_warning(f"{CURVES} is left out because matplotlib is missing; {_ADD_TRAIN_EXTRA}.")
@@ -56,7 +57,10 @@ class RunRecords:
         OutputError : the folder cannot be written any more.
         """
         try:
-            self.log.append(progress)
+            try:
+                self.log.append(progress)
+            except PermissionError:
+                self._warn_once(self.log.path.name)
             if self._events is not None:
                 self._events.add_scalar("training loss", progress.loss, progress.step)
                 if progress.validation_dice is not None:
@@ -68,4 +72,12 @@ class RunRecords:
                 "the same command again to go on."
             ) from error
         if self._draws and (progress.validation_dice is not None or progress.step == progress.steps):
-            draw_curves(self._folder / CURVES, self.log.rows())
+            try:
+                draw_curves(self._folder / CURVES, self.log.rows())
+            except OutputError:  # a picture is no reason to end hours of training
+                self._warn_once(CURVES)
+
+    def _warn_once(self, name: str) -> None:
+        if name not in self._held:
+            self._held.add(name)
+            self._on_warning(f"{name} cannot be written; is it open in another program? Training goes on without it.")

@@ -171,3 +171,17 @@ def test_no_file_stays_open_and_a_case_travels_to_a_worker_as_its_path(tmp_path:
 def test_the_frame_has_the_shape_that_is_asked_for(tmp_path: Path) -> None:
     case = write_case(tmp_path)
     assert cache_case(case, tmp_path / "cache", (64, 88)).frame.shape == (64, 88)
+
+
+@pytest.mark.parametrize("part", ["hu.npy", "labels.npy", "json"])
+@pytest.mark.parametrize("kept", [0, 40])
+def test_a_case_whose_stored_files_were_cut_off_is_prepared_again(tmp_path: Path, part: str, kept: int) -> None:
+    case = write_case(tmp_path)
+    whole = cache_case(case, tmp_path / "cache")
+    hu, labels = np.asarray(whole.hu), np.asarray(whole.labels)
+    (damaged,) = (tmp_path / "cache").glob(f"*.{part}")
+    damaged.write_bytes(damaged.read_bytes()[:kept])
+    again = cache_case(case, tmp_path / "cache")
+    np.testing.assert_array_equal(again.hu, hu)
+    np.testing.assert_array_equal(again.labels, labels)
+    np.testing.assert_array_equal(again.lung_slices, whole.lung_slices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.evaluation.finished_cases import file_digest
 from LungSegResNetTrainingLib.training.publishing import publish
 
 TRAINING = {
@@ -47,6 +49,8 @@ def run(tmp_path: Path) -> tuple[Path, list[Case], Path]:
     ]
     report = tmp_path / "report"
     report.mkdir()
+    mark = {"network": file_digest(tmp_path / "network.safetensors"), "data set": "", "split": ""}
+    (report / "evaluation.json").write_text(json.dumps(mark))
     with (report / "cases.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ["case", "slices", "method", "region", *(metric.key for metric in METRICS)])
         writer.writeheader()
@@ -115,6 +119,34 @@ def test_without_an_evaluation_nothing_is_published(run: tuple[Path, list[Case],
         publish_run(run, tmp_path / "lungs.safetensors")
     assert not (tmp_path / "lungs.safetensors").exists()
     assert read_card(run[0]).name == "unnamed"
+
+
+def test_the_report_of_another_network_or_of_several_is_refused(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    network, _, report = run
+    digest = file_digest(network)
+    for judged in ("0" * 64, f"{digest} {'0' * 64}"):
+        (report / "evaluation.json").write_text(json.dumps({"network": judged}))
+        with pytest.raises(InputError, match=r"not about network\.safetensors"):
+            publish_run(run, tmp_path / "out" / "lungs.safetensors")
+    (report / "evaluation.json").unlink()
+    with pytest.raises(InputError, match="run lungsegresnet-train evaluate first"):
+        publish_run(run, tmp_path / "out" / "lungs.safetensors")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_of_collections_come_from_a_spreadsheet_or_a_sentence_says_why_not(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    names = tmp_path / "out" / "collections.csv"
+    names.parent.mkdir()
+    names.write_text("doi,collection\n10.1/x,Collection X\n", encoding="utf-8-sig")  # as spreadsheets save it
+    card = publish_run(run, tmp_path / "out" / "lungs.safetensors")
+    assert {source["collection"] for source in card.training["data"]} == {"Collection X"}
+    names.write_text("DOI;name\n", encoding="utf-8")
+    with pytest.raises(InputError, match="needs the columns doi and collection"):
+        publish_run(run, tmp_path / "out" / "other.safetensors")
 
 
 def test_a_section_of_ones_own_goes_into_the_card(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:

@@ -36,21 +36,22 @@ def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Co
     if not 0.0 <= share < 1.0:
         raise UsageError("The validation share has to be from 0 to below 1, such as 0.05.")
     if share == 0.0:
-        return _divided(cases, (), kept=(TEST,))
+        return _divided(cases, ())
     patients = sorted({case.patient for case in cases if case.name in with_lung and case.split != TEST})
     if len(patients) < 2:
         raise InputError(
             "One patient cannot be for training and for validation both; add a patient, or give --validation-share 0."
         )
     count = min(len(patients) - 1, max(1, round(share * len(patients))))
-    return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist(), kept=(TEST,))
+    return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist())
 
 
 def split_by_fold(cases: Sequence[Case], folds: int, fold: int) -> list[Case]:
     """The cases with the patients of fold ``fold`` (1 .. ``folds``) for validation and all others for training.
 
-    Each patient is in one fold; the groups of a data set (normal, COVID-19) are spread evenly over the folds. The same
-    patients are always divided alike, whatever a run's seed, so that runs can be compared and go on from one another.
+    Cases for tests stay so, and each other patient is in one fold; the groups of a data set (normal, COVID-19) are
+    spread evenly over the folds. The same patients are always divided alike, whatever a run's seed, so that runs can
+    be compared and go on from one another.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def split_by_fold(cases: Sequence[Case], folds: int, fold: int) -> list[Case]:
     """
     if folds < 2 or not 1 <= fold <= folds:
         raise UsageError(f"There is no fold {fold} of {folds}; give --folds from 2 on and --fold from 1 to --folds.")
-    group_of = {case.patient: case.group for case in reversed(cases)}
+    group_of = {case.patient: case.group for case in reversed(cases) if case.split != TEST}
     if len(group_of) < folds:
         raise InputError(f"{len(group_of)} patients cannot be divided into {folds} folds; give fewer --folds.")
     shuffled = np.random.default_rng(_FOLD_SEED).permutation(sorted(group_of)).tolist()
@@ -67,7 +68,9 @@ def split_by_fold(cases: Sequence[Case], folds: int, fold: int) -> list[Case]:
     return _divided(cases, dealt[fold - 1 :: folds])
 
 
-def _divided(cases: Sequence[Case], validating: Collection[str], kept: Collection[str] = ()) -> list[Case]:
+def _divided(cases: Sequence[Case], validating: Collection[str]) -> list[Case]:
     chosen = set(validating)
-    divided = [replace(case, split=VALIDATION if case.patient in chosen else TRAIN) for case in cases]
-    return [case if case.split in kept else new for case, new in zip(cases, divided, strict=True)]
+    return [
+        case if case.split == TEST else replace(case, split=VALIDATION if case.patient in chosen else TRAIN)
+        for case in cases
+    ]

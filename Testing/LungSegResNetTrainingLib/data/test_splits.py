@@ -81,3 +81,10 @@ def test_cases_for_tests_neither_train_nor_validate() -> None:
     for share in (0.0, 0.5, 0.99):
         divided = split_by_share(held_back, share, 0, ALL)
         assert [case.patient for case in divided if case.split == TEST] == ["p1", "p1", "p2", "p2"]
+    folds = [split_by_fold(held_back, 3, fold) for fold in (1, 2, 3)]
+    for divided in folds:
+        assert [case.patient for case in divided if case.split == TEST] == ["p1", "p1", "p2", "p2"]
+    validating = [patient for divided in folds for patient in _validating(divided)]
+    assert sorted(validating) == sorted({case.patient for case in CASES} - {"p1", "p2"})
+    with pytest.raises(InputError, match="18 patients cannot be divided into 19 folds"):
+        split_by_fold(held_back, 19, 1)

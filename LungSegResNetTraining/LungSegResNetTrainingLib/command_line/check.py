@@ -17,7 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument("dataset", type=Path, help="folder with CTs and masks, or CSV with the columns case, ct, mask")
     parser.add_argument(
-        "--table", type=Path, metavar="FILE", help="write the table as CSV, which fit takes as data set"
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="write the table as CSV, which fit takes as data set; never over the list that is checked",
     )
     parser.add_argument("--contact-sheet", type=Path, metavar="FILE", help="write a picture of all cases (.png)")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
@@ -28,11 +31,17 @@ def run(options: argparse.Namespace) -> int:
     """Check; prints a line for each case. The exit code tells whether all are fine."""
     from LungSegResNetLib.atomic import refuse_existing
     from LungSegResNetLib.command_line.program import SOME_FAILED
+    from LungSegResNetLib.errors import UsageError
     from LungSegResNetLib.jobs.reporting import make_reporter
 
     from ..data.contact_sheet import write_contact_sheet
-    from ..data.data_set import check_data_set, write_check_table
+    from ..data.data_set import case_list_of, check_data_set, write_check_table
 
+    case_list = case_list_of(options.dataset)
+    if options.table and case_list and options.table.resolve() == case_list.resolve():
+        raise UsageError(
+            f"{options.table} is the list that is checked, whose own columns would be lost; give --table another file."
+        )
     refuse_existing(options.table, options.contact_sheet, overwrite=options.overwrite)
     reporter = make_reporter(options.progress)
     reporter.stage("check cases")

@@ -10,6 +10,8 @@ from LungSegResNetLib.files.dicom_headers import may_be_dicom
 from LungSegResNetLib.files.reading import CT_ENDINGS
 
 from .cases import TRAIN, Case
+from .dicom_kinds import CT, MASK, PICTURE, kind_of_file, kind_of_folder
+from .pair_check import REFUSED, LeftOut, PairVerdict
 
 _ENDINGS = tuple(sorted((*CT_ENDINGS, ".seg.nrrd", ".mat", ".hdr", ".dcm"), key=len, reverse=True))
 _ALWAYS_MASK = (".seg.nrrd", ".mat", ".hdr")
@@ -22,10 +24,23 @@ _MASK_WORD = re.compile(
 
 @dataclass
 class FoundCases:
-    """Pairs that were found, and what looked like a case but is none: name and reason."""
+    """Cases of a data set.
+
+    Attributes
+    ----------
+    cases : those to be used.
+    problems : what looked like a case but is none: name and reason.
+    left_out : cases that are not to be used: a case list says so, or their CT is that of another patient's case.
+    """
 
     cases: list[Case] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many there are, of all three."""
+        return len(self.cases) + len(self.problems) + len(self.left_out)
 
 
 @dataclass(frozen=True)
@@ -36,20 +51,54 @@ class _Item:
     stem: str
     ending: str
 
+    @property
+    def kind(self) -> str:
+        """``ct``, ``mask``, ``picture`` or ``other``: by the SOP Class or, where there is none, by the name."""
+        if self.ending in _ALWAYS_MASK:
+            return MASK
+        known = kind_of_folder(self.path) if self.ending == "/" else kind_of_file(self.path)
+        if known in (None, PICTURE) and _MASK_WORD.search(self.stem):
+            return MASK
+        return known or CT
+
 
 def find_cases(folder: Path) -> FoundCases:
     """Pairs below ``folder``, by two conventions that may be mixed.
 
     - Side by side: ``<name>_ct.*`` with ``<name>_lungs.*``, ``<name>_mask.*`` or ``<name>_seg.*``.
-    - A folder per case, whose name is the case's: one CT and one mask, told apart by their names. Each is a file or
-      a folder of DICOM files; the CT's DICOM files may lie in the case's folder itself.
+    - A folder per case, whose name is the case's: one CT and one mask, told apart by their SOP Classes in DICOM and by
+      their names elsewhere. Each is a file or a folder of DICOM files; the CT's DICOM files may lie in the case's
+      folder itself.
+
+    A CT that is found twice, by way of a symbolic link, is a case once.
     """
     found = FoundCases()
-    _search(folder, folder, found)
-    return found
+    _search(folder, folder, found, frozenset())
+    return without_repeated_scans(found)
 
 
-def _search(folder: Path, top: Path, found: FoundCases) -> None:
+def without_repeated_scans(found: FoundCases) -> FoundCases:
+    """Of the cases of one CT only the first and those of the same patient; the others are left out."""
+    owners: dict[Path, Case] = {}
+    kept, left_out = [], list(found.left_out)
+    for case in found.cases:
+        owner = owners.setdefault(case.ct.resolve(), case)
+        if owner.patient == case.patient:
+            kept.append(case)
+        else:
+            reason = (
+                f"Its CT is that of case {owner.name}, and a scan has one patient; leave one of the two out, or name "
+                "the same patient for both in a case list."
+            )
+            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+    return FoundCases(kept, found.problems, left_out)
+
+
+def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) -> None:
+    """Add what is below ``folder``; ``above`` are the folders that led here, so that links lead round in no circle."""
+    here = folder.resolve()
+    if here in above:
+        return
     items, subfolders, loose_dicom = _look(folder)
     name = folder.relative_to(top).as_posix()
     scans = {m["case"]: i for i in items if i.ending not in _ALWAYS_MASK and (m := _CT_NAME.match(i.stem))}
@@ -58,11 +107,11 @@ def _search(folder: Path, top: Path, found: FoundCases) -> None:
     elif items or loose_dicom:
         _pair_of_folder(folder, name if name != "." else folder.name, items, loose_dicom, found)
     for subfolder in subfolders:
-        _search(subfolder, top, found)
+        _search(subfolder, top, found, above | {here})
 
 
 def _look(folder: Path) -> tuple[list[_Item], list[Path], bool]:
-    """Candidates in a folder, folders to go on with, and whether slices of a CT lie loose in it."""
+    """Candidates in a folder, folders to go on with (links last), and whether slices of a CT lie loose in it."""
     items, subfolders, slices = [], [], []
     try:
         entries = sorted(folder.iterdir())
@@ -79,13 +128,16 @@ def _look(folder: Path) -> tuple[list[_Item], list[Path], bool]:
         elif ending := next((e for e in _ENDINGS if path.name.lower().endswith(e)), ""):
             items.append(_Item(path, path.name[: -len(ending)], ending))
         elif may_be_dicom(path):
-            slices.append(path)
-    single = [i for i in items if i.ending == ".dcm" and not _MASK_WORD.search(i.stem)]
+            if kind_of_file(path) in (CT, None):
+                slices.append(path)
+            else:
+                items.append(_Item(path, path.name, ""))
+    single = [i for i in items if i.ending == ".dcm" and i.kind == CT]
     # Many files with .dcm are the slices of one scan; a lone one is a scan or a mask of its own.
     if len(single) > 1:
         items = [i for i in items if i not in single]
         slices += [i.path for i in single]
-    return items, subfolders, bool(slices)
+    return items, sorted(subfolders, key=Path.is_symlink), bool(slices)
 
 
 def _is_dicom_object(folder: Path) -> bool:
@@ -98,7 +150,7 @@ def _is_dicom_object(folder: Path) -> bool:
     if inner:
         return len(entries) == 1 and _is_dicom_object(inner[0])
     # Slices with a mask among them are a case of their own, not a scan.
-    masks = [path for path in entries if _MASK_WORD.search(path.stem)]
+    masks = [path for path in entries if _MASK_WORD.search(path.stem) and kind_of_file(path) != CT]
     return bool(entries) and len(masks) in (0, len(entries)) and all(map(may_be_dicom, entries))
 
 
@@ -116,8 +168,12 @@ def _pair_by_name(scans: dict[str, _Item], items: list[_Item], prefix: str, foun
 
 
 def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bool, found: FoundCases) -> None:
-    masks = [i for i in items if i.ending in _ALWAYS_MASK or _MASK_WORD.search(i.stem)]
-    scans = [i.path for i in items if i not in masks] + ([folder] if loose_dicom else [])
+    kinds = {item: item.kind for item in items}
+    # A picture is a mask where there is none that says so: PTK writes masks as pictures, others write dose reports.
+    masks = next((some for kind in (MASK, PICTURE) if (some := [i for i in items if kinds[i] == kind])), [])
+    scans = [i.path for i in items if kinds[i] == CT] + ([folder] if loose_dicom else [])
+    if not masks and not scans:
+        return
     if len(masks) == 1 and len(scans) == 1:
         found.cases.append(_case(name, scans[0], masks[0].path))
     elif not scans:
@@ -139,4 +195,5 @@ def _report(name: str, masks: list[_Item], found: FoundCases) -> None:
 
 
 def _case(name: str, ct: Path, mask: Path) -> Case:
-    return Case(name.replace("/", "_"), ct, mask, TRAIN, name)
+    flat = name.replace("/", "_")
+    return Case(flat, ct, mask, TRAIN, patient=flat, patient_is_named=False)

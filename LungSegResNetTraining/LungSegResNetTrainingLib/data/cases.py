@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,13 +19,15 @@ _SPLITS = {
     "test": TEST,
 }
 OK = "ok"
+_BEYOND = "beyond the last column"
 
 
 @dataclass(frozen=True)
 class Case:
     """One CT with its reference mask; ``doubtful`` says in words which part of the mask is uncertain.
 
-    ``split`` is ``train``, ``validation`` or ``test``; fitting leaves the last one alone.
+    ``split`` is ``train``, ``validation`` or ``test``; fitting leaves the last one alone. Where nobody said whose scan
+    it is (``patient_is_named`` false) the case counts as a patient of its own.
     """
 
     name: str
@@ -36,6 +39,20 @@ class Case:
     doubtful: str = ""
     licence: str = ""
     doi: str = ""
+    patient_is_named: bool = True
+
+
+@dataclass(frozen=True)
+class ListedCase:
+    """A row of a case list; ``case`` is None where an earlier check found no CT or no mask.
+
+    ``status`` and ``reasons`` are what that check wrote; without a check the status is ``ok``.
+    """
+
+    name: str
+    case: Case | None
+    status: str
+    reasons: str
 
 
 def read_cases(csv_path: str | os.PathLike[str], files_must_exist: bool = True) -> list[Case]:
@@ -50,51 +67,92 @@ def read_cases(csv_path: str | os.PathLike[str], files_must_exist: bool = True) 
 
     Raises
     ------
-    InputError : the CSV is missing, has no case or lacks a column, names a file that is not there or a split that is
-        none, or puts one patient into two splits.
+    InputError : as ``read_case_list``; no row has the status ``ok``; a file is not there; a patient is in two splits.
     """
     csv_path = Path(csv_path)
-    try:
-        with csv_path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"The case list {csv_path} cannot be read ({error}).") from error
-    if not rows:
-        raise InputError(f"The case list {csv_path} is empty.")
-    missing = {"case", "ct", "mask"} - rows[0].keys()
-    if missing:
-        raise InputError(f"The case list {csv_path} has no column {', '.join(sorted(missing))}.")
-    cases = [_case(csv_path.parent, row) for row in rows if (row.get("status") or OK).strip() == OK]
+    cases = [row.case for row in read_case_list(csv_path) if row.case is not None and row.status == OK]
     if not cases:
         raise InputError(f"The case list {csv_path} has no case with the status {OK}.")
     for case in cases:
         for path in (case.ct, case.mask):
             if files_must_exist and not path.exists():
                 raise InputError(f"Case {case.name} of {csv_path.name} names {path}, which is not there.")
+    refuse_divided_patients(cases)
+    return cases
+
+
+def read_case_list(csv_path: Path) -> list[ListedCase]:
+    """All rows of a case list, those that an earlier check left out as well.
+
+    Raises
+    ------
+    InputError : the CSV is missing, has no case or lacks a column; a row lacks its case, CT or mask or names a split
+        that is none.
+    """
+    try:
+        with csv_path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file, restval="", restkey=_BEYOND)
+            rows = [(table.line_num, row) for row in table if any(_texts(row))]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"The case list {csv_path} cannot be read ({error}).") from error
+    if not rows:
+        raise InputError(f"The case list {csv_path} is empty.")
+    missing = {"case", "ct", "mask"} - rows[0][1].keys()
+    if missing:
+        raise InputError(f"The case list {csv_path} has no column {', '.join(sorted(missing))}.")
+    return [_listed(csv_path, line, row) for line, row in rows]
+
+
+def refuse_divided_patients(cases: Sequence[Case]) -> None:
+    """Raise InputError where one patient is in two splits."""
     splits: dict[str, str] = {}
     for case in cases:
         if splits.setdefault(case.patient, case.split) != case.split:
             raise InputError(
                 f"Patient {case.patient} is in both {splits[case.patient]} and {case.split} (case {case.name})."
             )
-    return cases
+
+
+def unnamed_patients(cases: Sequence[Case]) -> str:
+    """How many cases count as patients of their own, as the beginning of a sentence; empty where that is no risk."""
+    unnamed = sum(not case.patient_is_named for case in cases)
+    if not unnamed or len(cases) < 2:
+        return ""
+    if unnamed == len(cases):
+        return "Each case counts as a patient of its own"
+    return f"{unnamed} of {len(cases)} cases name no patient, and each of them counts as a patient of its own"
+
+
+def _texts(row: dict[str, str]) -> list[str]:
+    return [value.strip() for column, value in row.items() if column != _BEYOND]
+
+
+def _listed(csv_path: Path, line: int, row: dict[str, str]) -> ListedCase:
+    name, status = row["case"].strip(), (row.get("status") or OK).strip()
+    empty = [column for column in ("case", "ct", "mask") if not row[column].strip()]
+    if empty and (status == OK or not name):
+        called = f" ({name})" if name else ""
+        raise InputError(f"Line {line}{called} of the case list {csv_path} lacks {', '.join(empty)}.")
+    case = None if empty else _case(csv_path.parent, row)
+    return ListedCase(name, case, status, (row.get("reasons") or "").strip())
 
 
 def _case(folder: Path, row: dict[str, str]) -> Case:
-    def text(column: str, default: str = "") -> str:
-        return (row.get(column) or default).strip()
+    def text(column: str) -> str:
+        return (row.get(column) or "").strip()
 
     split = text("split")
     if split.lower() not in _SPLITS:
         raise InputError(f"Case {row['case']} is in the split '{split}'; there are {TRAIN}, {VALIDATION} and {TEST}.")
     return Case(
-        name=row["case"].strip(),
-        ct=folder / row["ct"].strip(),
-        mask=folder / row["mask"].strip(),
+        name=text("case"),
+        ct=folder / text("ct"),
+        mask=folder / text("mask"),
         split=_SPLITS[split.lower()],
-        patient=text("patient", row["case"]),
+        patient=text("patient") or text("case"),
         group=text("group"),
         doubtful=text("doubtful"),
         licence=text("licence"),
         doi=text("doi"),
+        patient_is_named=bool(text("patient")),
     )

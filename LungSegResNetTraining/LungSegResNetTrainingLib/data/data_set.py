@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, LungSegError
 from LungSegResNetLib.files.reading import read_ct
 
-from .case_search import FoundCases, find_cases
-from .cases import OK, Case, read_cases
+from .case_search import FoundCases, find_cases, without_repeated_scans
+from .cases import OK, Case, ListedCase, read_case_list, refuse_divided_patients
 from .contact_sheet import draw_row
 from .mask_files import ReferenceMask, read_reference_mask
-from .pair_check import REFUSED, PairVerdict, check_pair
+from .pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict, check_pair
 
 CASE_LIST = "cases.csv"
 # The first columns are those of a case list, so that the table can be trained from.
@@ -60,8 +60,20 @@ class CaseCheck:
         return self.verdict.status == OK
 
 
-def list_data_set(path: str | os.PathLike[str]) -> FoundCases:
+def case_list_of(data_set: str | os.PathLike[str]) -> Path | None:
+    """The CSV file that lists a data set; None for a folder tree without one."""
+    path = Path(data_set)
+    if path.is_dir() and (path / CASE_LIST).is_file():
+        path = path / CASE_LIST
+    return path if path.is_file() else None
+
+
+def list_data_set(path: str | os.PathLike[str], taken: Collection[str] = (OK,)) -> FoundCases:
     """Cases of a CSV file, of a folder with a ``cases.csv``, or of a folder tree (see ``find_cases``).
+
+    Parameters
+    ----------
+    taken : of the rows of a list those with one of these statuses; the others are left out.
 
     Raises
     ------
@@ -70,10 +82,9 @@ def list_data_set(path: str | os.PathLike[str]) -> FoundCases:
     path = Path(path)
     if not path.exists():
         raise InputError(f"The data set {path} does not exist.")
-    if path.is_dir() and (path / CASE_LIST).is_file():
-        path = path / CASE_LIST
-    if path.is_file():
-        return FoundCases(read_cases(path, files_must_exist=False))
+    case_list = case_list_of(path)
+    if case_list is not None:
+        return _found_in_list(read_case_list(case_list), taken)
     found = find_cases(path)
     if not found.cases and not found.problems:
         raise InputError(
@@ -81,6 +92,18 @@ def list_data_set(path: str | os.PathLike[str]) -> FoundCases:
             "case, or a list of cases in CSV."
         )
     return found
+
+
+def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases:
+    """The cases with a status that is ``taken``; the others are left out."""
+    refuse_divided_patients([row.case for row in rows if row.case is not None and row.status == OK])
+    cases = [row.case for row in rows if row.case is not None and row.status in taken]
+    left_out = [
+        LeftOut(row.name, PairVerdict(row.status, (row.reasons or "The case list says so.",)), row.case)
+        for row in rows
+        if row.case is None or row.status not in taken
+    ]
+    return without_repeated_scans(FoundCases(cases, [], left_out))
 
 
 def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
@@ -100,6 +123,8 @@ def check_data_set(
 ) -> list[CaseCheck]:
     """Read and judge every case of a data set; a broken case is listed with its reason and stops no other.
 
+    What an earlier check doubted or refused is judged anew; a status that no check gives is left as it is.
+
     Parameters
     ----------
     on_progress : called before each case with the number done, the number of all, and its name.
@@ -108,8 +133,9 @@ def check_data_set(
     ------
     InputError : there is no data set at ``path`` (see ``list_data_set``).
     """
-    found = list_data_set(path)
+    found = list_data_set(path, taken=(OK, DOUBTFUL, REFUSED))
     checks = [CaseCheck(name, None, PairVerdict(REFUSED, (reason,))) for name, reason in found.problems]
+    checks += [CaseCheck(item.name, item.case, item.verdict) for item in found.left_out]
     for done, case in enumerate(found.cases):
         if on_progress is not None:
             on_progress(done, len(found.cases), case.name)
@@ -150,6 +176,12 @@ def write_check_table(path: str | os.PathLike[str], checks: list[CaseCheck], ove
         table.writerows(_table_row(check, folder) for check in checks)
 
 
+def describing_columns(case: Case) -> dict[str, str]:
+    """What a case list says of a case beside its files; nobody's patient stays without a name."""
+    row = {column: getattr(case, column) for column in ("split", "group", "doubtful", "licence", "doi")}
+    return row | {"patient": case.patient if case.patient_is_named else ""}
+
+
 def _table_row(check: CaseCheck, folder: Path) -> dict[str, str]:
     verdict = check.verdict
     row = {
@@ -160,8 +192,7 @@ def _table_row(check: CaseCheck, folder: Path) -> dict[str, str]:
         "notes": " ".join(check.notes),
     }
     if check.case is not None:
-        for column in ("split", "patient", "group", "doubtful", "licence", "doi"):
-            row[column] = getattr(check.case, column)
+        row |= describing_columns(check.case)
         row["ct"], row["mask"] = (_relative(p, folder) for p in (check.case.ct, check.case.mask))
     if check.shape is not None and check.spacing_mm is not None:
         row["slices"] = str(check.shape[0])

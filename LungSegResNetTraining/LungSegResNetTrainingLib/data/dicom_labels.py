@@ -16,11 +16,8 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.reading import mask_on_ct
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 
+from .dicom_kinds import SECONDARY_CAPTURE, SEGMENTATIONS, STRUCTURE_SET
 from .structure_sets import read_structure_set
-
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-_SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
-_STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 
 # The colours MATLAB once gave to the values 0 to 7, as PTK paints labels with them.
 _PTK_COLORS = np.array(
@@ -46,12 +43,12 @@ def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str
     files = _mask_files(path)
     first = files[0]
     kind = str(first.get("SOPClassUID", ""))
-    if kind == _SECONDARY_CAPTURE:
+    if kind == SECONDARY_CAPTURE:
         values, notes = _from_colors(_series_of(first, files, path), ct, path.name)
         return values, "PTK colour DICOM", notes
-    sides, names = (_segment_sides(first) if kind in _SEGMENTATIONS else _roi_sides(first)), path.name
+    sides, names = (_segment_sides(first) if kind in SEGMENTATIONS else _roi_sides(first)), path.name
     chosen = _choose_lungs(sides, names)
-    if kind in _SEGMENTATIONS:
+    if kind in SEGMENTATIONS:
         values, notes = _from_segmentation(first, chosen, ct, path.name)
         return values, "DICOM segmentation", notes
     values, notes = read_structure_set(first, chosen, ct, path.name)
@@ -74,9 +71,9 @@ def lung_side(name: str) -> int | None:
 
 def _mask_files(path: Path) -> list[Dataset]:
     """Headers of the mask files at ``path``, those of one kind; the pixels are read later."""
-    known = (_SECONDARY_CAPTURE, *_SEGMENTATIONS, _STRUCTURE_SET)
+    known = (SECONDARY_CAPTURE, *SEGMENTATIONS, STRUCTURE_SET)
     found: list[Dataset] = []
-    for file in [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file()):
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
         try:
             header = pydicom.dcmread(file, stop_before_pixels=True)
         except (InvalidDicomError, OSError, EOFError, ValueError):
@@ -86,7 +83,7 @@ def _mask_files(path: Path) -> list[Dataset]:
     if not found:
         raise InputError(f"{path} holds no DICOM mask: neither a segmentation, a structure set nor colour pictures.")
     series = {(str(h.SOPClassUID), str(h.get("SeriesInstanceUID", ""))) for h in found}
-    if len(series) > 1 or (len(found) > 1 and str(found[0].SOPClassUID) != _SECONDARY_CAPTURE):
+    if len(series) > 1 or (len(found) > 1 and str(found[0].SOPClassUID) != SECONDARY_CAPTURE):
         raise InputError(f"{path} holds several DICOM masks; give the file of the one that is meant.")
     return found
 

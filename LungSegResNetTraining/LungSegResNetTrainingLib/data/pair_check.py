@@ -10,7 +10,7 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.preprocessing import body_box
 
-from .cases import OK
+from .cases import OK, Case
 
 DOUBTFUL = "doubtful"
 REFUSED = "refused"
@@ -52,6 +52,20 @@ class PairVerdict:
     reasons: tuple[str, ...]
     volumes_ml: tuple[float, float] = (0.0, 0.0)
     mean_hu: float | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A case that is not used, and why; ``case`` is None where CT or mask is missing."""
+
+    name: str
+    verdict: PairVerdict
+    case: Case | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words for a person."""
+        return f"left out ({self.verdict.status}): {' '.join(self.verdict.reasons)}"
 
 
 def check_pair(ct: CTVolume, labels: np.ndarray) -> PairVerdict:

@@ -3,10 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import dicom_files
+import numpy as np
+import ptk_files
 import pytest
+import SimpleITK as sitk
 from synthetic_thorax import Thorax
+from training_cases import write_case
 
+from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetTrainingLib.data.case_search import find_cases
+from LungSegResNetTrainingLib.data.data_set import check_case, check_data_set, read_case
 
 
 def touch(*paths: Path) -> None:
@@ -38,9 +44,10 @@ def test_a_folder_for_each_case_is_a_case(tmp_path: Path) -> None:
 
 
 def test_dicom_folders_are_found_whether_slices_lie_loose_or_below(tmp_path: Path) -> None:
-    image, _ = Thorax().scan((20.0, 20.0, 80.0))
+    image, mask = Thorax().scan((20.0, 20.0, 80.0))
     dicom_files.write_series(tmp_path / "below" / "ct" / "series", image)
-    dicom_files.write_series(tmp_path / "below" / "lungs", image, prefix="lungs")
+    labels = sitk.GetArrayFromImage(mask)
+    ptk_files.write_color_dicom(tmp_path / "below" / "lungs", labels, CTVolume.from_sitk(image, "phantom"))
     dicom_files.write_series(tmp_path / "loose", image)
     touch(tmp_path / "loose" / "lungs.mat")
     dicom_files.write_series(tmp_path / "structures", image)
@@ -50,6 +57,73 @@ def test_dicom_folders_are_found_whether_slices_lie_loose_or_below(tmp_path: Pat
         "loose": ("loose", "loose/lungs.mat"),
         "structures": ("structures", "structures/RTSTRUCT.dcm"),
     }
+
+
+@pytest.fixture
+def thorax() -> tuple[sitk.Image, CTVolume, np.ndarray]:
+    """CT as an image and as a volume, and its lungs."""
+    image, mask = Thorax().scan((6.0, 6.0, 20.0))
+    return image, CTVolume.from_sitk(image, "phantom"), sitk.GetArrayFromImage(mask)
+
+
+def test_a_structure_set_in_folders_of_its_own_is_found_and_read(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    image, ct, labels = thorax
+    dicom_files.write_series(tmp_path / "P1" / "CT" / "1.2.2", image)
+    folder = tmp_path / "P1" / "RTSTRUCT" / "1.2.3"
+    folder.mkdir(parents=True)
+    ptk_files.write_structure_set(folder / "rs.dcm", labels, ct, {1: "Lung_R", 2: "Lung_L"})
+    assert found_in(tmp_path) == {"P1": ("P1/CT", "P1/RTSTRUCT")}
+    (case,) = find_cases(tmp_path).cases
+    np.testing.assert_array_equal(read_case(case)[1].labels, labels)
+
+
+def test_a_ct_that_is_named_for_its_lung_kernel_is_a_ct(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    image, ct, labels = thorax
+    dicom_files.write_series(tmp_path / "P1" / "3_Thorax_Lung_1.0_B60f", image)
+    ptk_files.write_label_map(tmp_path / "P1" / "mask.nii.gz", labels, ct)
+    dicom_files.write_series(tmp_path / "P2", image, prefix="Thorax_Lung_")
+    ptk_files.write_label_map(tmp_path / "P2" / "mask.nii.gz", labels, ct)
+    assert found_in(tmp_path) == {
+        "P1": ("P1/3_Thorax_Lung_1.0_B60f", "P1/mask.nii.gz"),
+        "P2": ("P2", "P2/mask.nii.gz"),
+    }
+    assert all(check_case(case).ok for case in find_cases(tmp_path).cases)
+
+
+def test_dicom_that_is_named_by_numbers_is_told_apart_by_its_kind(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    image, ct, labels = thorax
+    dicom_files.write_series(tmp_path / "1.1" / "1.1.1", image)
+    (tmp_path / "1.1" / "1.1.2").mkdir()
+    ptk_files.write_structure_set(tmp_path / "1.1" / "1.1.2" / "1.dcm", labels, ct, {1: "Lung_R", 2: "Lung_L"})
+    dicom_files.write_screenshot(tmp_path / "1.1" / "1.1.3")
+    dicom_files.write_series(tmp_path / "1.1" / "1.1.4", image, Modality="MR")
+    assert found_in(tmp_path) == {"1.1": ("1.1/1.1.1", "1.1/1.1.2")}
+
+
+def link(path: Path, target: Path) -> None:
+    try:
+        path.symlink_to(target, target_is_directory=target.is_dir())
+    except OSError:
+        pytest.skip("links are not allowed here")
+
+
+def test_a_link_to_a_patient_adds_no_patient(tmp_path: Path) -> None:
+    for scan in ("P001/scan1", "P001/scan2", "P002/scan1"):
+        write_case(tmp_path / scan, "a", spacing=(6.0, 6.0, 20.0))
+    link(tmp_path / "A_latest", tmp_path / "P001")
+    link(tmp_path / "P002" / "all", tmp_path)
+    names = ["P001_scan1_a", "P001_scan2_a", "P002_scan1_a"]
+    found = find_cases(tmp_path)
+    assert [case.name for case in found.cases] == names
+    assert [item.name for item in found.left_out] == ["A_latest_scan1_a", "A_latest_scan2_a"]
+    assert "Its CT is that of case P001_scan1_a" in found.left_out[0].reason
+    assert {check.name for check in check_data_set(tmp_path) if check.ok} == set(names)
 
 
 def test_cases_deep_in_a_tree_are_named_by_their_way(tmp_path: Path) -> None:

@@ -57,6 +57,32 @@ def test_the_table_is_a_case_list_of_what_may_be_trained_on(data_set: Path, tmp_
         write_check_table(tmp_path / "check.csv", checks, overwrite=False)
 
 
+def test_a_table_that_is_checked_again_loses_no_case_and_judges_what_was_doubted(
+    data_set: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "check.csv"
+    write_check_table(table, check_data_set(data_set), overwrite=False)
+    before = {check.name: check.verdict for check in check_data_set(table)}
+    assert before == {check.name: check.verdict for check in check_data_set(data_set)}
+    assert {name: verdict.status for name, verdict in before.items()}["lonely"] == "refused"
+    (data_set / "damaged" / "ct.nii.gz").write_bytes((data_set / "good" / "ct.nii.gz").read_bytes())
+    assert {check.name for check in check_data_set(table) if check.ok} == {"good", "damaged"}
+
+
+def test_what_a_person_excluded_stays_excluded(data_set: Path, tmp_path: Path) -> None:
+    table = tmp_path / "check.csv"
+    write_check_table(table, check_data_set(data_set), overwrite=False)
+    table.write_text(table.read_text(encoding="utf-8").replace(",ok,", ",excluded,"), encoding="utf-8")
+    assert {check.name: check.verdict.status for check in check_data_set(table)}["good"] == "excluded"
+
+
+def test_a_patient_whom_nobody_named_gets_no_name_by_the_check(data_set: Path, tmp_path: Path) -> None:
+    table = tmp_path / "check.csv"
+    write_check_table(table, check_data_set(data_set), overwrite=False)
+    (case,) = read_cases(table)
+    assert (case.patient, case.patient_is_named) == ("good", False)
+
+
 def test_a_case_list_with_missing_files_is_checked_case_by_case(data_set: Path) -> None:
     (data_set / "cases.csv").write_text(
         "case,ct,mask,group\na,good/ct.nii.gz,good/lungs.mhd,normal\nb,gone.nii.gz,good/lungs.mhd,normal\n",

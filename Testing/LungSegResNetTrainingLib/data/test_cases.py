@@ -1,0 +1,84 @@
+"""Case lists: what a row has to have, what an earlier check left out, and whose scan a case is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from LungSegResNetLib.errors import InputError
+from LungSegResNetTrainingLib.data.cases import OK, read_case_list, read_cases, unnamed_patients
+from LungSegResNetTrainingLib.data.data_set import list_data_set
+from LungSegResNetTrainingLib.data.pair_check import DOUBTFUL
+
+_CHECKED = """case,ct,mask,patient,status,reasons
+a,a.nii,am.nii,p1,ok,
+b,b.nii,bm.nii,p1,doubtful,Right and left are exchanged.
+c,,,,refused,There is no mask.
+d,d.nii,dm.nii,p2,excluded,
+"""
+
+
+def write_list(folder: Path, text: str) -> Path:
+    path = folder / "list.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        ("p1", r"Line 3 \(p1\) of the case list .*list.csv lacks ct, mask"),
+        ("p1,ct.nii, ", r"Line 3 \(p1\) of the case list .*list.csv lacks mask"),
+        (",ct.nii,mask.nii", r"Line 3 of the case list .*list.csv lacks case"),
+    ],
+)
+def test_a_row_that_lacks_something_is_named(tmp_path: Path, row: str, sentence: str) -> None:
+    path = write_list(tmp_path, f"case,ct,mask\na,a.nii,b.nii\n{row}\n")
+    with pytest.raises(InputError, match=sentence):
+        read_cases(path, files_must_exist=False)
+
+
+def test_empty_rows_and_cells_beyond_the_last_column_do_no_harm(tmp_path: Path) -> None:
+    path = write_list(tmp_path, "case,ct,mask\na,a.nii,b.nii,more,and more\n,,\n\n")
+    assert [case.name for case in read_cases(path, files_must_exist=False)] == ["a"]
+
+
+def test_of_a_checked_list_all_rows_are_read_and_only_the_fine_ones_count(tmp_path: Path) -> None:
+    path = write_list(tmp_path, _CHECKED)
+    rows = read_case_list(path)
+    assert [(row.name, row.status, row.case is None) for row in rows] == [
+        ("a", OK, False), ("b", DOUBTFUL, False), ("c", "refused", True), ("d", "excluded", False),
+    ]  # fmt: skip
+    assert [case.name for case in read_cases(path, files_must_exist=False)] == ["a"]
+
+
+def test_a_data_set_says_which_rows_of_its_list_are_left_out_and_why(tmp_path: Path) -> None:
+    path = write_list(tmp_path, _CHECKED)
+    found = list_data_set(path)
+    assert [case.name for case in found.cases] == ["a"]
+    assert {item.name: item.reason for item in found.left_out} == {
+        "b": "left out (doubtful): Right and left are exchanged.",
+        "c": "left out (refused): There is no mask.",
+        "d": "left out (excluded): The case list says so.",
+    }
+    assert [case.name for case in list_data_set(path, (OK, DOUBTFUL)).cases] == ["a", "b"]
+
+
+def test_one_ct_of_two_patients_is_one_case_and_of_one_patient_two(tmp_path: Path) -> None:
+    path = write_list(tmp_path, "case,ct,mask,patient\na,x.nii,a.nii,p1\nb,./x.nii,b.nii,p1\nc,x.nii,c.nii,\n")
+    found = list_data_set(path)
+    assert [case.name for case in found.cases] == ["a", "b"]
+    assert [item.name for item in found.left_out] == ["c"]
+    assert "name the same patient for both" in found.left_out[0].reason
+
+
+def test_cases_that_name_no_patient_are_counted(tmp_path: Path) -> None:
+    def told(*patients: str) -> str:
+        rows = "".join(f"{n},{n}.nii,m{n}.nii,{patient}\n" for n, patient in enumerate(patients))
+        return unnamed_patients(list_data_set(write_list(tmp_path, "case,ct,mask,patient\n" + rows)).cases)
+
+    assert told("", "") == "Each case counts as a patient of its own"
+    assert told("", "p", "q").startswith("1 of 3 cases name no patient")
+    assert told("0", "1") == ""
+    assert told("") == ""

@@ -10,10 +10,10 @@ from pathlib import Path
 from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, read_card
 
-from ..data.cases import Case
+from ..data.cases import TEST, Case
 from ..training.cross_validation import fold_network
+from ..training.seen_scans import ScanMark, ScanRecord, seen_scans, validation_scans
 from ..training.settings import TrainingSettings
-from ..training.start_network import seen_cases
 from .case_result import FailedCase
 
 
@@ -26,9 +26,14 @@ class FoldNetwork:
     card: ModelCard
 
     @property
-    def validated(self) -> set[str]:
-        """Names of the cases that were kept from it for validation."""
-        return set(self.card.training.get("validation_cases", ()))
+    def validated(self) -> ScanRecord:
+        """Scans that were kept from it for validation."""
+        return validation_scans(self.card)
+
+    @property
+    def seen(self) -> ScanRecord:
+        """Scans that it was trained on, from its very beginning."""
+        return seen_scans(self.card)
 
     @property
     def recipe(self) -> TrainingSettings:
@@ -56,7 +61,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
         )
     networks = [FoldNetwork(fold, path, read_card(path)) for fold, path in paths.items()]
     for network in networks:
-        if not network.validated or "settings" not in network.card.training:
+        if not network.validated.marks or "settings" not in network.card.training:
             raise InputError(f"{network.path} does not say how it was trained, or has no validation cases.")
         if network.recipe != networks[0].recipe:
             raise InputError(
@@ -71,16 +76,24 @@ def assign_networks(
 ) -> tuple[list[tuple[Case, FoldNetwork]], list[FailedCase]]:
     """Each case with the network that validated its patient, and the cases whose patient no network knows.
 
+    Cases for tests are in no fold, so they are neither.
+
     Raises
     ------
     InputError : a network was trained on a patient it should judge, or the networks are no division of the patients:
         one is in two folds, or all networks were trained on it.
     """
-    patient_of = {case.name: case.patient for case in cases}
-    seen = {n.fold: {patient_of[name] for name in seen_cases(n.card) if name in patient_of} for n in networks}
+    cases = [case for case in cases if case.split != TEST]
+    with_ct = any(network.seen.knows_cts or network.validated.knows_cts for network in networks)
+    marks = [ScanMark.of(case, with_ct) for case in cases]
+
+    def patients_of(record: ScanRecord) -> set[str]:
+        return {case.patient for case, mark in zip(cases, marks, strict=True) if record.holds(mark)}
+
+    seen = {network.fold: patients_of(network.seen) for network in networks}
     judges: dict[str, FoldNetwork] = {}
     for network in networks:
-        for patient in sorted({patient_of[name] for name in network.validated if name in patient_of}):
+        for patient in sorted(patients_of(network.validated)):
             if patient in judges:
                 raise InputError(
                     f"Patient {patient} is in fold {judges[patient].fold} and in fold {network.fold}; "

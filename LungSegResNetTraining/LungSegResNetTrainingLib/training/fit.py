@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ..slices.slice_cache import CachedCase
 from .parallel import Processes
 from .progress import Progress
 from .run_records import RunRecords
+from .seen_scans import ScanMark, ScanRecord
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 from .training_run import TrainingRun
@@ -42,6 +43,7 @@ def fit(
     start: StartNetwork | None = None,
     slices_at_once: int | None = None,
     processes: Processes | None = None,
+    marks: Mapping[str, ScanMark] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_warning: Callable[[str], None] = lambda text: None,
 ) -> Path:
@@ -55,6 +57,7 @@ def fit(
     workers : processes that prepare slices; 0 prepares them in this one.
     patience : end the run after so many validations without a better Dice, and keep the network of the best one;
         without it the run takes all its steps and keeps the last network.
+    marks : of the scans by the names of their cases, for the network's file; a case without one is known by its name.
     start, slices_at_once, processes : see ``TrainingRun``. Only the first process writes and calls ``on_progress``.
 
     Raises
@@ -72,7 +75,7 @@ def fit(
         start=start, slices_at_once=slices_at_once, processes=processes, on_warning=on_warning,
     )  # fmt: skip
     loader = slice_loader(training, settings, run.step, workers, processes)
-    details = _training_details(settings, training, validation, start)
+    details = _training_details(settings, training, validation, start, marks or {})
     with RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records:
         best = _Best(records.log.rows() if records else [])
         if processes.from_first(best.is_stale(patience)):
@@ -198,14 +201,23 @@ def _training_details(
     training: Sequence[CachedCase],
     validation: Sequence[CachedCase],
     start: StartNetwork | None,
+    marks: Mapping[str, ScanMark],
 ) -> dict[str, Any]:
+    trained, validated = (_recorded(cases, marks) for cases in (training, validation))
+    seen = trained | start.seen_scans if start else trained
     return {
         "program": f"LungSegResNet {__version__}",
         "settings": settings.as_json(),
         "training_cases": [case.name for case in training],
         "validation_cases": [case.name for case in validation],
         "start_network_cases": sorted(start.seen_cases) if start else [],
+        "seen_scans": seen.as_json(),
+        "validation_scans": validated.as_json(),
     }
+
+
+def _recorded(cases: Sequence[CachedCase], marks: Mapping[str, ScanMark]) -> ScanRecord:
+    return ScanRecord(frozenset(marks.get(case.name, ScanMark(case.name)) for case in cases))
 
 
 def _export(run: TrainingRun, details: dict[str, Any]) -> None:

@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 
-from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases
-from ..data.data_set import CASE_LIST, list_data_set
-from ..data.pair_check import DOUBTFUL, REFUSED, PairVerdict
+from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases, refuse_divided_patients
+from ..data.data_set import CASE_LIST, describing_columns, list_data_set
+from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
+from .seen_scans import ScanMark
 
 _COLUMNS = ("case", "ct", "mask", "split", "patient", "group", "status", "reasons", "doubtful", "licence", "doi")
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A case that is not trained on, and why; ``case`` is None where CT or mask is missing."""
-
-    name: str
-    verdict: PairVerdict
-    case: Case | None = None
-
-
-@dataclass(frozen=True)
 class TrainingCases:
-    """The cases of a run: ``cases`` and their slices ``cached`` in the same order, and what is left out."""
+    """The cases of a run: ``cases`` and their slices ``cached`` in the same order, and what is left out.
+
+    ``marks`` are those of the cases' scans, by the name of the case.
+    """
 
     cases: list[Case]
     cached: list[CachedCase]
     left_out: list[LeftOut]
+    marks: dict[str, ScanMark] = field(default_factory=dict)
 
     @property
     def with_lung(self) -> set[str]:
@@ -57,20 +53,23 @@ def prepare_cases(
 
     Parameters
     ----------
-    include_doubtful : train on pairs that the check doubts, too; refused ones are always left out.
+    include_doubtful : train on pairs that the check doubts or that the list calls doubtful, too; refused ones are
+        always left out.
     on_case : called with the number of cases done and of all.
 
     Raises
     ------
-    InputError : there is no data set, or none of its cases can be trained on.
+    InputError : there is no data set, none of its cases can be trained on, or a patient is in two splits.
     OutputError : the cache cannot be written.
     """
-    found = list_data_set(data_set)
+    taken = (OK, DOUBTFUL) if include_doubtful else (OK,)
+    found = list_data_set(data_set, taken)
+    refuse_divided_patients(found.cases)
     names = [case.name for case in found.cases]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"Two cases of the data set have the name {twice}; give each its own.")
     used: list[tuple[Case, CachedCase]] = []
-    left_out = [LeftOut(name, PairVerdict(REFUSED, (reason,))) for name, reason in found.problems]
+    left_out = [LeftOut(name, PairVerdict(REFUSED, (reason,))) for name, reason in found.problems] + found.left_out
     for done, case in enumerate(found.cases):
         on_case(done, len(found.cases))
         try:
@@ -85,17 +84,17 @@ def prepare_cases(
             reason = f"The case could not be read ({type(error).__name__}: {error})."
             left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
             continue
-        if cached.verdict.status == OK or (include_doubtful and cached.verdict.status == DOUBTFUL):
+        if cached.verdict.status in taken:
             used.append((case, cached))
         else:
             left_out.append(LeftOut(case.name, cached.verdict, case))
     on_case(len(found.cases), len(found.cases))
     if not used:
         raise InputError(
-            f"None of the {len(found.cases) + len(found.problems)} cases can be trained on; "
-            f"look at: lungsegresnet-train check {data_set}"
+            f"None of the {found.count} cases can be trained on; look at: lungsegresnet-train check {data_set}"
         )
-    return TrainingCases([case for case, _ in used], [cached for _, cached in used], left_out)
+    marks = {case.name: ScanMark.of(case) for case, _ in used}
+    return TrainingCases([case for case, _ in used], [cached for _, cached in used], left_out, marks)
 
 
 def record_cases(run_folder: Path, prepared: TrainingCases) -> None:
@@ -110,8 +109,8 @@ def record_cases(run_folder: Path, prepared: TrainingCases) -> None:
     """
     path = run_folder / CASE_LIST
     if path.is_file():
-        before = {(case.name, case.patient, case.split) for case in read_cases(path, files_must_exist=False)}
-        now = {(case.name, case.patient, case.split) for case in prepared.cases}
+        before = {_place(case) for case in read_cases(path, files_must_exist=False)}
+        now = {_place(case) for case in prepared.cases}
         if before != now:
             changed = sorted({name for name, *_ in before ^ now})
             raise InputError(
@@ -131,9 +130,18 @@ def record_cases(run_folder: Path, prepared: TrainingCases) -> None:
             table.writerow(_row(item.case, item.verdict) if item.case else {"case": item.name} | _judged(item.verdict))
 
 
+def _place(case: Case) -> tuple[str, str, str]:
+    """Where a case is in a run: it may not move while the run goes on."""
+    # Earlier versions wrote a patient where nobody had named one, with the slashes of its folder.
+    return case.name, case.patient.replace("/", "_"), case.split
+
+
 def _row(case: Case, verdict: PairVerdict) -> dict[str, str]:
-    row = {column: getattr(case, column) for column in ("split", "patient", "group", "doubtful", "licence", "doi")}
-    return row | {"case": case.name, "ct": str(case.ct.resolve()), "mask": str(case.mask.resolve())} | _judged(verdict)
+    return (
+        describing_columns(case)
+        | {"case": case.name, "ct": str(case.ct.resolve()), "mask": str(case.mask.resolve())}
+        | _judged(verdict)
+    )
 
 
 def _judged(verdict: PairVerdict) -> dict[str, str]:

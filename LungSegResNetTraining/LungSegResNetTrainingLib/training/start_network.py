@@ -12,6 +12,7 @@ from LungSegResNetLib.errors import ModelError
 from LungSegResNetLib.lungs.preprocessing import HU_WINDOW
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model
 
+from .seen_scans import ScanRecord, seen_scans
 from .settings import TrainingSettings
 
 SHIPPED = "shipped"
@@ -29,6 +30,11 @@ class StartNetwork:
     def seen_cases(self) -> set[str]:
         """Names of all cases that the network was trained on, from its very beginning."""
         return seen_cases(self.card)
+
+    @property
+    def seen_scans(self) -> ScanRecord:
+        """All scans that the network was trained on, from its very beginning."""
+        return seen_scans(self.card)
 
     def apply_to(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings of a run that starts here: slices as this network is used to, and its name.

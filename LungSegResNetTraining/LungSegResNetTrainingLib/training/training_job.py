@@ -8,13 +8,14 @@ from pathlib import Path
 
 from LungSegResNetLib.errors import UsageError
 
-from ..data.cases import TRAIN, VALIDATION
+from ..data.cases import TRAIN, VALIDATION, Case, unnamed_patients
 from ..data.splits import names_a_split, split_by_fold, split_by_share
 from .fit import fit
 from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
 from .run_cases import TrainingCases, prepare_cases, record_cases, some_of
+from .seen_scans import ScanMark
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
@@ -29,8 +30,8 @@ class CaseChoice:
     ----------
     include_doubtful : train on pairs that the check doubts, too.
     validation_share : of the patients, where the data set names no split.
-    folds, fold : divide all patients into folds and validate on one (1 .. folds), whatever split the data set names;
-        without ``fold`` the cases stay undivided, for ``train_folds``.
+    folds, fold : divide all patients but those of the split test into folds and validate on one (1 .. folds), whatever
+        split the data set names; without ``fold`` the cases stay undivided, for ``train_folds``.
     """
 
     data_set: Path
@@ -96,19 +97,36 @@ def choose_cases(
             on_case=reporter.slices,
         )
     for item in prepared.left_out:
-        reporter.warning(f"{item.name} is left out ({item.verdict.status}): {' '.join(item.verdict.reasons)}")
+        reporter.warning(f"{item.name} is {item.reason}")
     cases = prepared.cases
+    if unnamed := unnamed_patients(cases):
+        reporter.warning(
+            f"{unnamed}; where some are of the same patient, say so in the column patient of a case list, or they may "
+            "be on both sides."
+        )
+    for text in _repeated_scans(prepared):
+        reporter.warning(text)
     if choice.folds is not None:
         if choice.fold is not None:
             cases = split_by_fold(cases, choice.folds, choice.fold)
     elif not names_a_split(cases):
-        if len(cases) > 1 and all(case.patient.replace("/", "_") == case.name for case in cases):
-            reporter.warning(
-                "Each case counts as a patient of its own; where some are of the same patient, say so in the column "
-                "patient of a case list, or they may be on both sides."
-            )
         cases = split_by_share(cases, choice.validation_share, settings.seed, prepared.with_lung)
     return replace(prepared, cases=cases)
+
+
+def _repeated_scans(prepared: TrainingCases) -> list[str]:
+    """Sentences about copies of one CT that count as scans of several patients."""
+    owners: dict[str, Case] = {}
+    told = []
+    for case in prepared.cases:
+        ct = prepared.marks[case.name].ct
+        owner = owners.setdefault(ct, case)
+        if ct and owner.patient != case.patient:
+            told.append(
+                f"{case.name} has the same CT as {owner.name}, though they count as two patients; leave one of them "
+                "out, or they may be on both sides."
+            )
+    return told
 
 
 def train(
@@ -123,9 +141,9 @@ def train(
     """Train or go on with a run; returns the network file. Raises as ``record_cases`` and ``fit`` do."""
     if processes.first:
         record_cases(run_folder, cases)
-    if start is not None and (seen := start.seen_cases & {case.name for case in cases.of_split(VALIDATION)}):
+    if start is not None and (seen := _validated_and_seen(cases, start)):
         reporter.warning(
-            f"The start network was trained on {len(seen)} of the validation cases ({some_of(sorted(seen))}); "
+            f"The start network was trained on {len(seen)} of the validation cases ({some_of(seen)}); "
             "the Dice of those says nothing about new scans."
         )
     reporter.stage("train")
@@ -148,6 +166,7 @@ def train(
         slices_at_once=choice.slices_at_once,
         start=start,
         processes=processes,
+        marks=cases.marks,
         on_progress=on_progress,
         on_warning=reporter.warning,
     )
@@ -156,3 +175,10 @@ def train(
             f"{100 * last[0].waiting_share:.0f} % of the time went into waiting for slices; more --workers would help."
         )
     return path
+
+
+def _validated_and_seen(cases: TrainingCases, start: StartNetwork) -> list[str]:
+    """Names of the validation cases of whose patients the start network has seen a scan."""
+    record = start.seen_scans
+    validation = [case.name for case in cases.cases if case.split == VALIDATION]
+    return sorted(name for name in validation if record.holds(cases.marks.get(name, ScanMark(name))))

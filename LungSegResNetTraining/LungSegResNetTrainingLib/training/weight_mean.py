@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from LungSegResNetLib.atomic import refuse_existing
 from LungSegResNetLib.errors import InputError, ModelError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, save_model
 
+from .seen_scans import ScanRecord, validation_scans
 from .start_network import read_start_network
 
 # What has to be the same for the mean to be a network of the same kind.
@@ -46,18 +49,21 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
                 f"{other.fingerprint} and {last.fingerprint} differ in {', '.join(differing) or 'their weights'}; "
                 "only networks of one kind have a mean."
             )
-    seen = set().union(*(other.seen_cases for other in loaded))
-    validated = [set(other.card.training.get("validation_cases", ())) for other in loaded]
-    if leaked := sorted(seen & set().union(*validated)):
+    seen = reduce(or_, (other.seen_scans for other in loaded))
+    validated = [validation_scans(other.card) for other in loaded]
+    if leaked := reduce(or_, validated).shared_with(seen).names:
         raise InputError(
             f"The case {leaked[0]} was trained on by one network and is kept for validation by another; "
             "their mean could not be judged on it."
         )
+    kept = reduce(ScanRecord.shared_with, reversed(validated))
     training = {
         **last.card.training,
         "mean_of": [other.fingerprint for other in loaded],
-        "start_network_cases": sorted(seen),
-        "validation_cases": sorted(set.intersection(*validated)),
+        "start_network_cases": seen.names,
+        "validation_cases": kept.names,
+        "seen_scans": seen.as_json(),
+        "validation_scans": kept.as_json(),
     }
     weights = {
         name: np.stack([other.weights[name] for other in loaded]).mean(axis=0, dtype=np.float64).astype(np.float32)

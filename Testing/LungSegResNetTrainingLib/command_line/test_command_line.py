@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
 
+from LungSegResNetLib.errors import UsageError
 from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetTrainingLib.command_line.main import main
 
@@ -58,6 +60,16 @@ def test_check_prints_every_case_and_tells_by_its_exit_code(
     assert main(["check", str(data)]) == 0
 
 
+def test_check_does_not_write_its_table_over_the_list(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for table in (data / "cases.csv", data / "list.csv"):
+        table.write_text("case,ct,mask,scanner\na,a_ct.nii,a_lungs.nii,mine\n", encoding="utf-8")
+        before = table.read_bytes()
+        for data_set in (table, data) if table.name == "cases.csv" else (table,):
+            assert main(["check", str(data_set), "--table", str(table), "--overwrite"]) == 2
+            assert "is the list that is checked" in capsys.readouterr().err
+        assert table.read_bytes() == before
+
+
 def test_draft_writes_a_segmentation_and_never_over_another(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "draft.seg.nrrd"
     arguments = ["draft", str(data / "a_ct.nii"), str(out)]
@@ -65,6 +77,15 @@ def test_draft_writes_a_segmentation_and_never_over_another(data: Path, tmp_path
     assert set(sitk.GetArrayFromImage(sitk.ReadImage(str(out))).ravel().tolist()) == {0, 1, 2}
     assert main(arguments) == 4
     assert main([*arguments, "--overwrite"]) == 0
+
+
+def test_a_draft_never_replaces_the_scan(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ct = tmp_path / "scan.nii"
+    shutil.copy(data / "a_ct.nii", ct)
+    before = ct.read_bytes()
+    assert main(["draft", str(ct), str(ct), "--overwrite"]) == UsageError.exit_code
+    assert "is the CT itself" in capsys.readouterr().err
+    assert ct.read_bytes() == before
 
 
 def test_fit_leaves_doubtful_and_broken_cases_out_and_writes_its_cases_down(
@@ -82,11 +103,56 @@ def test_fit_leaves_doubtful_and_broken_cases_out_and_writes_its_cases_down(
     assert read_card(data.parent / "run" / "network.safetensors").slice_shape == (32, 40)
 
 
-def test_cases_without_patients_are_pointed_out_where_the_split_depends_on_them(
+@pytest.mark.parametrize("options", [[], ["--folds", "2", "--fold", "1"], ["--validation-share", "0"]], ids=" ".join)
+def test_cases_without_patients_are_pointed_out(
+    data: Path, capsys: pytest.CaptureFixture[str], options: list[str]
+) -> None:
+    assert _fit(data, *options) == 0
+    assert "Each case counts as a patient of its own" in capsys.readouterr().err
+
+
+def test_cases_without_patients_are_pointed_out_where_the_list_names_a_split(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    rows = [f"{name},{name}_ct.nii,{name}_lungs.nii,{'validation' if name == 'c' else 'train'}," for name in "abc"]
+    (data / "cases.csv").write_text("\n".join(["case,ct,mask,split,patient", *rows]), encoding="utf-8")
     assert _fit(data) == 0
     assert "Each case counts as a patient of its own" in capsys.readouterr().err
+    # The run's own list does not name the patients either.
+    assert [row["patient"] for row in _cases(data).values()] == ["", "", ""]
+    (data / "cases.csv").write_text("\n".join(["case,ct,mask,split,patient", *(r + r[0] for r in rows)]), "utf-8")
+    assert _fit(data) == 0
+    assert "as a patient of its own" not in capsys.readouterr().err
+
+
+def test_what_an_earlier_check_left_out_stays_out_and_is_told(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = data.parent / "table.csv"
+    assert main(["check", str(data), "--table", str(table)]) == 7
+    capsys.readouterr()
+    arguments = ["--out", str(data.parent / "run"), "--cache", str(data.parent / "cache"), "--steps", "1", *_TINY]
+    assert main(["fit", str(table), *arguments]) == 0
+    told = capsys.readouterr().err
+    assert "exchanged is left out (doubtful): Right and left are exchanged" in told
+    assert "broken is left out (refused)" in told
+    assert {name: row["status"] for name, row in _cases(data).items()} == {
+        "a": "ok", "b": "ok", "c": "ok", "exchanged": "doubtful", "broken": "refused",
+    }  # fmt: skip
+    (data.parent / "run").rename(data.parent / "earlier")
+    assert main(["fit", str(table), *arguments, "--include-doubtful"]) == 0
+    assert {name for name, row in _cases(data).items() if row["status"] == "ok"} == {"a", "b", "c", "exchanged"}
+
+
+def test_a_doubtful_scan_is_not_included_on_the_other_side_of_its_patient(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("a", "train", "p", ""), ("b", "validation", "q", ""), ("exchanged", "train", "q", "doubtful")]
+    text = "\n".join(
+        f"{name},{name}_ct.nii,{name}_lungs.nii,{split},{who},{status}" for name, split, who, status in rows
+    )
+    (data / "cases.csv").write_text(f"case,ct,mask,split,patient,status\n{text}\n", encoding="utf-8")
+    assert _fit(data) == 0
+    assert _fit(data, "--include-doubtful") == 3
+    assert "Patient q is in both validation and train" in capsys.readouterr().err
 
 
 def test_doubtful_cases_train_when_asked_for(data: Path) -> None:

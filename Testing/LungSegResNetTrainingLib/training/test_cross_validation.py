@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ from training_cases import write_case
 
 from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetTrainingLib.command_line.main import main
+from LungSegResNetTrainingLib.data.data_set import list_data_set
+from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
+from LungSegResNetTrainingLib.evaluation.run import choose_cases
+from LungSegResNetTrainingLib.training.seen_scans import seen_scans
 
 _TINY = [
     "--slice-shape", "32", "40", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--steps", "2",
@@ -20,18 +25,25 @@ _TINY = [
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """Data set of three patients in two groups, the runs of two folds, and the folder of the cache."""
+    """Data set of three patients in two groups and one for tests, the runs of two folds, and the cache's folder."""
     folder = tmp_path_factory.mktemp("folds")
-    for name in "abc":
-        write_case(folder / "data", name, (6.0, 6.0, 20.0), thorax=Thorax(consolidation=name == "c"))
+    for noise, name in enumerate("abct", start=5):
+        thorax = Thorax(consolidation=name == "c", noise=float(noise))
+        write_case(folder / "data", name, (6.0, 6.0, 20.0), thorax=thorax)
     with (folder / "data" / "list.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(
-            [("case", "ct", "mask", "patient", "group")]
-            + [(n, f"{n}_ct.nii", f"{n}_mask.nii", f"p{n}", "ill" if n == "c" else "normal") for n in "abc"]
+            [("case", "ct", "mask", "patient", "group", "split")]
+            + [(n, f"{n}_ct.nii", f"{n}_mask.nii", f"p{n}", "ill" if n == "c" else "normal", "") for n in "abc"]
+            + [("t", "t_ct.nii", "t_mask.nii", "pt", "normal", "test")]
         )
     data, runs, cache = folder / "data" / "list.csv", folder / "runs", folder / "cache"
     assert main(["fit", str(data), "--out", str(runs), "--cache", str(cache), "--folds", "2", *_TINY]) == 0
     return data, runs, cache
+
+
+def _rows(case_list: Path) -> list[dict[str, str]]:
+    with case_list.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def _validated(runs: Path) -> list[set[str]]:
@@ -42,6 +54,14 @@ def test_each_fold_has_its_run_and_validates_its_own_patients(trained: tuple[Pat
     first, second = _validated(trained[1])
     assert not first & second
     assert first | second == set("abc")
+
+
+def test_no_fold_trains_on_a_case_for_tests(trained: tuple[Path, Path, Path]) -> None:
+    for fold in (1, 2):
+        card = read_card(trained[1] / f"fold-{fold}" / "network.safetensors")
+        assert sorted(card.training["training_cases"] + card.training["validation_cases"]) == ["a", "b", "c"]
+        rows = _rows(trained[1] / f"fold-{fold}" / "cases.csv")
+        assert {row["case"]: row["split"] for row in rows}["t"] == "test"
 
 
 def test_folds_that_are_done_are_not_trained_again(
@@ -66,6 +86,10 @@ def test_each_fold_is_tuned_from_its_own_network(
     assert main([*command, "--start-network", str(runs), "--out", str(tmp_path / "tuned")]) == 0
     assert "was trained on" not in capsys.readouterr().err
     assert _validated(tmp_path / "tuned") == _validated(runs)
+    for fold in (1, 2):
+        cards = [read_card(folder / f"fold-{fold}" / "network.safetensors") for folder in (runs, tmp_path / "tuned")]
+        assert seen_scans(cards[0]) == seen_scans(cards[1])
+        assert all(mark.ct and mark.patient for mark in seen_scans(cards[1]).marks)
     first = str(runs / "fold-1" / "network.safetensors")
     one = ["--fold", "2", "--start-network", first, "--out", str(tmp_path / "one")]
     assert main([*command, *one]) == 0
@@ -82,7 +106,9 @@ def test_one_report_says_which_fold_judged_each_case(
     with (out / "cases.csv").open(newline="", encoding="utf-8") as file:
         fold_of = {row["case"]: int(row["fold"]) for row in csv.DictReader(file)}
     assert fold_of == {name: n for n, names in enumerate(_validated(runs), start=1) for name in names}
+    assert "1 of 4 cases are for tests: they are in no fold" in capsys.readouterr().out
     page = (out / "report.html").read_text(encoding="utf-8")
+    assert "as a patient of its own" not in page
     assert "Cross-validation by patient with 2 folds" in page
     assert "every case by the network that had not seen its patient" in page
     assert "Judged by the network of fold 2." in page
@@ -92,6 +118,52 @@ def test_one_report_says_which_fold_judged_each_case(
     assert main([*command, "--folds", "2", "--no-baseline"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
     assert [line.endswith("(from the earlier run)") for line in lines] == [True] * 3
+
+
+def test_a_network_is_known_to_have_seen_a_scan_under_another_name(
+    trained: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    data, runs, _ = trained
+    names = {"a": "c", "b": "a", "c": "b"}  # each case is called as another one was
+    rows = [f"{new},{data.parent}/{old}_ct.nii,{data.parent}/{old}_mask.nii" for old, new in names.items()]
+    listed = tmp_path / "list.csv"
+    listed.write_text("\n".join(["case,ct,mask", *rows]), encoding="utf-8")
+    found = list_data_set(listed)
+    assigned, unassigned = assign_networks(found.cases, read_fold_networks(runs, 2))
+    assert not unassigned
+    validated = {case.name: network.fold for case, network in assigned}
+    assert validated == {names[name]: n for n, some in enumerate(_validated(runs), start=1) for name in some}
+    first = read_card(runs / "fold-1" / "network.safetensors")
+    judged = choose_cases(found, None, seen_scans(first))
+    assert {case.name for case in judged} == {names[name] for name in _validated(runs)[0]}
+
+
+def test_a_start_network_is_known_to_have_seen_a_scan_under_another_name(
+    trained: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, runs, cache = trained
+    network = runs / "fold-1" / "network.safetensors"
+    seen, new = read_card(network).training["training_cases"][0], next(iter(_validated(runs)[0]))
+    rows = [
+        f"{name},{data.parent}/{old}_ct.nii,{data.parent}/{old}_mask.nii,{split}"
+        for name, old, split in (("fresh", seen, "validation"), (seen, new, "train"))
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(["case,ct,mask,split", *rows]), encoding="utf-8")
+    options = [option for option in _TINY if option not in ("--slice-shape", "32", "40")]
+    command = ["fit", str(tmp_path / "list.csv"), "--cache", str(cache), "--out", str(tmp_path / "run"), *options]
+    assert main([*command, "--start-network", str(network), "--steps", "1"]) == 0
+    assert "was trained on 1 of the validation cases (fresh)" in capsys.readouterr().err
+
+
+def test_a_copy_of_a_scan_that_counts_as_another_patient_is_told(
+    trained: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, _, cache = trained
+    for name, copied in (("a", "a"), ("b", "b"), ("latest", "a")):
+        for part in ("ct", "mask"):
+            shutil.copy(data.parent / f"{copied}_{part}.nii", tmp_path / f"{name}_{part}.nii")
+    assert main(["fit", str(tmp_path), "--cache", str(cache), "--out", str(tmp_path / "run"), *_TINY]) == 0
+    assert "latest has the same CT as a, though they count as two patients" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

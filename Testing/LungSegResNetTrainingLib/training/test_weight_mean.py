@@ -13,6 +13,7 @@ from LungSegResNetLib.errors import InputError, ModelError, OutputError, UsageEr
 from LungSegResNetLib.network.model_file import load_model, read_card, save_model
 from LungSegResNetLib.network.torch_predictor import TorchPredictor
 from LungSegResNetTrainingLib.command_line.main import main
+from LungSegResNetTrainingLib.training.seen_scans import ScanRecord, seen_scans, validation_scans
 from LungSegResNetTrainingLib.training.start_network import seen_cases
 from LungSegResNetTrainingLib.training.weight_mean import write_mean
 
@@ -40,6 +41,23 @@ def test_weights_are_averaged_and_cases_that_any_has_seen_stay_seen(tmp_path: Pa
     assert [text.split()[0] for text in card.training["mean_of"]] == ["first", "second"]
     slices = np.random.default_rng(0).random((1, 48, 64), np.float32)
     assert TorchPredictor(target).predict(slices).std() > 0.0
+
+
+def test_the_mean_knows_the_scans_that_its_networks_know(tmp_path: Path) -> None:
+    new, old = network(tmp_path, "new", 0, ["a"], ["v"]), network(tmp_path, "old", 1, ["b"], ["v"])
+    card, weights = load_model(new)
+    marks = {"seen_scans": [["a", "1" * 16, ""]], "validation_scans": [["v", "2" * 16, "3" * 16]]}
+    save_model(new, weights, dataclasses.replace(card, training={**card.training, **marks}))
+    for order in ([new, old], [old, new]):
+        mean = write_mean([str(path) for path in order], tmp_path / "mean.safetensors", overwrite=True)
+        assert seen_scans(mean) == ScanRecord.from_json([["a", "1" * 16, ""], ["b"]])
+        assert validation_scans(mean).names == mean.training["validation_cases"] == ["v"]
+    leaking = network(tmp_path, "leaking", 2, ["a"], ["v"])
+    renamed = {"seen_scans": [["w", "2" * 16, ""]], "validation_scans": []}
+    card, weights = load_model(leaking)
+    save_model(leaking, weights, dataclasses.replace(card, training={**card.training, **renamed}))
+    with pytest.raises(InputError, match="case v was trained on"):
+        write_mean([str(new), str(leaking)], tmp_path / "mean.safetensors", overwrite=True)
 
 
 def test_the_mean_of_a_network_with_itself_is_the_network(tmp_path: Path) -> None:

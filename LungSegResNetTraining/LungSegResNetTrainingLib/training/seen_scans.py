@@ -1,0 +1,134 @@
+"""Which scans a network was trained on and which were kept from it, recognised by the CT itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.dicom_headers import may_be_dicom
+from LungSegResNetLib.network.model_file import ModelCard
+
+from ..data.cases import Case
+from ..data.dicom_kinds import CT, kind_of_file
+from ..slices.slice_cache import files_of
+
+_DIGITS = 16  # hexadecimal: 64 bits, so that no two scans of this world meet by chance
+
+
+@dataclass(frozen=True, order=True)
+class ScanMark:
+    """What a scan is recognised by.
+
+    Attributes
+    ----------
+    name : of the case.
+    ct : digest of the CT's files; empty where they could not be read, or a network does not say.
+    patient : digest of the patient's name, so that a network that is handed on names nobody; empty where nobody was
+        named.
+    """
+
+    name: str
+    ct: str = ""
+    patient: str = ""
+
+    @classmethod
+    def of(cls, case: Case, with_ct: bool = True) -> ScanMark:
+        """The mark of a case; with its CT, whose files are read for it."""
+        patient = _short_digest(case.patient) if case.patient_is_named else ""
+        return cls(case.name, _digest_of_ct(case.ct) if with_ct else "", patient)
+
+    def is_of(self, other: ScanMark) -> bool:
+        """Whether both are of one CT or of one patient; the names decide where a CT is not known."""
+        if self.patient and self.patient == other.patient:
+            return True
+        return self.ct == other.ct if self.ct and other.ct else self.name == other.name
+
+
+@dataclass(frozen=True)
+class ScanRecord:
+    """Scans that a network's file speaks of, without order."""
+
+    marks: frozenset[ScanMark] = frozenset()
+
+    @classmethod
+    def by_names(cls, names: Iterable[str]) -> ScanRecord:
+        """Scans of which nothing but the case's name is known."""
+        return cls(frozenset(ScanMark(name) for name in names))
+
+    @classmethod
+    def from_json(cls, stored: Iterable[Sequence[str]]) -> ScanRecord:
+        """A record as a network's file holds it."""
+        return cls(frozenset(ScanMark(*entry) for entry in stored))
+
+    def as_json(self) -> list[list[str]]:
+        """A list of name, digest of the CT and digest of the patient for each scan."""
+        return [list(astuple(mark)) for mark in sorted(self.marks)]
+
+    def __or__(self, other: ScanRecord) -> ScanRecord:
+        return ScanRecord(self.marks | other.marks)
+
+    def shared_with(self, other: ScanRecord) -> ScanRecord:
+        """The scans that are of a CT or patient of ``other``, too."""
+        return ScanRecord(frozenset(mark for mark in self.marks if other.holds(mark)))
+
+    def holds(self, scan: ScanMark) -> bool:
+        """Whether one of the scans is of the same CT or patient."""
+        return any(mark.is_of(scan) for mark in self.marks)
+
+    @property
+    def knows_cts(self) -> bool:
+        """Whether it knows more than names, so that files are worth reading."""
+        return any(mark.ct for mark in self.marks)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the cases, sorted."""
+        return sorted({mark.name for mark in self.marks})
+
+
+NOTHING_SEEN = ScanRecord()
+
+
+def seen_scans(card: ModelCard) -> ScanRecord:
+    """Scans that a network was trained on, those of the network it began with included."""
+    return _record(card, "seen_scans", "training_cases", "start_network_cases")
+
+
+def validation_scans(card: ModelCard) -> ScanRecord:
+    """Scans that were kept from a network to validate it."""
+    return _record(card, "validation_scans", "validation_cases")
+
+
+def _record(card: ModelCard, key: str, *names: str) -> ScanRecord:
+    """What a file says under ``key``; files of earlier versions have the names of the cases only."""
+    about: dict[str, Any] = card.training
+    if key in about:
+        return ScanRecord.from_json(about[key])
+    return ScanRecord.by_names(name for one in names for name in about.get(one, ()))
+
+
+def _digest_of_ct(ct: Path) -> str:
+    """Digest of what a CT's files hold, whatever they are called; of a DICOM folder only the slices count."""
+    try:
+        files = [path for path in files_of(ct) if not ct.is_dir() or _is_slice(path)]
+        digests = sorted(_digest(path) for path in files)
+    except (OSError, InputError):
+        return ""  # reading the case says why
+    return _short_digest("".join(digests)) if digests else ""
+
+
+def _is_slice(path: Path) -> bool:
+    return may_be_dicom(path) and kind_of_file(path) in (CT, None)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

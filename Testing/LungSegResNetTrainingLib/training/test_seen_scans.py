@@ -1,0 +1,87 @@
+"""A scan that a network was trained on is recognised by its CT or patient, and by its name where a CT is not known."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import dicom_files
+import pytest
+from synthetic_thorax import Thorax
+from training_cases import write_case
+
+from LungSegResNetLib.network.model_file import ModelCard, default_model_path, read_card
+from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord, seen_scans, validation_scans
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    """A case whose patient is named."""
+    return replace(write_case(tmp_path / "data", "scan1", (6.0, 6.0, 40.0)), patient="p1")
+
+
+def _stranger(case: Case) -> Case:
+    """A case of another patient's scan that has the same name."""
+    folder = case.ct.parent.with_name("strangers")
+    other = write_case(folder, case.name, (6.0, 6.0, 40.0), thorax=Thorax(noise=3.0))
+    return replace(other, patient="p2")
+
+
+def test_a_ct_is_recognised_under_another_name_and_another_mans_scan_is_not(case: Case) -> None:
+    record = ScanRecord(frozenset({ScanMark.of(case)}))
+    moved = shutil.copy(case.ct, case.ct.with_name("renamed.nii"))
+    nobody = replace(case, name="other", ct=Path(moved), patient="other", patient_is_named=False)
+    assert record.holds(ScanMark.of(nobody))
+    assert not record.holds(ScanMark.of(_stranger(case)))
+
+
+def test_another_scan_of_a_named_patient_is_recognised_and_of_nobody_not(case: Case) -> None:
+    record = ScanRecord(frozenset({ScanMark.of(case)}))
+    other = replace(_stranger(case), name="other", patient="p1")
+    assert record.holds(ScanMark.of(other))
+    assert not record.holds(ScanMark.of(replace(other, patient_is_named=False)))
+
+
+@pytest.mark.parametrize("known", ["record", "scan"])
+def test_the_name_decides_where_one_ct_is_not_known(case: Case, known: str) -> None:
+    gone = replace(case, ct=case.ct.with_name("gone.nii"), patient_is_named=False)
+    here = replace(case, patient_is_named=False)
+    trained, judged = (here, gone) if known == "record" else (gone, here)
+    record = ScanRecord(frozenset({ScanMark.of(trained)}))
+    assert record.holds(ScanMark.of(judged))
+    assert not record.holds(ScanMark.of(replace(judged, name="other")))
+
+
+def test_the_slices_of_a_dicom_folder_count_and_not_what_lies_beside_them(tmp_path: Path) -> None:
+    image, _ = Thorax().scan((20.0, 20.0, 80.0))
+    dicom_files.write_series(tmp_path / "ct", image)
+    case = Case("a", tmp_path / "ct", tmp_path / "mask.nii", "train", "a", patient_is_named=False)
+    before = ScanMark.of(case).ct
+    (tmp_path / "ct" / "lungs.mat").write_bytes(b"corrected by hand")
+    dicom_files.write_screenshot(tmp_path / "ct")
+    (tmp_path / "ct").rename(tmp_path / "moved")
+    assert ScanMark.of(replace(case, ct=tmp_path / "moved")).ct == before != ""
+    next((tmp_path / "moved").glob("IM*.dcm")).unlink()
+    assert ScanMark.of(replace(case, ct=tmp_path / "moved")).ct != before
+
+
+def test_a_record_is_small_names_no_patient_and_comes_back_as_it_was(case: Case) -> None:
+    record = ScanRecord(
+        frozenset({ScanMark.of(replace(case, name=f"case{n}", patient="Miller^Jane")) for n in range(88)})
+    )
+    text = json.dumps(record.as_json())
+    assert len(text) < 6000
+    assert "Miller" not in text
+    assert ScanRecord.from_json(json.loads(text)) == record
+
+
+def test_a_network_of_an_earlier_version_knows_names_only() -> None:
+    training = {"training_cases": ["b", "a"], "start_network_cases": ["c"], "validation_cases": ["v"]}
+    card = ModelCard({}, training=training)
+    assert seen_scans(card) == ScanRecord.by_names("abc")
+    assert validation_scans(card) == ScanRecord.by_names("v")
+    shipped = read_card(default_model_path())
+    assert set(shipped.training["start_network_cases"]) <= set(seen_scans(shipped).names)

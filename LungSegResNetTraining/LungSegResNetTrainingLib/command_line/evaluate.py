@@ -34,7 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folds",
         type=int,
-        help="judge the cases of a cross-validation of so many folds, each by the network that never saw its patient",
+        help="judge the cases of a cross-validation of so many folds, each by the network that never saw its patient; "
+        "cases of the split test are in no fold and are not judged",
+    )
+    parser.add_argument(
+        "--include-doubtful", action="store_true", help="judge cases that the list calls doubtful in its status, too"
     )
     parser.add_argument("--no-baseline", action="store_true", help="leave out the thresholding beside the network")
     parser.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
@@ -54,7 +58,9 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.errors import InputError
     from LungSegResNetLib.jobs.reporting import make_reporter
 
+    from ..data.cases import OK
     from ..data.data_set import list_data_set
+    from ..data.pair_check import DOUBTFUL
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_result import CaseResult, FailedCase
     from ..evaluation.report import write_report
@@ -68,7 +74,9 @@ def run(options: argparse.Namespace) -> int:
             print(f"[{number}/{count}] {outcome.name}: {outcome.reason}", file=sys.stderr, flush=True)
 
     require_matplotlib()
-    found = list_data_set(options.dataset)
+    found = list_data_set(options.dataset, (OK, DOUBTFUL) if options.include_doubtful else (OK,))
+    for item in found.left_out:
+        print(f"{item.name} is {item.reason}", file=sys.stderr)
     assigned, unassigned = _judges(options, found)
     digests = " ".join(dict.fromkeys(judge.digest for _, judge in assigned))
     about = {"network": digests, "data set": str(options.dataset.resolve()), "split": options.split or ""}
@@ -83,9 +91,11 @@ def run(options: argparse.Namespace) -> int:
     # What looked like a case and is none is not to be overlooked either.
     evaluation.failed += unassigned
     evaluation.failed += [FailedCase(name, reason) for name, reason in found.problems]
+    evaluation.left_out += [FailedCase(item.name, item.reason) for item in found.left_out]
     if not evaluation.results:
-        first = evaluation.failed[0]
-        raise InputError(f"None of {len(evaluation.failed)} cases could be judged. {first.name}: {first.reason}")
+        missing = [*evaluation.failed, *evaluation.left_out]
+        first = f" {missing[0].name}: {missing[0].reason}" if missing else ""
+        raise InputError(f"None of {len(missing)} cases could be judged.{first}")
     path = write_report(evaluation, options.out)
     print()
     for sentence in sentences(evaluation):
@@ -98,13 +108,15 @@ def _judges(options: argparse.Namespace, found: FoundCases) -> tuple[list[tuple[
     """The cases to judge, each with its network, and those that no network is for."""
     from LungSegResNetLib.errors import UsageError
 
+    from ..data.cases import TEST
     from ..evaluation.fold_networks import assign_networks, read_fold_networks
     from ..evaluation.run import ALL, Judge, choose_cases
-    from ..training.start_network import network_path, seen_cases
+    from ..training.seen_scans import seen_scans
+    from ..training.start_network import network_path
 
     if options.folds is None:
         judge = Judge.load(network_path(options.model), options.device)
-        cases = choose_cases(found, options.split, seen_cases(judge.card))
+        cases = choose_cases(found, options.split, seen_scans(judge.card))
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
         return [(case, judge) for case in cases], []
@@ -112,5 +124,8 @@ def _judges(options: argparse.Namespace, found: FoundCases) -> tuple[list[tuple[
         raise UsageError("--split has no meaning with --folds, which judges every case.")
     networks = read_fold_networks(Path(options.model), options.folds)
     assigned, unassigned = assign_networks(found.cases, networks)
+    for_tests = sum(case.split == TEST for case in found.cases)
+    if for_tests:
+        print(f"{for_tests} of {len(found.cases)} cases are for tests: they are in no fold and are not judged.")
     judges = {network.fold: Judge.load(network.path, options.device, network.fold) for network in networks}
     return [(case, judges[network.fold]) for case, network in assigned], unassigned

@@ -35,8 +35,8 @@ def with_lung(results: Sequence[CaseResult]) -> list[CaseResult]:
 
 
 def without_doubt(results: Sequence[CaseResult]) -> list[CaseResult]:
-    """Cases whose reference nobody called doubtful."""
-    return [result for result in results if not result.case.doubtful]
+    """Cases whose reference neither the case list nor the check of pairs calls doubtful."""
+    return [result for result in results if not result.doubtful]
 
 
 def groups_of(results: Sequence[CaseResult]) -> dict[str, list[CaseResult]]:

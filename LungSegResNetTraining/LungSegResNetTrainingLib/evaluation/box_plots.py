@@ -81,7 +81,7 @@ def _draw_group(
     axes: Axes, members: Sequence[CaseResult], key: str, place: int, color: str, colors: dict[str, str]
 ) -> None:
     values = values_of(members, [key])[:, 0]
-    doubtful = np.array([bool(result.case.doubtful) for result in members])
+    doubtful = np.array([bool(result.doubtful) for result in members])
     known = np.isfinite(values)
     line = {"color": color, "linewidth": 1.4}
     if 2 <= known.sum() < LEAST_CASES:
@@ -119,6 +119,7 @@ def _dress(axes: Axes, groups: dict[str, list[CaseResult]], colors: dict[str, st
         rotation=30 if many else 0,
         ha="right" if many else "center",
         fontsize=8.5 if many else 9.5,
+        parse_math=False,  # a dollar sign in the name of a group is no formula
     )
     axes.tick_params(colors=colors["ink"], length=0, labelsize=9)
     axes.grid(axis="y", color=colors["faint"], linewidth=0.7)

@@ -52,6 +52,7 @@ class CaseResult:
     overlay : file name in ``folder``.
     fold : of a cross-validation, whose network judged the case.
     notes : what reading the files had to assume, and the warnings of the segmentation.
+    doubts : why the check of pairs doubts the reference, one sentence each.
     """
 
     case: Case
@@ -66,6 +67,12 @@ class CaseResult:
     worst_slices: tuple[WorstSlice, ...]
     notes: tuple[str, ...]
     fold: int | None = None
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def doubtful(self) -> str:
+        """Why the reference is doubtful, by the case list and by the check of pairs; empty where it is not."""
+        return " ".join(filter(None, (self.case.doubtful, *self.doubts)))
 
     def value(self, key: str, method: str = NETWORK, region: str = LUNGS) -> float:
         """A metric by its key; nan where the method was not run or the region has no lung in the reference."""
@@ -86,14 +93,15 @@ class CaseResult:
 
     def line(self) -> str:
         """One line for a terminal."""
+        doubt = f"  doubtful: {self.doubtful}" if self.doubtful else ""
         if not self.has_lung:
             found = f"{self.added_ml:.0f} ml were found" if self.added_ml else "none was found"
-            return f"{self.case.name:24s} no lung in the reference, {found}"
+            return f"{self.case.name:24s} no lung in the reference, {found}{doubt}"
         text = (
             f"{self.case.name:24s} Dice {self.dice:.4f}  missed {self.missed_ml:.0f} ml  added {self.added_ml:.0f} ml"
         )
         baseline = self.value("dice", THRESHOLDING)
-        return text if math.isnan(baseline) else f"{text}  thresholding {baseline:.4f}"
+        return text + ("" if math.isnan(baseline) else f"  thresholding {baseline:.4f}") + doubt
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ def load_result(case: Case, folder: Path, key: str) -> CaseResult | None:
             for method, regions in values["comparisons"].items()
         }
         values["worst_slices"] = tuple(WorstSlice(**one) for one in values["worst_slices"])
-        values["notes"] = tuple(values["notes"])
+        for name in ("notes", "doubts"):
+            values[name] = tuple(values[name])
         result = CaseResult(case=case, folder=folder, **values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

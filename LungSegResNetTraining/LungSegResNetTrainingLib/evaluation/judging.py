@@ -19,6 +19,7 @@ from LungSegResNetLib.lungs.segmentation import segment
 from ..data.cases import Case
 from ..data.data_set import read_case
 from ..data.draft_mask import LUNG_HU, draft_lungs
+from ..data.pair_check import REFUSED, check_pair
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
 from .worst_slices import draw_worst_slice, find_worst_slices
 
@@ -36,7 +37,8 @@ def judge_case(
 ) -> CaseResult:
     """Segment and compare one case; an overlay and pictures of the worst slices land in ``folder``.
 
-    A case in which no lung is found counts with an empty mask, not as an error.
+    A case in which no lung is found counts with an empty mask, not as an error. A pair that its check doubts is judged,
+    and the result says so.
 
     Raises
     ------
@@ -46,6 +48,9 @@ def judge_case(
     """
     ct, mask = read_case(case)
     reference = mask.labels
+    verdict = check_pair(ct, reference)
+    if verdict.status == REFUSED:
+        raise InputError(" ".join(verdict.reasons))
     predicted, warnings = _predicted(ct, predictor, on_progress)
     comparisons = {NETWORK: compare_lungs(reference, predicted, ct.spacing_zyx, ct.hu)}
     if with_baseline:
@@ -71,6 +76,7 @@ def judge_case(
         overlay=_OVERLAY,
         worst_slices=_draw_worst(ct, in_reference, in_predicted, case.name, folder),
         notes=(*mask.notes, *warnings),
+        doubts=verdict.reasons,
     )
 
 

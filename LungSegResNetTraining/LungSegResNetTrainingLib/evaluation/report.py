@@ -18,11 +18,13 @@ from .case_result import CaseResult
 from .group_comparison import FEW_PATIENTS, GroupDifference, compare_groups, statements_by_pair
 from .html_page import figure, heading, link, page, paragraph, png_image, scan_image, table, text, tiles
 from .report_tables import (
-    DOUBT_MARK,
     TextTable,
     baseline_text,
     cases_text,
     definitions_text,
+    doubts_text,
+    not_judged_text,
+    notes_text,
     sides_text,
     sources,
     table1_text,
@@ -92,8 +94,8 @@ def _markdown(evaluation: Evaluation) -> str:
                 parts += [f"### {title}", "\n".join(f"- {statement}" for statement in statements)]
             parts.append(_interval_note(differences))
     parts += ["## Cases", cases_text(results).markdown()]
-    if evaluation.failed:
-        parts += ["## Failed cases", "\n".join(f"- {failed.name}: {failed.reason}" for failed in evaluation.failed)]
+    for title, content in _about_cases(evaluation):
+        parts += [f"### {title}", content.markdown()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -230,16 +232,21 @@ def _worst_section(results: Sequence[CaseResult]) -> list[str]:
 
 
 def _case_section(evaluation: Evaluation) -> list[str]:
-    results = evaluation.results
-    parts = [heading("Cases"), _shown(cases_text(results))]
-    doubtful = [result.case for result in results if result.case.doubtful]
-    if doubtful:
-        reasons = "; ".join(f"{case.name}: {case.doubtful}" for case in doubtful)
-        parts.append(paragraph(f"{DOUBT_MARK} The reference is doubtful: {reasons}.", "faint"))
-    if evaluation.failed:
-        rows = [[failed.name, failed.reason] for failed in evaluation.failed]
-        parts += [heading("Failed cases", 3), table(["case", "reason"], rows, "text")]
+    parts = [heading("Cases"), _shown(cases_text(evaluation.results))]
+    for title, content in _about_cases(evaluation):
+        parts += [heading(title, 3), _shown(content, "text")]
     return parts
+
+
+def _about_cases(evaluation: Evaluation) -> list[tuple[str, TextTable]]:
+    """Tables under that of the cases, with their titles: what a reader has to know of single cases."""
+    tables = [
+        ("Doubtful references", doubts_text(evaluation.results)),
+        ("Notes of reading and segmenting", notes_text(evaluation.results)),
+        ("Failed cases", not_judged_text(evaluation.failed)),
+        ("Cases left out", not_judged_text(evaluation.left_out)),
+    ]
+    return [(title, content) for title, content in tables if content.rows]
 
 
 def _source_section(results: Sequence[CaseResult]) -> list[str]:
@@ -269,7 +276,7 @@ def _shown(content: TextTable, kind: str = "") -> str:
 
 
 def _doubt(result: CaseResult) -> str:
-    return f" The reference is doubtful: {result.case.doubtful}." if result.case.doubtful else ""
+    return f" The reference is doubtful: {result.doubtful.rstrip('.')}." if result.doubtful else ""
 
 
 def _fold(result: CaseResult) -> str:

@@ -11,7 +11,7 @@ from LungSegResNetLib.figures.metrics import METRICS
 from .aggregation import FURTHER_METRICS, METRIC_BY_KEY, Column, values_of, with_lung
 from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT
-from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult
+from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, FailedCase
 from .paper_figures import PAPER_METRICS
 from .spread import mean_and_sd, number, range_text, spread_of, with_unit
 
@@ -42,7 +42,7 @@ class TextTable:
     def markdown(self) -> str:
         """The table as Markdown."""
         lines = [self.head, ["---"] * len(self.head), *self.rows]
-        plain = [[cell.replace("\n", " ").replace("|", "/") for cell in row] for row in lines]
+        plain = [[cell.replace("\n", " ").replace("|", "/").replace("<", "&lt;") for cell in row] for row in lines]
         return "\n".join(f"| {' | '.join(row)} |" for row in plain)
 
 
@@ -87,13 +87,33 @@ def cases_text(results: Sequence[CaseResult]) -> TextTable:
     for result in ordered:
         case = result.case
         figures = [number(result.value(key, method, region), METRIC_BY_KEY[key]) for key, method, region, _ in shown]
-        mark = DOUBT_MARK if case.doubtful else ""
+        mark = DOUBT_MARK if result.doubtful else ""
         volumes = f"{result.missed_ml:.0f} / {result.added_ml:.0f}"
         fold = [str(result.fold)] if folds else []
         rows.append([f"{case.name}{mark}\n{case.group}", str(result.slices), *fold, *figures, volumes])
     about = ["case\ngroup", "slices", *(["fold"] if folds else [])]
     head = [*about, *(title for *_, title in shown), "missed / added\nml"]
     return TextTable(head, rows)
+
+
+def doubts_text(results: Sequence[CaseResult]) -> TextTable:
+    """Why the marked references are doubtful."""
+    rows = [[f"{DOUBT_MARK} {result.case.name}", result.doubtful] for result in results if result.doubtful]
+    return TextTable(["case", "why its reference is doubtful"], rows)
+
+
+def notes_text(results: Sequence[CaseResult]) -> TextTable:
+    """What reading and segmenting had to note, each with the cases that it is of."""
+    names: dict[str, list[str]] = {}
+    for result in results:
+        for note in dict.fromkeys(result.notes):
+            names.setdefault(note, []).append(result.case.name)
+    return TextTable(["note", "cases"], [[note, ", ".join(cases)] for note, cases in names.items()])
+
+
+def not_judged_text(cases: Sequence[FailedCase]) -> TextTable:
+    """Cases without a result, and why."""
+    return TextTable(["case", "reason"], [[case.name, case.reason] for case in cases])
 
 
 def definitions_text() -> TextTable:

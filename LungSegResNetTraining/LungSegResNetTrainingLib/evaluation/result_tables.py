@@ -18,7 +18,7 @@ _KEYS = tuple(metric.key for metric in METRICS)
 
 
 def write_cases(path: Path, evaluation: Evaluation) -> None:
-    """Write a row for each case, method and region with every metric; a failed case has one row with the reason.
+    """Write a row for each case, method and region with every metric; others have one row with the reason.
 
     A metric that does not exist is an empty cell (see `Comparison` for empty masks).
 
@@ -35,7 +35,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             "patient": case.patient,
             "group": case.group,
             "split": case.split,
-            "doubtful": case.doubtful,
+            "doubtful": result.doubtful,
             "slices": result.slices,
             "fold": result.fold,
         }
@@ -43,7 +43,8 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             for region, comparison in comparisons.items():
                 figures: dict[str, Cell] = {key: getattr(comparison, key) for key in _KEYS}
                 rows.append({**about, "method": method, "region": region, **figures, "error": ""})
-    rows += [{"case": failed.name, "status": "failed", "error": failed.reason} for failed in evaluation.failed]
+    for status, cases in (("failed", evaluation.failed), ("left out", evaluation.left_out)):
+        rows += [{"case": case.name, "status": status, "error": case.reason} for case in cases]
     write_rows(path, rows, overwrite=True)
 
 

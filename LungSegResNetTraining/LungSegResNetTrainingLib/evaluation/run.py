@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,13 +17,14 @@ from LungSegResNetLib.network.model_file import ModelCard
 
 from ..data.case_search import FoundCases
 from ..data.cases import VALIDATION, Case
+from ..training.seen_scans import NOTHING_SEEN, ScanMark, ScanRecord
 from .case_result import CaseResult, FailedCase
 from .finished_cases import case_key, file_digest, folder_names, load_result, save_result
 from .judging import judge_case
 
 ALL = "all"
 CASES_FOLDER = "cases"
-_MARK = "evaluation.json"
+MARK = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -58,21 +59,25 @@ class Judge:
 
 @dataclass
 class Evaluation:
-    """All that a report is made of; in a cross-validation there are several judges, one for each fold."""
+    """All that a report is made of; in a cross-validation there are several judges, one for each fold.
+
+    ``failed`` could not be judged, ``left_out`` were not to be judged.
+    """
 
     judges: Sequence[Judge]
     results: list[CaseResult] = field(default_factory=list)
     failed: list[FailedCase] = field(default_factory=list)
+    left_out: list[FailedCase] = field(default_factory=list)
 
 
 OnCase = Callable[[int, int, CaseResult | FailedCase, bool], None]
 
 
-def choose_cases(found: FoundCases, split: str | None, seen: Collection[str] = ()) -> list[Case]:
+def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord = NOTHING_SEEN) -> list[Case]:
     """Cases of a split; ``all`` takes all.
 
     None takes the validation cases or, where the data set has none, those of patients that the network has not seen;
-    ``seen`` are the names of the cases it was trained on.
+    ``seen`` are the scans it was trained on.
 
     Raises
     ------
@@ -97,9 +102,9 @@ def choose_cases(found: FoundCases, split: str | None, seen: Collection[str] = (
     return cases
 
 
-def trained_patients(cases: Sequence[Case], seen: Collection[str]) -> set[str]:
+def trained_patients(cases: Sequence[Case], seen: ScanRecord) -> set[str]:
     """Patients of whom the network was trained on some case."""
-    return {case.patient for case in cases if case.name in seen}
+    return {case.patient for case in cases if seen.holds(ScanMark.of(case, with_ct=seen.knows_cts))}
 
 
 def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
@@ -109,7 +114,7 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
     ------
     OutputError : the folder holds another evaluation and ``overwrite`` is false, or other files, or cannot be written.
     """
-    mark = folder / _MARK
+    mark = folder / MARK
     try:
         earlier = json.loads(mark.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -173,7 +178,7 @@ class _Job:
         try:
             judge = self.judge
             # A stored result is of use if it was made in the same way.
-            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}"))
+            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}", "pair checked"))
             result = load_result(self.case, self.folder, key)
             if result is not None:
                 return dataclasses.replace(result, fold=judge.fold), True

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..training.start_network import seen_cases
+from ..data.cases import unnamed_patients
+from ..training.seen_scans import seen_scans
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
@@ -46,12 +47,12 @@ def sentences(evaluation: Evaluation) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     results = evaluation.results
     chosen = with_lung(results)
-    paragraphs = [_what_was_judged(evaluation), *_trained_on(evaluation)]
+    paragraphs = [_what_was_judged(evaluation), *_unnamed(results), *_trained_on(evaluation)]
     if chosen:
         paragraphs += [_how_good(results), *_by_fold(chosen), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(results)
         paragraphs += [d.statement for d in compare_groups(results) if d.metric.key == "dice" and not d.too_few]
-    return [*paragraphs, *_doubtful(results), *_no_lung(results), *_failed(evaluation)]
+    return [*paragraphs, *_doubtful(results), *_no_lung(results), *_not_judged(evaluation)]
 
 
 def _what_was_judged(evaluation: Evaluation) -> str:
@@ -71,11 +72,23 @@ def _what_was_judged(evaluation: Evaluation) -> str:
     return f"The {network_name(evaluation)} was {judged}."
 
 
+def _unnamed(results: Sequence[CaseResult]) -> list[str]:
+    unnamed = unnamed_patients([result.case for result in results])
+    if not unnamed:
+        return []
+    text = (
+        f"{unnamed}: where some are of the same patient, there are fewer patients, the intervals are too narrow, and a "
+        "network may have been trained on a patient whom it judged; the column patient of a case list says whose scans "
+        "they are."
+    )
+    return [text]
+
+
 def _trained_on(evaluation: Evaluation) -> list[str]:
     if len(evaluation.judges) > 1:
         return []  # each case has a network that has not seen its patient
     cases = [result.case for result in evaluation.results]
-    patients = trained_patients(cases, seen_cases(evaluation.judges[0].card))
+    patients = trained_patients(cases, seen_scans(evaluation.judges[0].card))
     count = sum(case.patient in patients for case in cases)
     if not count:
         return []
@@ -169,10 +182,15 @@ def _no_lung(results: Sequence[CaseResult]) -> list[str]:
     ]
 
 
-def _failed(evaluation: Evaluation) -> list[str]:
-    if not evaluation.failed:
-        return []
-    return [f"{_cases(len(evaluation.failed))} could not be judged; the reasons are listed at the end."]
+def _not_judged(evaluation: Evaluation) -> list[str]:
+    failed, left_out = len(evaluation.failed), len(evaluation.left_out)
+    told = []
+    if failed:
+        told.append(f"{_cases(failed)} could not be judged; the reasons are listed at the end.")
+    if left_out:
+        verb = "was" if left_out == 1 else "were"
+        told.append(f"{_cases(left_out)} {verb} left out; the reasons are listed at the end.")
+    return told
 
 
 def _percent(part: float, whole: float) -> str:

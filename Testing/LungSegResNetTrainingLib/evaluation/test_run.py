@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import html.parser
+import io
 import json
 import re
 import shutil
@@ -20,12 +22,13 @@ from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetTrainingLib.command_line.main import main
-from LungSegResNetTrainingLib.data.case_search import FoundCases
+from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
 from LungSegResNetTrainingLib.evaluation.finished_cases import case_key
 from LungSegResNetTrainingLib.evaluation.run import Judge, choose_cases, claim_folder, evaluate
 from LungSegResNetTrainingLib.evaluation.summary import sentences
+from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 
 _SMALL = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
 
@@ -119,6 +122,7 @@ def test_the_report_needs_nothing_but_itself(report: tuple[int, Path, Path]) -> 
     assert "0.980 ± 0.003" in said  # of the article
     assert "doi:10.1/x&y" in said
     assert "The reference is doubtful: <base>." in said
+    assert "Each case counts as a patient of its own" in said
 
 
 def test_markdown_and_pictures_lie_beside_the_report(report: tuple[int, Path, Path]) -> None:
@@ -225,10 +229,104 @@ def test_the_split_is_validation_where_there_is_one_and_all_elsewhere() -> None:
 def test_without_a_split_no_patient_is_judged_that_the_network_was_trained_on() -> None:
     patients = {"a1": "a", "a2": "a", "b1": "b"}
     found = FoundCases([Case(name, Path("ct"), Path("mask"), "train", who) for name, who in patients.items()])
-    assert [case.name for case in choose_cases(found, None, {"a1"})] == ["b1"]
-    assert [case.name for case in choose_cases(found, "all", {"a1"})] == ["a1", "a2", "b1"]
+    assert [case.name for case in choose_cases(found, None, ScanRecord.by_names({"a1"}))] == ["b1"]
+    assert [case.name for case in choose_cases(found, "all", ScanRecord.by_names({"a1"}))] == ["a1", "a2", "b1"]
     with pytest.raises(InputError, match=r"trained on all patients .* --split all"):
-        choose_cases(found, None, {"a1", "b1"})
+        choose_cases(found, None, ScanRecord.by_names({"a1", "b1"}))
+
+
+def test_a_case_counts_as_seen_by_its_scan_and_not_by_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    trained = []
+    for noise, scan in enumerate(("P001/scan1", "P001/scan2", "P002/scan1", "P002/scan2"), start=5):
+        write_case(data / scan, "x", thorax=Thorax(noise=float(noise)), **_SMALL)  # type: ignore[arg-type]
+        trained += [case for case in find_cases(data / scan).cases if noise < 8]
+    card, weights = load_model(default_model_path())
+    record = ScanRecord(frozenset(ScanMark.of(case) for case in trained))
+    own = tmp_path / "own.safetensors"
+    save_model(own, weights, dataclasses.replace(card, training={"seen_scans": record.as_json()}))
+    command = ["--out", str(tmp_path / "out"), "--no-baseline", "--progress", "none", "--device", "cpu"]
+    assert main(["evaluate", str(own), str(data / "P001"), *command]) == 3
+    assert "trained on all patients of the data set" in capsys.readouterr().err
+    # Of P002 one scan was seen; the other has the name that one of P001 was trained with.
+    assert main(["evaluate", str(own), str(data / "P002"), *command]) == 0
+    assert "1 of 2 cases are judged" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def odd_report(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path, str]:
+    """Exit code, what was printed, data set and page: pairs that the check refuses and doubts, a note of reading."""
+    data = tmp_path_factory.mktemp("odd")
+    for name in ("fine", "other", "exchanged", "foreign", "listed"):
+        write_case(data, name, spacing=(2.0, 2.0, 20.0), extent=(402.0, 300.0, 120.0))
+    mask = sitk.ReadImage(str(data / "exchanged_mask.nii"))
+    sitk.WriteImage(sitk.ChangeLabel(mask, {1: 2, 2: 1}), str(data / "exchanged_mask.nii"))
+    dense = sitk.ReadImage(str(data / "foreign_ct.nii")) > -200
+    sitk.WriteImage(sitk.Cast(dense, sitk.sitkUInt8), str(data / "foreign_mask.nii"))
+    sitk.WriteImage(sitk.Cast(mask > 0, sitk.sitkUInt8), str(data / "other_mask.nii"))
+    groups = {"fine": r"$\frac$", "other": "<b>$x_{</b>"}
+    statuses = {"listed": "doubtful,Looks <odd>."}
+    rows = [
+        f"{name},{name}_ct.nii,{name}_mask.nii,{groups.get(name, '')},{statuses.get(name, ',')}"
+        for name in ("fine", "other", "exchanged", "foreign", "listed")
+    ]
+    (data / "list.csv").write_text("\n".join(["case,ct,mask,group,status,reasons", *rows]), encoding="utf-8")
+    command = ["evaluate", "shipped", str(data / "list.csv"), "--out", str(data / "out"), "--no-baseline"]
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        code = main([*command, "--progress", "none", "--device", "cpu"])
+    return code, printed.getvalue(), data, (data / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_pair_that_the_check_refuses_is_not_judged(odd_report: tuple[int, str, Path, str]) -> None:
+    code, printed, data, page = odd_report
+    assert code == 7
+    with (data / "out" / "cases.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["case"]: row for row in csv.DictReader(file)}
+    assert (rows["foreign"]["status"], rows["fine"]["status"]) == ("failed", "judged")
+    assert "of the mask is aerated" in rows["foreign"]["error"]
+    assert "foreign: Only" in printed
+    assert rows["foreign"]["error"].split("(")[0] in page
+
+
+def test_a_pair_that_the_check_doubts_is_judged_and_marked(odd_report: tuple[int, str, Path, str]) -> None:
+    _, printed, data, page = odd_report
+    reason = "Right and left are exchanged: the right lung lies on the patient&#x27;s left side."
+    assert f"<td>* exchanged</td><td>{reason}</td>" in page
+    assert "doubtful: Right and left are exchanged" in printed
+    with (data / "out" / "cases.csv").open(newline="", encoding="utf-8") as file:
+        doubtful = {row["case"]: row["doubtful"] for row in csv.DictReader(file) if row["status"] == "judged"}
+    assert {name for name, why in doubtful.items() if why} == {"exchanged"}
+    assert "exchanged*" in (data / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_the_doubt_of_the_check_is_kept_with_the_result(
+    odd_report: tuple[int, str, Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = odd_report[2]
+    shutil.copytree(data / "out", tmp_path / "out")
+    command = ["evaluate", "shipped", str(data / "list.csv"), "--out", str(tmp_path / "out"), "--no-baseline"]
+    assert main([*command, "--progress", "none", "--device", "cpu", "--include-doubtful"]) == 7
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert any("exchanged" in line and "doubtful: Right" in line and "earlier run" in line for line in lines)
+    assert any("listed" in line for line in lines)
+
+
+def test_what_reading_noted_stands_under_the_cases(odd_report: tuple[int, str, Path, str]) -> None:
+    _, _, data, page = odd_report
+    note = "The mask has one value; right and left lung were told apart by position."
+    assert f"<td>{note}</td><td>other</td>" in page
+    assert note in (data / "out" / "report.md").read_text(encoding="utf-8")
+
+
+def test_rows_that_the_list_leaves_out_are_told_with_their_reason(odd_report: tuple[int, str, Path, str]) -> None:
+    _, printed, data, page = odd_report
+    assert "listed is left out (doubtful): Looks <odd>." in printed
+    assert "1 case was left out; the reasons are listed at the end." in page
+    assert "<td>listed</td><td>left out (doubtful): Looks &lt;odd&gt;.</td>" in page
+    assert "Looks &lt;odd>." in (data / "out" / "report.md").read_text(encoding="utf-8")
 
 
 def test_the_summary_says_how_many_cases_the_network_was_trained_on(judge: Judge, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def showResult(folder: Path, name: str) -> tuple[Any, Any]:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
     # Not Slicer's own readers: the scan is shown as it was segmented.
-    ct, _warnings = read_ct(source)
+    ct, _warnings = read_ct(source, when_in_doubt="choose", recursive=False)  # as the run read it
     labels, _warnings = mask_on_ct(read_mask(mask), ct)
     volumeNode = addVolume(ct, name)
     segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{name} lungs")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import SimpleITK as sitk
+from dicom_files import write_series
 from mrml_data import segment_array
 from slicer_host import Host
 from synthetic_thorax import Thorax
@@ -15,12 +16,13 @@ from synthetic_thorax import Thorax
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:
-    """A folder with a scan, one in a folder of its own, and a file that is none."""
+    """A folder with a scan, one of two kernels in a DICOM folder of its own, and a file that is none."""
     folder = tmp_path / "scans"
-    (folder / "ward").mkdir(parents=True)
+    folder.mkdir()
     image, mask = Thorax().scan(spacing=(4.0, 4.0, 20.0))
-    for name in ("a.nrrd", "ward/b.nrrd"):
-        sitk.WriteImage(image, str(folder / name))
+    sitk.WriteImage(image, str(folder / "a.nrrd"))
+    for kernel in ("B30f", "B70f"):
+        write_series(folder / "ward" / "b", image, prefix=kernel, ConvolutionKernel=kernel)
     sitk.WriteImage(mask, str(tmp_path / "mask.nrrd"))
     (folder / "broken.nrrd").write_text("nothing of this kind", encoding="utf-8")
     return folder

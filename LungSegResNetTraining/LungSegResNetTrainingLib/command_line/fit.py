@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cases.add_argument(
         "--folds",
         type=int,
-        help="cross-validate: divide all patients into so many folds, whatever the split and the seed, and train a "
+        help="cross-validate: divide all patients (but those of the split test) into so many folds and train a "
         "network without each of them, in RUN/fold-1, RUN/fold-2, ...",
     )
     cases.add_argument("--fold", type=int, help="train only the network that fold N (from 1 on) validates, in RUN")

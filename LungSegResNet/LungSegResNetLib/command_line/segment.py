@@ -68,7 +68,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(values, indent=2))
     else:
         print(table_from_json(values["measurements"]))
-        print(f"{summary.slices} slices in {seconds['total']:.1f} s ({summary.why}, {summary.precision})")
+        count = "1 slice" if summary.slices == 1 else f"{summary.slices} slices"
+        print(f"{count} in {seconds['total']:.1f} s ({summary.why}, {summary.precision})")
         first = ", ".join(str(one["slice"]) for one in summary.slices_to_check)
         print(f"slices to check first: {first} (--json says where and why)")
         for path in summary.outputs:

@@ -35,7 +35,7 @@ from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.reporting import make_training_reporter
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.start_network import StartNetwork
-from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases
+from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases, default_workers
 from LungSegResNetTrainingLib.training.training_run import TrainingRun
 
 APART_MM = 3.0
@@ -72,15 +72,18 @@ def stacked_slice(
     return torch.cat([image for image, _ in stack]), stack[list(offsets).index(0)][1]
 
 
-def train(cases: Sequence[CachedCase], settings: TrainingSettings, folder: Path, offsets: Sequence[int]) -> TrainingRun:
-    """A network with a channel for each of ``offsets``."""
+def train(
+    cases: Sequence[CachedCase], settings: TrainingSettings, folder: Path, offsets: Sequence[int], workers: int
+) -> TrainingRun:
+    """A network with a channel for each of ``offsets``; so many processes prepare its slices, with 0 this one."""
     torch.manual_seed(settings.seed)
     network = HighRes2DNet(in_channels=len(offsets))
     weights = {name: value.numpy() for name, value in network.state_dict().items() if value.is_floating_point()}
     start = StartNetwork(ModelCard(network.config), weights, "random weights")
     run = TrainingRun(settings, folder, "cpu", start=start)
     sampler = StepBatches(settings, run.step, Processes())
-    for slices, target in DataLoader(StackedSlices(cases, settings, offsets), batch_sampler=sampler, num_workers=1):
+    data = StackedSlices(cases, settings, offsets)
+    for slices, target in DataLoader(data, batch_sampler=sampler, num_workers=workers):
         loss = run.train_step(slices, target)
         if run.step % 25 == 0 or run.step == settings.steps:
             print(f"{folder.name}: step {run.step}/{settings.steps}  loss {loss:.4f}", flush=True)
@@ -112,6 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--slice-shape", type=int, nargs=2, default=RECOMMENDED.slice_shape)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=default_workers())
     parser.add_argument("--cache", type=Path, default=Path(".cache/slices"))
     options = parser.parse_args(arguments)
     settings = replace(
@@ -130,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     columns = []
     for number, offsets in enumerate(_VARIANTS.values(), start=1):
-        run = train(training, settings, options.out / f"variant-{number}", offsets)
+        run = train(training, settings, options.out / f"variant-{number}", offsets, options.workers)
         columns.append([dice(run, case, offsets) for case in validation])
     lines = ["| validation volume | " + " | ".join(_VARIANTS) + " |", "|---" * (1 + len(_VARIANTS)) + "|"]
     for case, *figures in zip(validation, *columns, strict=True):

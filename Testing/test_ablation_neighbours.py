@@ -48,7 +48,7 @@ def test_both_networks_are_trained_and_judged(tmp_path: Path) -> None:
             + [(n, f"{n}_ct.nii", f"{n}_mask.nii", "validation" if n == "v" else "train") for n in "abv"]
         )
     command = [str(tmp_path / "cases.csv"), str(tmp_path / "out"), "--steps", "2", "--batch-size", "2"]
-    command += ["--slice-shape", "32", "40", "--cache", str(tmp_path / "cache")]
+    command += ["--slice-shape", "32", "40", "--cache", str(tmp_path / "cache"), "--workers", "0"]
     assert ablation_neighbours.main(command) == 0
     page = (tmp_path / "out" / "neighbours.md").read_text(encoding="utf-8")
     assert "2 steps of 2 slices, seed 0, 2 volumes" in page

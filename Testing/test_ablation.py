@@ -6,22 +6,15 @@ import csv
 from pathlib import Path
 
 import ablation
-from synthetic_thorax import Thorax
-from training_cases import write_case
+from training_cases import write_data_set
 
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
 
 def test_the_table_has_a_row_for_each_way_of_training_and_of_use(tmp_path: Path) -> None:
-    for name in "abv":
-        write_case(tmp_path, name, (6.0, 6.0, 20.0), thorax=Thorax(noise=5.0))
-    with (tmp_path / "cases.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(
-            [("case", "ct", "mask", "split")]
-            + [(n, f"{n}_ct.nii", f"{n}_mask.nii", "validation" if n == "v" else "train") for n in "abv"]
-        )
+    data_set = write_data_set(tmp_path, {"a": "train", "b": "train", "v": "validation"})
     out = tmp_path / "out"
-    command = [str(tmp_path / "cases.csv"), str(out), "--steps", "2", "--batch-size", "2", "--slice-shape", "32", "40"]
+    command = [str(data_set), str(out), "--steps", "2", "--batch-size", "2", "--slice-shape", "32", "40"]
     command += ["--cache", str(tmp_path / "cache"), "--workers", "0", "--only"]
     assert ablation.main(command) == 0
     with (out / "ablation.csv").open(newline="", encoding="utf-8") as file:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
 import ablation_neighbours
 import numpy as np
 import torch
-from synthetic_thorax import Thorax
-from training_cases import small_case, write_case
+from training_cases import small_case, write_data_set
 
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
 
@@ -40,14 +38,8 @@ def test_channels_are_the_slices_before_and_after_turned_alike() -> None:
 
 
 def test_both_networks_are_trained_and_judged(tmp_path: Path) -> None:
-    for name in "abv":
-        write_case(tmp_path, name, (6.0, 6.0, 20.0), thorax=Thorax(noise=5.0))
-    with (tmp_path / "cases.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(
-            [("case", "ct", "mask", "split")]
-            + [(n, f"{n}_ct.nii", f"{n}_mask.nii", "validation" if n == "v" else "train") for n in "abv"]
-        )
-    command = [str(tmp_path / "cases.csv"), str(tmp_path / "out"), "--steps", "2", "--batch-size", "2"]
+    data_set = write_data_set(tmp_path, {"a": "train", "b": "train", "v": "validation"})
+    command = [str(data_set), str(tmp_path / "out"), "--steps", "2", "--batch-size", "2"]
     command += ["--slice-shape", "32", "40", "--cache", str(tmp_path / "cache"), "--workers", "0"]
     assert ablation_neighbours.main(command) == 0
     page = (tmp_path / "out" / "neighbours.md").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,17 @@ def write_case(
     for image, path in zip((thorax or Thorax()).scan(spacing, extent), (ct, mask), strict=True):
         sitk.WriteImage(image, str(path))
     return Case(name, ct, mask, split="train", patient=name)
+
+
+def write_data_set(folder: Path, splits: dict[str, str]) -> Path:
+    """Small thoraxes by name, and the list (``cases.csv``) that says the split of each; returns the list."""
+    for name in splits:
+        write_case(folder, name, (6.0, 6.0, 20.0), thorax=Thorax(noise=5.0))
+    rows = [(name, f"{name}_ct.nii", f"{name}_mask.nii", split) for name, split in splits.items()]
+    path = folder / "cases.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("case", "ct", "mask", "split"), *rows])
+    return path
 
 
 def small_case(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,4 +94,5 @@ def joined_processes(device: str) -> Iterator[Processes]:
     distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=_PATIENCE)
     yield processes
     # Not after a failure: it would wait for the others, and torchrun, which ends them, for this process.
+    gc.collect()  # what shared the gradients has circular references, and would keep the group's threads to the end
     distributed.destroy_process_group()

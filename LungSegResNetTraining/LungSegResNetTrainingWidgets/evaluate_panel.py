@@ -205,7 +205,7 @@ def _report(folder: str) -> Path:
 
 def _isOfAnotherNetwork(report: Path, network: Path) -> bool:
     """Whether the folder has an evaluation of something else than this network file."""
-    from LungSegResNetTrainingLib.evaluation.finished_cases import file_digest
+    from LungSegResNetLib.digests import file_digest
 
     try:
         earlier = json.loads((report / "evaluation.json").read_text(encoding="utf-8"))["network"]

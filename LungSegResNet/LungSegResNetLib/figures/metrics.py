@@ -172,7 +172,7 @@ def compare_masks(
     mae = _ratio(fp + fn, in_ref)
     volume_difference = 100.0 * _ratio(in_pred - in_ref, in_ref)
     hu_difference = np.nan if hu is None else _mean_hu_difference_percent(hu[box], ref, pred)
-    around = bounding_box(reference | prediction, margin=1) or box
+    around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
     surface_dice, hd95, mean_distance = _surface_agreement(reference[around], prediction[around], spacing_zyx)
     return Comparison(
         reference_ml=in_ref * voxel_ml,

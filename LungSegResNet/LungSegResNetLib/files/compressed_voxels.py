@@ -16,7 +16,10 @@ _LONGEST_HEADER_LINE = 1 << 16
 
 
 def is_undamaged(path: Path) -> bool:
-    """False if the voxels are compressed as zlib or gzip do it, and end too early or do not fit their checksum."""
+    """False if the voxels of a MetaImage or NRRD file are compressed as zlib or gzip do it, and end too early or do not
+    fit their checksum; other files are not looked at."""
+    if path.suffix.lower() not in (*METAIMAGE_ENDINGS, *NRRD_ENDINGS):
+        return True
     with path.open("rb") as stream:
         place = _place_of_metaimage(stream) if path.suffix.lower() in METAIMAGE_ENDINGS else _place_of_nrrd(stream)
         if place is None:

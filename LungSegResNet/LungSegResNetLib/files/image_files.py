@@ -48,12 +48,12 @@ def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
             f"{path.name} is cut off: it holds fewer voxels than its header says; copy or export it again."
         )
     with ThreadPoolExecutor(1) as helper:
-        undamaged = helper.submit(is_undamaged, path) if not path.name.lower().endswith(NIFTI_ENDINGS) else None
+        undamaged = helper.submit(is_undamaged, path)
         try:
             image = reader.Execute()
         except RuntimeError as error:
             raise _unreadable(path, error) from error
-        if undamaged is not None and not undamaged.result():
+        if not undamaged.result():
             raise InputError(
                 f"{path.name} is damaged or cut off: its voxels cannot be unpacked; copy or export it again."
             )

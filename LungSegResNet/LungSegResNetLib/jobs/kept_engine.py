@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
+from ..digests import file_digest
 from ..errors import ModelError
 from ..network.engines import EngineSettings, LoadedEngine, load_engine
 from ..network.model_file import default_model_path
@@ -29,8 +29,7 @@ def network_digest(model: str | os.PathLike[str] | None) -> str:
     """SHA-256 of a network file, None being the shipped one. Raises ModelError if there is no such file."""
     path = Path(model or default_model_path())
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path)
     except FileNotFoundError:
         raise ModelError(f"There is no network file at {path}.") from None
     except OSError as error:

@@ -86,7 +86,7 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
         if np.all(np.minimum(left, 1.0 - left)[large] <= _STRADDLE_SHARE):
             side_of_part = np.where(left > 0.5, LEFT_LUNG, RIGHT_LUNG).astype(np.uint8)
             side_of_part[~large] = BACKGROUND
-            if len(np.unique(side_of_part[large])) == 1 and abs(_mean_x(mask, x_mm)) < NEAR_MIDLINE_MM:
+            if len(np.unique(side_of_part[large])) == 1 and abs(mean_x(mask, x_mm)) < NEAR_MIDLINE_MM:
                 break
             return _grow(mask, depth, side_of_part[core], x_mm)
     if mask.any() and np.ptp(x_mm[mask.any(axis=(0, 1))]) <= _WIDEST_LUNG_MM:
@@ -100,11 +100,12 @@ def _side_by_shape(mask: np.ndarray, x_mm: np.ndarray) -> int:
     sections = mask[mask.any(axis=(1, 2))]
     hollows = np.stack([convex_hull_image(section) & ~section for section in sections])
     if not hollows.any():
-        return LEFT_LUNG if _mean_x(mask, x_mm) > 0 else RIGHT_LUNG
-    return RIGHT_LUNG if _mean_x(hollows, x_mm) > _mean_x(mask, x_mm) else LEFT_LUNG
+        return LEFT_LUNG if mean_x(mask, x_mm) > 0 else RIGHT_LUNG
+    return RIGHT_LUNG if mean_x(hollows, x_mm) > mean_x(mask, x_mm) else LEFT_LUNG
 
 
-def _mean_x(mask: np.ndarray, x_mm: np.ndarray) -> float:
+def mean_x(mask: np.ndarray, x_mm: np.ndarray) -> float:
+    """Centre of a mask (z, y, x) from right to left, in the mm of its columns ``x_mm``; it must not be empty."""
     return float(np.average(x_mm, weights=np.count_nonzero(mask, axis=(0, 1))))
 
 

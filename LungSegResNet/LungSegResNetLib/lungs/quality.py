@@ -6,7 +6,7 @@ import numpy as np
 
 from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
-from .laterality import NEAR_MIDLINE_MM
+from .laterality import NEAR_MIDLINE_MM, mean_x
 
 _SMALL_ML = 300.0
 _RATIO = 3.0
@@ -30,8 +30,7 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float) -> list[
     if missing:
         warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
         columns = np.arange(mask.shape[2]) * ct.spacing_zyx[2]
-        profile = np.count_nonzero(mask, axis=(0, 1))
-        if len(missing) == 1 and abs(np.average(columns, weights=profile) - midline_mm) < NEAR_MIDLINE_MM:
+        if len(missing) == 1 and abs(mean_x(mask, columns) - midline_mm) < NEAR_MIDLINE_MM:
             warnings.append("The lung lies in the middle of the view: check whether it is the right or the left one.")
     elif max(volumes.values()) > _RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())

@@ -12,6 +12,7 @@ from typing import Any
 
 from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
@@ -20,12 +21,6 @@ from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"
 _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the place and the judge, not from the file
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def case_key(case: Case, method: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
 from LungSegResNetLib.lungs.prediction import Predictor
@@ -19,7 +20,7 @@ from ..data.case_search import FoundCases
 from ..data.cases import VALIDATION, Case
 from ..training.seen_scans import NOTHING_SEEN, ScanMark, ScanRecord
 from .case_result import CaseResult, FailedCase
-from .finished_cases import case_key, file_digest, folder_names, load_result, save_result
+from .finished_cases import case_key, folder_names, load_result, save_result
 from .judging import judge_case
 
 ALL = "all"

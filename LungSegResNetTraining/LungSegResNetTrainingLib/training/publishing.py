@@ -12,11 +12,11 @@ from statistics import mean
 from typing import Any
 
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 
 from ..data.cases import Case
-from ..evaluation.finished_cases import file_digest
 from ..evaluation.run import MARK
 from .run_cases import some_of
 from .start_network import seen_cases

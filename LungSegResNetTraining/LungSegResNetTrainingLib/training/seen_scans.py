@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_headers import may_be_dicom
 from LungSegResNetLib.network.model_file import ModelCard
@@ -115,7 +116,7 @@ def _digest_of_ct(ct: Path) -> str:
     """Digest of what a CT's files hold, whatever they are called; of a DICOM folder only the slices count."""
     try:
         files = [path for path in files_of(ct) if not ct.is_dir() or _is_slice(path)]
-        digests = sorted(_digest(path) for path in files)
+        digests = sorted(file_digest(path) for path in files)
     except (OSError, InputError):
         return ""  # reading the case says why
     return _short_digest("".join(digests)) if digests else ""
@@ -123,11 +124,6 @@ def _digest_of_ct(ct: Path) -> str:
 
 def _is_slice(path: Path) -> bool:
     return may_be_dicom(path) and kind_of_file(path) in (CT, None)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _short_digest(text: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import ModelError
 from LungSegResNetLib.lungs.preprocessing import HU_WINDOW
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model
@@ -69,5 +69,5 @@ def read_start_network(name: str) -> StartNetwork:
             f"{path.name} was trained with the HU window {card.hu_window}, but training uses {HU_WINDOW}; "
             "choose another network to start from."
         )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    digest = file_digest(path)[:12]
     return StartNetwork(card, weights, f"{card.name} ({path.name}, sha256 {digest})")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.evaluation.finished_cases import file_digest
 from LungSegResNetTrainingLib.training.publishing import publish
 
 TRAINING = {

@@ -17,8 +17,9 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: float)
     size = [int(np.ceil(n * scale)) for n in coarse]
     # A random shift keeps the knots of the coarse grid from always falling on the same pixels.
     first = [int(rng.integers(0, whole - n + 1)) for whole, n in zip(size, shape, strict=True)]
-    rows, columns = (_cubic_weights(*line) for line in zip(coarse, size, first, shape, strict=True))
-    field = torch.from_numpy(rows @ grid @ columns.T)
+    # PyTorch multiplies with the threads that a process is given; NumPy's products take all cores in each of them.
+    rows, columns = (torch.from_numpy(_cubic_weights(*line)) for line in zip(coarse, size, first, shape, strict=True))
+    field = rows @ torch.from_numpy(grid) @ columns.T
     return (field - field.mean()) / (field.std() + 1e-6)
 
 

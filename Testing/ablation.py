@@ -190,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", nargs="*", metavar="VARIANT", help="trained variants beside the recommended one")
     parser.add_argument("--cache", type=Path, default=Path(".cache/slices"))
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda", "mps"))
-    parser.add_argument("--workers", type=int, default=default_workers())
+    parser.add_argument("--workers", type=int)
     options = parser.parse_args(arguments)
     base = replace(
         RECOMMENDED,
@@ -199,7 +199,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=options.seed,
         slice_shape=tuple(options.slice_shape),
     )
-    choice = RunChoice(options.device, options.workers, validate_every=max(1, options.steps))
+    workers = default_workers(options.device) if options.workers is None else options.workers
+    choice = RunChoice(options.device, workers, validate_every=max(1, options.steps))
     ablation = Ablation(CaseChoice(options.dataset, options.cache), options.out, choice)
     for name, settings in trained_variants(base).items():
         if name != BASE and options.only is not None and name not in options.only:

@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--slice-shape", type=int, nargs=2, default=RECOMMENDED.slice_shape)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=default_workers())
+    parser.add_argument("--workers", type=int, default=default_workers("cpu"))
     parser.add_argument("--cache", type=Path, default=Path(".cache/slices"))
     options = parser.parse_args(arguments)
     settings = replace(

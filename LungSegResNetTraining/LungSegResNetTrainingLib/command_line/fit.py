@@ -80,7 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     machine = parser.add_argument_group("machine (several graphics cards or machines: start with torchrun)")
     machine.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
     machine.add_argument(
-        "--workers", type=int, help="processes that prepare slices (default: half the processor cores, at most 8)"
+        "--workers",
+        type=int,
+        help="processes that prepare slices (default: half the cores, or all but one beside a graphics card)",
     )
     machine.add_argument(
         "--slices-at-once", type=int, metavar="N", help="slices in memory together, when a whole step needs too much"
@@ -112,9 +114,10 @@ def run(options: argparse.Namespace) -> int:
     )
     plans = [(_settings(options, start), start) for start in _start_networks(options)]
     settings, start = plans[0]
+    device = choose_device(options.device).device
     run_choice = RunChoice(
-        choose_device(options.device).device,
-        default_workers() if options.workers is None else options.workers,
+        device,
+        default_workers(device) if options.workers is None else options.workers,
         options.validate_every,
         options.patience,
         options.slices_at_once,

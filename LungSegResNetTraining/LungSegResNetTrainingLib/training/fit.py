@@ -74,7 +74,7 @@ def fit(
         settings, run_folder, device,
         start=start, slices_at_once=slices_at_once, processes=processes, on_warning=on_warning,
     )  # fmt: skip
-    loader = slice_loader(training, settings, run.step, workers, processes)
+    loader = slice_loader(training, settings, run.step, workers, processes, pinned=run.device.type == "cuda")
     details = _training_details(settings, training, validation, start, marks or {})
     with RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records:
         best = _Best(records.log.rows() if records else [])
@@ -112,14 +112,23 @@ def fit(
 
 
 def slice_loader(
-    cases: Sequence[CachedCase], settings: TrainingSettings, first_step: int, workers: int, processes: Processes
+    cases: Sequence[CachedCase],
+    settings: TrainingSettings,
+    first_step: int,
+    workers: int,
+    processes: Processes,
+    pinned: bool = False,
 ) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of the steps from ``first_step`` on, as far as they are this process' share."""
+    """Batches of the steps from ``first_step`` on, as far as they are this process' share.
+
+    ``pinned`` keeps them in memory that a graphics card reads from while the processor goes on.
+    """
     return DataLoader(
         TrainingSlices(cases, settings),
         batch_sampler=StepBatches(settings, first_step, processes),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
+        pin_memory=pinned,
         worker_init_fn=_single_thread,
     )
 

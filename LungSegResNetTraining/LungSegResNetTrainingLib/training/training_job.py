@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from LungSegResNetLib.cores import cores
 from LungSegResNetLib.errors import UsageError
 
 from ..data.cases import TRAIN, VALIDATION, Case, unnamed_patients
@@ -19,7 +20,7 @@ from .seen_scans import ScanMark
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
-_MOST_WORKERS = 8
+_MOST_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,13 @@ class RunChoice:
                 raise UsageError(f"--{name.replace('_', '-')} has to be {least} or more, not {value:g}.")
 
 
-def default_workers() -> int:
-    """Processes that prepare slices: half of the processor's cores, shared by the training processes on it."""
-    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    return max(1, min(_MOST_WORKERS, (os.cpu_count() or 1) // (2 * beside)))
+def default_workers(device: str) -> int:
+    """Processes that prepare slices: half of the cores where the processor trains, too, else all but one.
+
+    Training processes side by side on a machine share them.
+    """
+    count = cores() // 2 if device == "cpu" else cores() - 1
+    return max(1, min(_MOST_WORKERS, count // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def choose_cases(

@@ -62,6 +62,9 @@ class TrainingRun:
     ) -> None:
         if device == "cpu":
             keep_freed_memory()
+        if device == "cuda":
+            # Every step has slices of the same few sizes, so that trying all kernels once pays.
+            torch.backends.cudnn.benchmark = True
         self.processes = processes or Processes()
         self.settings, self.folder = settings, folder
         self.device = torch.device(self.processes.device(device))
@@ -139,10 +142,10 @@ class TrainingRun:
             # The gradients of all processes are averaged once, with the last part.
             last = part.stop >= len(slices)
             with self._without_exchange() if not last else nullcontext():
-                images = slices[part].to(self.device, memory_format=torch.channels_last)
+                images = slices[part].to(self.device, memory_format=torch.channels_last, non_blocking=True)
                 with autocast(self.device):
                     logits = self._learner(images)
-                loss = _LOSSES[self.settings.loss](logits.float(), target[part].to(self.device))
+                loss = _LOSSES[self.settings.loss](logits.float(), target[part].to(self.device, non_blocking=True))
                 share = len(images) / self.settings.batch_size
                 (loss * (share * self.processes.count)).backward()
                 total += float(loss.detach()) * share

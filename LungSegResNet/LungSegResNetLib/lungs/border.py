@@ -30,15 +30,15 @@ def fit_border(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float
     steps = max(1, round(_REACH_MM / max(pixel_mm)))
     sigma = [_NOISE_MM / mm for mm in pixel_mm]
 
-    def fit(inside: np.ndarray, section: np.ndarray) -> np.ndarray:
-        box = bounding_box(inside, margin=3 * steps + 2)
-        if box is None:
-            return inside
-        fitted = inside.copy()
-        fitted[box] = _fit_box(inside[box], section[box], steps, sigma)
-        return fitted
+    fitted = mask.copy()
 
-    return np.stack(list(over_slices(fit, mask, hu)))
+    def fit(inside: np.ndarray, section: np.ndarray) -> None:
+        box = bounding_box(inside, margin=3 * steps + 2)
+        if box is not None:
+            inside[box] = _fit_box(inside[box], section[box], steps, sigma)
+
+    over_slices(fit, fitted, hu)
+    return fitted
 
 
 def _fit_box(inside: np.ndarray, hu: np.ndarray, steps: int, sigma: list[float]) -> np.ndarray:

@@ -8,9 +8,9 @@ cap between such tissue below and aerated lung above is one, and so is a thin sl
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
-from .regions import DENSE_HU, bounding_box, grown, holes_of, over_slices, shrunk
+from .regions import DENSE_HU, bounding_box, grown, opened_by_disc, over_slabs, packed, shrunk, unpacked
+from .runs import Runs
 
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel
 _GAP_MM = 2.5  # lung between a dome and the heart may be thinner than the network sees
@@ -33,36 +33,45 @@ def without_domes(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, fl
     box = bounding_box(mask, margin=1)
     if box is None:
         return result
-    _remove_islands(result[box], hu[box], spacing_zyx[1:])
-    _remove_caps(result[box], hu[box], spacing_zyx)
+    lung = mask[box].copy()
+    _remove_islands(lung, hu[box], spacing_zyx[1:])
+    _remove_caps(lung, hu[box], spacing_zyx)
+    result[box] = lung
     return result
 
 
 def _remove_islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) -> None:
     """Take domes that are islands out of the mask, in place."""
+    islands = Runs.of(_islands(mask, hu, pixel_mm))
+    numbers, count = islands.numbered(within_slices=True)
+    for n in range(count):  # from below to above: what lies under an island may have been a dome
+        voxels = islands.chosen(numbers == n).voxels()
+        below = voxels - mask[0].size
+        if (
+            len(voxels) * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2
+            and below[0] >= 0
+            and np.count_nonzero(~mask.ravel()[below]) > _OVER_TISSUE * len(voxels)
+        ):
+            np.put(mask, voxels, False)
+
+
+def _islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) -> np.ndarray:
+    """Large holes (bool) of the aerated lung in its slices; small gaps in its rim count as closed."""
     gap = max(1, round(_GAP_MM / min(pixel_mm)))
-
-    def numbered(lung: np.ndarray, section: np.ndarray) -> tuple[np.ndarray, int] | None:
-        aerated = lung & (section < DENSE_HU)
-        islands = _islands(aerated, gap) if aerated.any() else aerated
-        return ndimage.label(islands) if islands.any() else None
-
-    for z, found in enumerate(over_slices(numbered, mask[1:], hu[1:]), start=1):
-        if found is None:
-            continue
-        islands, count = found
-        area = np.bincount(islands.ravel(), minlength=count + 1)
-        on_tissue = np.bincount(islands[~mask[z - 1]], minlength=count + 1)
-        dome = (area * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2) & (on_tissue > _OVER_TISSUE * area)
-        dome[0] = False
-        mask[z] &= ~dome[islands]
-
-
-def _islands(aerated: np.ndarray, gap: int) -> np.ndarray:
-    """Holes of the aerated lung of a slice; gaps of so many pixels in its rim count as closed."""
     margin = gap + 1
-    closed = shrunk(grown(np.pad(aerated, margin), gap), gap)[margin:-margin, margin:-margin] | aerated
-    return grown(shrunk(holes_of(closed), 1), 1)
+
+    def outside_of(lung: np.ndarray, slab: np.ndarray) -> np.ndarray:
+        aerated = packed(lung & (slab < DENSE_HU))
+        closed = shrunk(grown(np.pad(aerated, margin), gap), gap)[margin:-margin, margin:-margin] | aerated
+        return unpacked(~closed, len(lung))
+
+    holes, area = Runs.of(np.concatenate(over_slabs(outside_of, mask, hu))).holes_of_slices()
+    large = holes.chosen(area * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2)
+    islands = np.zeros_like(mask)
+    np.put(islands, large.voxels(), True)
+    for z in np.unique(large.indices()[0]):
+        islands[z] = grown(shrunk(islands[z], 1), 1)
+    return islands
 
 
 def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> None:
@@ -70,31 +79,31 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
     dz, dy, dx = spacing_zyx
     radius = max(1, round(_CAP_THICKNESS_MM / 2 / min(dy, dx)))
 
-    def core_of(lung: np.ndarray, section: np.ndarray) -> np.ndarray | None:
-        dense = lung & (section > DENSE_HU)
-        return _opened(dense, radius) if np.count_nonzero(dense) * dy * dx > _ISLAND_MM2 else None
+    def core_of(lung: np.ndarray, slab: np.ndarray) -> np.ndarray:
+        dense = lung & (slab > DENSE_HU)
+        for section in dense:
+            if np.count_nonzero(section) * dy * dx <= _ISLAND_MM2:
+                section[:] = False
+        return unpacked(opened_by_disc(packed(dense), radius), len(dense)) if dense.any() else dense
 
-    cores = np.zeros_like(mask)
-    for z, core in enumerate(over_slices(core_of, mask, hu)):
-        if core is not None:
-            cores[z] = core
-    parts, _ = ndimage.label(cores)
+    cores = Runs.of(np.concatenate(over_slabs(core_of, mask, hu)))
+    numbers, count = cores.numbered()
     cover = max(1, round(_COVER_MM / dz))
     caps = []
-    for n, (slices, *plane) in enumerate(ndimage.find_objects(parts), start=1):
-        part = parts[slices, *plane] == n
-        if (
-            slices.start > 0
-            and len(part) * dz <= _CAP_MM
-            and np.count_nonzero(part, axis=(1, 2)).max() * dy * dx > _ISLAND_MM2
-        ):
+    for n in range(count):
+        core = cores.chosen(numbers == n)
+        slices, *plane = core.box()
+        if slices.start == 0 or (slices.stop - slices.start) * dz > _CAP_MM:
+            continue
+        part = core.painted()[slices, *plane]
+        if np.count_nonzero(part, axis=(1, 2)).max() * dy * dx > _ISLAND_MM2:
             around = (slice(slices.start - 1, slices.stop + cover), *plane)
             if _is_cap(part, mask[around], hu[around], may_be_slab=len(part) * dz <= _SLAB_MM):
-                caps.append((n, slices))
-    for n, slices in caps:
-        for z in range(slices.start, slices.stop):
-            # The opening has rounded the corners off; what is dense around the core belongs to it.
-            mask[z] &= ~(grown(parts[z] == n, radius) & (hu[z] > DENSE_HU))
+                caps.append((slices, core))
+    for slices, core in caps:
+        # The opening has rounded the corners off; what is dense around the core belongs to it.
+        for inside, section, core_here in zip(mask[slices], hu[slices], core.painted()[slices], strict=True):
+            inside &= ~(grown(core_here, radius) & (section > DENSE_HU))
 
 
 def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: bool) -> bool:
@@ -113,15 +122,3 @@ def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: boo
         return True
     under_tissue = sum(np.count_nonzero(face & ~mask[z]) for z, face in enumerate(upper, start=2) if z < len(mask))
     return may_be_slab and bool(under_tissue > _CAP_OVER_TISSUE * np.count_nonzero(upper))
-
-
-def _opened(section: np.ndarray, radius: int) -> np.ndarray:
-    """Opening of a slice (bool) with a disc of so many pixels."""
-    opened = np.zeros_like(section)
-    box = bounding_box(section)
-    if box is None:
-        return opened
-    inside = ndimage.distance_transform_edt(np.pad(section[box], 1))[1:-1, 1:-1] > radius
-    if inside.any():
-        opened[box] = ndimage.distance_transform_edt(~inside) <= radius
-    return opened

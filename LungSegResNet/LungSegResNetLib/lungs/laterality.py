@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import itertools
+from functools import cache
 
 import numpy as np
 from scipy import ndimage
@@ -10,7 +11,8 @@ from skimage.morphology import convex_hull_image
 from skimage.segmentation import watershed
 
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
-from .regions import bounding_box, looked_up, part_sizes
+from .regions import over_slices
+from .runs import Runs, part_sizes
 
 _COARSE_MM = 2.5
 _EROSION_STEP_MM = 2.0
@@ -37,28 +39,28 @@ def split_lungs(
     midline_mm : where the body's midplane lies, in mm from the centre of the first column; needed to name the
         side of a lung that is alone. The middle of the mask is taken where it is not known.
     """
-    labels = np.zeros(mask.shape, np.uint8)
-    box = bounding_box(mask)
-    if box is None:
-        return labels
-    inside = mask[box]
-    columns_mm = (np.arange(mask.shape[2])[box[2]]) * spacing_zyx[2]
-    midline = _midline(inside, columns_mm, midline_mm)
+    runs = Runs.of(mask)
+    if len(runs.starts) == 0:
+        return np.zeros(mask.shape, np.uint8)
+    box = runs.box()
+    columns_mm = np.arange(mask.shape[2]) * spacing_zyx[2]
+    midline = _midline(runs.voxels_of_columns()[box[2]], columns_mm[box[2]], midline_mm)
     steps = [max(1, round(_COARSE_MM / s)) for s in spacing_zyx]
-    with ThreadPoolExecutor(1) as helper:
-        parts = helper.submit(ndimage.label, inside)
-        coarse_side = _coarse_sides(
-            inside[:: steps[0], :: steps[1], :: steps[2]],
-            tuple(s * n for s, n in zip(spacing_zyx, steps, strict=True)),
-            columns_mm[:: steps[2]] - midline,
-        )
-    labels[box] = _refine(inside, coarse_side, steps, *parts.result())
-    return labels
+    coarse_side = _coarse_sides(
+        mask[box][:: steps[0], :: steps[1], :: steps[2]],
+        tuple(s * n for s, n in zip(spacing_zyx, steps, strict=True)),
+        columns_mm[box[2]][:: steps[2]] - midline,
+    )
+    sides = _refine(mask, box, coarse_side, steps)
+    _unite_parts(sides, runs)
+    return sides
 
 
-def _midline(mask: np.ndarray, columns_mm: np.ndarray, body_midline: float | None) -> float:
-    """x of the plane between the lungs: the middle of the mask if it lies on both sides of the body's midplane."""
-    profile = mask.sum(axis=(0, 1), dtype=np.int64)
+def _midline(profile: np.ndarray, columns_mm: np.ndarray, body_midline: float | None) -> float:
+    """x of the plane between the lungs: the middle of the mask if it lies on both sides of the body's midplane.
+
+    ``profile`` counts the voxels of the mask in each column.
+    """
     share = np.cumsum(profile) / profile.sum()
     low = columns_mm[np.flatnonzero(share >= 0.005)[0]]
     high = columns_mm[np.flatnonzero(share >= 0.995)[0]]
@@ -71,15 +73,21 @@ def _midline(mask: np.ndarray, columns_mm: np.ndarray, body_midline: float | Non
 
 def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray) -> np.ndarray:
     """Side (1 or 2) of every voxel of a small mask; 0 outside."""
-    # A layer of background keeps distances right where the mask is cut off by its box; in z the lung goes on.
-    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
-    depth = ndimage.distance_transform_edt(padded, sampling=spacing)[:, 1:-1, 1:-1]
     total = np.count_nonzero(mask)
+    left_before = np.concatenate([[0], np.cumsum(x_mm > 0)])
+
+    @cache
+    def depth() -> np.ndarray:
+        # A layer of background keeps distances right where the mask is cut off by its box; in z the lung goes on.
+        padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
+        return ndimage.distance_transform_edt(padded, sampling=spacing)[:, 1:-1, 1:-1]
+
     for radius in np.arange(0.0, _EROSION_MAX_MM, _EROSION_STEP_MM):
-        core, count = ndimage.label(depth > radius)
-        sizes = np.bincount(core.ravel(), minlength=count + 1)
-        left = np.bincount(core[..., x_mm > 0].ravel(), minlength=count + 1) / np.maximum(sizes, 1)
-        sizes[0] = 0
+        core = Runs.of(depth() > radius if radius > 0 else mask)
+        numbers, parts = core.numbered()
+        sizes = part_sizes(core, numbers, parts)
+        _, _, x = core.indices()
+        left = np.bincount(numbers, left_before[x + core.lengths] - left_before[x], minlength=parts) / sizes
         large = sizes > _MINOR_SHARE * total
         if not large.any():
             break
@@ -88,11 +96,15 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
             side_of_part[~large] = BACKGROUND
             if len(np.unique(side_of_part[large])) == 1 and abs(mean_x(mask, x_mm)) < NEAR_MIDLINE_MM:
                 break
-            return _grow(mask, depth, side_of_part[core], x_mm)
+            sides = np.zeros(mask.shape, np.uint8)
+            np.put(sides, core.voxels(), np.repeat(side_of_part[numbers], core.lengths))
+            if radius > 0:  # else each part of the mask is a core
+                sides = watershed(-depth(), sides.astype(np.int32), mask=mask).astype(np.uint8)
+            return _completed(sides, mask, x_mm)
     if mask.any() and np.ptp(x_mm[mask.any(axis=(0, 1))]) <= _WIDEST_LUNG_MM:
         return np.where(mask, _side_by_shape(mask, x_mm), BACKGROUND).astype(np.uint8)
     # The lungs do not part anywhere: cut at the midline.
-    return _grow(mask, depth, np.zeros(mask.shape, np.uint8), x_mm)
+    return _completed(np.zeros(mask.shape, np.uint8), mask, x_mm)
 
 
 def _side_by_shape(mask: np.ndarray, x_mm: np.ndarray) -> int:
@@ -109,35 +121,59 @@ def mean_x(mask: np.ndarray, x_mm: np.ndarray) -> float:
     return float(np.average(x_mm, weights=np.count_nonzero(mask, axis=(0, 1))))
 
 
-def _grow(mask: np.ndarray, depth: np.ndarray, markers: np.ndarray, x_mm: np.ndarray) -> np.ndarray:
-    """Watershed of the mask from its marked cores; parts without a core go to the side they lie on."""
-    sides = watershed(-depth, markers.astype(np.int32), mask=mask) if markers.any() else np.zeros(mask.shape, np.int32)
-    by_position = np.where(x_mm > 0, LEFT_LUNG, RIGHT_LUNG)
-    sides = np.where(mask & (sides == 0), by_position, sides)
-    return sides.astype(np.uint8)
+def _completed(sides: np.ndarray, mask: np.ndarray, x_mm: np.ndarray) -> np.ndarray:
+    """The sides, and for what has none of the mask the side that it lies on."""
+    by_position = np.where(x_mm > 0, LEFT_LUNG, RIGHT_LUNG).astype(np.uint8)
+    return np.where(mask & (sides == 0), by_position, sides)
 
 
-def _refine(mask: np.ndarray, coarse: np.ndarray, steps: list[int], parts: np.ndarray, count: int) -> np.ndarray:
-    """Sides at full resolution: the nearest coarse voxel decides, and a part that is nearly all one side becomes it.
+def _refine(mask: np.ndarray, box: tuple[slice, ...], coarse: np.ndarray, steps: list[int]) -> np.ndarray:
+    """Sides at full resolution: the nearest voxel of the ``coarse`` sides of the mask's ``box`` decides."""
+    planes, rows, columns = (
+        np.clip((np.arange(n) - part.start + step // 2) // step, 0, count - 1)
+        for n, part, step, count in zip(mask.shape, box, steps, coarse.shape, strict=True)
+    )
+    if not coarse.any():  # a part that lies between the voxels of the coarse mask
+        coarse = np.full_like(coarse, RIGHT_LUNG)
+    sides = np.empty(mask.shape, np.uint8)
 
-    ``parts`` are those of the mask, numbered from 1 to ``count``.
-    """
+    def refine(spread: np.ndarray) -> bool:
+        def section(target: np.ndarray, inside: np.ndarray, plane: int) -> bool:
+            np.multiply(spread[plane][:, columns][rows], inside, out=target)
+            return np.count_nonzero(target) == np.count_nonzero(inside)
+
+        return all(over_slices(section, sides, mask, planes))
+
     # Outside the coarse mask the nearest side counts, so that thin rims are not lost.
-    nearest = ndimage.distance_transform_edt(coarse == 0, return_distances=False, return_indices=True)
-    spread = coarse[tuple(nearest)]
-    index = [
-        np.minimum((np.arange(n) + s // 2) // s, c - 1) for n, s, c in zip(mask.shape, steps, coarse.shape, strict=True)
-    ]
-    sides = spread[np.ix_(*index)]
-    sides[~mask] = BACKGROUND
-    left_voxels = np.zeros(count + 1, np.int64)
-    for section, sides_here in zip(parts, sides, strict=True):
-        left_voxels += np.bincount(section[sides_here == LEFT_LUNG], minlength=count + 1)
-    left = left_voxels / np.maximum(part_sizes(parts, count), 1)
-    side_of_part = np.full(count + 1, BACKGROUND, np.uint8)
-    side_of_part[left > 0.97] = LEFT_LUNG
-    side_of_part[left < 0.03] = RIGHT_LUNG
-    side_of_part[0] = BACKGROUND
-    decided = looked_up(side_of_part, parts)
-    np.copyto(sides, decided, where=decided > 0)
+    if not refine(_spread_to_neighbours(coarse)):
+        nearest = ndimage.distance_transform_edt(coarse == 0, return_distances=False, return_indices=True)
+        refine(coarse[tuple(nearest)])
     return sides
+
+
+def _spread_to_neighbours(coarse: np.ndarray) -> np.ndarray:
+    """The sides with those of the nearest of 26 neighbours where there were none.
+
+    Of equally near ones the first counts by x, then y, then z, as in SciPy's transform.
+    """
+    padded = np.pad(coarse, 1)
+    around = sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda xyz: (sum(map(abs, xyz)), xyz))
+    spread = coarse.copy()
+    for x, y, z in around[1:]:
+        moved = padded[tuple(slice(1 + d, 1 + d + n) for d, n in zip((z, y, x), coarse.shape, strict=True))]
+        np.copyto(spread, moved, where=spread == 0)
+    return spread
+
+
+def _unite_parts(sides: np.ndarray, runs: Runs) -> None:
+    """Make parts that are nearly all one side this side, in place; ``runs`` are those of both sides together."""
+    numbers, parts = runs.numbered()
+    left = Runs.of(sides == LEFT_LUNG)
+    left_voxels = np.bincount(
+        np.searchsorted(runs.starts, left.starts, side="right") - 1, left.lengths, minlength=len(runs.starts)
+    )
+    share = np.bincount(numbers, left_voxels, minlength=parts) / part_sizes(runs, numbers, parts)
+    to_left = (share > 0.97)[numbers] & (left_voxels < runs.lengths)
+    to_right = (share < 0.03)[numbers] & (left_voxels > 0)
+    np.put(sides, runs.chosen(to_left).voxels(), LEFT_LUNG)
+    np.put(sides, runs.chosen(to_right).voxels(), RIGHT_LUNG)

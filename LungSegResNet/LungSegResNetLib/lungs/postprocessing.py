@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from .border import fit_border
 from .laterality import split_lungs
-from .regions import DENSE_HU, bounding_box, holes_of, looked_up, over_slices, part_sizes
+from .regions import DENSE_HU, bounding_box, over_slabs
+from .runs import Runs, part_sizes
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0
@@ -53,92 +53,91 @@ def clean_mask(
 
 
 def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    parts, count = ndimage.label(mask)
-    sizes = part_sizes(parts, count)
-    sizes[0] = 0
+    runs = Runs.of(mask)
+    numbers, parts = runs.numbered()
+    sizes = part_sizes(runs, numbers, parts)
     smallest = _MIN_PART_ML * 1000.0 / float(np.prod(spacing))
     if mask.shape[0] == 1:
         smallest = _MIN_PART_MM2 / (spacing[1] * spacing[2])
     wanted = sizes >= max(smallest, _MIN_PART_SHARE * sizes.sum())
     large = sizes >= _LUNG_SHARE * sizes.sum()
     if large.any() and (wanted & ~large).any():
-        wanted &= ~_far_from(parts, large, _FAR_MM / spacing[0])
-    return looked_up(wanted, parts)
+        wanted &= ~_far_from(runs, numbers, large, _FAR_MM / spacing[0])
+    result = mask.copy()
+    np.put(result, runs.chosen(~wanted[numbers]).voxels(), False)
+    return result
 
 
-def _far_from(parts: np.ndarray, large: np.ndarray, slices: float) -> np.ndarray:
+def _far_from(runs: Runs, numbers: np.ndarray, large: np.ndarray, slices: float) -> np.ndarray:
     """For each part, whether it is more than so many slices above or below all ``large`` ones (bool)."""
-    begin, end = np.full(len(large), len(parts)), np.zeros(len(large), np.int64)
-    for z, section in enumerate(parts):
-        here = np.bincount(section.ravel(), minlength=len(large)) > 0
-        begin[here & (begin == len(parts))] = z
-        end[here] = z + 1
+    begin, end = np.full(len(large), runs.shape[0]), np.zeros(len(large), np.int64)
+    z, _, _ = runs.indices()
+    np.minimum.at(begin, numbers, z)
+    np.maximum.at(end, numbers, z + 1)
     return (begin - end[large].max() > slices) | (begin[large].min() - end > slices)
 
 
 def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
     """The mask without dense pixels that the slices above and below do not have; the first and last slice are kept."""
     result = mask.copy()
-    result[1:-1] &= mask[:-2] | mask[2:] | (hu[1:-1] < DENSE_HU)
+
+    def clear(inside: np.ndarray, below: np.ndarray, above: np.ndarray, slab: np.ndarray) -> None:
+        inside &= below | above | (slab < DENSE_HU)
+
+    over_slabs(clear, result[1:-1], mask[:-2], mask[2:], hu[1:-1])
     return result
 
 
 def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    filled = mask | _closed_holes(mask)
-    filled |= _vessels_and_covered_holes(filled, spacing)
+    filled = mask.copy()
+    background = Runs.of(~mask)
+    is_closed = _closed_holes(background)
+    np.put(filled, background.chosen(is_closed).voxels(), True)
+    _fill_vessels_and_covered_holes(filled, background.chosen(~is_closed), spacing)
     return filled
 
 
-def _closed_holes(mask: np.ndarray) -> np.ndarray:
-    """Holes (bool) closed on all sides. The first and last slice count as open: what leaves the scan is no hole."""
-    # An open frame in plane joins the outside of all slices; none is put above and below.
-    background = np.pad(~mask, ((0, 0), (1, 1), (1, 1)), constant_values=True)
-    parts, count = ndimage.label(background)
-    open_parts = np.zeros(count + 1, bool)
-    for face in (parts[0], parts[-1], parts[:, 0], parts[:, -1], parts[:, :, 0], parts[:, :, -1]):
-        open_parts[face] = True
-    open_parts[0] = True
-    return looked_up(~open_parts, parts[:, 1:-1, 1:-1])
+def _closed_holes(background: Runs) -> np.ndarray:
+    """For each run of the background, whether it is closed in on all sides (bool).
+
+    The first and last slice count as open: what leaves the scan is no hole.
+    """
+    numbers, parts = background.numbered()
+    z, _, _ = background.indices()
+    open_parts = np.zeros(parts, bool)
+    open_parts[numbers[background.at_frame() | (z == 0) | (z == background.shape[0] - 1)]] = True
+    return ~open_parts[numbers]
 
 
-def _vessels_and_covered_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Holes of slices to fill although they are open in 3D (bool).
+def _fill_vessels_and_covered_holes(mask: np.ndarray, background: Runs, spacing: tuple[float, float, float]) -> None:
+    """Fill holes of slices, in place, although they are open in 3D; ``background`` is that of the mask.
 
     Small holes are followed from slice to slice. A strand that is thin everywhere is a vessel. A thicker one is
     filled if lung lies above and below it; the tip of the diaphragm has lung above it only.
     """
-
-    def small_and_thick(section: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        holes = holes_of(section)
-        if not holes.any():
-            return None
-        parts, count = ndimage.label(holes)
-        area = np.bincount(parts.ravel(), minlength=count + 1) * spacing[1] * spacing[2]
-        area[0] = 0.0
-        return ((area > 0) & (area <= _HOLE_MM2))[parts], ((area > _VESSEL_MM2) & (area <= _HOLE_MM2))[parts]
-
-    small = np.zeros_like(mask)
-    thick: dict[int, np.ndarray] = {}
-    for z, found in enumerate(over_slices(small_and_thick, mask)):
-        if found is not None:
-            small[z], thick_here = found
-            thick[z] = np.flatnonzero(thick_here)
-    strands, count = ndimage.label(small)
-    del small
-    fill = np.ones(count + 1, bool)
-    for z, places in thick.items():
-        fill[strands[z].ravel()[places]] = False
-    fill |= _covered(strands[1:], strands[:-1], mask[:-1], count) & _covered(strands[:-1], strands[1:], mask[1:], count)
-    fill[0] = False
-    return looked_up(fill, strands)
+    holes, area = background.holes_of_slices()
+    area_mm2 = area * spacing[1] * spacing[2]
+    is_small = area_mm2 <= _HOLE_MM2
+    small = holes.chosen(is_small)
+    numbers, strands = small.numbered()
+    fill = np.ones(strands, bool)
+    fill[numbers[area_mm2[is_small] > _VESSEL_MM2]] = False
+    if len(numbers):
+        voxels, strand = small.voxels(), np.repeat(numbers, small.lengths)
+        fill |= _covered(mask, voxels, strand, strands, -1) & _covered(mask, voxels, strand, strands, 1)
+    np.put(mask, small.chosen(fill[numbers]).voxels(), True)
 
 
-def _covered(strands: np.ndarray, neighbours: np.ndarray, mask: np.ndarray, count: int) -> np.ndarray:
-    """For each strand, whether most of its face towards the neighbouring slices, whose ``mask`` is given, is lung."""
-    size, lung = np.zeros((2, count + 1), np.int64)
-    for section, neighbour, lung_there in zip(strands, neighbours, mask, strict=True):
-        face = (section > 0) & (section != neighbour)
-        if face.any():
-            size += np.bincount(section[face], minlength=count + 1)
-            lung += np.bincount(section[face & lung_there], minlength=count + 1)
+def _covered(mask: np.ndarray, voxels: np.ndarray, strand: np.ndarray, strands: int, towards: int) -> np.ndarray:
+    """For each strand, whether most of its face towards the next slice, ``towards`` 1 above or -1 below it, is lung.
+
+    ``voxels`` are those of all strands as indices in the flat mask, ``strand`` tells the strand of each.
+    """
+    is_strand = np.zeros(mask.shape, bool)
+    np.put(is_strand, voxels, True)
+    next_to = voxels + towards * mask[0].size
+    face = (next_to >= 0) & (next_to < mask.size)
+    face[face] = ~is_strand.ravel()[next_to[face]]
+    size = np.bincount(strand[face], minlength=strands)
+    lung = np.bincount(strand[face], mask.ravel()[next_to[face]], minlength=strands)
     return lung > _COVERED * size

@@ -1,29 +1,50 @@
-"""Small helpers on masks and numbered parts that more than one file needs."""
+"""Small helpers on masks that more than one file needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
-from scipy import ndimage
 
 from ..cores import cores
 
-DENSE_HU = -300.0  # denser is no aerated lung
+DENSE_HU = -300  # denser is no aerated lung; a whole number, since numpy compares those without conversion
+SLAB = 8  # slices that are worked on together: as many as a byte has bits
 
 Result = TypeVar("Result")
 
 
-def over_slices(function: Callable[..., Result], *stacks: np.ndarray) -> Iterator[Result]:
-    """``function`` of each slice of the stacks, in order, on all cores (SciPy lets threads run side by side)."""
+def over_slices(function: Callable[..., Result], *stacks: Iterable) -> list[Result]:
+    """``function`` of each slice of the stacks, in order, on all cores (numpy and SciPy let threads work at once)."""
     with ThreadPoolExecutor(cores()) as threads:
-        yield from threads.map(function, *stacks)
+        return list(threads.map(function, *stacks))
+
+
+def over_slabs(function: Callable[..., Result], *stacks: np.ndarray) -> list[Result]:
+    """As `over_slices`, but for ``SLAB`` slices (z, y, x) at a time: fewer steps for what takes little time a slice."""
+    cuts = [slice(z, z + SLAB) for z in range(0, len(stacks[0]), SLAB)]
+    return over_slices(lambda cut: function(*(stack[cut] for stack in stacks)), cuts)
+
+
+def packed(slab: np.ndarray) -> np.ndarray:
+    """Up to ``SLAB`` slices (bool) as the bits of one (uint8): `grown` and its like do all of them in one step."""
+    bits = np.zeros(slab.shape[1:], np.uint8)
+    for section in slab[::-1]:
+        bits += bits
+        bits |= section.view(np.uint8)
+    return bits
+
+
+def unpacked(bits: np.ndarray, slices: int) -> np.ndarray:
+    """So many slices (bool) that were `packed`."""
+    return np.stack([(bits & np.uint8(1 << n)) != 0 for n in range(slices)])
 
 
 def grown(section: np.ndarray, steps: int) -> np.ndarray:
-    """A slice (bool) with the four neighbours of its pixels, so many times, in a tenth of SciPy's time."""
+    """A slice (bool or packed) with the four neighbours of its pixels, so many times; faster than SciPy."""
     for _ in range(steps):
         wider = section.copy()
         wider[1:] |= section[:-1]
@@ -35,8 +56,30 @@ def grown(section: np.ndarray, steps: int) -> np.ndarray:
 
 
 def shrunk(section: np.ndarray, steps: int) -> np.ndarray:
-    """A slice (bool) without the pixels that have a neighbour outside, so many times; the frame counts as inside."""
+    """A slice (bool or packed) without the pixels at its border, so many times; the frame counts as inside."""
     return ~grown(~section, steps)
+
+
+def grown_by_disc(section: np.ndarray, radius: int) -> np.ndarray:
+    """A slice (bool or packed) with all pixels that are at most so many pixels away."""
+    height, width = section.shape
+    result = section.copy()
+    wide, reach = section.copy(), 0
+    for dy in range(min(radius, height - 1), -1, -1):
+        while reach < min(math.isqrt(radius**2 - dy**2), width - 1):
+            reach += 1
+            wide[:, reach:] |= section[:, :-reach]
+            wide[:, :-reach] |= section[:, reach:]
+        result[dy:] |= wide[: height - dy]
+        result[: height - dy] |= wide[dy:]
+    return result
+
+
+def opened_by_disc(section: np.ndarray, radius: int) -> np.ndarray:
+    """Opening of a slice (bool or packed) with a disc of so many pixels; the frame counts as outside."""
+    core = ~grown_by_disc(~section, radius)
+    core[:radius] = core[-radius:] = core[:, :radius] = core[:, -radius:] = 0
+    return grown_by_disc(core, radius) if core.any() else core
 
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
@@ -49,29 +92,3 @@ def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
             return None
         box.append(slice(max(0, int(indices[0]) - margin), min(mask.shape[axis], int(indices[-1]) + 1 + margin)))
     return tuple(box)
-
-
-def part_sizes(parts: np.ndarray, count: int) -> np.ndarray:
-    """Voxels of each part 0..``count`` of a numbered volume (z, y, x).
-
-    Slice by slice, since numpy counts and looks up in 64-bit numbers, eight times as much memory as a mask takes.
-    """
-    sizes = np.zeros(count + 1, np.int64)
-    for section in parts:
-        sizes += np.bincount(section.ravel(), minlength=count + 1)
-    return sizes
-
-
-def looked_up(table: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """``table[parts]`` of a numbered volume (z, y, x), slice by slice as in ``part_sizes``."""
-    result = np.empty(parts.shape, table.dtype)
-    for target, section in zip(result, parts, strict=True):
-        np.take(table, section, out=target)
-    return result
-
-
-def holes_of(section: np.ndarray) -> np.ndarray:
-    """Background (bool) of a slice (bool) that is closed in by it; neighbours are the four pixels beside one."""
-    outside, _ = ndimage.label(np.pad(~section, 1, constant_values=True))
-    # The frame is met first, so that it and all that is joined to it have the number 1.
-    return (outside > 1)[1:-1, 1:-1]

@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from LungSegResNetLib.lungs.regions import grown, over_slices, shrunk
+from LungSegResNetLib.lungs.regions import (
+    SLAB,
+    grown,
+    grown_by_disc,
+    opened_by_disc,
+    over_slabs,
+    over_slices,
+    packed,
+    shrunk,
+    unpacked,
+)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -24,3 +34,31 @@ def test_results_of_slices_come_in_order_and_errors_are_raised() -> None:
     np.testing.assert_array_equal(list(over_slices(lambda a, b: (a + b).sum(), first, second)), (first + 1).sum(axis=1))
     with pytest.raises(ZeroDivisionError):
         list(over_slices(lambda a: 1 // int(a[0]), first))
+
+
+@pytest.mark.parametrize("slices", [1, SLAB, 2 * SLAB + 3])
+def test_slabs_cover_every_slice_once(slices: int) -> None:
+    stack = np.arange(slices * 2).reshape(slices, 2)
+    slabs = over_slabs(lambda a, b: a + b, stack, stack)
+    assert max(map(len, slabs)) <= SLAB
+    np.testing.assert_array_equal(np.concatenate(slabs), 2 * stack)
+
+
+@pytest.mark.parametrize("slices", [1, 5, SLAB])
+def test_what_is_done_to_packed_slices_is_done_to_each(slices: int) -> None:
+    slab = np.random.default_rng(1).random((slices, 30, 41)) > 0.8
+    np.testing.assert_array_equal(unpacked(packed(slab), slices), slab)
+    for change in (lambda bits: grown(bits, 2), lambda bits: shrunk(bits, 1), lambda bits: opened_by_disc(bits, 2)):
+        np.testing.assert_array_equal(unpacked(change(packed(slab)), slices), np.stack([change(part) for part in slab]))
+
+
+@pytest.mark.parametrize("radius", [1, 2, 5, 45])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.97, 0.995, 1.0])
+def test_discs_are_those_of_the_distance_transform(radius: int, share: float) -> None:
+    section = np.random.default_rng(2).random((40, 50)) < share
+    if section.any():
+        near = ndimage.distance_transform_edt(~section) <= radius
+        np.testing.assert_array_equal(grown_by_disc(section, radius), near)
+    core = ndimage.distance_transform_edt(np.pad(section, 1))[1:-1, 1:-1] > radius
+    expected = ndimage.distance_transform_edt(~core) <= radius if core.any() else core
+    np.testing.assert_array_equal(opened_by_disc(section, radius), expected)

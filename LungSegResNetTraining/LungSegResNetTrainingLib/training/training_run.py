@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError
@@ -62,9 +63,6 @@ class TrainingRun:
     ) -> None:
         if device == "cpu":
             keep_freed_memory()
-        if device == "cuda":
-            # Every step has slices of the same few sizes, so that trying all kernels once pays.
-            torch.backends.cudnn.benchmark = True
         self.processes = processes or Processes()
         self.settings, self.folder = settings, folder
         self.device = torch.device(self.processes.device(device))
@@ -177,12 +175,10 @@ class TrainingRun:
     def _average(self) -> None:
         # The average forgets its start quickly at first, so that early validations mean something.
         keep = min(self.settings.averaging, self.step / (self.step + 10.0)) if self.settings.averaging else 0.0
-        learned = self.network.state_dict()
-        for name, mean in self.averaged.state_dict().items():
-            if mean.is_floating_point():
-                mean.lerp_(learned[name], 1.0 - keep)
-            else:
-                mean.copy_(learned[name])
+        tensors = (self.averaged.state_dict().values(), self.network.state_dict().values())
+        means, learned = ([tensor for tensor in state if tensor.is_floating_point()] for state in tensors)
+        # All at once: a graphics card would wait for the processor to ask for one after the other.
+        get_ema_multi_avg_fn(keep)(means, learned, self.step)
 
     def save_checkpoint(self) -> None:
         """Replace the checkpoint by the present state."""

@@ -51,14 +51,16 @@ def test_it_learns_and_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", [RECOMMENDED, FINE_TUNE], ids=lambda settings: settings.preset)
 def test_a_step_that_does_not_fit_is_done_in_parts(
-    tmp_path: Path, preset: TrainingSettings, little_memory: None
+    tmp_path: Path, preset: TrainingSettings, request: pytest.FixtureRequest
 ) -> None:
-    said: list[str] = []
-    run = TrainingRun(replace(preset, batch_size=32), tmp_path, "cuda", on_warning=said.append)
+    settings = replace(preset, batch_size=32)
     slices = torch.rand(32, 1, 216, 296, generator=torch.Generator().manual_seed(0))
     target = (slices[:, 0] > 0.5).long()
-    losses = [run.train_step(slices, target) for _ in range(3)]
+    whole = TrainingRun(settings, tmp_path / "whole", "cuda").train_step(slices, target)
+    request.getfixturevalue("little_memory")
+    said: list[str] = []
+    run = TrainingRun(settings, tmp_path / "parts", "cuda", on_warning=said.append)
+    assert run.train_step(slices, target) == pytest.approx(whole, rel=0.05)
     assert said
     assert run.slices_at_once < 32
-    assert run.step == 3
-    assert losses[-1] < losses[0]
+    assert run.step == 1

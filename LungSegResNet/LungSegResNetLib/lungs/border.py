@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .regions import bounding_box, grown, over_slices
+from .regions import bounding_box, grown, over_slabs, packed, unpacked
 
 _REACH_MM = 1.0  # the pixels of the network are 1.2 to 1.8 mm wide
 _NOISE_MM = 1.0  # standard deviation of the Gaussian that damps noise before HU are compared
@@ -28,22 +28,23 @@ def fit_border(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float
     """
     pixel_mm = spacing_zyx[1:]
     steps = max(1, round(_REACH_MM / max(pixel_mm)))
-    sigma = [_NOISE_MM / mm for mm in pixel_mm]
+    sigma = [0.0, *(_NOISE_MM / mm for mm in pixel_mm)]
 
     fitted = mask.copy()
 
-    def fit(inside: np.ndarray, section: np.ndarray) -> None:
+    def fit(inside: np.ndarray, slab: np.ndarray) -> None:
         box = bounding_box(inside, margin=3 * steps + 2)
         if box is not None:
-            inside[box] = _fit_box(inside[box], section[box], steps, sigma)
+            inside[box] = _fit_box(inside[box], slab[box], steps, sigma)
 
-    over_slices(fit, fitted, hu)
+    over_slabs(fit, fitted, hu)
     return fitted
 
 
 def _fit_box(inside: np.ndarray, hu: np.ndarray, steps: int, sigma: list[float]) -> np.ndarray:
     smooth = ndimage.gaussian_filter(np.clip(hu, -1024, 200).astype(np.float32), sigma, truncate=2.0)
-    beside_air = grown(inside & (smooth < _AERATED_HU), steps + 1)
-    leaves = grown(~inside, steps) & (smooth > _HALFWAY_HU) & beside_air
-    comes = grown(inside, steps) & (smooth < _HALFWAY_HU) & (smooth > _AIRWAY_HU)
-    return (inside & ~leaves) | comes
+    mask = packed(inside)
+    beside_air = grown(mask & packed(smooth < _AERATED_HU), steps + 1)
+    leaves = grown(~mask, steps) & packed(smooth > _HALFWAY_HU) & beside_air
+    comes = grown(mask, steps) & packed((smooth < _HALFWAY_HU) & (smooth > _AIRWAY_HU))
+    return unpacked((mask & ~leaves) | comes, len(inside))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .regions import DENSE_HU, bounding_box, grown, opened_by_disc, over_slabs, packed, shrunk, unpacked
+from .regions import DENSE_HU, bounding_box, grown, opened_by_disc, over_slabs, over_slices, packed, shrunk, unpacked
 from .runs import Runs
 
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel
@@ -29,14 +29,14 @@ def without_domes(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, fl
     Caps may touch the chest wall, but are low and have aerated lung above them, which consolidation seldom has both;
     thin slabs have tissue that is no lung above them, too.
     """
-    result = mask.copy()
+    result = np.zeros(mask.shape, bool)
     box = bounding_box(mask, margin=1)
     if box is None:
         return result
     lung = mask[box].copy()
     _remove_islands(lung, hu[box], spacing_zyx[1:])
     _remove_caps(lung, hu[box], spacing_zyx)
-    result[box] = lung
+    over_slabs(np.copyto, result[box], lung)
     return result
 
 
@@ -60,12 +60,15 @@ def _islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) ->
     gap = max(1, round(_GAP_MM / min(pixel_mm)))
     margin = gap + 1
 
-    def outside_of(lung: np.ndarray, slab: np.ndarray) -> np.ndarray:
+    outside = np.empty_like(mask)
+
+    def find_outside(target: np.ndarray, lung: np.ndarray, slab: np.ndarray) -> None:
         aerated = packed(lung & (slab < DENSE_HU))
         closed = shrunk(grown(np.pad(aerated, margin), gap), gap)[margin:-margin, margin:-margin] | aerated
-        return unpacked(~closed, len(lung))
+        target[:] = unpacked(~closed, len(lung))
 
-    holes, area = Runs.of(np.concatenate(over_slabs(outside_of, mask, hu))).holes_of_slices()
+    over_slabs(find_outside, outside, mask, hu)
+    holes, area = Runs.of(outside).holes_of_slices()
     large = holes.chosen(area * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2)
     islands = np.zeros_like(mask)
     np.put(islands, large.voxels(), True)
@@ -79,28 +82,34 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
     dz, dy, dx = spacing_zyx
     radius = max(1, round(_CAP_THICKNESS_MM / 2 / min(dy, dx)))
 
-    def core_of(lung: np.ndarray, slab: np.ndarray) -> np.ndarray:
+    dense_cores = np.zeros(mask.shape, bool)
+
+    def find_cores(target: np.ndarray, lung: np.ndarray, slab: np.ndarray) -> None:
         dense = lung & (slab > DENSE_HU)
         for section in dense:
             if np.count_nonzero(section) * dy * dx <= _ISLAND_MM2:
                 section[:] = False
-        return unpacked(opened_by_disc(packed(dense), radius), len(dense)) if dense.any() else dense
+        if dense.any():
+            target[:] = unpacked(opened_by_disc(packed(dense), radius), len(dense))
 
-    cores = Runs.of(np.concatenate(over_slabs(core_of, mask, hu)))
+    over_slabs(find_cores, dense_cores, mask, hu)
+    cores = Runs.of(dense_cores)
     numbers, count = cores.numbered()
     cover = max(1, round(_COVER_MM / dz))
-    caps = []
-    for n in range(count):
+
+    def cap(n: int) -> tuple[slice, Runs] | None:
         core = cores.chosen(numbers == n)
         slices, *plane = core.box()
         if slices.start == 0 or (slices.stop - slices.start) * dz > _CAP_MM:
-            continue
+            return None
         part = core.painted()[slices, *plane]
-        if np.count_nonzero(part, axis=(1, 2)).max() * dy * dx > _ISLAND_MM2:
-            around = (slice(slices.start - 1, slices.stop + cover), *plane)
-            if _is_cap(part, mask[around], hu[around], may_be_slab=len(part) * dz <= _SLAB_MM):
-                caps.append((slices, core))
-    for slices, core in caps:
+        if np.count_nonzero(part, axis=(1, 2)).max() * dy * dx <= _ISLAND_MM2:
+            return None
+        around = (slice(slices.start - 1, slices.stop + cover), *plane)
+        is_cap = _is_cap(part, mask[around], hu[around], may_be_slab=len(part) * dz <= _SLAB_MM)
+        return (slices, core) if is_cap else None
+
+    for slices, core in filter(None, over_slices(cap, range(count))):
         # The opening has rounded the corners off; what is dense around the core belongs to it.
         for inside, section, core_here in zip(mask[slices], hu[slices], core.painted()[slices], strict=True):
             inside &= ~(grown(core_here, radius) & (section > DENSE_HU))

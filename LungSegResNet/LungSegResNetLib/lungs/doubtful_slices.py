@@ -15,11 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
 
 from .preprocessing import SliceFrame
+from .regions import over_slices
 
 LISTED = 8
 _APART_MM = 10.0  # slices nearer to a listed one show the same place once more
@@ -82,30 +84,28 @@ def rank_slices(mask: np.ndarray, spacing_zyx: tuple[float, float, float], doubt
     mask : uint8 (z, y, x), 0 background, 1 right lung, 2 left lung.
     """
     pixel_mm2 = spacing_zyx[1] * spacing_zyx[2]
-    missing, extra = np.zeros(len(mask)), np.zeros(len(mask))
-    for z in range(1, len(mask) - 1):
-        odd = _odd(mask, z)
-        changed = np.count_nonzero(odd)
-        missing[z] = np.count_nonzero(odd & (mask[z - 1] > 0)) * pixel_mm2
-        extra[z] = changed * pixel_mm2 - missing[z]
-    area = np.count_nonzero(mask, axis=(1, 2)) * pixel_mm2
+    pixels, changed, lost = np.transpose(over_slices(partial(_counts, mask), range(len(mask))))
+    area = pixels * pixel_mm2
+    missing = lost * pixel_mm2
+    extra = changed * pixel_mm2 - missing
     weight = _CHANGE_MM / (_CHANGE_MM + spacing_zyx[0])
     wrong = doubt.unsure_mm2 + weight * (missing + extra)
     # One minus the Dice to be expected: what is wrong against the section as it is and as it should be.
     score = wrong / (area + doubt.expected_mm2 + weight * missing + 2 * _LEAST_MM2)
     score *= np.exp(-_mm_to_lung(area > 0, spacing_zyx[0]) / _NEAR_MM)
-    ranking = []
-    for z in map(int, np.argsort(-score, kind="stable")):
+    changes = weight * (missing + extra) > doubt.unsure_mm2
+
+    def ranked(z: int) -> DoubtfulSlice:
         section = max(area[z], doubt.expected_mm2[z]) / 100
         areas = {
             f"network unsure about {{:.1f}} of {section:.1f} cm²": doubt.unsure_mm2[z],
             "{:.1f} cm² missing that both neighbours have": missing[z],
             "{:.1f} cm² that no neighbour has": extra[z],
         }
-        changes = weight * (missing[z] + extra[z]) > doubt.unsure_mm2[z]
-        spot = _densest(_odd(mask, z), spacing_zyx[1:]) if changes else doubt.spots_mm[z]
-        ranking.append(DoubtfulSlice(z, float(score[z]), _reason(areas), (float(spot[0]), float(spot[1]))))
-    return ranking
+        spot = _densest(_odd(mask, z), spacing_zyx[1:]) if changes[z] else doubt.spots_mm[z]
+        return DoubtfulSlice(z, float(score[z]), _reason(areas), (float(spot[0]), float(spot[1])))
+
+    return over_slices(ranked, map(int, np.argsort(-score, kind="stable")))
 
 
 def slices_to_check(ranking: Sequence[DoubtfulSlice], slice_mm: float) -> list[DoubtfulSlice]:
@@ -115,6 +115,15 @@ def slices_to_check(ranking: Sequence[DoubtfulSlice], slice_mm: float) -> list[D
         if len(chosen) < LISTED and all(abs(one.index - other.index) * slice_mm >= _APART_MM for other in chosen):
             chosen.append(one)
     return chosen
+
+
+def _counts(mask: np.ndarray, z: int) -> tuple[int, int, int]:
+    """Pixels of lung in a slice, those that differ from both neighbours, and those of them that are lung there only."""
+    pixels = int(np.count_nonzero(mask[z]))
+    if not 0 < z < len(mask) - 1:
+        return pixels, 0, 0
+    odd = _odd(mask, z)
+    return pixels, int(np.count_nonzero(odd)), int(np.count_nonzero(odd & (mask[z - 1] > 0)))
 
 
 def _odd(mask: np.ndarray, z: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from skimage.morphology import convex_hull_image
 from skimage.segmentation import watershed
 
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
-from .regions import over_slices
+from .regions import over_slabs
 from .runs import Runs, part_sizes
 
 _COARSE_MM = 2.5
@@ -138,31 +138,37 @@ def _refine(mask: np.ndarray, box: tuple[slice, ...], coarse: np.ndarray, steps:
     sides = np.empty(mask.shape, np.uint8)
 
     def refine(spread: np.ndarray) -> bool:
-        def section(target: np.ndarray, inside: np.ndarray, plane: int) -> bool:
-            np.multiply(spread[plane][:, columns][rows], inside, out=target)
+        def slab(target: np.ndarray, inside: np.ndarray, planes_here: np.ndarray) -> bool:
+            np.multiply(spread[planes_here][:, :, columns][:, rows], inside, out=target)
             return np.count_nonzero(target) == np.count_nonzero(inside)
 
-        return all(over_slices(section, sides, mask, planes))
+        return all(over_slabs(slab, sides, mask, planes))
 
     # Outside the coarse mask the nearest side counts, so that thin rims are not lost.
-    if not refine(_spread_to_neighbours(coarse)):
+    if not refine(spread_to_neighbours(coarse)):
         nearest = ndimage.distance_transform_edt(coarse == 0, return_distances=False, return_indices=True)
         refine(coarse[tuple(nearest)])
     return sides
 
 
-def _spread_to_neighbours(coarse: np.ndarray) -> np.ndarray:
+def spread_to_neighbours(coarse: np.ndarray) -> np.ndarray:
     """The sides with those of the nearest of 26 neighbours where there were none.
 
     Of equally near ones the first counts by x, then y, then z, as in SciPy's transform.
     """
-    padded = np.pad(coarse, 1)
+    spread = np.pad(coarse, 1)
+    near = spread > 0
+    for axis in range(3):
+        near = near | np.roll(near, 1, axis) | np.roll(near, -1, axis)
+    places = np.flatnonzero(near & np.pad(coarse == 0, 1))
+    sides = spread.ravel().copy()
+    _, height, width = spread.shape
     around = sorted(itertools.product((-1, 0, 1), repeat=3), key=lambda xyz: (sum(map(abs, xyz)), xyz))
-    spread = coarse.copy()
     for x, y, z in around[1:]:
-        moved = padded[tuple(slice(1 + d, 1 + d + n) for d, n in zip((z, y, x), coarse.shape, strict=True))]
-        np.copyto(spread, moved, where=spread == 0)
-    return spread
+        found = sides[places + (z * height + y) * width + x]
+        np.put(spread, places[found > 0], found[found > 0])
+        places = places[found == 0]
+    return spread[1:-1, 1:-1, 1:-1]
 
 
 def _unite_parts(sides: np.ndarray, runs: Runs) -> None:

@@ -48,7 +48,7 @@ def clean_mask(
         midline_mm -= box[2].start * spacing_zyx[2]
     sides = split_lungs(inside, spacing_zyx, midline_mm)
     labels = np.zeros(mask.shape, np.uint8)
-    labels[box] = sides
+    over_slabs(np.copyto, labels[box], sides)
     return labels
 
 

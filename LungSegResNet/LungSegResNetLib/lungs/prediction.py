@@ -19,6 +19,7 @@ from ..network.model_file import ModelCard
 from ..timing import timed
 from .doubtful_slices import NetworkDoubt
 from .preprocessing import Resampling, SliceFrame, from_frame_matrices, scale_hu, to_frame_matrices
+from .regions import over_slices
 
 SLICES_APART_MM = 2.5
 _MOST_CHANGE = 0.05  # of the lung's area; two slices that differ by more disagree
@@ -63,18 +64,18 @@ def predict_mask(
 
     def prepare(numbers: Sequence[int]) -> np.ndarray:
         with timed(seconds, "preprocessing"):
-            scaled = (scale_hu(ct.hu[z], predictor.card.hu_window) for z in numbers)
-            return np.stack([into_frame(section) for section in scaled])
+            return np.stack(over_slices(lambda z: into_frame(scale_hu(ct.hu[z], predictor.card.hu_window)), numbers))
+
+    def threshold(z: int, section: np.ndarray) -> None:
+        if section.max() > 0.5:
+            np.greater(out_of_frame(section), 0.5, out=mask[z])
 
     def finish(seen: dict[int, np.ndarray], first: int) -> None:
         with timed(seconds, "resampling"):
             sections = {z: section for z, section in _with_those_between(seen).items() if z >= first}
-            for z, section in sections.items():
-                if section.max() > 0.5:
-                    np.greater(out_of_frame(section), 0.5, out=mask[z])
+            over_slices(threshold, sections.keys(), sections.values())
         with timed(seconds, "ranking"):
-            for z, section in sections.items():
-                doubt.note(z, section)
+            over_slices(doubt.note, sections.keys(), sections.values())
 
     def network(numbers: Sequence[int], slices: np.ndarray, done: int) -> dict[int, np.ndarray]:
         with timed(seconds, "network"):
@@ -84,7 +85,7 @@ def predict_mask(
     on_progress(0, total)
     grid = _grid(total, ct.spacing_zyx[0], apart_mm)
     chunks = [grid[start : start + _CHUNK] for start in range(0, len(grid), _CHUNK)]
-    # A thread of its own brings slices to the network and back while the network is busy.
+    # A thread of its own has slices brought to the network and back while the network is busy.
     with ThreadPoolExecutor(1) as helper:
         upcoming = helper.submit(prepare, chunks[0])
         finished: Future[None] | None = None
@@ -132,12 +133,16 @@ def _agree(first: np.ndarray, second: np.ndarray) -> bool:
 def _with_those_between(seen: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
     """Probabilities of all slices from the first to the last one seen; log-odds are linear in between."""
     sections = dict(seen)
-    for below, above in pairwise(sorted(seen)):
-        if above - below > 1:
-            first, last = _log_odds(seen[below]), _log_odds(seen[above])
-            for z in range(below + 1, above):
-                weight = np.float32((z - below) / (above - below))
-                sections[z] = 1.0 / (1.0 + np.exp(-(first + weight * (last - first))))
+    gaps = [(below, above) for below, above in pairwise(sorted(seen)) if above - below > 1]
+
+    def fill(gap: tuple[int, int]) -> dict[int, np.ndarray]:
+        below, above = gap
+        first, last = _log_odds(seen[below]), _log_odds(seen[above])
+        weights = {z: np.float32((z - below) / (above - below)) for z in range(below + 1, above)}
+        return {z: 1.0 / (1.0 + np.exp(-(first + weight * (last - first)))) for z, weight in weights.items()}
+
+    for between in over_slices(fill, gaps):
+        sections |= between
     return sections
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage, sparse
+from scipy import sparse
+
+from .regions import grown, shrunk
+from .runs import Runs, part_sizes
 
 SLICE_SHAPE = (216, 296)  # rows (anterior-posterior), columns (left-right), as in the article
 HU_WINDOW = (-1024.0, 600.0)
 BODY_HU = -500.0
 _COARSE_MM = 4.0
 _MARGIN_MM = 4.0
+_OPENING = 2  # coarse pixels
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class SliceFrame:
 def scale_hu(hu: np.ndarray, window: tuple[float, float] = HU_WINDOW) -> np.ndarray:
     """Clip Hounsfield units to ``window`` and scale to 0..1 (float32); values outside the scanner's field become 0."""
     low, high = window
-    scaled = np.clip(hu, low, high).astype(np.float32)
+    scaled = hu.astype(np.float32)
+    np.clip(scaled, low, high, out=scaled)
     scaled -= low
     scaled /= high - low
     return scaled
@@ -59,18 +64,18 @@ def body_box(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> tuple[f
     dy, dx = spacing_zyx[1:]
     step_y, step_x = (max(1, round(_COARSE_MM / d)) for d in (dy, dx))
     step_z = max(1, round(_COARSE_MM / spacing_zyx[0]))
-    coarse = hu[::step_z, step_y // 2 :: step_y, step_x // 2 :: step_x] > BODY_HU
+    filled = hu[::step_z, step_y // 2 :: step_y, step_x // 2 :: step_x] > BODY_HU
+    holes, _ = Runs.of(~filled).holes_of_slices()
+    np.put(filled, holes.voxels(), True)
     # Opening in the plane parts the patient from table top, blankets and tubes.
-    plane = ndimage.generate_binary_structure(2, 1)
-    filled = np.stack([ndimage.binary_fill_holes(section) for section in coarse])
-    opened = ndimage.binary_opening(filled, plane[None], iterations=2)
-    labels, count = ndimage.label(opened)
+    opened = Runs.of(np.stack([_opened(section) for section in filled]))
+    numbers, parts = opened.numbered()
     full = (-dy / 2, (size_y - 0.5) * dy, -dx / 2, (size_x - 0.5) * dx)
-    if count == 0:
+    if parts == 0:
         return full
-    sizes = np.bincount(labels.ravel())[1:]
     # Arms that lie apart from the trunk stay out: only what is joined to the largest part counts.
-    body = labels == 1 + int(np.argmax(sizes))
+    largest = int(np.argmax(part_sizes(opened, numbers, parts)))
+    body = opened.chosen(numbers == largest).painted()
     rows = np.flatnonzero(body.any(axis=(0, 2)))
     columns = np.flatnonzero(body.any(axis=(0, 1)))
     return (
@@ -79,6 +84,12 @@ def body_box(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> tuple[f
         max(full[2], columns[0] * step_x * dx - _MARGIN_MM),
         min(full[3], (columns[-1] + 1) * step_x * dx + _MARGIN_MM),
     )
+
+
+def _opened(section: np.ndarray) -> np.ndarray:
+    """Opening of a slice (bool); outside it lies nothing."""
+    around = np.pad(section, _OPENING)
+    return grown(shrunk(around, _OPENING), _OPENING)[_OPENING:-_OPENING, _OPENING:-_OPENING]
 
 
 def frame_for(

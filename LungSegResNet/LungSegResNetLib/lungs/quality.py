@@ -7,6 +7,7 @@ import numpy as np
 from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
 from .laterality import NEAR_MIDLINE_MM, mean_x
+from .regions import over_slabs
 
 _SMALL_ML = 300.0
 _RATIO = 3.0
@@ -24,7 +25,7 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float) -> list[
         return [
             "The scan is a single slice: volumes cover that slice only, and right and left are told apart by position."
         ]
-    volumes = {s.name: np.count_nonzero(mask == s.label) * ct.voxel_ml for s in LUNG_SEGMENTS}
+    volumes = {s.name: _voxels(mask, s.label) * ct.voxel_ml for s in LUNG_SEGMENTS}
     total = sum(volumes.values())
     missing = [name for name, ml in volumes.items() if ml == 0]
     if missing:
@@ -43,6 +44,10 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float) -> list[
         warnings.append(f"Only {total:.0f} ml of lung was found.")
     warnings += _cut_off(ct, mask)
     return warnings
+
+
+def _voxels(mask: np.ndarray, label: int) -> int:
+    return sum(over_slabs(lambda slab: int(np.count_nonzero(slab == label)), mask))
 
 
 def _cut_off(ct: CTVolume, mask: np.ndarray) -> list[str]:

@@ -85,10 +85,12 @@ def opened_by_disc(section: np.ndarray, radius: int) -> np.ndarray:
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
     """Slices that hold all true voxels and ``margin`` voxels around them; None for an empty mask."""
     box = []
-    for axis in range(mask.ndim):
-        others = tuple(a for a in range(mask.ndim) if a != axis)
-        indices = np.flatnonzero(mask.any(axis=others))
+    rest = mask
+    for size in mask.shape:
+        indices = np.flatnonzero(rest.any(axis=tuple(range(1, rest.ndim))))
         if len(indices) == 0:
             return None
-        box.append(slice(max(0, int(indices[0]) - margin), min(mask.shape[axis], int(indices[-1]) + 1 + margin)))
+        begin, end = int(indices[0]), int(indices[-1]) + 1
+        box.append(slice(max(0, begin - margin), min(size, end + margin)))
+        rest = np.asarray(rest[begin:end].any(axis=0))
     return tuple(box)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .regions import SLAB, over_slabs
+from .regions import SLAB, over_slabs, over_slices
+
+_AT_A_TIME = 1 << 13  # runs
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,8 @@ class Runs:
 
         def ends_of(slab: np.ndarray) -> np.ndarray:
             ends = np.zeros((len(slab), height + 1, width + 1), bool)
-            ends[:, :height, 0] = slab[:, :, 0]
-            np.not_equal(slab[:, :, 1:], slab[:, :, :-1], out=ends[:, :height, 1:width])
-            ends[:, :height, width] = slab[:, :, -1]
+            ends[:, :height, :width] = slab
+            ends[:, :height, 1:] ^= slab
             return np.flatnonzero(ends)
 
         step = SLAB * (height + 1) * (width + 1)
@@ -101,8 +103,9 @@ class Runs:
             return np.zeros(0, np.int32), 0
         _, height, width = self.shape
         steps = [width + 1] if within_slices else [width + 1, (height + 1) * (width + 1)]
-        ends = [self._met(step) for step in steps]
-        first, second = np.concatenate(ends, axis=1)
+        some = [slice(begin, begin + _AT_A_TIME) for begin in range(0, count, _AT_A_TIME)]
+        met = over_slices(lambda pair: self._met(*pair), itertools.product(some, steps))
+        first, second = np.concatenate(met, axis=1)
         joined = sparse.coo_matrix((np.ones(len(first), bool), (first, second)), (count, count))
         parts, numbers = csgraph.connected_components(joined, directed=False)
         return numbers, parts
@@ -115,13 +118,14 @@ class Runs:
         is_hole = ~is_open[numbers]
         return self.chosen(is_hole), part_sizes(self, numbers, parts)[numbers[is_hole]]
 
-    def _met(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of runs that overlap when the first one is moved so many places on."""
-        begin = np.searchsorted(self.stops, self.starts + step, side="right")
-        end = np.searchsorted(self.starts, self.stops + step, side="left")
+    def _met(self, some: slice, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of runs, the first one among ``some``, that overlap when the first one is moved so many places on."""
+        begin = np.searchsorted(self.stops, self.starts[some] + step, side="right")
+        end = np.searchsorted(self.starts, self.stops[some] + step, side="left")
         met = end - begin
         before = np.cumsum(met) - met
-        return np.repeat(np.arange(len(met)), met), np.repeat(begin - before, met) + np.arange(met.sum())
+        first = np.repeat(np.arange(some.start, some.start + len(met)), met)
+        return first, np.repeat(begin - before, met) + np.arange(met.sum())
 
 
 def part_sizes(runs: Runs, numbers: np.ndarray, parts: int) -> np.ndarray:

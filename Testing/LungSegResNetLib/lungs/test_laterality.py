@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 from synthetic_thorax import Thorax
 
-from LungSegResNetLib.lungs.laterality import split_lungs
+from LungSegResNetLib.lungs.laterality import split_lungs, spread_to_neighbours
 
 SPACING = (5.0, 2.0, 2.0)
 
@@ -70,3 +70,15 @@ def test_nothing_outside_the_mask_is_labelled_and_nothing_inside_is_lost() -> No
 
 def test_an_empty_mask_stays_empty() -> None:
     assert not split_lungs(np.zeros((3, 4, 5), bool), SPACING).any()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.9])
+def test_sidesspread_to_neighbours_as_by_the_distance_transform(share: float) -> None:
+    rng = np.random.default_rng(0)
+    coarse = np.where(rng.random((12, 20, 30)) < share, rng.integers(1, 3, (12, 20, 30)), 0).astype(np.uint8)
+    distance, nearest = ndimage.distance_transform_edt(coarse == 0, return_indices=True)
+    near = distance < 2.0
+    assert (near & (coarse == 0)).any()
+    spread = spread_to_neighbours(coarse)
+    np.testing.assert_array_equal(spread[near], coarse[tuple(nearest)][near])
+    assert not spread[~near].any()

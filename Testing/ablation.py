@@ -85,6 +85,7 @@ class _Flipped:
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
         self.card, self.engine, self.precision = predictor.card, predictor.engine, predictor.precision
+        self.batch_size = predictor.batch_size
 
     def for_scan(self, slices: int) -> Predictor:
         return _Flipped(self._predictor.for_scan(slices))

@@ -30,6 +30,7 @@ class _InTurns:
         self.card = predictor.card
         self.engine = predictor.engine
         self.precision = predictor.precision
+        self.batch_size = predictor.batch_size
         self._predictor = predictor
 
     def for_scan(self, slices: int) -> Predictor:

@@ -23,19 +23,21 @@ from .regions import over_slices
 
 SLICES_APART_MM = 2.5
 _MOST_CHANGE = 0.05  # of the lung's area; two slices that differ by more disagree
-_CHUNK = 32  # slices for the network between two steps of the road; bounds memory
+_CHUNK = 32  # slices for the network between two steps of the road, or two batches; bounds memory
 _SURE = 1e-6  # probabilities nearer to 0 and 1 weigh no more
 
 
 class Predictor(Protocol):
     """A loaded network: probability (n, h, w) from scaled slices (n, h, w), both float32.
 
-    ``for_scan`` gives the predictor, perhaps itself, that suits a scan of so many slices.
+    ``for_scan`` gives the predictor, perhaps itself, that suits a scan of so many slices; ``batch_size`` is how many it
+    computes together.
     """
 
     card: ModelCard
     engine: str
     precision: str
+    batch_size: int
 
     def for_scan(self, slices: int) -> Predictor: ...
 
@@ -84,7 +86,8 @@ def predict_mask(
 
     on_progress(0, total)
     grid = _grid(total, ct.spacing_zyx[0], apart_mm)
-    chunks = [grid[start : start + _CHUNK] for start in range(0, len(grid), _CHUNK)]
+    size = max(_CHUNK, 2 * predictor.batch_size)
+    chunks = [grid[start : start + size] for start in range(0, len(grid), size)]
     # A thread of its own has slices brought to the network and back while the network is busy.
     with ThreadPoolExecutor(1) as helper:
         upcoming = helper.submit(prepare, chunks[0])

@@ -23,7 +23,7 @@ from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_
 class FullCard:
     """A predictor whose card has no memory left after the first slices."""
 
-    engine, precision = "torch", "float16"
+    engine, precision, batch_size = "torch", "float16", 64
 
     def __init__(self) -> None:
         self.card = load_engine(EngineSettings(device="cpu")).predictor.card

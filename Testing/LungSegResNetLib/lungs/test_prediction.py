@@ -21,7 +21,8 @@ class Counting:
 
     def __init__(self, predictor: Predictor) -> None:
         self.card, self.engine, self.precision = predictor.card, predictor.engine, predictor.precision
-        self.count = 0
+        self.batch_size = predictor.batch_size
+        self.count = self.calls = 0
         self._predictor = predictor
 
     def for_scan(self, slices: int) -> Predictor:
@@ -29,6 +30,7 @@ class Counting:
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
         self.count += len(slices)
+        self.calls += 1
         return self._predictor.predict(slices, on_slices_done)
 
 
@@ -84,6 +86,7 @@ class Bright(Counting):
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
         self.count += len(slices)
+        self.calls += 1
         on_slices_done(len(slices))
         return np.where(slices > 0.5, 0.9, 0.1).astype(np.float32)
 
@@ -128,3 +131,14 @@ def test_slices_that_are_not_thin_are_all_seen(predictor: Counting, spacing_mm: 
 def test_a_single_slice_is_seen(predictor: Counting) -> None:
     predict(scan(0.5, 1), predictor)
     assert predictor.count == 1
+
+
+def test_a_graphics_card_is_given_many_slices_at_once(predictor: Counting) -> None:
+    ct = steps([40] * 10 * 200)  # 200 slices for the network and the last one
+    bright = Bright(predictor)
+    few, _ = predict(ct, bright)
+    assert (bright.count, bright.calls) == (201, 7)
+    bright.batch_size, bright.count, bright.calls = 64, 0, 0
+    many, _ = predict(ct, bright)
+    assert (bright.count, bright.calls) == (201, 2)
+    np.testing.assert_array_equal(few, many)

@@ -1,6 +1,6 @@
 # make run        segment one real chest CT (make run CT=path for your own) into out/
 # make test       all tests; CI runs make check and make train-smoke beside them
-# make train      train the shipped network again (make train DATA=folder)
+# make train      train the shipped network again: minutes on a large graphics card, hours on a processor (DATA=folder)
 # make cross-validate  judge the way of training by patient: a network for each fold (DATA=folder FOLDS=5 STEPS=n FINE_TUNE_STEPS=n)
 # make ablation   what each part of the recommended preset contributes (DATA=folder STEPS=300), into runs/ablation
 # make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
@@ -39,8 +39,8 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 train: $(VENV)/run.stamp
-	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --out $(RUN)
-	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 1700 --seed 1 \
+	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --steps 5512 --out $(RUN)
+	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 2601 --batch-size 16 --learning-rate 0.002 \
 		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-fine-tuned/network.safetensors $(RUN)/cases.csv --out $(RUN)-fine-tuned/report
 

@@ -42,7 +42,9 @@ train: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --steps 5512 --out $(RUN)
 	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 2601 --batch-size 16 --learning-rate 0.002 \
 		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
-	$(BIN)/lungsegresnet-train evaluate $(RUN)-fine-tuned/network.safetensors $(RUN)/cases.csv --out $(RUN)-fine-tuned/report
+	fine_tuned=$(RUN)-fine-tuned/network.safetensors; $(BIN)/lungsegresnet-train mean $(RUN)/network.safetensors \
+		$$fine_tuned $$fine_tuned $$fine_tuned --out $(RUN)-mean.safetensors --overwrite
+	$(BIN)/lungsegresnet-train evaluate $(RUN)-mean.safetensors $(RUN)/cases.csv --out $(RUN)-mean-report
 
 cross-validate: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) $(if $(STEPS),--steps $(STEPS)) --out $(RUN)-folds

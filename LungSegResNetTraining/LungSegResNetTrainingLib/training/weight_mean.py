@@ -20,15 +20,15 @@ from LungSegResNetLib.network.model_file import ModelCard, save_model
 from .seen_scans import ScanRecord, validation_scans
 from .start_network import read_start_network
 
-# What has to be the same for the mean to be a network of the same kind.
-_KIND = ("config", "architecture", "slice_shape", "hu_window", "scales", "classes")
+# What has to be the same for the mean to be a network of the same kind. Fine-tuning may have changed the passes.
+_KIND = ("config", "architecture", "slice_shape", "hu_window", "classes")
 
 
 def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False) -> ModelCard:
     """Write the network whose weights are the mean of those given, files or ``shipped``; returns its card.
 
-    It says of itself what the last network does, and names all of them. Cases are validation cases if every network
-    kept them for that, and none was trained on them.
+    It has the passes of the last network, says of itself what that one does, and names all of them. Cases are
+    validation cases if every network kept them for that, and none was trained on them.
 
     Raises
     ------

@@ -60,6 +60,12 @@ def test_the_mean_knows_the_scans_that_its_networks_know(tmp_path: Path) -> None
         write_mean([str(new), str(leaking)], tmp_path / "mean.safetensors", overwrite=True)
 
 
+def test_the_mean_has_the_passes_of_the_last_network(tmp_path: Path) -> None:
+    begun = write_network(tmp_path / "begun.safetensors", seen_network(), scales=(1, 2))
+    tuned = write_network(tmp_path / "tuned.safetensors", seen_network(seed=1), scales=(1, 2, 4))
+    assert write_mean([str(begun), str(tuned)], tmp_path / "mean.safetensors").scales == (1, 2, 4)
+
+
 def test_the_mean_of_a_network_with_itself_is_the_network(tmp_path: Path) -> None:
     path = network(tmp_path, "one", 0, ["a"], ["v"])
     write_mean([str(path), str(path)], tmp_path / "mean.safetensors")
@@ -70,15 +76,15 @@ def test_the_mean_of_a_network_with_itself_is_the_network(tmp_path: Path) -> Non
 def test_what_has_no_mean_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     first = network(tmp_path, "first", 0, ["a"], ["v"])
     leaking = network(tmp_path, "leaking", 1, ["v"], ["a"])
-    other = write_network(tmp_path / "other.safetensors", seen_network(), scales=(1,))
+    other = write_network(tmp_path / "other.safetensors", seen_network(), slice_shape=(64, 88))
     target = tmp_path / "mean.safetensors"
     with pytest.raises(UsageError, match="two networks"):
         write_mean([str(first)], target)
-    with pytest.raises(ModelError, match="differ in scales"):
+    with pytest.raises(ModelError, match="differ in slice_shape"):
         write_mean([str(first), str(other)], target)
     with pytest.raises(InputError, match="case a was trained on"):
         write_mean([str(first), str(leaking)], target)
     assert not target.exists()
     with pytest.raises(OutputError, match="exists already"):
         write_mean([str(first), str(first)], other)
-    assert read_card(other).scales == (1,)
+    assert read_card(other).slice_shape == (64, 88)

@@ -48,3 +48,14 @@ def host(running_host: Host) -> Iterator[Host]:
     assert running_host.answers == []
     assert running_host.files == []
     running_host.slicer.mrmlScene.Clear(False)
+
+
+@pytest.fixture
+def little_card_memory() -> Iterator[None]:
+    """Only 2 GB of the graphics card, as if other programs held the rest."""
+    import torch
+
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(2e9 / torch.cuda.get_device_properties(0).total_memory)
+    yield
+    torch.cuda.set_per_process_memory_fraction(1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +21,6 @@ from LungSegResNetLib.network.torch_predictor import TorchPredictor
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 
 
-@pytest.fixture
-def little_memory() -> Iterator[None]:
-    """Only 2 GB of the card, as if other programs held the rest."""
-    torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(2e9 / torch.cuda.get_device_properties(0).total_memory)
-    yield
-    torch.cuda.set_per_process_memory_fraction(1.0)
-
-
 def test_the_mask_is_that_of_the_processor() -> None:
     image, _ = Thorax().scan(spacing=(1.2, 1.2, 4.0))
     ct = CTVolume.from_sitk(image, "thorax")
@@ -43,7 +33,7 @@ def test_the_mask_is_that_of_the_processor() -> None:
     assert overlap / sum(np.count_nonzero(mask) for mask in masks.values()) > 0.999
 
 
-def test_too_large_a_batch_is_halved_until_it_fits(little_memory: None) -> None:
+def test_too_large_a_batch_is_halved_until_it_fits(little_card_memory: None) -> None:
     slices = np.random.default_rng(0).random((64, 216, 296), dtype=np.float32)
     predictor = TorchPredictor(default_model_path(), "cuda", batch_size=64, lung_in_view=-1.0)
     probability = predictor.predict(slices)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,15 +17,6 @@ from LungSegResNetTrainingLib.training.training_run import TrainingRun
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 
 SMALL = replace(RECOMMENDED, steps=60, batch_size=8, slice_shape=(64, 88))
-
-
-@pytest.fixture
-def little_memory() -> Iterator[None]:
-    """Only 2 GB of the card, as if other programs held the rest."""
-    torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(2e9 / torch.cuda.get_device_properties(0).total_memory)
-    yield
-    torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 def test_it_learns_and_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
@@ -57,7 +47,7 @@ def test_a_step_that_does_not_fit_is_done_in_parts(
     slices = torch.rand(32, 1, 216, 296, generator=torch.Generator().manual_seed(0))
     target = (slices[:, 0] > 0.5).long()
     whole = TrainingRun(settings, tmp_path / "whole", "cuda").train_step(slices, target)
-    request.getfixturevalue("little_memory")
+    request.getfixturevalue("little_card_memory")
     said: list[str] = []
     run = TrainingRun(settings, tmp_path / "parts", "cuda", on_warning=said.append)
     assert run.train_step(slices, target) == pytest.approx(whole, rel=0.05)

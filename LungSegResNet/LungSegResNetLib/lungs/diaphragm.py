@@ -70,8 +70,7 @@ def _islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) ->
     over_slabs(find_outside, outside, mask, hu)
     holes, area = Runs.of(outside).holes_of_slices()
     large = holes.chosen(area * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2)
-    islands = np.zeros_like(mask)
-    np.put(islands, large.voxels(), True)
+    islands = large.painted()
     for z in np.unique(large.indices()[0]):
         islands[z] = grown(shrunk(islands[z], 1), 1)
     return islands

@@ -124,17 +124,20 @@ def _fill_vessels_and_covered_holes(mask: np.ndarray, background: Runs, spacing:
     fill[numbers[area_mm2[is_small] > _VESSEL_MM2]] = False
     if len(numbers):
         voxels, strand = small.voxels(), np.repeat(numbers, small.lengths)
-        fill |= _covered(mask, voxels, strand, strands, -1) & _covered(mask, voxels, strand, strands, 1)
+        is_strand = small.painted()
+        below, above = (_covered(mask, is_strand, voxels, strand, strands, towards) for towards in (-1, 1))
+        fill |= below & above
     np.put(mask, small.chosen(fill[numbers]).voxels(), True)
 
 
-def _covered(mask: np.ndarray, voxels: np.ndarray, strand: np.ndarray, strands: int, towards: int) -> np.ndarray:
+def _covered(
+    mask: np.ndarray, is_strand: np.ndarray, voxels: np.ndarray, strand: np.ndarray, strands: int, towards: int
+) -> np.ndarray:
     """For each strand, whether most of its face towards the next slice, ``towards`` 1 above or -1 below it, is lung.
 
-    ``voxels`` are those of all strands as indices in the flat mask, ``strand`` tells the strand of each.
+    ``is_strand`` (bool) and ``voxels``, indices in the flat mask, are those of all strands; ``strand`` tells the strand
+    of each voxel.
     """
-    is_strand = np.zeros(mask.shape, bool)
-    np.put(is_strand, voxels, True)
     next_to = voxels + towards * mask[0].size
     face = (next_to >= 0) & (next_to < mask.size)
     face[face] = ~is_strand.ravel()[next_to[face]]

@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     machine.add_argument(
         "--workers",
         type=int,
-        help="processes that prepare slices (default: half the cores, or all but one beside a graphics card)",
+        help="processes that prepare slices (default: half the cores, beside a graphics card all but one; at most 16)",
     )
     machine.add_argument(
         "--slices-at-once", type=int, metavar="N", help="slices in memory together, when a whole step needs too much"

@@ -32,7 +32,7 @@ _TAGS = {
     "colours": "0028|0002",
     "spacing": "0028|0030",
 }
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 # Values of the image type; the enhanced CT object says MAXIMUM and MINIMUM.
 _PROJECTIONS = {"MIP", "MINIP", "MIN IP", "MAX IP", "MIN_IP", "MAX_IP", "MAXIMUM", "MINIMUM", "PROJECTION IMAGE"}
 # Data elements of a multi-frame header as stored in little endian, with and without value representation.
@@ -91,7 +91,7 @@ class Header:
     @property
     def kind(self) -> str:
         """``original``, ``derived`` (projections, reformats), ``localizer`` or ``secondary capture``."""
-        if self.tags["sop_class"].startswith(_SECONDARY_CAPTURE):
+        if self.tags["sop_class"].startswith(SECONDARY_CAPTURE):
             return "secondary capture"
         if self.is_localizer:
             return "localizer"

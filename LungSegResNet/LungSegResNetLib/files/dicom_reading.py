@@ -60,12 +60,11 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
     warnings = _left_out(series, name)
     headers, grid, stack_warnings = _even_stack(series.headers, name)
     warnings += stack_warnings
-    _require_straight(headers, name)
+    volume_origin, tilt = _origin_and_tilt(headers, name)
     first = headers[0]
     buffer = _read_pixels(headers, grid)
     if first.orientation is None or first.spacing is None:
         raise InputError(f"{name} does not tell its voxel size and orientation, so nothing can be measured in it.")
-    volume_origin, tilt = _origin_and_tilt(headers, grid)
     if tilt > _TILT_DEGREES:
         warnings.append(
             f"{name} was scanned with the gantry tilted by {tilt:.0f} degrees; "
@@ -109,20 +108,12 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
     try:
         grid = even_grid(along_normal(used))
     except InputError as error:
-        stacks = []
-        if all(header.size[2] == 1 for header in used):
-            keys = [[h.tags[tag] for h in used] for tag in DISTINGUISHING_TAGS]
-            numbers = [int(h.tags["instance"]) if h.tags["instance"].isdigit() else 0 for h in used]
-            stacks = part_stacks(along_normal(used), keys, numbers)
-        elif len(used) > 1:
-            stacks = [[max(range(len(used)), key=lambda n: used[n].size[2])]]
-        if not stacks:
+        used = _one_stack(headers)
+        if not used:
             raise InputError(f"{name} cannot be stacked to a volume: it {error}.") from error
         warnings.append(
-            f"{name} holds {len(headers)} images of several scans or reconstructions; "
-            f"one with {len(stacks[0])} was taken."
+            f"{name} holds {len(headers)} images of several scans or reconstructions; one with {len(used)} was taken."
         )
-        used = [used[index] for index in stacks[0]]
         grid = even_grid(along_normal(used))
     if missing := grid.missing:
         if len(missing) > len(grid.order) // 3:
@@ -131,6 +122,17 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
         where = f" at {places} mm" if len(missing) <= 5 else ""
         warnings.append(f"{name} lacks {len(missing)} slices{where}; they were interpolated from their neighbours.")
     return used, grid, warnings
+
+
+def _one_stack(headers: tuple[Header, ...]) -> list[Header]:
+    """The best of several stacks that are mixed in one series; empty if they cannot be told apart."""
+    if any(header.size[2] > 1 for header in headers):
+        return [max(headers, key=lambda header: header.size[2])] if len(headers) > 1 else []
+    keys = [[header.tags[tag] for header in headers] for tag in DISTINGUISHING_TAGS]
+    instances = [header.tags["instance"] for header in headers]
+    numbers = [int(instance) if instance.isdigit() else 0 for instance in instances]
+    stacks = part_stacks(along_normal(headers), keys, numbers)
+    return [headers[index] for index in stacks[0]] if stacks else []
 
 
 def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
@@ -162,33 +164,26 @@ def _open(header: Header) -> sitk.Image:
         ) from error
 
 
-def _origin_and_tilt(headers: list[Header], grid: EvenGrid) -> tuple[tuple[float, float, float], float]:
-    """Position of the lowest slice, and the angle in degrees between the slices' normal and their line of stacking."""
+def _origin_and_tilt(headers: list[Header], name: str) -> tuple[tuple[float, float, float], float]:
+    """Position of the lowest slice, and the angle in degrees between the slices' normal and their line of stacking.
+
+    Raises InputError if a slice lies more than a pixel beside the line from the lowest to the highest one.
+    """
     positions = np.array([position for header in headers for position in header.positions])
     along = np.array(along_normal(headers))
     lowest, highest = positions[along.argmin()], positions[along.argmax()]
     x, y, z = lowest.tolist()
-    if grid.step is None:
+    height = np.ptp(along)
+    if height == 0:
         return (x, y, z), 0.0
-    cosine = np.ptp(along) / np.linalg.norm(highest - lowest)
-    return (x, y, z), float(np.degrees(np.arccos(min(1.0, cosine))))
-
-
-def _require_straight(headers: list[Header], name: str) -> None:
-    """Raise InputError if a slice lies more than a pixel beside the line from the first to the last one."""
-    positions = np.array([position for header in headers for position in header.positions])
-    along = np.array(along_normal(headers))
-    first, last = int(along.argmin()), int(along.argmax())
-    pixel = headers[0].spacing
-    if pixel is None or first == last:
-        return
-    share = (along - along[first]) / np.ptp(along)
-    line = positions[first] + share[:, None] * (positions[last] - positions[first])
-    beside = float(np.linalg.norm(positions - line, axis=1).max())
-    if beside > max(pixel):
+    share = (along - along.min()) / height
+    beside = float(np.linalg.norm(positions - lowest - share[:, None] * (highest - lowest), axis=1).max())
+    if beside > max(headers[0].spacing or (np.inf,)):
         raise InputError(
             f"{name} cannot be stacked to a volume: some of its slices lie up to {beside:.1f} mm beside the others."
         )
+    cosine = height / np.linalg.norm(highest - lowest)
+    return (x, y, z), float(np.degrees(np.arccos(min(1.0, cosine))))
 
 
 def _thickness(header: Header) -> float:

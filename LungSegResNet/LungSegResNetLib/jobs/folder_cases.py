@@ -10,13 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError, UsageError
+from ..files.detached_voxels import voxel_files
 from ..files.dicom_headers import may_be_dicom
 from ..files.library_paths import UnusableNameError, library_path
 from ..files.reading import CT_ENDINGS
-
-# Headers, and the files beside them in which their voxels lie.
-_DETACHED_ENDINGS = (".nhdr", ".mhd")
-_VOXEL_ENDINGS = (".raw", ".zraw", ".raw.gz")
 
 
 @dataclass(frozen=True)
@@ -108,16 +105,9 @@ def _is_input(path: Path, output: Path) -> bool:
 
 def _scans(files: list[Path]) -> list[tuple[Path, list[Path]]]:
     """Each scan among the files of a folder with the files that it consists of."""
-    scans = [(path, [path, *_voxel_files(path)]) for path in files if _ending(path)]
+    scans = [(path, [path, *voxel_files(path)]) for path in files if _ending(path)]
     slices = [path for path in files if not _ending(path) and _is_dicom(path)]
     return [*scans, (slices[0].parent, slices)] if slices else scans
-
-
-def _voxel_files(header: Path) -> list[Path]:
-    if not header.name.lower().endswith(_DETACHED_ENDINGS):
-        return []
-    paths = [header.with_suffix(ending) for ending in _VOXEL_ENDINGS]
-    return [path for path in paths if path.is_file()]
 
 
 def _is_dicom(path: Path) -> bool:

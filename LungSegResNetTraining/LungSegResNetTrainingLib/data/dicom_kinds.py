@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+from LungSegResNetLib.files.dicom_image import SECONDARY_CAPTURE
+
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 # CT Image, Enhanced CT Image, Legacy Converted Enhanced CT Image.

@@ -13,10 +13,11 @@ from pydicom.errors import InvalidDicomError
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.dicom_image import SECONDARY_CAPTURE
 from LungSegResNetLib.files.reading import mask_on_ct
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 
-from .dicom_kinds import SECONDARY_CAPTURE, SEGMENTATIONS, STRUCTURE_SET
+from .dicom_kinds import SEGMENTATIONS, STRUCTURE_SET
 from .structure_sets import read_structure_set
 
 # The colours MATLAB once gave to the values 0 to 7, as PTK paints labels with them.

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.files.detached_voxels import voxel_files
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.preprocessing import BODY_HU, SLICE_SHAPE, SliceFrame, body_box
 
@@ -25,8 +26,6 @@ from .stored_array import StoredArray
 OUTSIDE, BODY, RIGHT, LEFT = 0, 1, 2, 3
 PIXEL_MM = 1.0
 _LAYOUT = 2  # raised when what is stored changes, so that old caches are left aside
-# Voxels of a header file lie in a second file beside it.
-_VOXEL_ENDINGS = (".raw", ".raw.gz", ".zraw", ".img", ".img.gz")
 
 _FINE = PairVerdict(OK, ())
 
@@ -115,8 +114,7 @@ def files_of(place: Path) -> list[Path]:
     """The files a scan or a mask consists of; none where there is nothing, which reading it explains better."""
     if place.is_dir():
         return sorted(path for path in place.rglob("*") if path.is_file())
-    beside = [place.with_suffix(ending) for ending in _VOXEL_ENDINGS]
-    return [path for path in dict.fromkeys((place, *beside)) if path.is_file()]
+    return [place, *voxel_files(place)] if place.is_file() else []
 
 
 def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

@@ -219,7 +219,7 @@ def _training_details(
         "settings": settings.as_json(),
         "training_cases": [case.name for case in training],
         "validation_cases": [case.name for case in validation],
-        "start_network_cases": sorted(start.seen_cases) if start else [],
+        "start_network_cases": start.seen_scans.names if start else [],
         "seen_scans": seen.as_json(),
         "validation_scans": validated.as_json(),
     }

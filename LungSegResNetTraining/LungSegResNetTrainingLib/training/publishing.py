@@ -19,7 +19,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, save_mode
 from ..data.cases import Case
 from ..evaluation.run import MARK
 from .run_cases import some_of
-from .start_network import seen_cases
+from .seen_scans import seen_scans
 
 INTENDED_USE = (
     "Draft lung masks in chest CT of adults, for research, to be looked at and corrected by a person. "
@@ -64,7 +64,7 @@ def publish(
     known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
     rows = _read_rows(report / "cases.csv")
     _refuse_report_of_another(network, report)
-    if trained_on := {row["case"] for row in rows} & seen_cases(card):
+    if trained_on := {row["case"] for row in rows}.intersection(seen_scans(card).names):
         raise InputError(
             f"The report judges cases that the network was trained on ({some_of(sorted(trained_on))}); "
             "evaluate it on others."
@@ -112,7 +112,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str]) -> list[dict[str, Any]]:
     """Collections by DOI with their name, licence and numbers of cases that the network was made with."""
-    trained, validated = seen_cases(card), set(card.training.get("validation_cases", ()))
+    trained, validated = set(seen_scans(card).names), set(card.training.get("validation_cases", ()))
     by_source: dict[tuple[str, str], list[Case]] = defaultdict(list)
     for case in cases:
         if case.name in trained | validated:

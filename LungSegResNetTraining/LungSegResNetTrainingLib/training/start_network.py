@@ -27,11 +27,6 @@ class StartNetwork:
     fingerprint: str
 
     @property
-    def seen_cases(self) -> set[str]:
-        """Names of all cases that the network was trained on, from its very beginning."""
-        return seen_cases(self.card)
-
-    @property
     def seen_scans(self) -> ScanRecord:
         """All scans that the network was trained on, from its very beginning."""
         return seen_scans(self.card)
@@ -43,11 +38,6 @@ class StartNetwork:
         """
         scales = settings.scales if settings.joint else self.card.scales
         return replace(settings, slice_shape=self.card.slice_shape, scales=scales, start=self.fingerprint)
-
-
-def seen_cases(card: ModelCard) -> set[str]:
-    """Names of all cases that a network was trained on, those of the network it began with included."""
-    return {*card.training.get("training_cases", ()), *card.training.get("start_network_cases", ())}
 
 
 def network_path(name: str) -> Path:

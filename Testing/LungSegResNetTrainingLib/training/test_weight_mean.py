@@ -14,7 +14,6 @@ from LungSegResNetLib.network.model_file import load_model, read_card, save_mode
 from LungSegResNetLib.network.torch_predictor import TorchPredictor
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.training.seen_scans import ScanRecord, seen_scans, validation_scans
-from LungSegResNetTrainingLib.training.start_network import seen_cases
 from LungSegResNetTrainingLib.training.weight_mean import write_mean
 
 
@@ -36,7 +35,7 @@ def test_weights_are_averaged_and_cases_that_any_has_seen_stay_seen(tmp_path: Pa
     assert mean.keys() == one.keys()
     for name, values in mean.items():
         np.testing.assert_allclose(values, (one[name].astype(float) + two[name]) / 2, rtol=1e-6, atol=1e-7)
-    assert seen_cases(card) == {"a", "b", "c"}
+    assert seen_scans(card).names == ["a", "b", "c"]
     assert card.training["validation_cases"] == ["v"]
     assert [text.split()[0] for text in card.training["mean_of"]] == ["first", "second"]
     slices = np.random.default_rng(0).random((1, 48, 64), np.float32)

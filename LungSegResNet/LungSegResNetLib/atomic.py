@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from .early_end import completing, undone_by_an_end
 from .errors import OutputError, OutputExistsError
 
 # Endings that readers look at to choose a format, longest first.
@@ -33,9 +34,11 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
     temporary = target.parent / f".{uuid.uuid4().hex}.part{ending}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile
-        _replace(temporary, target)
+        with undone_by_an_end(temporary.unlink):
+            yield temporary
+            with completing:
+                refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile
+                _replace(temporary, target)
     except OSError as error:
         raise OutputError(_explain(target, error)) from error
     finally:

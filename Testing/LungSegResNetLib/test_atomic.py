@@ -17,6 +17,17 @@ with write_atomically(sys.argv[1], overwrite=True) as temporary:
     os._exit(9)
 """
 
+_ENDED_WHILE_WRITING = """
+import sys, time
+from threading import Thread
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.early_end import end_at_once
+with write_atomically(sys.argv[1], overwrite=True) as temporary:
+    temporary.write_text("half of the new res")
+    Thread(target=end_at_once, args=(9,)).start()
+    time.sleep(60)
+"""
+
 
 def test_a_new_file_appears_with_its_folder_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "results" / "lungs.nii.gz"
@@ -58,6 +69,14 @@ def test_a_process_that_dies_while_writing_leaves_the_old_file(tmp_path: Path) -
     target.write_text("old")
     assert subprocess.run([sys.executable, "-c", _KILLED_WHILE_WRITING, str(target)], check=False).returncode == 9
     assert target.read_text() == "old"
+
+
+def test_a_process_that_ends_itself_while_writing_leaves_no_temporary_file(tmp_path: Path) -> None:
+    target = tmp_path / "lungs.csv"
+    target.write_text("old")
+    assert subprocess.run([sys.executable, "-c", _ENDED_WHILE_WRITING, str(target)], check=False).returncode == 9
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_an_existing_file_is_refused_unless_it_may_be_overwritten(tmp_path: Path) -> None:

@@ -6,13 +6,12 @@ import argparse
 import importlib
 import io
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import FrameType
 
 from .. import __version__
+from ..early_end import stop_on_request
 from ..errors import Cancelled, LungSegError
 
 EXIT_CODES = """exit codes:
@@ -45,7 +44,7 @@ class Program:
                 stream.reconfigure(errors="backslashreplace")  # names of files need not be text everywhere
         options = self._parser().parse_args(arguments)
         command = importlib.import_module(f"{self.package}.{self.commands[options.command]}")
-        signal.signal(signal.SIGTERM, _stop)
+        stop_on_request()
         try:
             return int(command.run(options))
         except LungSegError as error:
@@ -79,8 +78,3 @@ class Program:
         else:
             print(f"{self.name}: {text}", file=sys.stderr)
         return exit_code
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """A termination request ends a run as Ctrl-C does, so that temporary files are removed."""
-    raise KeyboardInterrupt

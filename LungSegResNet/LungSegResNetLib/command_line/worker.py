@@ -24,6 +24,7 @@ import time
 import traceback
 from collections.abc import Callable
 
+from ..early_end import end_at_once
 from ..errors import DeviceError, LungSegError, UsageError
 from .main import main
 
@@ -60,8 +61,8 @@ def _read_requests(requests: queue.SimpleQueue[bytes | None]) -> None:
             requests.put(line)
     requests.put(None)
     _thread.interrupt_main()
-    time.sleep(_GRACE_SECONDS)  # time to remove unfinished files
-    os._exit(130)
+    time.sleep(_GRACE_SECONDS)  # as a rule the command ends by itself
+    end_at_once(130)
 
 
 def _answer(command_line: Callable[[list[str]], int], request: bytes) -> int:

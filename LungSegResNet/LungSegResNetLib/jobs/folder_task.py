@@ -7,6 +7,7 @@ import errno
 import filecmp
 import json
 import os
+import shutil
 import socket
 import tempfile
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import refuse_existing, write_atomically
+from ..early_end import undone_by_an_end
 from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
 from ..files.library_paths import UnusableNameError
 from ..network.engines import LoadedEngine
@@ -157,7 +159,8 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
         return row  # a machine that was thought lost has done it meanwhile
     earlier, mask = task.read_summary(), _state(task.mask)
     try:
-        return _done(task, engine, reporter)
+        with undone_by_an_end(lambda: _restore(task, earlier, mask)):
+            return _done(task, engine, reporter)
     except OutputExistsError as error:  # perhaps it came from a machine that was thought lost
         return task.settled() or task.write_failed(str(error))
     except OutputError as error:
@@ -207,7 +210,10 @@ def _segmented(task: FolderTask, mask: Path, engine: LoadedEngine, reporter: Rep
 
 def _compared(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> CaseSummary:
     """Segment beside the mask that is there. Raises OutputExistsError if that is another one."""
-    with tempfile.TemporaryDirectory(prefix=".again-", dir=task.mask.parent) as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix=".again-", dir=task.mask.parent) as folder,
+        undone_by_an_end(lambda: shutil.rmtree(folder)),
+    ):
         again = Path(folder) / task.mask.name
         summary = _segmented(task, again, engine, reporter)
         if not filecmp.cmp(again, task.mask, shallow=False):

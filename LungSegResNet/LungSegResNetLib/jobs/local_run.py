@@ -5,7 +5,6 @@ from __future__ import annotations
 import _thread
 import contextlib
 import multiprocessing
-import os
 import queue
 import signal
 import threading
@@ -14,9 +13,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from types import FrameType
 
 from ..cores import cores
+from ..early_end import end_at_once, stop_with_parent
 from ..errors import DeviceError
 from ..network.engines import EngineSettings, runs_on_processor
 from .folder_job import FinishedCases
@@ -151,8 +150,7 @@ def _do_here(task: FolderTask, settings: EngineSettings) -> Row:
 
 def _prepare(end: Connection) -> None:
     """End with the process that started this one, and not before: Ctrl-C in a terminal reaches all of them."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
+    stop_with_parent()
     threading.Thread(target=_watch, args=(end,), daemon=True).start()
 
 
@@ -162,8 +160,4 @@ def _watch(end: Connection) -> None:
     if not _idle.is_set():
         _thread.interrupt_main(signal.SIGTERM)
         _idle.wait(_LONGEST_END_SECONDS)  # unfinished files are removed meanwhile
-    os._exit(130)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    end_at_once(130)

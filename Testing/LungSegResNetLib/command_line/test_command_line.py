@@ -308,8 +308,9 @@ def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are interrupted in another way on Windows")
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_no_file(tmp_path: Path, stop: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupted_run_leaves_no_file(tmp_path: Path, name: str) -> None:
+    stop = signal.Signals[name]
     image, _ = Thorax().scan((2.5, 2.5, 2.0))
     sitk.WriteImage(image, str(tmp_path / "ct.nii.gz"))
     out = tmp_path / "out"

@@ -135,6 +135,29 @@ def coded(request: pytest.FixtureRequest) -> Iterator[Child]:
     started.close()
 
 
+# A disk that does not answer, as far as Python can tell.
+_STUCK = (
+    "import time, LungSegResNetLib.jobs.case_job as job; "
+    "job.read_ct = lambda *_, **__: worker._send(event='stuck') or time.sleep(60)"
+)
+
+
+@pytest.mark.parametrize("coded", [f"{_STUCK}; worker.serve(worker.main)"], indirect=True)
+def test_a_case_that_cannot_be_interrupted_is_as_if_it_had_not_begun_when_the_input_is_closed(
+    coded: Child, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    write_scan(tmp_path / "in" / "a.nrrd", 20.0)
+    folders = [str(tmp_path / "in"), str(tmp_path / "out")]
+    coded.send(json.dumps(["segment-folder", *folders, "--processes", "1", "--progress", "json"]))
+    coded.events(last="stuck")
+    assert json.loads((tmp_path / "out" / "a.summary.json").read_text())["status"] == "started"
+    assert coded.process.stdin is not None
+    coded.process.stdin.close()
+    assert coded.process.wait(timeout=5) == 130
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.csv"]
+
+
 @pytest.mark.parametrize("coded", ["worker.serve(worker.main, idle_seconds=0.2)"], indirect=True)
 def test_it_ends_by_itself_after_a_time_without_a_command(coded: Child) -> None:
     assert coded.process.wait(timeout=30) == 0

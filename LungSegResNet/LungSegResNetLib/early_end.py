@@ -1,0 +1,64 @@
+"""How a process ends in the middle of its work: as Ctrl-C ends it, and where that is too slow, at once but tidily."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+_LONGEST_UNDOING_SECONDS = 0.4  # a disk may not answer
+# Held while a file gets its name. A process that ends at once takes it first and keeps it, so that what was undone
+# stays so.
+completing = threading.RLock()
+_undos: dict[object, Callable[[], object]] = {}
+
+
+@contextlib.contextmanager
+def undone_by_an_end(undo: Callable[[], object]) -> Iterator[None]:
+    """Call ``undo`` if the process ends by `end_at_once` before this is left."""
+    key = object()
+    _undos[key] = undo
+    try:
+        yield
+    finally:
+        del _undos[key]
+
+
+def end_at_once(exit_code: int) -> None:
+    """End the process from any thread, whatever the others do, after all that is to be undone was undone."""
+    undoing = threading.Thread(target=_undo_all, daemon=True)
+    undoing.start()
+    undoing.join(_LONGEST_UNDOING_SECONDS)
+    os._exit(exit_code)
+
+
+def stop_on_request() -> None:
+    """Let a termination request, and a terminal that is closed, end the process as Ctrl-C does.
+
+    Where a closed terminal is to be ignored, as by ``nohup``, it is.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _stop)
+
+
+def stop_with_parent() -> None:
+    """Let a termination request end the process as Ctrl-C does; what a terminal sends is for its parent."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _undo_all() -> None:
+    completing.acquire()
+    for undo in tuple(_undos.values()):
+        with contextlib.suppress(Exception):
+            undo()

@@ -45,7 +45,8 @@ def timed_run(run: Callable[[], Any]) -> tuple[float, Any]:
 
 def ours(task: dict[str, Any]) -> dict[str, Any]:
     """What ``lungsegresnet segment`` does, with every output, and again with the network that is loaded."""
-    from LungSegResNetLib.jobs.case_job import Outputs, run_case
+    from LungSegResNetLib.jobs.case_job import run_case
+    from LungSegResNetLib.jobs.outputs import Outputs
     from LungSegResNetLib.jobs.reporting import SilentReporter
     from LungSegResNetLib.network.engines import EngineSettings, load_engine
     from LungSegResNetLib.network.model_file import default_model_path

@@ -57,6 +57,22 @@ def refuse_existing(*targets: Path | None, overwrite: bool) -> None:
             raise OutputExistsError(target)
 
 
+def refuse_unwritable(*targets: Path) -> None:
+    """Raise OutputError if a folder has the name of a file, or the folder of one is none or cannot be written.
+
+    What has to be made is not made; a disk may be full nevertheless.
+    """
+    for target in targets:
+        if os.path.isdir(target):  # noqa: PTH112 - says no where Path raises an error
+            raise OutputError(f"{target} cannot be written: it is a folder.")
+        folders = (folder for folder in target.absolute().parents if os.path.lexists(folder))
+        folder = next(folders, None)
+        if folder and not os.path.isdir(folder):  # noqa: PTH112
+            raise OutputError(f"{target} could not be written: {folder} is no folder.")
+        if folder and not os.access(folder, os.W_OK | os.X_OK):
+            raise OutputError(f"{target} cannot be written: no permission.")
+
+
 def _replace(temporary: Path, target: Path) -> None:
     """Rename; on Windows a file cannot be replaced in the moment in which another process reads it."""
     for pause in (0.05, 0.1, 0.2, 0.4):

@@ -24,30 +24,16 @@ def run(options: argparse.Namespace) -> int:
     """Compare and print."""
     import json
 
-    from ..atomic import refuse_existing
     from ..figures.metrics import compare_lungs, comparison_table, comparisons_as_json, write_comparisons
     from ..figures.overlay import write_overlay
-    from ..figures.tables import refuse_other_endings
-    from ..files.reading import read_ct, read_lungs
-    from ..jobs.reporting import make_reporter
+    from .masks_on_ct import read_masks
 
-    if options.output:
-        refuse_other_endings(options.output)
-    refuse_existing(options.output, options.overlay, overwrite=options.overwrite)
-    reporter = make_reporter("none")
-    ct, warnings = read_ct(options.ct, options.series)
-    masks = []
-    for path in (options.reference, options.prediction):
-        mask, more = read_lungs(path, ct)
-        warnings += more
-        masks.append(mask)
-    for text in warnings:
-        reporter.warning(text)
-    comparisons = compare_lungs(masks[0], masks[1], ct.spacing_zyx, ct.hu)
+    ct, (reference, prediction) = read_masks(options, options.reference, options.prediction, overlay=options.overlay)
+    comparisons = compare_lungs(reference, prediction, ct.spacing_zyx, ct.hu)
     if options.output:
         write_comparisons(options.output, comparisons, options.overwrite)
     if options.overlay:
-        write_overlay(options.overlay, ct, masks[1], options.overwrite, title=ct.source, reference=masks[0])
+        write_overlay(options.overlay, ct, prediction, options.overwrite, title=ct.source, reference=reference)
     values = comparisons_as_json(comparisons)
     print(json.dumps(values, indent=2) if options.json else comparison_table(comparisons))
     return 0

@@ -24,20 +24,10 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print."""
     import json
 
-    from ..atomic import refuse_existing
     from ..figures.measurements import measure_lungs, measurements_as_json, table_from_json, write_measurements
-    from ..figures.tables import refuse_other_endings
-    from ..files.reading import read_ct, read_lungs
-    from ..jobs.reporting import make_reporter
+    from .masks_on_ct import read_masks
 
-    if options.output:
-        refuse_other_endings(options.output)
-    refuse_existing(options.output, overwrite=options.overwrite)
-    reporter = make_reporter("none")
-    ct, warnings = read_ct(options.ct, options.series)
-    mask, more = read_lungs(options.mask, ct)
-    for text in [*warnings, *more]:
-        reporter.warning(text)
+    ct, (mask,) = read_masks(options, options.mask)
     measurements = measure_lungs(ct, mask)
     if options.output:
         write_measurements(options.output, measurements, options.overwrite)

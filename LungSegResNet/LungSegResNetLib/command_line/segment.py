@@ -34,8 +34,9 @@ def run(options: argparse.Namespace) -> int:
     from functools import partial
 
     from ..figures.measurements import table_from_json
-    from ..jobs.case_job import Outputs, run_case
+    from ..jobs.case_job import run_case
     from ..jobs.kept_engine import kept_engine
+    from ..jobs.outputs import Outputs
     from ..jobs.reporting import make_reporter
     from ..network.engines import EngineSettings
     from ..timing import timed

@@ -3,103 +3,25 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..atomic import refuse_existing
 from ..ct_volume import CTVolume
-from ..errors import DeviceError, UsageError
+from ..errors import DeviceError
 from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
 from ..figures.overlay import write_overlay
-from ..figures.tables import refuse_other_endings
-from ..files.dicom_headers import may_be_dicom
 from ..files.reading import WhenInDoubt, read_ct
-from ..files.writing import MASK_ENDINGS, has_mask_ending, write_mask
+from ..files.writing import write_mask
 from ..lungs.doubtful_slices import slices_to_check
 from ..lungs.segmentation import Segmentation, segment
 from ..network.engines import LoadedEngine
 from ..timing import timed
+from .outputs import Outputs
 from .reporting import Reporter
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """Files a case is written to; every field is optional."""
-
-    masks: tuple[Path, ...] = ()
-    measurements: tuple[Path, ...] = ()
-    overlay: Path | None = None
-
-    @classmethod
-    def at(cls, target: str | os.PathLike[str]) -> Outputs:
-        """Outputs for OUTPUT of the command line: a mask file by its ending, or a folder that gets everything.
-
-        Raises
-        ------
-        UsageError : the target has an ending in which no mask can be written.
-        """
-        path = Path(target)
-        if has_mask_ending(path):
-            return cls(masks=(path,))
-        if path.suffix and not path.is_dir():
-            raise UsageError(f"Masks cannot be written as '{path.suffix}'; use {', '.join(MASK_ENDINGS)} or a folder.")
-        return cls(
-            masks=(path / "lungs.seg.nrrd", path / "lungs.nii.gz"),
-            measurements=(path / "measurements.csv", path / "measurements.json"),
-            overlay=path / "overlay.png",
-        )
-
-    def paths(self) -> list[Path]:
-        """All files in the order in which they are written."""
-        return [*self.masks, *self.measurements, *([self.overlay] if self.overlay else [])]
-
-    def check(self, source: str | os.PathLike[str], overwrite: bool) -> None:
-        """Before any work: can the results of the CT at ``source`` be written here?
-
-        Raises
-        ------
-        UsageError : a table or the picture has an ending in which none can be written, two files are the same one, or a
-            file is the CT itself or one of the files in its folder.
-        OutputExistsError : a file is there already and may not be replaced.
-        """
-        refuse_other_endings(*self.measurements)
-        if self.overlay and self.overlay.suffix.lower() != ".png":
-            raise UsageError(f"The picture is written as .png, not as '{self.overlay.suffix}' ({self.overlay.name}).")
-        ct = Path(source)
-        places: set[str] = set()
-        for path in self.paths():
-            if _place(path) == _place(ct) or (_exists(path) and _exists(ct) and path.samefile(ct)):
-                raise UsageError(f"{path} is the CT itself; choose another name for the result.")
-            if _is_part(path, ct):
-                raise UsageError(f"{path} lies among the files of the CT; choose another name for the result.")
-            if _place(path) in places:
-                raise UsageError(f"Two results would be written to {path}; give each a name of its own.")
-            places.add(_place(path))
-        refuse_existing(*self.paths(), overwrite=overwrite)
-
-
-def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - a name that is too long says so when it is written
-
-
-def _place(path: Path) -> str:
-    """Equal for names of the same file, also where capital letters make no other file."""
-    place = str(path.resolve())
-    return place.casefold() if sys.platform in ("win32", "darwin") else place
-
-
-def _is_part(path: Path, ct: Path) -> bool:
-    """Whether a file that exists would be replaced in the DICOM folder of the CT."""
-    if not ct.is_dir() or not _exists(path):
-        return False
-    folder = path.resolve().parent
-    return folder == ct.resolve() or (folder.is_relative_to(ct.resolve()) and may_be_dicom(path))
 
 
 @dataclass(frozen=True)

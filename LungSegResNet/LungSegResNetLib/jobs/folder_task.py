@@ -19,8 +19,9 @@ from ..early_end import undone_by_an_end
 from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
 from ..files.library_paths import UnusableNameError
 from ..network.engines import LoadedEngine
-from .case_job import CaseSummary, Outputs, run_case
+from .case_job import CaseSummary, run_case
 from .earlier_result import difference
+from .outputs import Outputs
 from .reporting import CaseEvent, Reporter
 
 SUMMARY_ENDING = ".summary.json"

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
 
     from LungSegResNetLib.files.reading import read_ct
     from LungSegResNetLib.files.writing import write_mask
-    from LungSegResNetLib.jobs.case_job import Outputs
+    from LungSegResNetLib.jobs.outputs import Outputs
     from LungSegResNetLib.labels import LUNG_SEGMENTS
 
     from ..data.draft_mask import draft_lungs

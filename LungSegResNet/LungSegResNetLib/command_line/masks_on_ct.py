@@ -1,0 +1,39 @@
+"""What ``measure`` and ``compare`` do before their work: check their results, read the CT and its masks."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..ct_volume import CTVolume
+
+
+def read_masks(
+    options: argparse.Namespace, *masks: Path, overlay: Path | None = None
+) -> tuple[CTVolume, list[np.ndarray]]:
+    """The CT of the options, and the lungs of masks as `read_lungs` gives them; warnings are printed.
+
+    Raises
+    ------
+    LungSegError : results cannot be written to ``options.output`` and ``overlay``, or a file cannot be read.
+    """
+    from ..files.reading import read_ct, read_lungs
+    from ..jobs.outputs import Outputs
+    from ..jobs.reporting import make_reporter
+
+    tables = (options.output,) if options.output else ()
+    Outputs(measurements=tables, overlay=overlay).check(options.ct, options.overwrite, masks)
+    ct, warnings = read_ct(options.ct, options.series)
+    lungs = []
+    for path in masks:
+        mask, more = read_lungs(path, ct)
+        lungs.append(mask)
+        warnings += more
+    reporter = make_reporter("none")
+    for text in warnings:
+        reporter.warning(text)
+    return ct, lungs

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK as sitk
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk  # large; imported where it is needed, so that Slicer starts without it
 
 
 @dataclass(frozen=True)
@@ -18,8 +21,8 @@ class Geometry:
     direction: tuple[float, ...]
 
     @classmethod
-    def of(cls, image: sitk.Image) -> Geometry:
-        """Geometry of a 3D SimpleITK image."""
+    def of(cls, image: sitk.Image | sitk.ImageFileReader) -> Geometry:
+        """Geometry of a 3D SimpleITK image, or of a file whose header was read."""
         return cls(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
 
     def apply_to(self, image: sitk.Image) -> sitk.Image:
@@ -30,8 +33,17 @@ class Geometry:
         return image
 
     @property
+    def corners(self) -> np.ndarray:
+        """Corners of the box that the voxels fill, shape (8, 3): LPS coordinates in mm."""
+        axes = np.array(self.direction).reshape(3, 3) * np.array(self.spacing)
+        ends = np.meshgrid(*([-0.5, size - 0.5] for size in self.size), indexing="ij")
+        return np.array(self.origin) + np.stack(ends, axis=-1).reshape(-1, 3) @ axes.T
+
+    @property
     def orientation(self) -> str:
         """Nearest anatomical axis order, such as ``LPS`` or ``RAS``."""
+        import SimpleITK as sitk
+
         return sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(self.direction)
 
     @property
@@ -81,6 +93,8 @@ class CTVolume:
     @classmethod
     def from_sitk(cls, image: sitk.Image, source: str) -> CTVolume:
         """Take a 3D (or 2D: one slice) scalar image; axes are decided by physical space, never by array order."""
+        import SimpleITK as sitk
+
         if image.GetDimension() == 2:
             image = sitk.JoinSeries(image)
         return cls.from_array(sitk.GetArrayFromImage(image), Geometry.of(image), source)
@@ -119,6 +133,8 @@ class CTVolume:
 
     def to_native(self, mask: np.ndarray) -> sitk.Image:
         """Image on the native grid from a mask with the shape of ``hu``."""
+        import SimpleITK as sitk
+
         axes, turned = self.native.to_lps
         restored = np.flip(mask, tuple(2 - n for n in range(3) if turned[n]))
         restored = restored.transpose(np.argsort([2 - n for n in reversed(axes)]))

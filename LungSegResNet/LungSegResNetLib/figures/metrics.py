@@ -144,11 +144,13 @@ def compare_masks(
     prediction: np.ndarray,
     spacing_zyx: tuple[float, float, float],
     hu: np.ndarray | None = None,
+    voxel_ml: float | None = None,
 ) -> Comparison:
     """Compare two boolean masks, shape (z, y, x), on one grid with voxels of ``spacing_zyx`` mm.
 
-    ``hu`` are Hounsfield units of the same shape; without them the HU differences are nan. Empty masks:
-    see `Comparison`.
+    ``hu`` are Hounsfield units of the same shape; without them the HU differences are nan. ``voxel_ml`` is the volume
+    of a voxel in ml where the axes are not at right angles (`CTVolume.voxel_ml`); distances take them for being so.
+    Empty masks: see `Comparison`.
 
     Surfaces are the voxels of a mask with one of their six neighbours outside it; where the scan ends it cuts through
     the lung, which makes no surface, so that in a single slice the contours count. Distances are exact, between voxel
@@ -168,7 +170,7 @@ def compare_masks(
     tp = int(np.count_nonzero(ref & pred))
     fp, fn = in_pred - tp, in_ref - tp
     tn = ref.size - tp - fp - fn
-    voxel_ml = float(np.prod(spacing_zyx)) / 1000.0
+    voxel_ml = float(np.prod(spacing_zyx)) / 1000.0 if voxel_ml is None else voxel_ml
     mae = _ratio(fp + fn, in_ref)
     volume_difference = 100.0 * _ratio(in_pred - in_ref, in_ref)
     hu_difference = np.nan if hu is None else _mean_hu_difference_percent(hu[box], ref, pred)
@@ -203,8 +205,11 @@ def compare_lungs(
     prediction_labels: np.ndarray,
     spacing_zyx: tuple[float, float, float],
     hu: np.ndarray | None = None,
+    voxel_ml: float | None = None,
 ) -> dict[str, Comparison]:
     """Compare label masks (1 right, 2 left): keys ``lungs`` (both pooled), ``right lung`` and ``left lung``.
+
+    The arguments are those of `compare_masks`.
 
     A boolean mask knows no sides: where either mask is boolean the answer holds ``lungs`` only.
 
@@ -212,11 +217,11 @@ def compare_lungs(
     ------
     InputError : the arrays differ in shape.
     """
-    comparisons = {"lungs": compare_masks(reference_labels > 0, prediction_labels > 0, spacing_zyx, hu)}
+    comparisons = {"lungs": compare_masks(reference_labels > 0, prediction_labels > 0, spacing_zyx, hu, voxel_ml)}
     if reference_labels.dtype != bool and prediction_labels.dtype != bool:
         for segment in LUNG_SEGMENTS:
             comparisons[segment.name] = compare_masks(
-                reference_labels == segment.label, prediction_labels == segment.label, spacing_zyx, hu
+                reference_labels == segment.label, prediction_labels == segment.label, spacing_zyx, hu, voxel_ml
             )
     return comparisons
 

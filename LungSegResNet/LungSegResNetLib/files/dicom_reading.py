@@ -14,6 +14,7 @@ from .dicom_headers import Series, scan_folder, series_of_file
 from .dicom_image import Header, along_normal, dicom_reader
 from .dicom_stacks import DISTINGUISHING_TAGS, lost_slices
 from .hounsfield import HounsfieldBuffer, judge
+from .library_errors import raise_if_out_of_memory
 from .slice_positions import EvenGrid, even_grid, part_stacks
 
 _TILT_DEGREES = 1.0
@@ -159,6 +160,7 @@ def _open(header: Header) -> sitk.Image:
     try:
         return dicom_reader(header.path).Execute()
     except RuntimeError as error:
+        raise_if_out_of_memory(error)
         raise InputError(
             f"{header.path.name} is damaged, cut off or compressed in a way that cannot be read."
         ) from error

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from .compressed_voxels import METAIMAGE_ENDINGS, NRRD_ENDINGS, is_undamaged
+from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
 from .nifti_payload import is_complete
 
@@ -52,6 +53,7 @@ def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
         try:
             image = reader.Execute()
         except RuntimeError as error:
+            raise_if_out_of_memory(error)
             raise _unreadable(path, error) from error
         if not undamaged.result():
             raise InputError(
@@ -97,10 +99,7 @@ def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:
     return segments
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
-    reason = (
-        str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").strip()
-        if str(error).strip()
-        else "no reason given"
+def _unreadable(path: Path, error: RuntimeError) -> InputError:
+    return InputError(
+        f"{path.name} cannot be read: it is damaged, cut off or not what its ending says ({reason_of(error)})."
     )
-    return InputError(f"{path.name} cannot be read: it is damaged, cut off or not what its ending says ({reason}).")

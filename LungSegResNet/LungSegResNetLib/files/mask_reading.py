@@ -190,9 +190,6 @@ def _offset_in_voxels(a: Geometry, b: Geometry) -> np.ndarray:
 
 def _boxes_overlap(a: Geometry, b: Geometry) -> bool:
     """Whether the boxes around both grids meet, counted in voxels of ``b``."""
-    axes = np.array(a.direction).reshape(3, 3) * np.array(a.spacing)
-    corners = np.stack(np.meshgrid(*([-0.5, size - 0.5] for size in a.size), indexing="ij"), axis=-1).reshape(-1, 3)
-    world = np.array(a.origin) + corners @ axes.T
     inverse = np.linalg.inv(np.array(b.direction).reshape(3, 3) * np.array(b.spacing))
-    inside = (world - np.array(b.origin)) @ inverse.T
+    inside = (a.corners - np.array(b.origin)) @ inverse.T
     return bool((inside.max(axis=0) > -0.5).all() and (inside.min(axis=0) < np.array(b.size) - 0.5).all())

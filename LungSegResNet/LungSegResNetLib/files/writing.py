@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,16 +11,18 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..atomic import write_atomically
-from ..ct_volume import CTVolume
+from ..ct_volume import CTVolume, Geometry
 from ..errors import OutputError, UsageError
 from ..labels import LUNG_SEGMENTS
 from .compressed_voxels import is_undamaged
 from .image_files import NIFTI_ENDINGS
+from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
 from .nifti_payload import is_complete
 
 MASK_ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")
 _FULL_BYTES = 1 << 20
+_GRID_TOLERANCE = 0.1  # voxels, at the corners
 
 
 def has_mask_ending(path: str | os.PathLike[str]) -> bool:
@@ -36,7 +39,9 @@ def write_mask(path: str | os.PathLike[str], mask: np.ndarray, ct: CTVolume, ove
     Raises
     ------
     UsageError : the ending is none of ``MASK_ENDINGS``.
-    OutputError : the file is there already and ``overwrite`` is false, or it cannot be written.
+    OutputError : the file is there already and ``overwrite`` is false, or it cannot be written. That is so for NIfTI,
+        too, where the axes of the grid are not at right angles.
+    MemoryError : there is too little memory.
     """
     path = Path(path)
     if not has_mask_ending(path):
@@ -44,20 +49,30 @@ def write_mask(path: str | os.PathLike[str], mask: np.ndarray, ct: CTVolume, ove
             f"The mask cannot be written as {path.name}; give it one of the endings {', '.join(MASK_ENDINGS)}."
         )
     with write_atomically(path, overwrite) as temporary:
-        image = ct.to_native(mask)
-        if path.name.lower().endswith(".seg.nrrd"):
-            for key, value in _segmentation_header(image.GetSize()).items():
-                image.SetMetaData(key, value)
         temporary.touch()  # no permission shows here, as an OSError with its reason
         try:
             name = library_path(temporary)
+            image = ct.to_native(mask)
+            if path.name.lower().endswith(".seg.nrrd"):
+                for key, value in _segmentation_header(image.GetSize()).items():
+                    image.SetMetaData(key, value)
             sitk.WriteImage(image, name, useCompression=not path.name.lower().endswith(".nii"))
         except UnusableNameError as error:
             raise OutputError(f"{path} cannot be written: {error}.") from error
         except RuntimeError as error:
-            raise _write_error(path, error) from error
+            raise_if_out_of_memory(error)
+            # The libraries do not say so.
+            if shutil.disk_usage(path.parent).free < _FULL_BYTES:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise OutputError(f"{path} could not be written ({reason_of(error)}).") from error
         if not _is_whole(temporary):
-            raise OutputError(f"{path} could not be written completely; the disk is probably full.")
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            raise OutputError(f"{path} could not be written completely; the disk is probably full.") from full
+        if not _is_close(_grid_of(temporary), ct.native):
+            raise OutputError(
+                f"{path.name} cannot hold the grid of {ct.source}, whose axes are not at right angles; "
+                "write the mask as .seg.nrrd or .nrrd."
+            )
     return path
 
 
@@ -70,9 +85,21 @@ def _is_whole(path: Path) -> bool:
         return is_complete(path)
     try:
         sitk.ReadImage(library_path(path))
-    except RuntimeError:
+    except RuntimeError as error:
+        raise_if_out_of_memory(error)
         return False
     return is_undamaged(path)
+
+
+def _grid_of(path: Path) -> Geometry:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(library_path(path))
+    reader.ReadImageInformation()
+    return Geometry.of(reader)
+
+
+def _is_close(written: Geometry, wanted: Geometry) -> bool:
+    return float(np.abs(written.corners - wanted.corners).max()) < _GRID_TOLERANCE * min(wanted.spacing)
 
 
 def _segmentation_header(size: tuple[int, ...]) -> dict[str, str]:
@@ -97,10 +124,3 @@ def _segmentation_header(size: tuple[int, ...]) -> dict[str, str]:
         }
         header.update({f"Segment{number}_{key}": value for key, value in fields.items()})
     return header
-
-
-def _write_error(path: Path, error: RuntimeError) -> OutputError:
-    """SimpleITK tells the reason in the words of its libraries only, so the disk is asked."""
-    if shutil.disk_usage(path.parent).free < _FULL_BYTES:
-        return OutputError(f"The disk is full, so {path} could not be written; nothing was changed there.")
-    return OutputError(f"{path} could not be written ({str(error).strip().splitlines()[-1].strip()}).")

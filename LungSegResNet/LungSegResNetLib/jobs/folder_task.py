@@ -17,7 +17,6 @@ from typing import Any
 from ..atomic import refuse_existing, write_atomically
 from ..early_end import undone_by_an_end
 from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
-from ..files.library_paths import UnusableNameError
 from ..network.engines import LoadedEngine
 from .case_job import CaseSummary, run_case
 from .earlier_result import difference
@@ -105,10 +104,8 @@ class FolderTask:
 
     def fails_alone(self, error: OutputError) -> bool:
         """Whether other cases may be written though this one cannot."""
-        folder, cause = self.summary.parents[self.name.count("/")], error.__cause__
-        if isinstance(cause, OSError):
-            return cause.errno not in _REASONS_OF_A_DISK and os.access(folder, os.W_OK)
-        return isinstance(cause, UnusableNameError)
+        folder, reason = self.summary.parents[self.name.count("/")], getattr(error.__cause__, "errno", None)
+        return reason not in _REASONS_OF_A_DISK and os.access(folder, os.W_OK)
 
     def read_summary(self) -> Row:
         """What the summary says; nothing if there is none that can be read."""

@@ -52,9 +52,9 @@ def judge_case(
     if verdict.status == REFUSED:
         raise InputError(" ".join(verdict.reasons))
     predicted, warnings = _predicted(ct, predictor, on_progress)
-    comparisons = {NETWORK: compare_lungs(reference, predicted, ct.spacing_zyx, ct.hu)}
+    comparisons = {NETWORK: compare_lungs(reference, predicted, ct.spacing_zyx, ct.hu, ct.voxel_ml)}
     if with_baseline:
-        comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.spacing_zyx, ct.hu)
+        comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.spacing_zyx, ct.hu, ct.voxel_ml)
 
     title = f"{case.name}: Dice {comparisons[NETWORK][LUNGS].dice:.3f}"
     write_overlay(folder / _OVERLAY, ct, predicted, overwrite=True, title=title, reference=reference)

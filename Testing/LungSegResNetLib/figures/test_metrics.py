@@ -246,3 +246,10 @@ def test_comparisons_reach_table_csv_and_valid_json(tmp_path: Path) -> None:
     assert len({len(line) for line in lines}) == 1
     assert next(line for line in lines if line.startswith("Dice ")).split() == ["Dice", "1.0000", "1.0000", "nan"]
     assert next(line for line in lines if line.startswith("95 %")).split()[-4:] == ["(mm)", "0.00", "0.00", "nan"]
+
+
+def test_volumes_are_those_of_the_voxels_also_where_the_axes_are_not_at_right_angles() -> None:
+    labels = np.zeros((4, 6, 6), np.uint8)
+    labels[1:3, 1:4, 1:4] = 1
+    both = compare_lungs(labels, labels, SPACING, voxel_ml=0.5)["lungs"]
+    assert (both.reference_ml, both.prediction_ml) == (9.0, 9.0)

@@ -87,6 +87,54 @@ def test_a_folder_that_is_a_file_is_an_output_error(ct, mask, tmp_path):
         write_mask(tmp_path / "folder" / "lungs.nrrd", mask, ct, overwrite=False)
 
 
+@pytest.mark.parametrize("ending", MASK_ENDINGS)
+def test_a_mask_on_a_sheared_grid_is_written_where_it_lies_or_not_at_all(ending, ct, mask, tmp_path):
+    image = ct.to_native(mask)
+    image.SetDirection((1.0, 0.0, 0.0, 0.0, 1.0, 0.2, 0.0, 0.0, np.sqrt(0.96)))
+    sheared = CTVolume.from_sitk(image, "sheared.nrrd")
+    path = tmp_path / f"lungs{ending}"
+    if ending in (".nii", ".nii.gz"):
+        with pytest.raises(OutputError, match=r"not at right angles; write the mask as \.seg\.nrrd"):
+            write_mask(path, sheared.hu, sheared, overwrite=False)
+        assert list(tmp_path.iterdir()) == []
+    else:
+        write_mask(path, sheared.hu, sheared, overwrite=False)
+        np.testing.assert_array_equal(mask_on_ct(read_mask(path), sheared)[0], sheared.hu)
+
+
+_WITH_LITTLE_MEMORY = """
+import resource, sys
+import numpy as np
+import SimpleITK as sitk
+from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.files.reading import read_mask
+from LungSegResNetLib.files.writing import write_mask
+
+noise = np.random.default_rng(0).integers(0, 3, (60, 512, 512)).astype(np.uint8)
+ct = CTVolume.from_sitk(sitk.GetImageFromArray(noise), "noise")
+if sys.argv[2] == "read":
+    write_mask(sys.argv[1], noise, ct, overwrite=False)
+    read_mask(sys.argv[1])
+with open("/proc/self/statm") as file:
+    taken = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (4 << 20), -1))
+try:
+    read_mask(sys.argv[1]) if sys.argv[2] == "read" else write_mask(sys.argv[1], noise, ct, overwrite=False)
+except MemoryError:
+    print("out of memory")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited in another way on this system")
+@pytest.mark.parametrize("act", ["read", "write"])
+def test_too_little_memory_is_no_damage_of_a_file(act, tmp_path):
+    path = tmp_path / "lungs.nrrd"
+    command = [sys.executable, "-c", _WITH_LITTLE_MEMORY, str(path), act]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.stdout == "out of memory\n", run.stderr
+    assert list(tmp_path.iterdir()) == ([path] if act == "read" else [])
+
+
 _WRITE_WITH_LITTLE_SPACE = """
 import resource, sys
 import numpy as np

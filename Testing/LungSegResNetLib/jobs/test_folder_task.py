@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from archives import write_archive
 
-from LungSegResNetLib.errors import OutputError
+from LungSegResNetLib.errors import DeviceError, OutputError
 from LungSegResNetLib.jobs.earlier_result import made_from
 from LungSegResNetLib.jobs.folder_task import FolderTask, Row, do_task
 from LungSegResNetLib.jobs.kept_engine import kept_engine
@@ -134,6 +134,20 @@ def test_a_full_disk_ends_the_run_and_leaves_the_summary_of_before(
     with pytest.raises(OutputError, match="full"):
         do_task(task, engine, QuietReporter())
     assert task.read_summary() == {}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [OutputError("The mask cannot be written in this format."), MemoryError(), DeviceError("No memory on the card.")],
+)
+def test_trouble_of_one_case_fails_it_alone(
+    task: FolderTask, engine: LoadedEngine, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask", fail)
+    assert do_task(task, engine, QuietReporter())["status"] == "failed"
 
 
 def test_a_problem_that_nobody_foresaw_fails_the_case_only(task: FolderTask, engine: LoadedEngine) -> None:

@@ -22,14 +22,18 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
 
     Raises
     ------
-    InputError : the file is missing, empty or of another format.
+    InputError : the file is missing, empty, forbidden or of another format.
     """
-    if not path.exists():
-        raise InputError(f"There is no file or folder {path}.")
-    if not path.name.lower().endswith(CT_ENDINGS):
-        raise InputError(f"{path.name} has no ending that is known; readable are DICOM, {', '.join(CT_ENDINGS)}.")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
+    try:
+        if not path.exists():
+            raise InputError(f"There is no file or folder {path}.")
+        if not path.name.lower().endswith(CT_ENDINGS):
+            raise InputError(f"{path.name} has no ending that is known; readable are DICOM, {', '.join(CT_ENDINGS)}.")
+        with path.open("rb") as file:  # SimpleITK would call a file damaged that it may not open
+            if not file.read(1):
+                raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
+    except OSError as error:
+        raise unreadable(path, error) from error
     reader = sitk.ImageFileReader()
     try:
         reader.SetFileName(library_path(path))
@@ -37,7 +41,7 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
     except UnusableNameError as error:
         raise InputError(f"{path.name} cannot be read: {error}.") from error
     except RuntimeError as error:
-        raise _unreadable(path, error) from error
+        raise _damaged(path, error) from error
     return reader
 
 
@@ -54,7 +58,7 @@ def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
             image = reader.Execute()
         except RuntimeError as error:
             raise_if_out_of_memory(error)
-            raise _unreadable(path, error) from error
+            raise _damaged(path, error) from error
         if not undamaged.result():
             raise InputError(
                 f"{path.name} is damaged or cut off: its voxels cannot be unpacked; copy or export it again."
@@ -99,7 +103,12 @@ def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:
     return segments
 
 
-def _unreadable(path: Path, error: RuntimeError) -> InputError:
+def unreadable(path: Path, error: OSError) -> InputError:
+    """What the system says against reading a file or folder."""
+    return InputError(f"{path} cannot be read ({error.strerror or error}).")
+
+
+def _damaged(path: Path, error: RuntimeError) -> InputError:
     return InputError(
         f"{path.name} cannot be read: it is damaged, cut off or not what its ending says ({reason_of(error)})."
     )

@@ -13,11 +13,22 @@ import SimpleITK as sitk
 from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError
 from ..labels import LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
-from .image_files import open_image_file, read_voxels, require_one_value_per_voxel, segment_headers
+from .image_files import (
+    CT_ENDINGS,
+    open_image_file,
+    read_voxels,
+    require_one_value_per_voxel,
+    segment_headers,
+    unreadable,
+)
 
 _SIDE_WORDS = {"right": RIGHT_LUNG, "r": RIGHT_LUNG, "left": LEFT_LUNG, "l": LEFT_LUNG}
 # Names made of other words (tumour in the right lung, left lung vessels) are something else than a lung or its lobe.
-_LUNG_WORDS = {"lung", "lungs", "lobe", "upper", "middle", "lower", "superior", "inferior", "of", "the", "mask"}
+_LUNG_WORDS = {"lung", "lungs", "lobe", "upper", "middle", "lower", "superior", "inferior", "whole", "parenchyma"}
+# Words that do not change what a segment is: of its kind, of its versions, of who made it.
+_FILLERS = {"a", "of", "the", "ct", "mask", "label", "segment", "segmentation", "seg"}
+_VERSIONS = {"copy", "new", "old", "v", "version", "final", "draft", "corrected", "edited", "revised", "smoothed"}
+_MAKERS = {"manual", "auto", "automatic", "reference", "ground", "truth", "gt", "predicted", "prediction", "checked"}
 _LUNG_CODE = "^39607008^"
 _GRID_TOLERANCE = 1e-3
 
@@ -31,7 +42,8 @@ def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
 
     Raises
     ------
-    InputError : the file cannot be read or holds other values than whole numbers from 0 to 255.
+    InputError : the file cannot be read, holds other values than whole numbers from 0 to 255, or tells the side of one
+        lung only while it has other segments, too, which may be the other lung.
     """
     return _read(Path(path))[0]
 
@@ -46,8 +58,10 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     InputError : the file cannot be read, does not overlap with the CT, or holds labels of other things.
     """
     path = Path(path)
-    image, tells_sides = _read(path)
+    image, tells_sides, left_out = _read(path)
     labels, warnings = mask_on_ct(image, ct)
+    if left_out:
+        warnings.append(f"{path.name} has other segments than lungs, which were left out: {', '.join(left_out)}.")
     values = np.unique(sitk.GetArrayViewFromImage(image))
     values = values[values > 0].tolist()
     if tells_sides or len(values) == 0 or values == [RIGHT_LUNG, LEFT_LUNG]:
@@ -60,16 +74,32 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     )
 
 
-def _read(path: Path) -> tuple[sitk.Image, bool]:
-    """Labels as in `read_mask`, and whether names or terminology in the file tell the sides."""
+def _read(path: Path) -> tuple[sitk.Image, bool, list[str]]:
+    """Labels as in `read_mask`, whether the file tells the sides, and the names of segments that are left out."""
+    try:
+        if path.exists() and not path.name.lower().endswith(CT_ENDINGS):
+            raise InputError(f"{path.name} is no mask that can be read; readable are {', '.join(CT_ENDINGS)}.")
+        return _read_labels(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _read_labels(path: Path) -> tuple[sitk.Image, bool, list[str]]:
     reader = open_image_file(path)
     segments = segment_headers(reader)
     sides = [_side_of(segment) for segment in segments]
+    left_out = _names_without_side(segments, sides) if any(sides) else []
+    if left_out and len(set(filter(None, sides))) == 1:
+        (found,) = [lung.name for lung in LUNG_SEGMENTS if lung.label in sides]
+        raise InputError(
+            f"{path.name} has the {found} and segments of unknown side ({', '.join(left_out)}); call the other lung "
+            "'right lung' or 'left lung', or delete what is no lung."
+        )
     if segments:
         image = read_voxels(reader)
         try:
             labels = _labels_of_segments(_layers(image), segments, sides)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise InputError(
                 f"{path.name} has segments without a valid label value or layer; save it again."
             ) from error
@@ -79,7 +109,7 @@ def _read(path: Path) -> tuple[sitk.Image, bool]:
         labels = sitk.GetArrayViewFromImage(image)
         if not _whole_numbers_to_255(labels):
             raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
-    return Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8))), any(sides)
+    return Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8))), any(sides), left_out
 
 
 def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
@@ -143,6 +173,10 @@ def _labels_of_segments(
     return labels
 
 
+def _names_without_side(segments: Sequence[dict[str, str]], sides: Sequence[int | None]) -> list[str]:
+    return [f"'{segment.get('Name', '')}'" for segment, side in zip(segments, sides, strict=True) if side is None]
+
+
 def _side_of(segment: dict[str, str]) -> int | None:
     """Label of the lung a segment (or lobe) belongs to, by its terminology, else by its name; None for others."""
     entry = segment.get("Tags", "").partition("TerminologyEntry:")[2].partition("|")[0]
@@ -155,7 +189,7 @@ def _side_of(segment: dict[str, str]) -> int | None:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", segment.get("Name", ""))
     words = re.findall(r"[a-z]+", spaced.lower())
     sides = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
-    others = {word for word in words if word not in _SIDE_WORDS}
+    others = {word for word in words if word not in _SIDE_WORDS} - _FILLERS - _VERSIONS - _MAKERS
     if len(sides) == 1 and others & {"lung", "lobe"} and others <= _LUNG_WORDS:
         return sides.pop()
     return None

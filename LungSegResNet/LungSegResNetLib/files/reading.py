@@ -21,6 +21,7 @@ from .image_files import (
     require_one_value_per_voxel,
     segment_headers,
     tells_orientation,
+    unreadable,
 )
 from .mask_reading import mask_on_ct, read_lungs, read_mask
 from .nifti_payload import read_slices
@@ -71,7 +72,7 @@ def read_ct(
         else:
             volume, warnings = _read_image_file(path)
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise unreadable(path, error) from error
     _check_voxel_size(volume)
     return volume, warnings
 

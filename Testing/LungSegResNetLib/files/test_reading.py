@@ -436,6 +436,69 @@ class TestMasks:
         np.testing.assert_array_equal(values, np.where(labels == 2, 2, 0))
         assert warnings == []
 
+    @pytest.mark.parametrize(
+        ("right", "left"),
+        [
+            ("Right Lung corrected", "left lung"),
+            ("right_lung_v2_final", "Left lung (manual)"),
+            ("Lung R copy", "LungL 2"),
+        ],
+    )
+    def test_a_lung_whose_name_also_tells_who_made_it_is_known(self, right, left, scan, ct, labels, tmp_path):
+        path = self.slicer_file(
+            tmp_path / "lungs.seg.nrrd",
+            from_array(labels, scan[1]),
+            {"Name": right, "LabelValue": "1", "Layer": "0"},
+            {"Name": left, "LabelValue": "2", "Layer": "0"},
+        )
+        values, warnings = read_lungs(path, ct)
+        np.testing.assert_array_equal(values, labels)
+        assert warnings == []
+
+    def test_segments_beside_both_lungs_are_left_out_by_name(self, scan, ct, labels, tmp_path):
+        marked = labels.copy()
+        marked[0, 0, :4] = 3
+        names = ("right lung", "left lung", "tumour in the right lung")
+        segments = [{"Name": name, "LabelValue": str(n), "Layer": "0"} for n, name in enumerate(names, 1)]
+        path = self.slicer_file(tmp_path / "three.seg.nrrd", from_array(marked, scan[1]), *segments)
+        values, (warning,) = read_lungs(path, ct)
+        np.testing.assert_array_equal(values, labels)
+        assert "left out: 'tumour in the right lung'" in warning
+
+    def test_a_lung_of_unknown_side_is_not_silently_lost(self, scan, ct, labels, tmp_path):
+        path = self.slicer_file(
+            tmp_path / "half.seg.nrrd",
+            from_array(labels, scan[1]),
+            {"Name": "Segment_1", "LabelValue": "1", "Layer": "0"},
+            {"Name": "left lung", "LabelValue": "2", "Layer": "0"},
+        )
+        with pytest.raises(InputError, match=r"has the left lung and segments of unknown side \('Segment_1'\)"):
+            read_lungs(path, ct)
+
+    def test_a_label_value_that_the_voxels_cannot_have_is_refused(self, scan, ct, tmp_path):
+        path = self.slicer_file(tmp_path / "x.seg.nrrd", sitk.Image(scan[1]), {"Name": "lung", "LabelValue": "300"})
+        with pytest.raises(InputError, match="without a valid label value"):
+            read_lungs(path, ct)
+
+    @pytest.mark.parametrize("name", ["mask.dcm", "folder"])
+    def test_a_mask_in_a_format_of_scans_only_is_told_what_masks_can_be(self, name, ct, tmp_path):
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "mask.dcm").write_bytes(bytes(128) + b"DICM")
+        with pytest.raises(InputError, match=r"is no mask that can be read; readable are \.nii"):
+            read_lungs(tmp_path / name, ct)
+
+    def test_a_mask_that_may_not_be_read_is_not_called_damaged(self, scan, ct, tmp_path):
+        path = save(scan[1], tmp_path / "mask.nrrd")
+        path.chmod(0)
+        if os.access(path, os.R_OK):
+            pytest.skip("nothing is forbidden to this user")
+        with pytest.raises(InputError, match="Permission denied"):
+            read_lungs(path, ct)
+
+    def test_the_path_of_a_mask_that_the_system_refuses_is_named(self, ct, tmp_path):
+        with pytest.raises(InputError, match="cannot be read"):
+            read_lungs(tmp_path / f"{'x' * 300}.nrrd", ct)
+
     def test_labels_of_lobes_are_refused_with_their_values(self, scan, ct, labels, tmp_path):
         lobes = np.where(labels > 0, labels + 10, 0).astype(np.uint8)
         lobes[labels.nonzero()[0][0]] *= 2

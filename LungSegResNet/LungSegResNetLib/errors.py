@@ -24,6 +24,11 @@ class InputError(LungSegError):
     exit_code = 3
 
 
+def unreadable(path: object, error: OSError) -> InputError:
+    """What the system says against reading a file or folder."""
+    return InputError(f"{path} cannot be read ({error.strerror or error}).")
+
+
 class OutputError(LungSegError):
     """The result cannot be written, or is there already."""
 

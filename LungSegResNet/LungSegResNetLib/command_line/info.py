@@ -35,11 +35,13 @@ def _model(path: Path) -> dict[str, object]:
 
 
 def _ct(path: Path) -> dict[str, object]:
+    import os
     from dataclasses import asdict
 
     from ..files.reading import list_series, read_ct
 
-    series = [asdict(entry) for entry in list_series(path)] if path.is_dir() else []
+    is_folder = os.path.isdir(path)  # noqa: PTH112 - reading it says why it cannot be looked at
+    series = [asdict(entry) for entry in list_series(path)] if is_folder else []
     if len(series) > 1:
         return {"file": str(path), "kind": "DICOM folder with several series", "series": series}
     ct, warnings = read_ct(path)

@@ -9,19 +9,19 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-METAIMAGE_ENDINGS = (".mha", ".mhd")
-NRRD_ENDINGS = (".nrrd", ".nhdr")
+from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, read_fields
+
 _CHUNK = 1 << 20
-_LONGEST_HEADER_LINE = 1 << 16
 
 
 def is_undamaged(path: Path) -> bool:
     """False if the voxels of a MetaImage or NRRD file are compressed as zlib or gzip do it, and end too early or do not
     fit their checksum; other files are not looked at."""
-    if path.suffix.lower() not in (*METAIMAGE_ENDINGS, *NRRD_ENDINGS):
+    ending = path.suffix.lower()
+    if ending not in (*METAIMAGE_ENDINGS, *NRRD_ENDINGS):
         return True
     with path.open("rb") as stream:
-        place = _place_of_metaimage(stream) if path.suffix.lower() in METAIMAGE_ENDINGS else _place_of_nrrd(stream)
+        place = _place(stream, ending)
         if place is None:
             return True
         if place == "":
@@ -33,24 +33,14 @@ def is_undamaged(path: Path) -> bool:
         return _inflates(stream)
 
 
-def _place_of_metaimage(stream: BinaryIO) -> str | None:
+def _place(stream: BinaryIO, ending: str) -> str | None:
     """File of the compressed voxels, "" behind the header of this one, None if there are none to check."""
-    fields: dict[str, str] = {}
-    while "ElementDataFile" not in fields and (line := stream.readline(_LONGEST_HEADER_LINE)):
-        key, _, value = line.decode("latin-1").partition("=")
-        fields[key.strip()] = value.strip()
-    if fields.get("CompressedData", "").lower() != "true":
-        return None
-    place = fields.get("ElementDataFile", "")
-    return "" if place.upper() == "LOCAL" else place
-
-
-def _place_of_nrrd(stream: BinaryIO) -> str | None:
-    """As `_place_of_metaimage`."""
-    fields: dict[str, str] = {}
-    while line := stream.readline(_LONGEST_HEADER_LINE).strip():
-        key, _, value = line.decode("latin-1").partition(":")
-        fields[key.strip().lower().replace(" ", "")] = value.strip()
+    fields = read_fields(stream, ending)
+    if ending in METAIMAGE_ENDINGS:
+        place = fields.get("elementdatafile", "")
+        return (
+            ("" if place.upper() == "LOCAL" else place) if fields.get("compresseddata", "").lower() == "true" else None
+        )
     if fields.get("encoding", "").lower() not in ("gzip", "gz") or not {"byteskip", "lineskip"}.isdisjoint(fields):
         return None
     return fields.get("datafile", "")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
 from .dicom_image import Header, has_dicom_mark, may_be_dicom, numbers_in, read_header, says_it_is_an_image
 from .dicom_stacks import Stack, part_series
+from .folder_walk import files_of_folders
 
 __all__ = ["Series", "SeriesInfo", "has_dicom_mark", "list_series", "may_be_dicom", "scan_folder", "series_of_file"]
 
@@ -73,17 +75,21 @@ def list_series(folder: str | os.PathLike[str], *, recursive: bool = True) -> li
 
     Raises
     ------
-    InputError : there is no such folder or no DICOM image in it.
+    InputError : there is no such folder, it cannot be opened, or there is no DICOM image in it.
     """
     return [series.info for series in scan_folder(folder, recursive=recursive)[0]]
 
 
-def scan_folder(folder: str | os.PathLike[str], *, recursive: bool = True) -> tuple[list[Series], list[Path]]:
-    """The series of ``list_series`` with their headers, and the CT and MR files that are too damaged to be opened."""
+def scan_folder(
+    folder: str | os.PathLike[str], *, recursive: bool = True, warn: Callable[[str], None] = lambda text: None
+) -> tuple[list[Series], list[Path]]:
+    """The series of ``list_series`` with their headers, and the CT and MR files that are too damaged to be opened.
+
+    ``warn`` gets a sentence for each folder that is left out, as in `files_of_folders`.
+    """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}.")
-    headers, damaged = _read_headers(sorted(folder.rglob("*") if recursive else folder.iterdir()))
+    files = files_of_folders(folder, warn, recursive=recursive)
+    headers, damaged = _read_headers(sorted(itertools.chain.from_iterable(files)))
     if not headers:
         if damaged:
             raise InputError(
@@ -111,7 +117,7 @@ def _read_headers(paths: Iterable[Path]) -> tuple[list[Header], list[Path]]:
     headers: dict[tuple[object, ...], Header] = {}
     damaged = []
     for path in paths:
-        if not path.is_file() or not may_be_dicom(path):
+        if not may_be_dicom(path):
             continue
         header = read_header(path)
         if header is not None:

@@ -31,12 +31,13 @@ def read_dicom_folder(
     ----------
     when_in_doubt : ``ask`` raises UsageError where several series are about equally large, ``choose`` takes one (see
         ``choose_series``).
-    recursive : search the subfolders, too.
+    recursive : search the subfolders, too, as `files_of_folders` does.
     """
-    found, damaged = scan_folder(folder, recursive=recursive)
+    left_out: list[str] = []
+    found, damaged = scan_folder(folder, recursive=recursive, warn=left_out.append)
     chosen, choice_warnings = choose_series(found, series, folder, when_in_doubt)
     volume, warnings = read_series(chosen)
-    warnings = choice_warnings + warnings
+    warnings = left_out + choice_warnings + warnings
     if damaged:
         warnings.insert(0, f"{len(damaged)} damaged DICOM files were left out (the first is {damaged[0].name}).")
     return volume, warnings

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from ..errors import InputError
-from .compressed_voxels import METAIMAGE_ENDINGS, NRRD_ENDINGS, is_undamaged
+from ..errors import InputError, unreadable
+from .compressed_voxels import is_undamaged
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
 from .nifti_payload import is_complete
+from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 CT_ENDINGS = (*NIFTI_ENDINGS, *NRRD_ENDINGS, *METAIMAGE_ENDINGS)
@@ -101,11 +102,6 @@ def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:
         prefix = f"Segment{len(segments)}_"
         segments.append({key[len(prefix) :]: reader.GetMetaData(key) for key in keys if key.startswith(prefix)})
     return segments
-
-
-def unreadable(path: Path, error: OSError) -> InputError:
-    """What the system says against reading a file or folder."""
-    return InputError(f"{path} cannot be read ({error.strerror or error}).")
 
 
 def _damaged(path: Path, error: RuntimeError) -> InputError:

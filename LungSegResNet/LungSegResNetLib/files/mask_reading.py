@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
-from ..errors import InputError
+from ..errors import InputError, unreadable
 from ..labels import LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
 from .image_files import (
     CT_ENDINGS,
@@ -19,7 +19,6 @@ from .image_files import (
     read_voxels,
     require_one_value_per_voxel,
     segment_headers,
-    unreadable,
 )
 
 _SIDE_WORDS = {"right": RIGHT_LUNG, "r": RIGHT_LUNG, "left": LEFT_LUNG, "l": LEFT_LUNG}

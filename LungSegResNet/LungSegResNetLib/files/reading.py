@@ -8,7 +8,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
-from ..errors import InputError
+from ..errors import InputError, unreadable
 from .dicom_choice import WhenInDoubt
 from .dicom_headers import SeriesInfo, has_dicom_mark, list_series
 from .dicom_reading import read_dicom_file, read_dicom_folder
@@ -21,7 +21,6 @@ from .image_files import (
     require_one_value_per_voxel,
     segment_headers,
     tells_orientation,
-    unreadable,
 )
 from .mask_reading import mask_on_ct, read_lungs, read_mask
 from .nifti_payload import read_slices

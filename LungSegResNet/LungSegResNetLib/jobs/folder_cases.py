@@ -12,8 +12,11 @@ from pathlib import Path
 from ..errors import InputError, UsageError
 from ..files.detached_voxels import voxel_files
 from ..files.dicom_headers import may_be_dicom
+from ..files.folder_walk import files_of_folders
 from ..files.library_paths import UnusableNameError, library_path
 from ..files.reading import CT_ENDINGS
+
+_SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class FolderCase:
 def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda text: None) -> list[FolderCase]:
     """All CT files and DICOM folders below ``folder``, in the order of their paths.
 
-    The output folder and hidden files are left out. Links to folders are followed; no folder is taken twice.
+    The output folder, segmentations of 3D Slicer and what is hidden are left out. Links to folders are followed; no
+    folder is taken twice.
 
     Parameters
     ----------
@@ -47,17 +51,15 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
 
     Raises
     ------
-    InputError : the folder is not there or has no case.
+    InputError : the folder is not there, cannot be opened or has no case.
     UsageError : the output folder is the input folder or holds it.
     """
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}.")
-    output = output.resolve()
-    if folder.resolve().is_relative_to(output):
+    output = Path(os.path.realpath(output))  # which a link in a circle does not stop
+    if Path(os.path.realpath(folder)).is_relative_to(output):
         raise UsageError(f"The folder for results, {output}, holds the scans themselves; choose another one.")
     found = [
         _case(path, scan_files, folder)
-        for files in _files_of_folders(folder, output, warn)
+        for files in files_of_folders(folder, warn, leave_out=output)
         for path, scan_files in _scans(files)
     ]
     if not found:
@@ -67,40 +69,6 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
         name = next(name for name in _names(case, folder) if name not in cases)
         cases[name] = replace(case, name=name)
     return list(cases.values())
-
-
-def _files_of_folders(top: Path, output: Path, warn: Callable[[str], None]) -> Iterator[list[Path]]:
-    """The visible files of each folder, sorted. Links wait, so that a folder is named after the place where it lies."""
-    seen: set[Path] = set()
-    folders, links = [top], list[Path]()
-    while folders or links:
-        folder = (folders or links).pop(0)
-        real = folder.resolve()
-        if real in seen or real.is_relative_to(output):
-            continue
-        if folder != top and top.resolve().is_relative_to(real):
-            warn(f"{folder} links to a folder that {top} lies in; it is left out.")
-            continue
-        seen.add(real)
-        try:
-            entries = sorted(folder.iterdir())
-        except OSError as error:
-            warn(f"{folder} cannot be opened ({error.strerror}); its scans are left out.")
-            continue
-        inner = [path for path in entries if _is_folder(path)]
-        links += [path for path in inner if path.is_symlink()]
-        folders += [path for path in inner if not path.is_symlink()]
-        yield [path for path in entries if _is_input(path, output)]
-
-
-def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112 - says no, as to a link in a circle, where Path raises an error
-
-
-def _is_input(path: Path, output: Path) -> bool:
-    if path.name.startswith(".") or not os.path.isfile(path):  # noqa: PTH113 - as above
-        return False
-    return not (path.is_symlink() and path.resolve().is_relative_to(output))
 
 
 def _scans(files: list[Path]) -> list[tuple[Path, list[Path]]]:
@@ -143,6 +111,8 @@ def _names(case: FolderCase, top: Path) -> Iterator[str]:
 
 
 def _ending(path: Path) -> str:
+    if path.name.lower().endswith(_SEGMENTATION_ENDINGS):
+        return ""
     return next((ending for ending in CT_ENDINGS if path.name.lower().endswith(ending)), "")
 
 

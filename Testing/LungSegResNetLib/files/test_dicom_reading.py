@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,36 @@ def test_a_series_in_subfolders_is_read_in_order_of_position(image, hu, tmp_path
     np.testing.assert_allclose(volume.geometry.origin, image.GetOrigin(), atol=1e-6)
     np.testing.assert_allclose(volume.geometry.spacing, image.GetSpacing(), rtol=1e-6)
     assert warnings == []
+
+
+def test_slices_behind_links_are_read_once_and_those_in_the_trash_are_not(image, hu, tmp_path):
+    series = tmp_path / "in"
+    write_series(tmp_path / "disk", image)
+    (series / ".Trash").mkdir(parents=True)
+    for place in ("first", "again"):
+        try:
+            (series / place).symlink_to(tmp_path / "disk", target_is_directory=True)
+        except OSError:
+            pytest.skip("links are forbidden to this user")
+    write_series(series / ".Trash", image + 1)
+    volume, warnings = read_ct(series)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert warnings == []
+
+
+def test_a_folder_of_slices_that_cannot_be_opened_is_told(image, tmp_path):
+    write_series(tmp_path / "in", image)
+    closed = tmp_path / "in" / "closed"
+    closed.mkdir(mode=0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("nothing is forbidden to this user")
+        _, (warning,) = read_ct(tmp_path / "in")
+        with pytest.raises(InputError, match="Permission denied"):
+            read_ct(closed / "in")
+    finally:
+        closed.chmod(0o700)
+    assert f"{closed} cannot be opened" in warning
 
 
 def test_scouts_screenshots_reports_and_copies_do_not_disturb(image, hu, tmp_path):

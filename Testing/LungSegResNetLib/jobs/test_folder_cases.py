@@ -46,6 +46,26 @@ def test_an_output_folder_that_holds_the_scans_is_refused(output: str, tmp_path:
         find_cases(tmp_path / "in", tmp_path / output)
 
 
+@pytest.mark.parametrize("name", ["lungs.seg.nrrd", ".Trash/b.nii.gz", ".snapshot/deep/b.nii.gz"])
+def test_segmentations_and_what_is_hidden_are_no_scans(name: str, tmp_path: Path) -> None:
+    for path in ("a.nii.gz", name):
+        (tmp_path / "in" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / path).touch()
+    assert [case.name for case in find_cases(tmp_path / "in", tmp_path / "out")] == ["a"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are forbidden to most users")
+def test_an_output_folder_that_is_a_link_in_a_circle_does_not_stop_the_search(tmp_path: Path) -> None:
+    (tmp_path / "a.nii.gz").touch()
+    (tmp_path / "out").symlink_to(tmp_path / "out")
+    assert [case.name for case in find_cases(tmp_path, tmp_path / "out")] == ["a"]
+
+
+def test_a_path_that_the_system_refuses_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        find_cases(tmp_path / ("x" * 300), tmp_path / "out")
+
+
 def test_a_folder_without_a_scan_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     with pytest.raises(InputError, match="no CT"):

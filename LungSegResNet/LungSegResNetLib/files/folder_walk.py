@@ -1,0 +1,70 @@
+"""Goes through the files of a folder and of all folders below it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..errors import InputError, unreadable
+
+
+def files_of_folders(
+    top: Path, warn: Callable[[str], None], *, recursive: bool = True, leave_out: Path | None = None
+) -> Iterator[list[Path]]:
+    """The files of each folder, sorted; what is hidden is left out.
+
+    Links to folders are followed, and no folder is taken twice. Links wait, so that a folder is named after the place
+    where it lies.
+
+    Parameters
+    ----------
+    warn : gets a sentence for each folder that is left out because it cannot be opened or holds ``top``.
+    leave_out : a folder that is left out without a word, and links to what lies in it.
+
+    Raises
+    ------
+    InputError : there is no folder ``top``, or it cannot be opened.
+    """
+    try:
+        if not top.is_dir():
+            raise InputError(f"There is no folder {top}.")
+        os.scandir(top).close()
+    except OSError as error:
+        raise unreadable(top, error) from error
+    seen: set[Path] = set()
+    folders, links = [top], list[Path]()
+    while folders or links:
+        folder = (folders or links).pop(0)
+        real = folder.resolve()
+        if real in seen or _lies_in(real, leave_out):
+            continue
+        if folder != top and top.resolve().is_relative_to(real):
+            warn(f"{folder} links to a folder that {top} lies in; it is left out.")
+            continue
+        seen.add(real)
+        try:
+            entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        except OSError as error:
+            warn(f"{folder} cannot be opened ({error.strerror}); its scans are left out.")
+            continue
+        if recursive:
+            inner = [path for path in entries if _is_folder(path)]
+            links += [path for path in inner if path.is_symlink()]
+            folders += [path for path in inner if not path.is_symlink()]
+        yield [path for path in entries if _is_file(path) and not (path.is_symlink() and _lies_in(path, leave_out))]
+
+
+# Both say no, as to a link in a circle, where methods of Path raise an error.
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def _lies_in(path: Path, folder: Path | None) -> bool:
+    return folder is not None and path.resolve().is_relative_to(folder)

@@ -112,10 +112,15 @@ def addVolume(ct: CTVolume, name: str) -> Any:
 
 
 def placeWithVolume(segmentationNode: Any, volumeNode: Any) -> None:
-    """Give the node the volume's geometry, parent transform and place in the subject hierarchy."""
+    """Give the node the volume's geometry, parent transform and place in the subject hierarchy.
+
+    Segments besides the lungs keep the geometry in which they are edited.
+    """
     segmentationNode.CreateDefaultDisplayNodes()
-    segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    # Before the geometry, which is that of the volume in the space of the node.
     segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    if _hasLungsOnly(segmentationNode):
+        segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
     placeBeside(segmentationNode, volumeNode)
 
 
@@ -175,6 +180,11 @@ def ctAndLungs(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.nda
     native = _geometryOf(volumeNode)
     ct = CTVolume.from_array(hu, native, volumeNode.GetName())
     return ct, CTVolume.from_array(labels, native, volumeNode.GetName()).hu
+
+
+def _hasLungsOnly(segmentationNode: Any) -> bool:
+    lungs = {findLung(segmentationNode, lung) for lung in _ALL_LUNGS}
+    return lungs.issuperset(segmentationNode.GetSegmentation().GetSegmentIDs())
 
 
 def _hasVoxels(segmentationNode: Any, lung: LungSegment) -> bool:

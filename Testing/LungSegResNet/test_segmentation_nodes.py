@@ -207,3 +207,39 @@ def test_the_other_kind_of_segments_stays_outside_of_a_region(
     nodes.writeLungs(segmentation, ct, drawn, region=region)
     np.testing.assert_array_equal(segment_array(host, segmentation, "lungs", ct), (drawn > 0) & ~region)
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), (drawn == 2) & region)
+
+
+def editing_grid(host: Host, segmentation: Any) -> list[float]:
+    """The image to world matrix, row by row, of the geometry in which Segment Editor works."""
+    name = host.slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
+    return [float(number) for number in segmentation.GetSegmentation().GetConversionParameter(name).split(";")[:16]]
+
+
+def test_lungs_of_a_ct_under_a_transform_are_edited_on_its_voxels(
+    host: Host, nodes: Any, segmentation: Any, ct: Any
+) -> None:
+    moved = vtk.vtkTransform()
+    moved.Translate(100, 50, 20)
+    moved.RotateZ(20)
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    transform.SetMatrixTransformToParent(moved.GetMatrix())
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    nodes.placeWithVolume(segmentation, ct)
+    voxels = vtk.vtkMatrix4x4()
+    ct.GetIJKToRASMatrix(voxels)
+    np.testing.assert_allclose(editing_grid(host, segmentation), host.slicer.util.arrayFromVTKMatrix(voxels).ravel())
+
+
+def test_segments_of_the_user_keep_the_voxels_on_which_they_are_edited(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    fine = add_volume(host, Thorax().scan(spacing=(2.0, 2.0, 5.0))[0], "Fine")
+    nodes.placeWithVolume(segmentation, fine)
+    before = editing_grid(host, segmentation)
+    segmentation.GetSegmentation().AddEmptySegment("tumour", "Tumour")
+    nodes.placeWithVolume(segmentation, ct)
+    nodes.writeLungs(segmentation, ct, drawn)
+    assert editing_grid(host, segmentation) == before
+    segmentation.GetSegmentation().RemoveSegment("tumour")
+    nodes.placeWithVolume(segmentation, ct)
+    assert editing_grid(host, segmentation) != before

@@ -49,11 +49,12 @@ class Region:
         matrix = self.worldToBox @ ijkToWorld
         columns, rows, slices = volumeNode.GetImageData().GetDimensions()
         inside = np.ones((slices, rows, columns), bool)
-        for axis in range(3):
-            # Each coordinate of the box is a sum of one term for each index, so that no array of points is needed.
-            i, j, k = (matrix[axis, n] * np.arange(size) for n, size in enumerate((columns, rows, slices)))
-            position = k[:, None, None] + j[:, None] + i + matrix[axis, 3]
-            inside &= np.abs(position) <= self.halfSize[axis]
+        # Each coordinate in the box is a sum of a term for each index; slice by slice, so that little memory is needed.
+        for k, section in enumerate(inside):
+            for axis in range(3):
+                i, j = matrix[axis, 0] * np.arange(columns), matrix[axis, 1] * np.arange(rows)
+                position = i + j[:, None] + (matrix[axis, 2] * k + matrix[axis, 3])
+                section &= np.abs(position) <= self.halfSize[axis]
         return inside
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import qt
+from slicer.i18n import tr as _
 
 MODULE_FOLDER = Path(__file__).resolve().parents[1]
 # The worker ends itself within this time after its input is closed; then the launcher is ended by force.
@@ -36,7 +37,7 @@ class WorkerProcess:
         self._worker = worker
         self._onEvent: Callable[[dict[str, Any]], None] | None = None
         self._onEnded: Callable[[int], None] | None = None
-        self._ending = False
+        self._ending = self._ended = False
         self._pending = b""
         self._lastLines: list[str] = []
         self._process = qt.QProcess()
@@ -55,7 +56,7 @@ class WorkerProcess:
     @property
     def running(self) -> bool:
         """True until the process has ended."""
-        return self._process.state() != qt.QProcess.NotRunning
+        return not self._ended and self._process.state() != qt.QProcess.NotRunning
 
     @property
     def ending(self) -> bool:
@@ -81,11 +82,11 @@ class WorkerProcess:
         """
         launcher = shutil.which("PythonSlicer")
         if not launcher:
-            raise RuntimeError("Slicer's Python launcher (PythonSlicer) was not found; reinstall Slicer.")
+            raise RuntimeError(_("Slicer's Python launcher (PythonSlicer) was not found; reinstall Slicer."))
         _alive.add(self)
         self._process.start(launcher, ["-m", self._worker])
         if not self.running:
-            raise RuntimeError("Slicer's Python launcher (PythonSlicer) could not be started; reinstall Slicer.")
+            raise RuntimeError(_("Slicer's Python launcher (PythonSlicer) could not be started; reinstall Slicer."))
 
     def send(
         self, arguments: Sequence[str], onEvent: Callable[[dict[str, Any]], None], onEnded: Callable[[int], None]
@@ -119,7 +120,7 @@ class WorkerProcess:
     def endAndWait(self) -> None:
         """`end` where the event loop is about to end, as when Slicer quits."""
         self.end()
-        if not self._process.waitForFinished(_GRACE_MS):
+        if self.running and not self._process.waitForFinished(_GRACE_MS):
             self._process.kill()
             self._process.waitForFinished(_GRACE_MS)
 
@@ -164,7 +165,10 @@ class WorkerProcess:
             self._forget(-1)
 
     def _forget(self, exitCode: int) -> None:
+        self._ended = True
         _alive.discard(self)
+        # What is connected to it would keep it, and itself with it, for the rest of the session.
+        self._process.deleteLater()
         if _kept.get(self._worker) is self:
             del _kept[self._worker]
         if self._onEnded:

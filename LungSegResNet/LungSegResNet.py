@@ -11,13 +11,15 @@ from LungSegResNetWidgets.batch_panel import FORMATS, BatchPanel
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.frames import FRAMES
+from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.readiness import firstScan, transformNotes, whyNotReady
+from LungSegResNetWidgets.reloading import forgetPackages
 from LungSegResNetWidgets.result_panel import ResultPanel
 from LungSegResNetWidgets.run_panel import RunPanel
 from LungSegResNetWidgets.sample_data import registerSampleData
 from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun
 from LungSegResNetWidgets.sequence_run import SequenceRun
-from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode, vtkMRMLTableNode
+from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.parameterNodeWrapper import Choice, WithinRange, parameterNodeWrapper
@@ -28,6 +30,8 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+_GUIDE = "https://github.com/LungSegResNet/SlicerLungSegResNet/blob/main/docs/slicer.md"
 
 #
 # LungSegResNet
@@ -48,6 +52,7 @@ class LungSegResNet(ScriptedLoadableModule):
             "CT, click <b>Segment lungs</b>, check the result, correct it with <b>Edit</b>, and read the measurements. "
             "Not a medical device."
         )
+        self.parent.helpText += " " + _('More in the <a href="{url}">guide</a>.').format(url=_GUIDE)
         self.parent.acknowledgementText = _(
             "The network follows HighRes3DNet (W. Li et al., IPMI 2017) in two dimensions; measurements follow "
             "published density bands."
@@ -67,8 +72,6 @@ class LungSegResNetParameterNode:
     inputVolume - The CT.
     outputSegmentation - Gets the lungs; none: a new one is made.
     frames - Of a sequence: the one that is shown, or all.
-    measurements - Table with the last measurements.
-    slicesToCheck - Table with the slices of the last run that are most likely wrong.
     modelFile - Network file; empty: the shipped one.
     engine - What runs the network.
     device - Where the network runs.
@@ -82,8 +85,6 @@ class LungSegResNetParameterNode:
     inputVolume: vtkMRMLScalarVolumeNode
     outputSegmentation: vtkMRMLSegmentationNode
     frames: Annotated[str, Choice(list(FRAMES))] = FRAMES[0]
-    measurements: vtkMRMLTableNode
-    slicesToCheck: vtkMRMLTableNode
     modelFile: str = ""
     engine: Annotated[str, Choice(["auto", "torch", "openvino"])] = "auto"
     device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
@@ -95,6 +96,18 @@ class LungSegResNetParameterNode:
     batchOutput: str = ""
     batchFormat: Annotated[str, Choice(list(FORMATS))] = FORMATS[0]
 
+
+_OUTLIVE_THE_SCENE = (
+    "modelFile",
+    "engine",
+    "device",
+    "batchSize",
+    "segments",
+    "smoothingMm",
+    "batchInput",
+    "batchOutput",
+    "batchFormat",
+)
 
 #
 # LungSegResNetWidget
@@ -110,6 +123,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
+        self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
         # VTKObservationMixin would keep every CT that was ever chosen in memory.
         self._volume = vtk.vtkWeakReference()
         self._volumeObserver = 0
@@ -145,6 +159,11 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._observeVolume(None)
         self.removeObservers()
 
+    def onReload(self) -> None:
+        """Called by the developer's button: read all files of the module again, not only this one."""
+        forgetPackages("LungSegResNetWidgets", "LungSegResNetLib")
+        ScriptedLoadableModuleWidget.onReload(self)
+
     def enter(self) -> None:
         """Called each time the user opens this module."""
         self.initializeParameterNode()
@@ -158,11 +177,13 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The scene is about to be closed: a run ends without a result."""
         self.runPanel.stop(_("The scene was closed, so the run was stopped."))
         self.resultPanel.forgetUndo()
+        self._keptChoices.keep(self.logic.getParameterNode())
         self.setParameterNode(None)
         self._observeVolume(None)
 
     def onSceneEndClose(self, caller, event) -> None:
-        """The scene is empty now."""
+        """The scene is empty now; the next one is segmented with the same network and settings."""
+        self._keptChoices.bringBack(self.logic.getParameterNode())
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -231,16 +252,18 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._volumeObserver = volume.AddObserver(event, self.updateGui)
             self.runPanel.forgetNews()
 
-    def onRunDone(self, volumeNode, result: RunResult) -> None:
+    def onRunDone(self, result: RunResult) -> None:
         """Show the lungs, their measurements and how it went."""
-        self.resultPanel.take(volumeNode, result)
+        self.resultPanel.take(result)
         summary = result.summary
         done = _("Done: {slices} slices in {seconds:.0f} s.")
         if "frames" in summary:
             done = _("Done: {frames} frames in {seconds:.0f} s. Measurements are of the frame that is shown.")
         done = done.format(**{**summary, "seconds": summary["seconds"]["total"]})
+        if self.logic.getParameterNode().modelFile:
+            done += " " + _("Network: {name} {version}.").format(**summary["model"])
         self.advancedPanel.showEngine(summary["why"])
-        self.runPanel.say(done, *summary["warnings"], *transformNotes(volumeNode))
+        self.runPanel.say(done, *summary["warnings"], *transformNotes(result.volumeNode))
         self.updateGui()
 
 

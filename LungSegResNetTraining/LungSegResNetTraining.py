@@ -13,7 +13,9 @@ from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
 from LungSegResNetWidgets.dependencies import ensurePackages
+from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.readiness import firstScan
+from LungSegResNetWidgets.reloading import forgetPackages
 from LungSegResNetWidgets.worker_process import endKeptProcesses
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -26,6 +28,8 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+_GUIDE = "https://github.com/LungSegResNet/SlicerLungSegResNet/blob/main/docs/training.md"
 
 #
 # LungSegResNetTraining
@@ -45,6 +49,7 @@ class LungSegResNetTraining(ScriptedLoadableModule):
             "Trains the lung segmentation network on your own CTs and masks, on this computer. <b>Check</b> the cases, "
             "<b>Start training</b>, then <b>Evaluate</b> and <b>Use this network</b>. Not a medical device."
         )
+        self.parent.helpText += " " + _('More in the <a href="{url}">guide</a>.').format(url=_GUIDE)
         self.parent.acknowledgementText = _(
             "The network follows HighRes3DNet (W. Li et al., IPMI 2017) in two dimensions."
         )
@@ -123,7 +128,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
-        self._kept = {}
+        self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
         self._isUpdating = False
 
     def setup(self) -> None:
@@ -159,6 +164,11 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self.setParameterNode(None)
         self.removeObservers()
 
+    def onReload(self) -> None:
+        """Called by the developer's button: read all files of the module again, not only this one."""
+        forgetPackages("LungSegResNetTrainingWidgets", "LungSegResNetTrainingLib")
+        ScriptedLoadableModuleWidget.onReload(self)
+
     def enter(self) -> None:
         """Called each time the user opens this module."""
         self.initializeParameterNode()
@@ -169,15 +179,12 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def onSceneStartClose(self, caller, event) -> None:
         """The scene is about to be closed: files and runs are not part of it."""
-        parameters = self.logic.getParameterNode()
-        self._kept = {name: getattr(parameters, name) for name in _OUTLIVE_THE_SCENE}
+        self._keptChoices.keep(self.logic.getParameterNode())
         self.setParameterNode(None)
 
     def onSceneEndClose(self, caller, event) -> None:
         """The scene is empty now."""
-        parameters = self.logic.getParameterNode()
-        for name, value in self._kept.items():
-            setattr(parameters, name, value)
+        self._keptChoices.bringBack(self.logic.getParameterNode())
         self.trainPanel.onSceneClosed()
         if self.parent.isEntered:
             self.initializeParameterNode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import Any
 
 import numpy as np
@@ -42,3 +44,16 @@ def rows_of(table: Any) -> list[list[str]]:
 def dice(a: np.ndarray, b: np.ndarray) -> float:
     """Dice of two masks (bool)."""
     return float(2 * (a & b).sum() / (a.sum() + b.sum()))
+
+
+def table_of(panel: Any, kind: str = "measurements") -> Any:
+    """The table node that the panel shows: ``measurements`` or ``slices to check``."""
+    from LungSegResNetWidgets.ct_tables import MEASUREMENTS, findTable
+
+    chosen = parameters(panel)
+    return findTable(kind, chosen.inputVolume, chosen.outputSegmentation if kind == MEASUREMENTS else None)
+
+
+def tool_tip(widget: Any) -> str:
+    """The text of a tool tip, without the marks that have Qt break it into lines."""
+    return html.unescape(re.sub(r"<[^>]+>", "", widget.toolTip))

@@ -10,7 +10,14 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-FILES = ("CMakeLists.txt", "LungSegResNet.json", "CITATION.cff", "README.md")
+FILES = (
+    "CMakeLists.txt",
+    "LungSegResNet.json",
+    "CITATION.cff",
+    "README.md",
+    "LungSegResNet/LungSegResNet.py",
+    "LungSegResNetTraining/LungSegResNetTraining.py",
+)
 ADDRESS = re.compile(r"(https://(?:raw\.githubusercontent|github)\.com)/([\w.-]+)/SlicerLungSegResNet\b")
 
 

@@ -89,6 +89,7 @@ def test_an_entry_that_does_not_fit_the_schema_is_refused(change: dict[str, Any]
 def test_all_files_name_one_owner_of_the_repository_and_a_script_sets_it(tmp_path: Path) -> None:
     assert len(set().union(*set_github_owner.owners().values())) == 1
     for name in set_github_owner.FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(REPOSITORY / name, tmp_path / name)
     set_github_owner.set_owner("another-clinic", tmp_path)
     for name, owners in set_github_owner.owners(tmp_path).items():

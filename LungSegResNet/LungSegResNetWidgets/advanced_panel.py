@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from .readiness import modelToolTip
 from .region import Region, fitNewRoi, whyNoRegion
 from .segmentation_run import RunSettings
+from .table_widget import wrapped
 
 SEGMENTS = ("right and left", "one (lungs)")
 
@@ -27,7 +28,7 @@ class AdvancedPanel:
 
     def update(self, parameters: Any) -> None:
         """Tell what the network is; give a new ROI its place."""
-        self._ui.modelLineEdit.toolTip = modelToolTip(parameters.modelFile)
+        self._ui.modelLineEdit.toolTip = wrapped(modelToolTip(parameters.modelFile))
         if parameters.roi and parameters.inputVolume:
             fitNewRoi(parameters.roi, parameters.inputVolume)
 

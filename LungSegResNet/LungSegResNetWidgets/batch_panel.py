@@ -194,7 +194,7 @@ class BatchPanel:
     def _show(self, cases: dict[str, BatchCase]) -> None:
         self._cases = cases
         headers = [_("Case"), _("Status"), _("Reason")]
-        rows = [[case.name, _(case.status), case.error] for case in cases.values()]
+        rows = [[case.name, _statusText(case.status), case.error] for case in cases.values()]
         showTable(self._ui.batchTable, headers, rows, headers[-1])
 
     def _updateButtons(self) -> None:
@@ -214,6 +214,16 @@ class BatchPanel:
     def _say(self, sentence: str) -> None:
         self._told = sentence
         self._ui.batchStatusLabel.text = sentence
+
+
+def _statusText(status: str) -> str:
+    texts = {
+        "running": _("running"),
+        "done": _("done"),
+        "already done": _("already done"),
+        "failed": _("failed"),
+    }
+    return texts.get(status, status)
 
 
 def whyNoBatch(inputFolder: str, outputFolder: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from .segmentation_nodes import addVolume, placeWithVolume, writeLungs
 
@@ -50,14 +51,14 @@ def showResult(folder: Path, name: str) -> tuple[Any, Any]:
 
     try:
         summary = json.loads((folder / f"{name}.summary.json").read_text(encoding="utf-8"))
-        source, (mask, *_) = summary["input"], summary["outputs"]
-    except (OSError, ValueError, KeyError) as error:
+        source, mask = summary["input"], summary["outputs"][0]
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
     # Not Slicer's own readers: the scan is shown as it was segmented.
     ct, _warnings = read_ct(source, when_in_doubt="choose", recursive=False)  # as the run read it
     labels, _warnings = mask_on_ct(read_mask(mask), ct)
     volumeNode = addVolume(ct, name)
-    segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{name} lungs")
+    segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", _("{ct} lungs").format(ct=name))
     placeWithVolume(segmentationNode, volumeNode)
     writeLungs(segmentationNode, volumeNode, labels)
     slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)

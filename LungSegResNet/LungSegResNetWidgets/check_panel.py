@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from .measurement_table import fillTableNode, rowsOf
-from .segmentation_nodes import placeBeside
+from .ct_tables import SLICES_TO_CHECK, findTable, keepTable, otherFrameOf
 from .slice_views import jumpToPoint
+from .table_node import rowsOf
 from .table_widget import showTable
-
-_CT = "LungSegResNet.ct"  # role of the reference from a table to the CT that its slices are of
 
 
 class CheckPanel:
@@ -26,22 +23,24 @@ class CheckPanel:
         self._rows: list[dict[str, Any]] | None = None
         ui.checkTable.connect("cellClicked(int,int)", self.onShowSlice)
 
-    def show(self, tableNode: Any, volumeNode: Any) -> None:
-        """Show the list of a table node as of `keepSlices`; nothing for None, or if it is of another CT."""
+    def show(self, volumeNode: Any) -> None:
+        """Show the list of the last run on a CT; nothing where it is of another frame than the shown one."""
         self._volumeNode.Set(volumeNode)
-        isOfVolume = tableNode is not None and tableNode.GetNodeReference(_CT) is volumeNode
-        rows = rowsOf(tableNode, "reason") if isOfVolume else []
+        tableNode = findTable(SLICES_TO_CHECK, volumeNode)
+        otherFrame = otherFrameOf(tableNode, volumeNode) if tableNode else None
+        rows = rowsOf(tableNode) if otherFrame is None else []
+        hint = _("After a run, the slices that are most likely wrong are listed here.")
+        if rows:
+            hint = _("Most likely wrong first; click a slice to see it.")
+        elif otherFrame is not None:
+            hint = _("The slices that are most likely wrong were listed for frame {number}; show it to see them.")
+        self._ui.checkLabel.text = hint.format(number=otherFrame)
         if rows == self._rows:
             return  # the row that was clicked last stays marked
         self._rows = rows
         headers = [_("Slice"), _("Position"), _("Why")]
         texts = [[str(row["slice"]), row["position"], row["reason"]] for row in rows]
         showTable(self._ui.checkTable, headers, texts, headers[-1])
-        self._ui.checkLabel.text = (
-            _("Most likely wrong first; click a slice to see it.")
-            if rows
-            else _("After a run, the slices that are most likely wrong are listed here.")
-        )
 
     def onShowSlice(self, row: int, column: int = 0) -> None:
         """Move all slice views to the doubtful place of a slice."""
@@ -49,18 +48,11 @@ class CheckPanel:
         jumpToPoint(self._volumeNode.Get(), [chosen["r_mm"], chosen["a_mm"], chosen["s_mm"]])
 
 
-def keepSlices(tableNode: Any, volumeNode: Any, slices: Sequence[dict[str, Any]]) -> Any:
-    """Write ``slices_to_check`` of a run into the table node, made beside the CT if there is none; returns the node."""
-    name = f"{volumeNode.GetName()} slices to check"
-    if tableNode is None:
-        tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-        placeBeside(tableNode, volumeNode)
-    tableNode.SetName(name)
-    tableNode.SetNodeReferenceID(_CT, volumeNode.GetID())
+def keepSlices(volumeNode: Any, slices: Sequence[dict[str, Any]]) -> None:
+    """Write ``slices_to_check`` of a run into the table of the CT."""
     rows = []
     for one in slices:
         x, y, z = one["point_lps_mm"]
         texts = {key: one[key] for key in ("slice", "position", "score", "reason")}
         rows.append({**texts, "r_mm": -x, "a_mm": -y, "s_mm": z})
-    fillTableNode(tableNode, rows)
-    return tableNode
+    keepTable(SLICES_TO_CHECK, rows, volumeNode)

@@ -17,6 +17,12 @@ def browserOf(volumeNode: Any) -> Any:
     return browser if browser is not None and browser.GetSequenceNode(volumeNode) is not None else None
 
 
+def frameNumber(volumeNode: Any) -> int:
+    """Number of the frame that the volume shows now, from 1; 0 for a single scan."""
+    browser = browserOf(volumeNode)
+    return browser.GetSelectedItemNumber() + 1 if browser else 0
+
+
 class ShownFrame:
     """The frame that ``volumeNode`` shows now; its browser may move on while the frame is worked on.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,42 +12,53 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import LungSegError
 
-from .measurement_table import copyRows, exportRows, rowsOf, showRows
+from .ct_tables import MEASUREMENTS, findTable, otherFrameOf
+from .measurement_table import copyRows, exportRows, showRows
+from .table_node import rowsOf
+from .table_widget import enable
 
 
 class MeasurementPanel:
-    """Drives ``measurementsTable``, ``copyButton`` and ``exportButton`` of ``ui``; ``say`` shows a sentence."""
+    """Drives ``measurementsLabel``, ``measurementsTable``, ``copyButton`` and ``exportButton`` of ``ui``.
+
+    ``say`` shows a sentence.
+    """
 
     def __init__(self, ui: Any, say: Callable[[str], None]) -> None:
         self._ui = ui
         self._say = say
+        self._ct = ""
         self._rows: list[dict[str, Any]] = []
         ui.measurementsTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         ui.copyButton.connect("clicked(bool)", self.onCopy)
         ui.exportButton.connect("clicked(bool)", self.onExport)
 
-    def show(self, tableNode: Any) -> None:
-        """Show the measurements of a table node; nothing for None."""
-        self._rows = rowsOf(tableNode)
+    def show(self, volumeNode: Any, segmentationNode: Any) -> None:
+        """Show the measurements of a CT and its lungs; nothing where they are of another frame than the shown one."""
+        tableNode = findTable(MEASUREMENTS, volumeNode, segmentationNode)
+        otherFrame = otherFrameOf(tableNode, volumeNode) if tableNode else None
+        self._rows = rowsOf(tableNode) if otherFrame is None else []
+        self._ct = volumeNode.GetName() if volumeNode else ""
+        nothing = "" if self._rows else _("There are no measurements yet.")
+        if otherFrame is not None:
+            nothing = _("The measurements are of frame {number}; click Measure for the one that is shown.")
+            nothing = nothing.format(number=otherFrame)
         showRows(self._ui.measurementsTable, self._rows)
         self._ui.measurementsTable.setVisible(bool(self._rows))
-        nothing = "" if self._rows else _("There are no measurements yet.")
-        for button, toolTip in (
-            (self._ui.copyButton, _("Copy the table as text for a spreadsheet.")),
-            (self._ui.exportButton, _("Save the table as a CSV or JSON file.")),
-        ):
-            button.enabled = not nothing
-            button.toolTip = nothing or toolTip
+        self._ui.measurementsLabel.text = nothing or self._ct
+        enable(self._ui.copyButton, nothing, _("Copy the table as text for a spreadsheet."))
+        enable(self._ui.exportButton, nothing, _("Save the table as a CSV or JSON file."))
 
     def onCopy(self, checked: bool = False) -> None:
         """Put the table on the clipboard."""
-        copyRows(self._rows)
+        copyRows(self._ct, self._rows)
         self._say(_("The measurements are on the clipboard."))
 
     def onExport(self, checked: bool = False) -> None:
         """Ask for a file and write the table."""
+        suggested = re.sub(r'[<>:"/\\|?*]', "_", self._ct) + ".csv"
         path = qt.QFileDialog.getSaveFileName(
-            slicer.util.mainWindow(), _("Export measurements"), "lungs.csv", _("Tables (*.csv *.json)")
+            slicer.util.mainWindow(), _("Export measurements"), suggested, _("Tables (*.csv *.json)")
         )
         if path:
             self.export(path)
@@ -54,7 +66,7 @@ class MeasurementPanel:
     def export(self, path: str) -> None:
         """Write the table to a file; the file dialog has asked before replacing one."""
         try:
-            exportRows(path, self._rows)
+            exportRows(path, self._ct, self._rows)
         except LungSegError as error:
             self._say(str(error))
             return

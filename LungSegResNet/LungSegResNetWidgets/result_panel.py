@@ -12,8 +12,8 @@ from slicer.i18n import tr as _
 
 from . import segmentation_nodes
 from .check_panel import CheckPanel, keepSlices
+from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, findTable, keepTable, removeTable
 from .measurement_panel import MeasurementPanel
-from .measurement_table import keepRows
 from .segmentation_run import RunResult
 from .table_widget import enable
 
@@ -57,16 +57,15 @@ class ResultPanel:
         enable(ui.undoButton, noUndo, whatUndoDoes)
         noCt = "" if parameters.inputVolume else _("Choose a CT volume first.")
         enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
-        self._measurementPanel.show(parameters.measurements)
-        self._checkPanel.show(parameters.slicesToCheck, parameters.inputVolume)
+        self._measurementPanel.show(parameters.inputVolume, segmentation)
+        self._checkPanel.show(parameters.inputVolume)
 
-    def take(self, volumeNode: Any, result: RunResult) -> None:
+    def take(self, result: RunResult) -> None:
         """Make the result of a run the one that is shown and can be undone."""
         self._undo = result if result.before is not None else None
-        parameters = self._logic.getParameterNode()
-        parameters.outputSegmentation = result.segmentationNode
-        parameters.measurements = keepRows(parameters.measurements, volumeNode, result.summary["measurements"])
-        parameters.slicesToCheck = keepSlices(parameters.slicesToCheck, volumeNode, result.summary["slices_to_check"])
+        self._logic.getParameterNode().outputSegmentation = result.segmentationNode
+        keepTable(MEASUREMENTS, result.summary["measurements"], result.volumeNode, result.segmentationNode)
+        keepSlices(result.volumeNode, result.summary["slices_to_check"])
         self._noteMeasured(result.segmentationNode)
 
     def forgetUndo(self) -> None:
@@ -80,8 +79,9 @@ class ResultPanel:
 
     def renew(self) -> None:
         """Measure again if the lungs were changed, as in Segment Editor."""
-        if self._isOutdated() and self._logic.getParameterNode().measurements:
-            self._measure()
+        parameters = self._logic.getParameterNode()
+        known = findTable(MEASUREMENTS, parameters.inputVolume, parameters.outputSegmentation)
+        if known and self._isOutdated() and self._measure(parameters.inputVolume, parameters.outputSegmentation):
             self._say(_("The segments were changed, so they were measured again."))
             self._onChanged()
 
@@ -102,28 +102,30 @@ class ResultPanel:
             self._undo = replace(result, before=segmentation_nodes.saveLungs(result.segmentationNode))
             segmentation_nodes.restoreLungs(result.segmentationNode, result.before)
             self._say(_("The lungs are as they were before; Undo once more brings back those that were here now."))
-            self._measure()
-            if slicesToCheck := self._logic.getParameterNode().slicesToCheck:
-                slicer.mrmlScene.RemoveNode(slicesToCheck)
+            removeTable(SLICES_TO_CHECK, result.volumeNode)
+            self._measure(result.volumeNode, result.segmentationNode)
         self._onChanged()
 
     def onMeasure(self, checked: bool = False) -> None:
         """Measure the segments as they are now."""
-        with slicer.util.tryWithErrorDisplay(_("The lungs could not be measured."), waitCursor=True):
-            self._measure()
-        self._say(_("The measurements are those of the segments as they are now."))
+        parameters = self._logic.getParameterNode()
+        if self._measure(parameters.inputVolume, parameters.outputSegmentation):
+            self._say(_("The measurements are those of the segments as they are now."))
         self._onChanged()
 
-    def _measure(self) -> None:
-        """Bring the table up to date with the segments; without lungs there is none."""
-        parameters = self._logic.getParameterNode()
-        volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
-        if volume and segmentation and segmentation_nodes.hasLungs(segmentation):
-            rows = segmentation_nodes.measure(volume, segmentation)
-            parameters.measurements = keepRows(parameters.measurements, volume, rows)
+    def _measure(self, volumeNode: Any, segmentationNode: Any) -> bool:
+        """Bring the table up to date with the segments, without lungs there is none; False if it could not be done."""
+        self._noteMeasured(segmentationNode)
+        rows, isMeasured = [], False
+        with slicer.util.tryWithErrorDisplay(_("The lungs could not be measured."), waitCursor=True):
+            if volumeNode.GetScene() and segmentation_nodes.hasLungs(segmentationNode):
+                rows = segmentation_nodes.measure(volumeNode, segmentationNode)
+            isMeasured = True
+        if rows:
+            keepTable(MEASUREMENTS, rows, volumeNode, segmentationNode)
         else:
-            parameters.measurements = None
-        self._noteMeasured(segmentation)
+            removeTable(MEASUREMENTS, volumeNode, segmentationNode)
+        return isMeasured
 
     def _noteMeasured(self, segmentationNode: Any) -> None:
         self._measured.Set(segmentationNode)

@@ -19,6 +19,8 @@ from .segmentation_run import RunResult
 from .table_widget import enable
 from .worker_process import endKeptProcesses
 
+_STATUS_MS = 10_000
+
 
 class RunPanel:
     """Drives ``segmentButton``, ``progressBar``, ``cancelButton`` and ``statusLabel`` of ``ui``.
@@ -27,7 +29,7 @@ class RunPanel:
     ----------
     logic : the module's; starts runs and knows the parameter node.
     requirements : file with the packages that a run needs.
-    onDone : gets the volume node and the `RunResult` of a run.
+    onDone : gets the `RunResult` of a run.
     onChanged : is called when a run has begun or ended.
 
     Attributes
@@ -40,7 +42,7 @@ class RunPanel:
         ui: Any,
         logic: Any,
         requirements: str,
-        onDone: Callable[[Any, RunResult], None],
+        onDone: Callable[[RunResult], None],
         onChanged: Callable[[], None],
     ) -> None:
         self.run: Any = None
@@ -147,15 +149,21 @@ class RunPanel:
             self.say(stages.get(event["stage"], event["stage"]))
 
     def _onRunDone(self, result: RunResult) -> None:
-        volumeNode, self.run = self.run.volumeNode, None
-        self._onDone(volumeNode, result)
+        self.run = None
+        self._onDone(result)
+        self._tellElsewhere()
 
     def _onRunFailed(self, sentence: str) -> None:
         """Say what went wrong; the scene is as it was."""
         self.run = None
         logging.error(sentence)
         self.say(sentence)
+        self._tellElsewhere()
         self._onChanged()
+
+    def _tellElsewhere(self) -> None:
+        """The end of a run is news in other modules, too."""
+        slicer.util.showStatusMessage(f"LungSegResNet: {self._told.splitlines()[0]}", _STATUS_MS)
 
 
 def _mayReplace(segmentation: Any) -> bool:

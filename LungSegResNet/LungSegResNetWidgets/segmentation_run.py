@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk
 import slicer
+from slicer.i18n import tr as _
 
 from .background_command import BackgroundCommand
 from .frames import ShownFrame
@@ -63,12 +63,14 @@ class RunResult:
 
     Attributes
     ----------
+    volumeNode : the CT.
     segmentationNode : the node that holds the lungs.
     summary : what the command line tells with ``--json``: device, slices, seconds, warnings, measurements.
     before : lung segments as they were, for undo; None where a run cannot be undone.
     frame : the frame of the volume that was segmented.
     """
 
+    volumeNode: Any
     segmentationNode: Any
     summary: dict[str, Any]
     before: list[SavedSegment] | None
@@ -122,7 +124,7 @@ class SegmentationRun:
         storage.SetUseCompression(False)
         if not storage.WriteData(self.volumeNode):
             self._folder.cleanup()
-            raise RuntimeError("The CT could not be written to the temporary folder; the disk is probably full.")
+            raise RuntimeError(_("The CT could not be written to the temporary folder; the disk is probably full."))
         self._command.start()
 
     def cancel(self) -> None:
@@ -152,16 +154,19 @@ class SegmentationRun:
         self._onDone(result)
 
     def _import(self, summary: dict[str, Any]) -> RunResult:
+        import SimpleITK as sitk  # not before it is needed, as Slicer's own modules do
+
         labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))
         settings = self._settings
         self._frame.show()
         image = self.volumeNode.GetImageData()
         if image is None or image.GetDimensions() != labels.shape[::-1]:
-            name = self.volumeNode.GetName()
-            raise RuntimeError(f'The CT "{name}" was changed while it was segmented; segment it again.')
+            text = _('The CT "{name}" was changed while it was segmented; segment it again.')
+            raise RuntimeError(text.format(name=self.volumeNode.GetName()))
         region = settings.region.voxelsOf(self.volumeNode, self._transformNode) if settings.region else None
         if region is not None and not labels[region].any():
-            raise RuntimeError(f'There is no lung inside the ROI "{settings.region.name}"; nothing was changed.')
+            text = _('There is no lung inside the ROI "{name}"; nothing was changed.')
+            raise RuntimeError(text.format(name=settings.region.name))
         return self._take(labels, region, summary)
 
     def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: dict[str, Any]) -> RunResult:
@@ -169,7 +174,7 @@ class SegmentationRun:
         settings, node = self._settings, self._segmentationNode
         isNew = node is None or node.GetScene() is None
         if isNew:
-            name = f"{self.volumeNode.GetName()} lungs"
+            name = _("{ct} lungs").format(ct=self.volumeNode.GetName())
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         before = saveLungs(node)
         try:
@@ -185,4 +190,4 @@ class SegmentationRun:
             summary = {**summary, "measurements": measure(self.volumeNode, node)}
         listed = settings.slicesInRegion(self.volumeNode, summary["slices_to_check"])
         summary = {**summary, "slices_to_check": listed}
-        return RunResult(node, summary, before, self._frame)
+        return RunResult(self.volumeNode, node, summary, before, self._frame)

@@ -21,7 +21,7 @@ class _FrameRun(SegmentationRun):
         node = slicer.vtkMRMLSegmentationNode()
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
         writeLungs(node, self.volumeNode, labels, self._settings.isOneSegment, region)
-        return RunResult(node, summary, None, self._frame)
+        return RunResult(self.volumeNode, node, summary, None, self._frame)
 
 
 class SequenceRun:
@@ -107,9 +107,9 @@ class SequenceRun:
 
     def _import(self) -> RunResult:
         """Bring the segmentations into the scene, beside the volume and in step with it."""
-        name = f"{self.volumeNode.GetName()} lungs"
+        name = _("{ct} lungs").format(ct=self.volumeNode.GetName())
         sequence = slicer.vtkMRMLSequenceNode()
-        sequence.SetName(slicer.mrmlScene.GenerateUniqueName(f"{name} sequence"))
+        sequence.SetName(slicer.mrmlScene.GenerateUniqueName(_("{lungs} sequence").format(lungs=name)))
         sequence.SetIndexName(self._sequence.GetIndexName())
         sequence.SetIndexUnit(self._sequence.GetIndexUnit())
         sequence.SetIndexType(self._sequence.GetIndexType())
@@ -125,7 +125,7 @@ class SequenceRun:
         self._browser.SetOverwriteProxyName(sequence, False)
         proxy.SetName(name)
         placeWithVolume(proxy, self.volumeNode)
-        return RunResult(proxy, self._summary(proxy), None, ShownFrame(self.volumeNode))
+        return RunResult(self.volumeNode, proxy, self._summary(proxy), None, ShownFrame(self.volumeNode))
 
     def _summary(self, proxy: Any) -> dict[str, Any]:
         """Of all frames; measurements and slices to check are those of the frame that is shown."""

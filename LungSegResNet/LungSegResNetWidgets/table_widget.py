@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ def showTable(widget: Any, headers: Sequence[str], rows: Sequence[Sequence[str]]
     for line, row in enumerate(rows):
         for column, text in enumerate(row):
             item = qt.QTableWidgetItem(text)
-            item.setToolTip(text)
+            item.setToolTip(wrapped(text))
             item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
             widget.setItem(line, column, item)
     for column, title in enumerate(headers):
@@ -34,4 +35,10 @@ def showTable(widget: Any, headers: Sequence[str], rows: Sequence[Sequence[str]]
 def enable(button: Any, whyNot: str, toolTip: str) -> None:
     """A button that cannot be used says why."""
     button.enabled = not whyNot
-    button.toolTip = whyNot or toolTip
+    button.toolTip = wrapped(whyNot or toolTip)
+
+
+def wrapped(toolTip: str) -> str:
+    """A tool tip that Qt breaks into lines, which it does with rich text only."""
+    lines = html.escape(toolTip, quote=False).replace("\n", "<br>")
+    return f"<p>{lines}</p>" if lines else ""

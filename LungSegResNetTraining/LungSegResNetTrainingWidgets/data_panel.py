@@ -146,6 +146,7 @@ class DataPanel:
         from LungSegResNetLib.errors import LungSegError
 
         parameters = self._parameters()
+        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             name = writeCase(
                 parameters.caseVolume, parameters.caseSegmentation, parameters.dataSet, self._ui.caseNameLineEdit.text
@@ -153,6 +154,8 @@ class DataPanel:
         except LungSegError as error:
             self._say(str(error))
             return
+        finally:
+            slicer.app.restoreOverrideCursor()
         self._say(_("{name} is a case of the data set now; click Check to have it judged.").format(name=name))
 
     def _onEvent(self, event: dict[str, Any]) -> None:

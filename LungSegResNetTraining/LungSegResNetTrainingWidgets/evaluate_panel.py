@@ -9,7 +9,7 @@ from typing import Any
 
 import qt
 import slicer
-from LungSegResNetWidgets.measurement_table import fillTableNode
+from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 

@@ -175,7 +175,8 @@ class TrainPanel:
     def _onStep(self, event: dict[str, Any]) -> None:
         dice = event["validation_dice"]
         self.curves.add(event["step"], event["loss"], dice)
-        if not self._hasShownCurves:
+        isEntered = self._parameters() is not None
+        if isEntered and not self._hasShownCurves:  # the layout is left alone while another module is used
             self._hasShownCurves = True
             self.curves.show()
         bar = self._ui.trainBar

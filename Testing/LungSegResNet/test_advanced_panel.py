@@ -127,7 +127,8 @@ def test_the_choices_survive_saving_and_loading_the_scene(host: Host, ct: Any, p
     assert scene.Commit()
     scene.Clear(False)
     assert panel.ui.roiSelector.currentNode() is None
-    assert panel.ui.smoothingSpinBox.value == 0
+    panel.ui.segmentsComboBox.currentIndex = 0
+    panel.ui.smoothingSpinBox.value = 0
     scene.SetURL(str(tmp_path / "scene.mrml"))
     scene.Connect()
     assert panel.ui.segmentsComboBox.currentText == "one (lungs)"

@@ -163,6 +163,8 @@ def test_folders_and_results_are_found_again_after_saving_and_loading_the_scene(
     scene.SetURL(str(tmp_path / "scene.mrml"))
     assert scene.Commit()
     scene.Clear(False)
+    choose(host, panel, tmp_path, tmp_path / "elsewhere")
+    panel.ui.batchFormatComboBox.currentIndex = 0
     assert shown(panel) == {}
     scene.SetURL(str(tmp_path / "scene.mrml"))
     scene.Connect()

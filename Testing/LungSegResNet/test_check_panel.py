@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_volume, run_to_the_end
+from mrml_data import add_volume, run_to_the_end, table_of
 from slicer_host import Host
 
 SLICES = [
@@ -33,9 +33,9 @@ def list_slices(host: Host, panel: Any, volume: Any) -> Any:
     """The list of a run, without the run; returns its node."""
     from LungSegResNetWidgets.check_panel import keepSlices
 
-    parameters = panel.logic.getParameterNode()
-    parameters.slicesToCheck = keepSlices(parameters.slicesToCheck, volume, SLICES)
-    return parameters.slicesToCheck
+    keepSlices(volume, SLICES)
+    panel.updateGui()
+    return table_of(panel, "slices to check")
 
 
 def test_before_a_run_the_panel_says_what_will_be_listed(panel: Any) -> None:
@@ -67,13 +67,14 @@ def test_a_run_lists_slices_a_click_shows_them_under_the_transform_of_the_ct_and
 
     panel.ui.undoButton.click()
     assert shown(panel) == []
-    assert panel.logic.getParameterNode().slicesToCheck is None
+    assert table_of(panel, "slices to check") is None
 
 
 def test_a_run_without_a_slice_to_check_empties_the_list(host: Host, ct: Any, panel: Any) -> None:
     from LungSegResNetWidgets.check_panel import keepSlices
 
-    keepSlices(list_slices(host, panel, ct), ct, [])
+    list_slices(host, panel, ct)
+    keepSlices(ct, [])
     panel.updateGui()
     assert shown(panel) == []
     assert "After a run" in panel.ui.checkLabel.text

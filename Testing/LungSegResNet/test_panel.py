@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +12,21 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_volume, parameters, run_to_the_end, segment_array
+from mrml_data import add_volume, parameters, run_to_the_end, segment_array, table_of, tool_tip
 from slicer_host import Host
+
+from LungSegResNetLib.network.model_file import default_model_path, read_card
 
 
 def test_an_empty_scene_says_what_to_do_and_enables_nothing(panel: Any) -> None:
     ui = panel.ui
     assert not ui.segmentButton.enabled
     assert "CT volume" in ui.segmentButton.toolTip
-    assert ui.statusLabel.text == ui.segmentButton.toolTip
+    assert ui.statusLabel.text == tool_tip(ui.segmentButton)
     for button in (ui.editButton, ui.undoButton, ui.measureButton, ui.copyButton, ui.exportButton, ui.show3DButton):
         assert not button.enabled
     for button in (ui.editButton, ui.undoButton, ui.measureButton, ui.copyButton, ui.exportButton):
-        assert button.toolTip.endswith(".")
+        assert tool_tip(button).endswith(".")
 
 
 def test_the_ct_in_the_scene_is_chosen_already(ct: Any, panel: Any) -> None:
@@ -79,8 +83,6 @@ def test_a_network_of_ones_own_is_chosen_by_file_and_read_for_its_card(
 
 
 def test_the_shipped_network_tells_its_name_and_licence(panel: Any) -> None:
-    from LungSegResNetLib.network.model_file import default_model_path, read_card
-
     card = read_card(default_model_path())
     assert card.name in panel.ui.modelLineEdit.toolTip
     assert card.licence in panel.ui.modelLineEdit.toolTip
@@ -107,7 +109,7 @@ def test_parameters_lungs_and_measurements_survive_saving_and_loading_the_scene(
     for node, ending in (
         (ct, "nrrd"),
         (parameters(done).outputSegmentation, "seg.nrrd"),
-        (parameters(done).measurements, "tsv"),
+        (table_of(done), "tsv"),
     ):
         node.AddDefaultStorageNode()
         node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
@@ -173,3 +175,41 @@ def test_lungs_that_are_removed_from_the_scene_do_not_stay_in_memory(
         scene.RemoveNode(scene.GetFirstNodeByClass(name))
     gc.collect()
     assert [reference.Get() for reference in references] == [None] * 4
+
+
+def test_the_next_scene_is_segmented_with_the_same_network_and_settings(host: Host, panel: Any, tmp_path: Path) -> None:
+    chosen = parameters(panel)
+    chosen.modelFile = str(tmp_path / "own.safetensors")
+    chosen.device, chosen.smoothingMm = "cpu", 3.0
+    chosen.batchOutput = str(tmp_path)
+    host.slicer.mrmlScene.Clear(False)
+    kept = parameters(panel)
+    assert (Path(kept.modelFile).name, kept.device, kept.smoothingMm) == ("own.safetensors", "cpu", 3.0)
+    assert kept.batchOutput == str(tmp_path)
+    assert panel.ui.modelLineEdit.text == kept.modelFile
+
+
+def test_the_news_name_a_network_of_ones_own(host: Host, ct: Any, panel: Any, tmp_path: Path) -> None:
+    path = tmp_path / "own.safetensors"
+    shutil.copy(default_model_path(), path)
+    panel.ui.modelLineEdit.text = str(path)
+    run_to_the_end(host, panel)
+    card = read_card(path)
+    assert f"Network: {card.name} {card.version}." in panel.ui.statusLabel.text
+    assert panel.ui.statusLabel.text.startswith(host.main_window.statusBar().currentMessage().partition(": ")[2])
+    assert host.main_window.statusBar().currentMessage().startswith("LungSegResNet: Done")
+
+
+def test_a_reload_reads_the_packages_again_too(host: Host) -> None:
+    from LungSegResNetWidgets import reloading, table_widget
+
+    known = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "LungSegResNetWidgets"}
+    try:
+        reloading.forgetPackages("LungSegResNetWidgets")
+        assert not known.keys() & sys.modules.keys()
+        from LungSegResNetWidgets import table_widget as again
+
+        assert again is not table_widget
+        assert again.__file__ == table_widget.__file__
+    finally:  # modules that are open go on with those that they know
+        sys.modules.update(known)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mrml_data import dice, parameters, run_to_the_end, segment_array
+import SimpleITK as sitk
+from mrml_data import add_volume, dice, parameters, run_to_the_end, segment_array, table_of
 from slicer_host import Host
 
 
@@ -137,7 +138,7 @@ def test_segments_that_were_all_replaced_are_measured_again(host: Host, ct: Any,
 def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:
     done.ui.copyButton.click()
     lines = [line.split("\t") for line in host.slicer.app.clipboard().text().splitlines()]
-    assert lines[0] == ["", "right lung", "left lung", "lungs"]
+    assert lines[0] == ["Phantom", "right lung", "left lung", "lungs"]
     assert lines[1][0] == "Volume (ml)"
     assert lines[1][1] == done.ui.measurementsTable.item(0, 0).text()
     assert {len(line) for line in lines} == {4}
@@ -152,8 +153,10 @@ def test_measurements_are_exported_as_csv_and_a_cancelled_dialog_writes_nothing(
     host.files.append(str(path))
     done.ui.exportButton.click()
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("region,volume_ml,mean_hu")
-    assert [line.split(",")[0] for line in lines[1:]] == ["right lung", "left lung", "lungs"]
+    assert lines[0].startswith("ct,region,volume_ml,mean_hu")
+    assert [line.split(",")[:2] for line in lines[1:]] == [
+        ["Phantom", lung] for lung in ("right lung", "left lung", "lungs")
+    ]
     assert str(path) in done.ui.statusLabel.text
 
 
@@ -161,3 +164,48 @@ def test_an_export_that_cannot_be_written_is_told(host: Host, done: Any, tmp_pat
     host.files.append(str(tmp_path / "lungs.docx"))
     done.ui.exportButton.click()
     assert ".docx" in done.ui.statusLabel.text
+
+
+def test_measurements_of_one_ct_are_neither_shown_nor_overwritten_with_another(
+    host: Host, ct: Any, done: Any, thorax: tuple[sitk.Image, sitk.Image], tmp_path: Path
+) -> None:
+    first = table_of(done)
+    assert (first.GetName(), done.ui.measurementsLabel.text) == ("Phantom lung measurements", "Phantom")
+    lungs = parameters(done).outputSegmentation
+    volume = done.ui.measurementsTable.item(0, 0).text()
+
+    other = add_volume(host, thorax[0], "Next patient")
+    done.ui.inputSelector.setCurrentNode(other)
+    assert not done.ui.measurementsTable.visible
+    assert not done.ui.exportButton.enabled
+    assert "no measurements" in done.ui.measurementsLabel.text
+    done.ui.outputSelector.setCurrentNode(None)
+    run_to_the_end(host, done)
+    assert table_of(done).GetName() == "Next patient lung measurements"
+    assert done.ui.measurementsLabel.text == "Next patient"
+    host.files.append(str(tmp_path / "next.csv"))
+    done.ui.exportButton.click()
+    assert (tmp_path / "next.csv").read_text(encoding="utf-8").splitlines()[1].startswith("Next patient,")
+
+    done.ui.inputSelector.setCurrentNode(ct)
+    done.ui.outputSelector.setCurrentNode(lungs)
+    assert table_of(done) is first
+    assert first.GetName() == "Phantom lung measurements"
+    assert done.ui.measurementsTable.item(0, 0).text() == volume
+
+
+def test_undo_measures_the_lungs_that_it_brings_back_also_when_another_ct_is_chosen(
+    host: Host, ct: Any, done: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    lungs = parameters(done).outputSegmentation
+    before = done.ui.measurementsTable.item(0, 0).text()
+    host.answers.append(True)
+    run_to_the_end(host, done)
+    assert done.ui.measurementsTable.item(0, 0).text() != before
+    other = add_volume(host, thorax[0], "Next patient")
+    done.ui.inputSelector.setCurrentNode(other)
+    done.ui.undoButton.click()
+    assert not done.ui.measurementsTable.visible
+    done.ui.inputSelector.setCurrentNode(ct)
+    assert parameters(done).outputSegmentation is lungs
+    assert done.ui.measurementsTable.item(0, 0).text() == before

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import vtk
-from mrml_data import dice, parameters, run_to_the_end, segment_array
+from mrml_data import dice, parameters, run_to_the_end, segment_array, table_of
 from processes import below, is_alive
 from slicer_host import Host
 
@@ -56,7 +56,7 @@ def test_a_click_finds_both_lungs_beside_the_ct_and_measures_them(
     assert segmentation.GetNodeReference("referenceImageGeometryRef") is ct
     for name, label in (("right_lung", 1), ("left_lung", 2)):
         assert dice(segment_array(host, segmentation, name, ct), drawn == label) > 0.9
-    for node in (segmentation, parameters(panel).measurements):
+    for node in (segmentation, table_of(panel)):
         assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == folder
     table = panel.ui.measurementsTable
     assert [table.horizontalHeaderItem(column).text() for column in range(3)] == ["right lung", "left lung", "lungs"]

@@ -94,13 +94,13 @@ def test_all_frames_become_a_sequence_in_step_with_the_ct_and_corrections_stay_w
     assert [sequence.GetNthIndexValue(n) for n in range(FRAMES)] == ["0", "50"]
     assert (sequence.GetIndexName(), sequence.GetIndexUnit()) == ("phase", "%")
     assert ct_sequence is not sequence
+    assert panel.ui.measurementsTable.rowCount > 0
     for number, (_image, labels) in enumerate(scans):
         show_frame(host, browser, number)
         for name, label in (("right_lung", 1), ("left_lung", 2)):
             assert dice(segment_array(host, segmentation, name, proxy(browser)), labels == label) > 0.85
     assert f"{FRAMES} frames" in panel.ui.statusLabel.text
     assert not panel.ui.undoButton.enabled
-    assert panel.ui.measurementsTable.rowCount > 0
 
     corrected = scans[1][1] == 1
     host.slicer.util.updateSegmentBinaryLabelmapFromArray(
@@ -161,6 +161,27 @@ def test_lungs_of_the_current_frame_and_their_undo_come_with_the_frame_they_belo
     panel.ui.undoButton.click()
     assert browser.GetSelectedItemNumber() == 1
     assert [float(panel.ui.measurementsTable.item(0, column).text()) for column in range(3)] == volumes
+
+
+def test_measurements_and_slices_to_check_of_one_frame_are_not_shown_with_another(
+    host: Host, browser: Any, panel: Any
+) -> None:
+    show_frame(host, browser, 1)
+    run_to_the_end(host, panel)
+    assert panel.ui.measurementsTable.visible
+    listed = panel.ui.checkTable.rowCount
+    assert listed > 0
+    show_frame(host, browser, 0)
+    assert not panel.ui.measurementsTable.visible
+    assert not panel.ui.copyButton.enabled
+    assert "frame 2" in panel.ui.measurementsLabel.text
+    assert "frame 2" in panel.ui.checkLabel.text
+    assert panel.ui.checkTable.rowCount == 0
+    panel.ui.measureButton.click()
+    assert panel.ui.measurementsTable.visible
+    show_frame(host, browser, 1)
+    assert not panel.ui.measurementsTable.visible
+    assert panel.ui.checkTable.rowCount == listed
 
 
 @pytest.mark.parametrize("way", ["cancel", "close"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mrml_data import parameters
+from mrml_data import parameters, tool_tip
 from slicer_host import Host
 
 
@@ -22,7 +22,7 @@ def test_an_empty_panel_says_what_is_missing_and_enables_nothing(panel: Any) -> 
         ui.useNetworkButton,
     ):
         assert not button.enabled
-        assert button.toolTip.endswith(".")
+        assert tool_tip(button).endswith(".")
     assert "data set" in ui.checkButton.toolTip
 
 

@@ -1,0 +1,55 @@
+"""Tables in the scene that belong to a CT: found by references, so that none is shown with another patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+
+from .frames import frameNumber
+from .segmentation_nodes import placeBeside
+from .table_node import fillTableNode
+
+MEASUREMENTS, SLICES_TO_CHECK = "measurements", "slices to check"
+_KIND, _FRAME = "LungSegResNet.table", "LungSegResNet.frame"  # attributes
+_CT, _LUNGS = "LungSegResNet.ct", "LungSegResNet.lungs"  # roles of references
+
+
+def findTable(kind: str, volumeNode: Any, segmentationNode: Any = None) -> Any:
+    """The table of this kind that belongs to the CT, and to the segmentation if it is of one; else None."""
+    for node in slicer.util.getNodesByClass("vtkMRMLTableNode"):
+        isOfBoth = node.GetNodeReference(_CT) is volumeNode and node.GetNodeReference(_LUNGS) is segmentationNode
+        if volumeNode is not None and isOfBoth and node.GetAttribute(_KIND) == kind:
+            return node
+    return None
+
+
+def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmentationNode: Any = None) -> Any:
+    """Write rows into the table of this kind, made beside the CT if there is none; returns the node."""
+    tableNode = findTable(kind, volumeNode, segmentationNode)
+    if tableNode is None:
+        title = {MEASUREMENTS: _("{ct} lung measurements"), SLICES_TO_CHECK: _("{ct} slices to check")}[kind]
+        name = slicer.mrmlScene.GenerateUniqueName(title.format(ct=volumeNode.GetName()))
+        tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+        tableNode.SetAttribute(_KIND, kind)
+        tableNode.SetNodeReferenceID(_CT, volumeNode.GetID())
+        if segmentationNode is not None:
+            tableNode.SetNodeReferenceID(_LUNGS, segmentationNode.GetID())
+        placeBeside(tableNode, volumeNode)
+    tableNode.SetAttribute(_FRAME, str(frameNumber(volumeNode)))
+    fillTableNode(tableNode, rows)
+    return tableNode
+
+
+def removeTable(kind: str, volumeNode: Any, segmentationNode: Any = None) -> None:
+    """Remove the table of this kind from the scene, if there is one."""
+    if tableNode := findTable(kind, volumeNode, segmentationNode):
+        slicer.mrmlScene.RemoveNode(tableNode)
+
+
+def otherFrameOf(tableNode: Any, volumeNode: Any) -> int | None:
+    """Number of the frame that the table is about, if the CT shows another one of its sequence now; else None."""
+    number = int(tableNode.GetAttribute(_FRAME) or 0)
+    return None if number == frameNumber(volumeNode) else number

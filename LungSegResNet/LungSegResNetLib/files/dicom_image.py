@@ -35,11 +35,14 @@ _TAGS = {
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 # Values of the image type; the enhanced CT object says MAXIMUM and MINIMUM.
 _PROJECTIONS = {"MIP", "MINIP", "MIN IP", "MAX IP", "MIN_IP", "MAX_IP", "MAXIMUM", "MINIMUM", "PROJECTION IMAGE"}
-# Data elements of a multi-frame header as stored in little endian, with and without value representation.
+# The functional groups, shared and of each frame, of an enhanced object; before them, an icon may have pixel data, too.
+_FUNCTIONAL_GROUPS = re.compile(rb"\x00\x52[\x29\x30]\x92")
+# Data elements of them as stored in little endian, with and without value representation.
 _ELEMENT = rb"(?:DS..|....)([-+0-9.eE \\]+)"
 _FRAME_POSITION = re.compile(rb"\x20\x00\x32\x00" + _ELEMENT, re.DOTALL)
 _FRAME_ORIENTATION = re.compile(rb"\x20\x00\x37\x00" + _ELEMENT, re.DOTALL)
 _PIXEL_SPACING = re.compile(rb"\x28\x00\x30\x00" + _ELEMENT, re.DOTALL)
+_THICKNESS = re.compile(rb"\x18\x00\x50\x00" + _ELEMENT, re.DOTALL)
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
 _LONGEST_HEADER = 64 << 20
 # Both shift a pixel at the far edge of a matrix of 512 by half a pixel at most.
@@ -143,8 +146,11 @@ def read_header(path: Path) -> Header | None:
         for name, key in _TAGS.items()
     }
     columns, rows, frames = (*reader.GetSize(), 1)[:3]
-    if frames > 1:
-        spacing, orientation, positions = _frame_geometry(path, frames)
+    groups = _functional_groups(path) if frames > 1 or not tags["position"] else b""
+    if frames > 1 or groups:
+        spacing, orientation, positions = _frame_geometry(groups, frames)
+        thickness = _THICKNESS.search(groups)
+        tags["thickness"] = tags["thickness"] or (thickness[1].decode().strip() if thickness else "")
     else:
         # GDCM knows where each kind of file keeps these, but invents values where there are none.
         x, y = reader.GetSpacing()[:2]
@@ -189,18 +195,24 @@ def says_it_is_an_image(path: Path) -> bool:
         return re.search(rb"1\.2\.840\.10008\.5\.1\.4\.1\.1\.[24](\.\d)?[\x00 ]", file.read(2048)) is not None
 
 
-def _frame_geometry(
-    path: Path, frames: int
-) -> tuple[tuple[float, float] | None, tuple[float, ...] | None, tuple[tuple[float, ...], ...]]:
-    """Spacing, orientation and positions of a multi-frame file's frames, in the order of its frames.
+def _functional_groups(path: Path) -> bytes:
+    """The functional groups of an enhanced object as stored; empty for others.
 
-    SimpleITK gives no access to the per-frame sequences, and GDCM takes frames for evenly spaced and ascending.
+    SimpleITK gives no access to them, and GDCM takes frames for evenly spaced and ascending.
     """
     with path.open("rb") as file:
-        head = file.read(_LONGEST_HEADER).split(_PIXEL_DATA, 1)[0]
-    positions = [numbers_in(text.decode(), 3) for text in _FRAME_POSITION.findall(head)]
-    orientations = {numbers_in(text.decode(), 6) for text in _FRAME_ORIENTATION.findall(head)}
-    spacings = {numbers_in(text.decode(), 2) for text in _PIXEL_SPACING.findall(head)}
+        head = file.read(_LONGEST_HEADER)
+    begin = _FUNCTIONAL_GROUPS.search(head)
+    return head[begin.start() :].split(_PIXEL_DATA, 1)[0] if begin else b""
+
+
+def _frame_geometry(
+    groups: bytes, frames: int
+) -> tuple[tuple[float, float] | None, tuple[float, ...] | None, tuple[tuple[float, ...], ...]]:
+    """Spacing, orientation and positions of the frames of an enhanced object, in the order of its frames."""
+    positions = [numbers_in(text.decode(), 3) for text in _FRAME_POSITION.findall(groups)]
+    orientations = {numbers_in(text.decode(), 6) for text in _FRAME_ORIENTATION.findall(groups)}
+    spacings = {numbers_in(text.decode(), 2) for text in _PIXEL_SPACING.findall(groups)}
     if len(positions) != frames or None in positions or len(orientations) != 1 or len(spacings) != 1:
         return None, None, ()
     spacing = spacings.pop()

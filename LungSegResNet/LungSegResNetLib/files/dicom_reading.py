@@ -120,10 +120,20 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
     if missing := grid.missing:
         if len(missing) > len(grid.order) // 3:
             raise InputError(f"{name} cannot be used: {len(missing)} of its {len(grid.order)} slices are missing.")
-        places = ", ".join(f"{grid.position(plane):.1f}" for plane in missing)
+        places = ", ".join(f"{mm:.1f}" for mm in _lps_mm([grid.position(plane) for plane in missing], used))
         where = f" at {places} mm" if len(missing) <= 5 else ""
         warnings.append(f"{name} lacks {len(missing)} slices{where}; they were interpolated from their neighbours.")
     return used, grid, warnings
+
+
+def _lps_mm(along: list[float], headers: list[Header]) -> list[float]:
+    """LPS coordinates, along the axis nearest to the normal, of places between slices given along the normal."""
+    positions = np.array([position for header in headers for position in header.positions])
+    known = np.array(along_normal(headers))
+    order = known.argsort()
+    axis = ("sagittal", "coronal", "axial").index(headers[0].plane)
+    mm: list[float] = np.interp(along, known[order], positions[order, axis]).tolist()
+    return mm
 
 
 def _one_stack(headers: tuple[Header, ...]) -> list[Header]:

@@ -34,13 +34,14 @@ class _Header:
     code: int
     bits: int
     dimensions: tuple[int, ...]
+    pixel_mm: tuple[float, ...]
     offset: int
     slope: float
     intercept: float
 
     @classmethod
     def of(cls, content: bytes) -> _Header | None:
-        """None if this is no NIfTI header. Raises struct.error if it is cut off."""
+        """None if this is no NIfTI header. Raises struct.error if it is cut off or damaged."""
         for order in "<>":
 
             def values(form: str, place: int, order: str = order) -> tuple:
@@ -49,13 +50,16 @@ class _Header:
             (size,) = values("i", 0)
             if size == _SMALLEST_HEADER_BYTES:
                 dimensions, (code, bits), numbers = values("8h", 40), values("2h", 70), values("3f", 108)
+                pixel = values("8f", 76)
             elif size == _HEADER_BYTES:
-                dimensions, (code, bits) = values("8q", 16), values("2h", 12)
+                dimensions, (code, bits), pixel = values("8q", 16), values("2h", 12), values("8d", 104)
                 numbers = (*values("q", 168), *values("2d", 176))
             else:
                 continue
+            if not math.isfinite(numbers[0]):
+                raise struct.error("the place of the voxels is no number")
             sizes = tuple(max(n, 1) for n in dimensions[1 : 1 + dimensions[0]])
-            return cls(order, code, bits, sizes, int(numbers[0]), *numbers[1:])
+            return cls(order, code, bits, sizes, pixel[1 : 1 + len(sizes)], int(numbers[0]), *numbers[1:])
         return None
 
     @property
@@ -74,6 +78,16 @@ def is_complete(path: Path) -> bool:
         return header is None or length >= header.end  # what is not NIfTI is for the reader to judge
     except _DAMAGES:
         return False
+
+
+def tells_voxel_size(path: Path) -> bool:
+    """False if a size of the voxels is missing, for which the libraries take 1 mm without a word."""
+    try:
+        with _opened(path) as stream:
+            header = _Header.of(stream.read(_HEADER_BYTES))
+    except _DAMAGES:
+        return True  # which reading the voxels will tell
+    return header is None or all(math.isfinite(mm) and mm != 0 for mm in header.pixel_mm[:3])
 
 
 def read_slices(path: Path, size: tuple[int, ...]) -> Iterator[np.ndarray] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
-from ..errors import InputError, unreadable
+from ..errors import InputError, UsageError, unreadable
 from .dicom_choice import WhenInDoubt
 from .dicom_headers import SeriesInfo, has_dicom_mark, list_series
 from .dicom_reading import read_dicom_file, read_dicom_folder
@@ -23,7 +23,7 @@ from .image_files import (
     tells_orientation,
 )
 from .mask_reading import mask_on_ct, read_lungs, read_mask
-from .nifti_payload import read_slices
+from .nifti_payload import read_slices, tells_voxel_size
 
 __all__ = [
     "CT_ENDINGS",
@@ -59,12 +59,15 @@ def read_ct(
     Raises
     ------
     InputError : the scan cannot be read, is no CT in Hounsfield units or has an impossible geometry.
-    UsageError : ``series`` fits none or several, or it is needed because several series are about equally large.
+    UsageError : ``series`` fits none or several, is given with a file, or is needed because several series are about
+        equally large.
     """
     path = Path(path)
     try:
         if path.is_dir():
             volume, warnings = read_dicom_folder(path, series, when_in_doubt=when_in_doubt, recursive=recursive)
+        elif series is not None and path.is_file():
+            raise UsageError(f"{path.name} is a single file; --series chooses among the series of a DICOM folder.")
         elif path.is_file() and (has_dicom_mark(path) or path.suffix.lower() == ".dcm"):
             _refuse_empty(path)
             volume, warnings = read_dicom_file(path)
@@ -83,6 +86,10 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
     require_one_value_per_voxel(reader)
     buffer, native = _voxels_of(reader, path)
     warnings = judge(buffer, path.name)
+    if path.name.lower().endswith(NIFTI_ENDINGS) and not tells_voxel_size(path):
+        warnings.append(
+            f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."
+        )
     if not tells_orientation(reader):
         warnings.append(
             f"{path.name} does not say how the patient lies; right and left, front and back, and top and bottom "

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dicom_files import write_enhanced_ct, write_localizer, write_screenshot, write_series
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
@@ -170,6 +172,41 @@ def test_a_missing_frame_of_an_enhanced_ct_is_interpolated(image, hu, tmp_path):
     assert volume.hu.shape == hu.shape
     np.testing.assert_array_equal(np.delete(volume.hu, 10, axis=0), np.delete(hu, 10, axis=0))
     assert "lacks 1 slice" in warnings[0]
+
+
+def test_an_enhanced_ct_with_an_icon_is_read(image, hu, tmp_path):
+    icon = Dataset()
+    icon.Rows, icon.Columns, icon.BitsAllocated, icon.BitsStored, icon.HighBit = 4, 4, 8, 8, 7
+    icon.SamplesPerPixel, icon.PhotometricInterpretation, icon.PixelRepresentation = 1, "MONOCHROME2", 0
+    icon.PixelData = bytes(16)
+    path = write_enhanced_ct(tmp_path / "enhanced.dcm", image, IconImageSequence=Sequence([icon]))
+    np.testing.assert_array_equal(read_ct(path)[0].hu, hu)
+
+
+def test_an_enhanced_ct_of_one_frame_is_read_at_its_place(image, hu, tmp_path):
+    number = image.GetDepth() // 2
+    frame = image[:, :, number : number + 1]
+    volume, warnings = read_ct(write_enhanced_ct(tmp_path / "enhanced.dcm", frame))
+    np.testing.assert_array_equal(volume.hu, hu[number : number + 1])
+    np.testing.assert_allclose(volume.geometry.origin, frame.GetOrigin(), atol=1e-6)
+    np.testing.assert_allclose(volume.geometry.spacing, frame.GetSpacing(), atol=1e-6)
+    assert warnings == []
+
+
+def test_missing_slices_are_named_by_their_place_in_the_patient_whichever_way_the_slices_face(image, tmp_path):
+    turned = sitk.Flip(image, (True, False, True))  # the normal of the slices points to the feet
+    write_series(tmp_path, turned, skip=(5,))
+    *_, z = turned.TransformIndexToPhysicalPoint((0, 0, 5))
+    _, (warning,) = read_ct(tmp_path)
+    assert f"lacks 1 slices at {z:.1f} mm" in warning
+
+
+def test_a_choice_of_series_for_a_single_file_is_refused(image, tmp_path):
+    (tmp_path / "in").mkdir()
+    sitk.WriteImage(image, str(tmp_path / "ct.nrrd"))
+    for path in (write_series(tmp_path / "in", image)[0], tmp_path / "ct.nrrd"):
+        with pytest.raises(UsageError, match="is a single file"):
+            read_ct(path, "2")
 
 
 def test_a_single_slice_file_is_a_volume_with_a_hint_at_its_folder(image, hu, tmp_path):

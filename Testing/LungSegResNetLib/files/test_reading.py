@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import os
+import struct
 import sys
 from pathlib import Path
 
@@ -165,6 +166,25 @@ def test_a_file_that_does_not_say_how_the_patient_lies_is_read_with_a_warning(sc
         assert [w for w in warnings if "does not say how the patient lies" in w] == warnings
         assert len(warnings) == 1
         assert volume.spacing_zyx == pytest.approx((10.0, 6.0, 5.0))
+
+
+@pytest.mark.parametrize("size", [0.0, float("nan")])
+def test_a_nifti_file_without_a_voxel_size_is_read_with_a_warning(size, scan, tmp_path):
+    path = save(scan[0], tmp_path / "scan.nii")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 76 + 4 * 3, size)  # pixdim[3]
+    path.write_bytes(content)
+    volume, (warning,) = read_ct(path)
+    assert volume.spacing_zyx[0] == 1.0
+    assert "1 mm was taken" in warning
+
+
+def test_a_nifti_file_whose_voxels_are_nowhere_is_refused(scan, tmp_path):
+    path = save(scan[0], tmp_path / "scan.nii")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 108, float("nan"))  # vox_offset
+    path.write_bytes(content)
+    assert "cannot be read" in refusal(path) or "cut off" in refusal(path)
 
 
 def test_a_voxel_of_a_sheared_grid_has_the_volume_between_its_axes(scan):

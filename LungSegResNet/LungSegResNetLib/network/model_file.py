@@ -61,11 +61,14 @@ def default_model_path() -> Path:
 
 
 def save_model(path: str | os.PathLike[str], weights: dict[str, np.ndarray], card: ModelCard) -> None:
-    """Write a network file atomically; ``weights`` maps parameter names to float32 arrays."""
+    """Write a network file atomically; ``weights`` maps parameter names to float32 arrays.
+
+    The same weights and card are the same bytes, by whose digest others know the network.
+    """
     metadata = {"format": FORMAT, _METADATA_KEY: json.dumps(asdict(card), sort_keys=True)}
     content = safetensors_bytes({name: np.ascontiguousarray(value) for name, value in weights.items()}, metadata)
     with write_atomically(path, overwrite=True) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(_with_sorted_header(content))
 
 
 def read_card(path: str | os.PathLike[str]) -> ModelCard:
@@ -81,6 +84,14 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
 def load_model(path: str | os.PathLike[str]) -> tuple[ModelCard, dict[str, np.ndarray]]:
     """Metadata and weights of a network file. Raises ModelError as ``read_card`` does."""
     return _read(path, with_weights=True)
+
+
+def _with_sorted_header(content: bytes) -> bytes:
+    """The same safetensors file with the keys of its header in order; the library writes metadata in any order."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:end]), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    header += b" " * (-len(header) % 8)  # tensors begin at a multiple of 8 bytes
+    return len(header).to_bytes(8, "little") + header + content[end:]
 
 
 def _read(path: str | os.PathLike[str], with_weights: bool) -> tuple[ModelCard, dict[str, np.ndarray]]:

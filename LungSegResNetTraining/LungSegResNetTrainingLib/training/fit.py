@@ -12,8 +12,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from LungSegResNetLib import __version__
-from LungSegResNetLib.errors import InputError, UsageError
-from LungSegResNetLib.network.model_file import ModelCard, save_model
+from LungSegResNetLib.errors import InputError, ModelError, UsageError
+from LungSegResNetLib.network.model_file import ModelCard, read_card, save_model
 
 from ..slices.sampling import StepBatches, TrainingSlices
 from ..slices.slice_cache import CachedCase
@@ -105,7 +105,7 @@ def fit(
                 break
             clock.waits_for_slices()
     if processes.first:
-        if patience is None:
+        if patience is None and not _is_exported(run):
             _export(run, details)
         _export_missing(run, details)
     return run_folder / NETWORK
@@ -244,6 +244,14 @@ def _export(run: TrainingRun, details: dict[str, Any]) -> None:
         training=details | {"steps_done": run.step},
     )
     save_model(run.folder / NETWORK, weights, card)
+
+
+def _is_exported(run: TrainingRun) -> bool:
+    """Whether the network file is of this step: others may know it by its digest, so it is not written again."""
+    try:
+        return read_card(run.folder / NETWORK).training.get("steps_done") == run.step
+    except ModelError:
+        return False
 
 
 def _export_missing(run: TrainingRun, details: dict[str, Any]) -> None:

@@ -59,6 +59,14 @@ def test_a_network_comes_back_with_the_same_weights_and_card(tmp_path: Path) -> 
     assert torch.equal(network.state_dict()["stem.0.weight"], torch.from_numpy(weights["stem.0.weight"]))
 
 
+def test_the_same_network_is_the_same_bytes_however_often_it_is_written(tmp_path: Path) -> None:
+    path, written = tmp_path / "network.safetensors", set[bytes]()
+    for _ in range(12):
+        save_model(path, WEIGHTS, ModelCard(CONFIG, description="Läuft überall."))
+        written.add(path.read_bytes())
+    assert len(written) == 1
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no network file at"):
         load_model(tmp_path / "nothing.safetensors")

@@ -6,6 +6,7 @@ the axes PTK is known to write.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import SimpleITK as sitk
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.image_files import open_image_file, read_voxels
 
 _AXIAL = (0, 1, 0, 1, 0, 0, 0, 0, 1)
 _CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
@@ -20,6 +22,7 @@ _CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
 _NO_OFFSET = ((0.0, 0.0, 0.0), (48.0, 32.0, 48.0))
 _SPACING_TOLERANCE = 0.01  # relative
 _LUNG_HU = -400.0
+_PAIR = (".hdr", ".img")
 
 Values = tuple[np.ndarray, str, list[str]]
 
@@ -40,8 +43,12 @@ def read_ptk_metafile(path: Path, ct: CTVolume) -> Values:
     ------
     InputError : the files cannot be read, or size or spacing differ from the CT's.
     """
+    header = _metaheader(path)
+    voxels = header.get("ElementDataFile", "")
+    if voxels.upper() != "LOCAL" and not (path.parent / voxels).is_file():
+        raise InputError(f"The mask {path} cannot be read: its voxels are missing ({voxels}).")
     array, spacing = _voxels(path)
-    if _numbers(_metaheader(path), "TransformMatrix") == _AXIAL:
+    if _numbers(header, "TransformMatrix") == _AXIAL:
         # Stored fastest along y, then x, then z upwards.
         array = array.transpose(0, 2, 1)
         spacing = (spacing[0], spacing[2], spacing[1])
@@ -57,12 +64,7 @@ def read_ptk_metafile(path: Path, ct: CTVolume) -> Values:
 
 def is_formless_nifti(path: Path) -> bool:
     """Whether a NIfTI (or Analyze) file says nothing about where its axes point, as those of PTK do."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise InputError(f"The mask {path} cannot be read; the file is damaged or of another format.") from error
+    reader = _opened(path)
     codes = [reader.GetMetaData(k) for k in ("qform_code", "sform_code") if reader.HasMetaDataKey(k)]
     return all(int(code) == 0 for code in codes)
 
@@ -111,13 +113,28 @@ def read_ptk_mat(path: Path, ct: CTVolume) -> Values:
 
 def _voxels(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
     """Array and spacing of a 3D file in its own index order, slowest axis first."""
-    try:
-        image = sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(f"The mask {path} cannot be read; a part of it is missing or damaged.") from error
-    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+    reader = _opened(path)
+    if reader.GetDimension() != 3 or reader.GetNumberOfComponents() != 1:
         raise InputError(f"The mask {path} is not a volume with one value per voxel.")
+    image = read_voxels(reader)
     return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
+
+
+def _opened(path: Path) -> sitk.ImageFileReader:
+    """A reader that has read the header; of a pair of .hdr and .img, which other readers do not take, it is whole."""
+    if not path.name.lower().endswith(_PAIR):
+        return open_image_file(path)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        header = {key: float(reader.GetMetaData(key)) for key in ("bitpix", "vox_offset")}
+        size = path.with_suffix(".img").stat().st_size
+    except (RuntimeError, OSError) as error:
+        raise InputError(f"The mask {path} cannot be read; a part of it is missing or damaged.") from error
+    if size < header["vox_offset"] + math.prod(reader.GetSize()) * header["bitpix"] / 8:
+        raise InputError(f"The mask {path} is cut off: its .img file holds fewer voxels than its header says.")
+    return reader
 
 
 def _require_grid(path: Path, shape: tuple[int, ...], spacing: tuple[float, float, float] | None, ct: CTVolume) -> None:

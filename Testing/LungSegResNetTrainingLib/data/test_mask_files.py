@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import dicom_files
+import nibabel
 import numpy as np
 import ptk_files
 import pytest
@@ -81,6 +82,20 @@ def test_a_nifti_without_orientation_is_turned_until_it_fits_the_ct(
     mask = read_reference_mask(tmp_path / f"lungs{ending}", ct)
     np.testing.assert_array_equal(mask.labels, truth)
     assert order in mask.notes[0]
+
+
+@pytest.mark.parametrize("name", ["lungs.nii", "lungs.nii.gz", "lungs.hdr"])
+def test_a_mask_without_orientation_that_is_cut_off_is_refused(scan, tmp_path: Path, name: str) -> None:
+    ct, truth = scan
+    path = tmp_path / name
+    ptk_files.write_nii(tmp_path / "lungs.nii.gz", truth, ct)
+    whole = nibabel.load(tmp_path / "lungs.nii.gz")
+    nibabel.save(nibabel.Nifti1Pair(whole.dataobj, None, whole.header) if path.suffix == ".hdr" else whole, path)
+    np.testing.assert_array_equal(read_reference_mask(path, ct).labels, truth)
+    voxels = path.with_suffix(".img") if path.suffix == ".hdr" else path
+    voxels.write_bytes(voxels.read_bytes()[: voxels.stat().st_size * 9 // 10])
+    with pytest.raises(InputError, match="cut off"):
+        read_reference_mask(path, ct)
 
 
 def test_a_nifti_with_orientation_is_placed_by_it_and_not_taken_for_one_of_ptk(scan, tmp_path: Path) -> None:

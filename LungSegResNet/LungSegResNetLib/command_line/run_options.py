@@ -5,22 +5,21 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-# Written out here because importing the library's own lists would load it for --help.
-_DEVICES = ("auto", "cuda", "mps", "gpu", "cpu")
-_ENGINES = ("auto", "torch", "openvino")
+from ..jobs.reporting import MODES
+from ..network.choices import DEVICES, ENGINES
+
 _MOST_SMOOTHING_MM = 20
-_PROGRESS = ("bar", "json", "none")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the network, of overwriting and of progress."""
     parser.add_argument(
         "--device",
-        choices=_DEVICES,
+        choices=DEVICES,
         default="auto",
         help="where the network runs; gpu is Intel graphics (default: auto)",
     )
-    parser.add_argument("--engine", choices=_ENGINES, default="auto", help="what runs the network (default: auto)")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the network (default: auto)")
     parser.add_argument("--model", type=Path, metavar="FILE", help="network file (default: the shipped one)")
     parser.add_argument(
         "--batch-size", type=positive, metavar="N", help="slices per pass (default: what suits the device)"
@@ -34,20 +33,23 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument(
-        "--progress", choices=_PROGRESS, help="bar, JSON lines on standard error, or none (default: bar in a terminal)"
+        "--progress", choices=MODES, help="bar, JSON lines on standard error, or none (default: bar in a terminal)"
     )
 
 
 def _millimetres(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= _MOST_SMOOTHING_MM:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and {_MOST_SMOOTHING_MM} mm")
+        raise argparse.ArgumentTypeError(f"must be a number of mm from 0 to {_MOST_SMOOTHING_MM}, not '{text}'")
     return value
 
 
 def positive(text: str) -> int:
     """A number of 1 or more, for argparse."""
-    value = int(text)
+    value = int(text) if text.isdecimal() else 0
     if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not '{text}'")
     return value

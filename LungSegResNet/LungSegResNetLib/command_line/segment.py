@@ -12,13 +12,15 @@ SUMMARY = "segment the lungs of one CT"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("input", type=Path, help="DICOM folder, .dcm, .nii(.gz), .nrrd, .mha or .mhd")
+    parser.add_argument("input", type=Path, help="DICOM folder, .dcm, .nii(.gz), .nrrd, .nhdr, .mha or .mhd")
     parser.add_argument(
         "output",
         type=Path,
-        help=".seg.nrrd, .nii.gz, .nrrd, .mha, or a folder that gets masks, measurements and a picture",
+        help=".seg.nrrd, .nii(.gz), .nrrd, .mha, or a folder that gets masks, measurements and a picture",
     )
-    parser.add_argument("--series", help="DICOM series: its number in the list, its UID, or a part of its description")
+    parser.add_argument(
+        "--series", help="DICOM series of a folder: its number in the list, its UID, or a part of its description"
+    )
     parser.add_argument(
         "--measurements", type=Path, metavar="FILE", help="also write volumes and densities (.csv or .json)"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -18,9 +19,15 @@ _turn = threading.Lock()
 
 def shared_engine(settings: EngineSettings) -> LoadedEngine:
     """As `kept_engine`, for any thread: while one lets the network run, the others read, measure and write."""
+    return _loaded(partial(kept_engine, settings))
+
+
+def _loaded(load: Callable[[], LoadedEngine]) -> LoadedEngine:
+    """An engine that works in turns, and so does what takes its place."""
     with _loading:
-        engine = kept_engine(settings)
-    return replace(engine, predictor=_InTurns(engine.predictor))
+        engine = load()
+    instead = engine.on_processor and partial(_loaded, engine.on_processor)
+    return replace(engine, predictor=_InTurns(engine.predictor), on_processor=instead)
 
 
 class _InTurns:

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from ..errors import DeviceError
 
-DEVICES = ("auto", "cuda", "mps", "gpu", "cpu")
-
 
 @dataclass(frozen=True)
 class DeviceChoice:

@@ -6,14 +6,12 @@ import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 from ..errors import DeviceError
 from ..lungs.prediction import Predictor
 from .devices import choose_device, may_have_graphics_card
 from .model_file import default_model_path
-
-ENGINES = ("auto", "torch", "openvino")
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,8 @@ class EngineSettings:
 class LoadedEngine:
     """A predictor that is ready to run, with the device and the reason for the choice in plain words.
 
-    ``on_processor`` loads what takes its place when a graphics processor fails; None where it runs on no such thing.
+    ``on_processor`` gives what takes its place when a graphics processor fails, loaded when it is first asked for; None
+    where it runs on no such thing.
     """
 
     predictor: Predictor
@@ -49,7 +48,8 @@ def load_engine(settings: EngineSettings) -> LoadedEngine:
     """Load the network: PyTorch on a graphics processor, else OpenVINO, else PyTorch on the processor.
 
     PyTorch is not even imported where OpenVINO does the work. With the device ``auto``, the processor takes over from a
-    graphics processor that cannot be used; the reason says so.
+    graphics processor that cannot be used, and with the engine ``auto``, PyTorch from an OpenVINO that cannot be; the
+    reason says so.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def load_engine(settings: EngineSettings) -> LoadedEngine:
         return replace(engine, reason=f"{engine.reason}, because of this: {error}")
     if engine.device == "cpu":
         return engine
-    return replace(engine, on_processor=partial(load_engine, instead))
+    return replace(engine, on_processor=cache(partial(load_engine, instead)))
 
 
 def _load(settings: EngineSettings) -> LoadedEngine:
@@ -85,7 +85,12 @@ def _load(settings: EngineSettings) -> LoadedEngine:
         return _load_torch(settings)
     if has_openvino and settings.device in ("auto", "cpu"):
         why = "no graphics card for PyTorch found; " if settings.device == "auto" else ""
-        return _load_openvino(settings, f"{why}the fastest engine on a processor")
+        try:
+            return _load_openvino(settings, f"{why}the fastest engine on a processor")
+        except DeviceError as error:
+            if not has_torch:
+                raise
+            return _load_torch(settings, f"; {error}")
     return _load_torch(settings, "" if has_openvino else "; OpenVINO, which is faster on a processor, is not installed")
 
 
@@ -122,7 +127,10 @@ def _load_openvino(settings: EngineSettings, reason: str) -> LoadedEngine:
         raise DeviceError("OpenVINO is not installed; install it with: pip install 'lungsegresnet[openvino]'.")
     if settings.device in ("cuda", "mps"):
         raise DeviceError(f"OpenVINO cannot use the device '{settings.device}'; choose --engine torch or --device cpu.")
-    from .openvino_predictor import OpenVinoPredictor
+    try:
+        from .openvino_predictor import OpenVinoPredictor
+    except (ImportError, OSError) as error:  # a library of its own
+        raise DeviceError(f"OpenVINO is installed but cannot be loaded ({error}); install it again.") from error
 
     device = "gpu" if settings.device == "gpu" else "cpu"
     predictor = OpenVinoPredictor(

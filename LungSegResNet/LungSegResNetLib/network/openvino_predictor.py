@@ -67,34 +67,36 @@ class OpenVinoPredictor:
             ) from error
         self.batch_size = batch_size
         self._lung_in_view = lung_in_view
-        core = ov.Core()
-        # Graphics processors are numbered (GPU.0, GPU.1) where there are several.
-        if _DEVICES[device] not in {name.partition(".")[0] for name in core.available_devices}:
-            raise DeviceError("OpenVINO finds no Intel graphics processor here; choose --device cpu or auto.")
-        self.precision = precision or device_precision(core, _DEVICES[device])
-        self._in_floats: Callable[[], OpenVinoPredictor] | None = None
-        if precision is None and self.precision == "int8":
-            floats = float_precision(core, _DEVICES[device])
-            self._in_floats = functools.cache(
-                lambda: OpenVinoPredictor(model_path, device, batch_size, floats, threads, lung_in_view)
-            )
-        settings: dict[str, str | int] = {
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            "INFERENCE_PRECISION_HINT": float_hint(core, _DEVICES[device], self.precision),
-        }
-        if device == "cpu":
-            # Several processes on one machine would pin their threads to the same few cores.
-            settings["ENABLE_CPU_PINNING"] = "NO"
-            if threads:
-                settings["INFERENCE_NUM_THREADS"] = threads
-        coarse, finest = split_scales(self.card.scales)
-        whole = (batch_size, *self.card.slice_shape)
-        # Graphs for any size are for processors; graphics would compile anew for each.
-        self._crops = device == "cpu" and bool(coarse) and finest == 1
-        boxes = (batch_size, -1, -1) if self._crops else whole
-        wanted = ((whole, coarse), (boxes, (finest,)))
-        graphs = [build_graph(network, shape, scales, self.precision == "int8") for shape, scales in wanted if scales]
         try:
+            core = ov.Core()
+            # Graphics processors are numbered (GPU.0, GPU.1) where there are several.
+            if _DEVICES[device] not in {name.partition(".")[0] for name in core.available_devices}:
+                raise DeviceError("OpenVINO finds no Intel graphics processor here; choose --device cpu or auto.")
+            self.precision = precision or device_precision(core, _DEVICES[device])
+            self._in_floats: Callable[[], OpenVinoPredictor] | None = None
+            if precision is None and self.precision == "int8":
+                floats = float_precision(core, _DEVICES[device])
+                self._in_floats = functools.cache(
+                    lambda: OpenVinoPredictor(model_path, device, batch_size, floats, threads, lung_in_view)
+                )
+            settings: dict[str, str | int] = {
+                "PERFORMANCE_HINT": "THROUGHPUT",
+                "INFERENCE_PRECISION_HINT": float_hint(core, _DEVICES[device], self.precision),
+            }
+            if device == "cpu":
+                # Several processes on one machine would pin their threads to the same few cores.
+                settings["ENABLE_CPU_PINNING"] = "NO"
+                if threads:
+                    settings["INFERENCE_NUM_THREADS"] = threads
+            coarse, finest = split_scales(self.card.scales)
+            whole = (batch_size, *self.card.slice_shape)
+            # Graphs for any size are for processors; graphics would compile anew for each.
+            self._crops = device == "cpu" and bool(coarse) and finest == 1
+            boxes = (batch_size, -1, -1) if self._crops else whole
+            wanted = ((whole, coarse), (boxes, (finest,)))
+            graphs = [
+                build_graph(network, shape, scales, self.precision == "int8") for shape, scales in wanted if scales
+            ]
             compiled = [core.compile_model(graph, _DEVICES[device], settings) for graph in graphs]
             count = compiled[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
             self._lanes = [[graph.create_infer_request() for graph in compiled] for _ in range(count)]

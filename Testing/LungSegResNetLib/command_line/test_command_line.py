@@ -98,10 +98,21 @@ def test_smoothing_changes_the_border_and_not_the_volume(scan: Path, results: Pa
 
 
 @pytest.mark.parametrize("width", ["-1", "21", "wide"])
-def test_a_smoothing_that_makes_no_sense_is_refused(scan: Path, tmp_path: Path, width: str) -> None:
+def test_a_smoothing_that_makes_no_sense_is_refused(
+    scan: Path, tmp_path: Path, width: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["segment", str(scan), str(tmp_path / "lungs.nii.gz"), "--smoothing", width])
     assert stopped.value.code == 2
+    assert "must be a number of mm from 0 to 20" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", ["0", "-2", "x", "1.5"])
+def test_a_number_of_slices_that_is_none_is_refused(size: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["segment", "ct.nrrd", "lungs.nrrd", "--batch-size", size])
+    assert stopped.value.code == 2
+    assert "must be a whole number of 1 or more" in capsys.readouterr().err
 
 
 def test_json_names_slices_to_check_as_the_file_counts_them_and_where_they_lie(

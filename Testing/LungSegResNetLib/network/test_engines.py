@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
 from LungSegResNetLib.network import engines
 from LungSegResNetLib.network.devices import DeviceChoice, choose_device
-from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 
 SAMPLE = Path(__file__).parents[3] / ".cache" / FILE_NAME
 # Stands before the program in a process of its own and makes a package as good as not installed.
@@ -132,6 +133,59 @@ def test_pytorch_does_the_work_where_openvino_is_not_installed(small_network: Pa
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("torch PyTorch on cpu: asked for; OpenVINO")
+
+
+@pytest.fixture
+def broken_openvino(tmp_path: Path) -> str:
+    """The start of a program in which OpenVINO is there, but one of its own libraries is not."""
+    (tmp_path / "broken" / "openvino").mkdir(parents=True)
+    (tmp_path / "broken" / "openvino" / "__init__.py").write_text("raise ImportError('libopenvino.so is missing')\n")
+    return f"import sys; sys.path.insert(0, {str(tmp_path / 'broken')!r})\n"
+
+
+def test_pytorch_does_the_work_of_an_openvino_that_cannot_be_loaded_and_says_why(
+    broken_openvino: str, small_network: Path
+) -> None:
+    program = broken_openvino + (
+        "from LungSegResNetLib.network.engines import EngineSettings, load_engine\n"
+        f"print(load_engine(EngineSettings(device='cpu', model={str(small_network)!r})).reason)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.startswith(
+        "PyTorch on cpu: asked for; OpenVINO is installed but cannot be loaded (libopenvino"
+    )
+
+
+def test_an_openvino_that_was_asked_for_and_cannot_be_loaded_is_told_in_a_sentence(
+    broken_openvino: str, small_network: Path, tmp_path: Path
+) -> None:
+    image, _ = Thorax().scan((4.0, 4.0, 20.0))
+    sitk.WriteImage(image, tmp_path / "ct.nii.gz")
+    arguments = ["segment", str(tmp_path / "ct.nii.gz"), str(tmp_path / "lungs.nii.gz"), "--engine", "openvino"]
+    program = broken_openvino + RUN.format(arguments=arguments)
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.returncode == DeviceError.exit_code
+    assert "cannot be loaded (libopenvino.so is missing); install it again" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_what_takes_the_place_of_a_graphics_card_is_loaded_once(
+    small_network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = engines._load
+
+    def on_a_card(settings: EngineSettings) -> LoadedEngine:
+        return (
+            load(settings)
+            if settings.device == "cpu"
+            else replace(load(replace(settings, device="cpu")), device="cuda")
+        )
+
+    monkeypatch.setattr(engines, "_load", on_a_card)
+    on_processor = load_engine(EngineSettings(model=small_network)).on_processor
+    assert on_processor is not None
+    assert on_processor().device == "cpu"
+    assert on_processor() is on_processor()
 
 
 @pytest.mark.parametrize(("engine", "device"), [("openvino", "cuda"), ("openvino", "mps"), ("torch", "gpu")])

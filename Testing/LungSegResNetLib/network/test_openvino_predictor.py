@@ -8,6 +8,7 @@ import torch
 from network_files import seen_network, write_network
 
 from LungSegResNetLib.errors import Cancelled, DeviceError, ModelError
+from LungSegResNetLib.network import openvino_predictor
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
@@ -128,3 +129,14 @@ def test_graphics_that_are_not_there_are_a_device_error(model_path: Path) -> Non
         pytest.skip("this machine has Intel graphics")
     with pytest.raises(DeviceError, match="no Intel graphics"):
         OpenVinoPredictor(model_path, "gpu")
+
+
+def test_a_device_that_fails_while_its_arithmetic_is_tried_is_told_in_a_sentence(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> str:
+        raise RuntimeError("Exception from core.cpp:\nCheck failed: no memory")
+
+    monkeypatch.setattr(openvino_predictor, "device_precision", fail)
+    with pytest.raises(DeviceError, match="Check failed: no memory"):
+        OpenVinoPredictor(model_path)

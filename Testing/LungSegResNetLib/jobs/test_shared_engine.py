@@ -1,0 +1,47 @@
+"""Threads that share a network, and what takes its place when its graphics card fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from LungSegResNetLib.jobs import shared_engine as module
+from LungSegResNetLib.jobs.shared_engine import shared_engine
+from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
+
+
+class OneAtATime:
+    """A predictor that fails when two threads are in it."""
+
+    engine, precision, batch_size = "openvino", "int8", 1
+
+    def __init__(self) -> None:
+        self.card = load_engine(EngineSettings(device="cpu")).predictor.card
+        self._free = threading.Lock()
+
+    def for_scan(self, slices: int) -> OneAtATime:
+        return self
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
+        if not self._free.acquire(blocking=False):
+            raise AssertionError("another thread is here")
+        time.sleep(0.05)
+        self._free.release()
+        return slices
+
+
+def test_threads_take_turns_with_a_network_and_with_what_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor = LoadedEngine(OneAtATime(), "cpu", "")
+    card = LoadedEngine(OneAtATime(), "cuda", "", lambda: processor)
+    monkeypatch.setattr(module, "kept_engine", lambda settings: card)
+    on_card = shared_engine(EngineSettings())
+    assert on_card.on_processor is not None
+    slices = np.zeros((1, 2, 2), np.float32)
+    for engine in (on_card, on_card.on_processor()):
+        with ThreadPoolExecutor(3) as threads:
+            assert len(list(threads.map(engine.predictor.predict, [slices] * 3))) == 3

@@ -121,7 +121,10 @@ class CTVolume:
         return float(np.prod(self.geometry.spacing) * skew) / 1000.0
 
     def native_slice(self, index: int) -> int:
-        """Index (from 0) that slice ``index`` of ``hu`` has in the file or node, where slices may run downwards."""
+        """Index (from 0) that slice ``index`` of ``hu`` has in the file or node, where slices may run downwards.
+
+        DICOM slices are put in order of their positions along their normal, as a rule from the lowest upwards.
+        """
         return len(self.hu) - 1 - index if self.native.to_lps[1][2] else index
 
     def point_mm(self, z: float, y: float, x: float) -> tuple[float, float, float]:

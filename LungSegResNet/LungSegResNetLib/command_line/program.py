@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,11 +48,16 @@ class Program:
         command = importlib.import_module(f"{self.package}.{self.commands[options.command]}")
         stop_on_request()
         try:
-            return int(command.run(options))
+            exit_code = int(command.run(options))
+            sys.stdout.flush()  # what cannot be written shows here, and not when Python ends
+            return exit_code
         except LungSegError as error:
             return self._fail(options, str(error), error.exit_code)
         except KeyboardInterrupt:
             return self._fail(options, "Stopped; no unfinished file was left behind.", Cancelled.exit_code)
+        except BrokenPipeError:
+            _discard_output()
+            return Cancelled.exit_code
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
             return self._fail(options, f"{name}{error.strerror or error}.", 1)
@@ -78,3 +85,11 @@ class Program:
         else:
             print(f"{self.name}: {text}", file=sys.stderr)
         return exit_code
+
+
+def _discard_output() -> None:
+    """Whoever read the output has enough of it; Python would try to write the rest when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # one without a file of the system, as in a test
+            os.dup2(nowhere, stream.fileno())

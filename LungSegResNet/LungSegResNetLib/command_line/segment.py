@@ -73,8 +73,8 @@ def run(options: argparse.Namespace) -> int:
         print(table_from_json(values["measurements"]))
         count = "1 slice" if summary.slices == 1 else f"{summary.slices} slices"
         print(f"{count} in {seconds['total']:.1f} s ({summary.why}, {summary.precision})")
-        first = ", ".join(str(one["slice"]) for one in summary.slices_to_check)
-        print(f"slices to check first: {first} (--json says where and why)")
+        first = ", ".join(f"{one['slice']} ({one['position']})" for one in summary.slices_to_check)
+        print(f"slices to check first: {first}; --json says why")
         for path in summary.outputs:
             print(f"  {path}")
     return 0

@@ -37,7 +37,6 @@ def run(options: argparse.Namespace) -> int:
     """Segment all cases; one that fails never stops the others."""
     import dataclasses
     import json
-    import sys
 
     from ..jobs.folder_cases import find_cases
     from ..jobs.folder_job import CaseRunner, run_folder
@@ -80,8 +79,6 @@ def run(options: argparse.Namespace) -> int:
         done = sum(row["status"] == "done" for row in rows)
         skipped = sum(row["status"] == "already done" for row in rows)
         print(f"{done} segmented, {skipped} already done, {len(failed)} failed; see {output / RESULTS}")
-        for row in failed:
-            print(f"  {row['case']}: {row['error']}", file=sys.stderr)
     return SOME_FAILED if failed else 0
 
 

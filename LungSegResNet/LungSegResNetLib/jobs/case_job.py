@@ -125,7 +125,10 @@ def run_case(
 
 
 def _slices_to_check(ct: CTVolume, result: Segmentation) -> list[dict[str, Any]]:
-    """The slices most likely wrong: ``slice`` counts from 1 in the order of the file, the point is the place to see."""
+    """The slices most likely wrong; the point is the place to see.
+
+    ``slice`` counts from 1 as `CTVolume.native_slice` does, not as the scanner did; ``position`` says where it lies.
+    """
     slice_mm, row_mm, column_mm = ct.spacing_zyx
     rows = []
     for one in slices_to_check(result.ranking, slice_mm):

@@ -76,7 +76,7 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
 
     Raises
     ------
-    ModelError : the file is missing, no safetensors file, or of another architecture or a later format.
+    ModelError : the file is missing or forbidden, no safetensors file, or of another architecture or a later format.
     """
     return _read(path, with_weights=False)[0]
 
@@ -96,9 +96,12 @@ def _with_sorted_header(content: bytes) -> bytes:
 
 def _read(path: str | os.PathLike[str], with_weights: bool) -> tuple[ModelCard, dict[str, np.ndarray]]:
     path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"There is no network file at {path}.")
-    _refuse_pickle(path)
+    try:
+        if not path.is_file():
+            raise ModelError(f"There is no network file at {path}.")
+        _refuse_pickle(path)
+    except OSError as error:
+        raise ModelError(f"The network file {path} cannot be read ({error.strerror or error}).") from error
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -178,6 +179,52 @@ def test_info_describes_the_shipped_network_and_a_ct(scan: Path, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["architecture"] == "HighRes2DNet"
     assert main(["info", str(scan)]) == 0
     assert "spacing (mm): 2.5, 2.5, 15.0" in capsys.readouterr().out
+
+
+def test_a_reader_that_has_enough_of_the_output_ends_the_command_without_a_word() -> None:
+    process = subprocess.Popen([*COMMAND, "info"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 130
+
+
+def test_the_terminal_is_told_where_slices_to_check_lie(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["segment", str(scan), str(tmp_path / "lungs.nrrd")]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("slices to check first:")]
+    image = sitk.ReadImage(str(scan))
+    places = re.findall(r"(\d+) \(([SI]) (\d+\.\d) mm\)", line)
+    assert places
+    for number, side, mm in places:
+        *_, z = image.TransformIndexToPhysicalPoint((0, 0, int(number) - 1))
+        assert (side, float(mm)) == ("S" if z >= 0 else "I", pytest.approx(abs(z), abs=0.06))
+
+
+@pytest.mark.parametrize(("name", "code"), [("network.safetensors", 5), ("ct.nrrd", 3), ("folder", 3)])
+def test_what_a_forbidden_folder_holds_is_told_with_the_exit_code_of_its_kind(
+    name: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("nothing is forbidden to this user")
+        assert main(["info", str(closed / name)]) == code
+        if code == 3:
+            assert main(["segment", str(closed / name), str(tmp_path / "lungs.nrrd")]) == code
+            assert main(["measure", str(closed / name), str(closed / name)]) == code
+            assert main(["segment-folder", str(closed / name), str(tmp_path / "out")]) == code
+    finally:
+        closed.chmod(0o700)
+    assert all("cannot be read (Permission denied)" in line for line in capsys.readouterr().err.splitlines())
+
+
+@pytest.mark.parametrize(("ending", "code"), [(".safetensors", 5), (".nrrd", 3), ("", 3)])
+def test_a_name_that_is_too_long_is_told_with_the_exit_code_of_its_kind(ending: str, code: int) -> None:
+    assert main(["info", "m" * 300 + ending]) == code
 
 
 def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:

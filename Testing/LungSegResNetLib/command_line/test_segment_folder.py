@@ -162,6 +162,22 @@ def test_a_file_that_only_has_the_name_of_a_summary_is_kept(tmp_path: Path, caps
     assert table(out)["a"]["status"] == "failed"
 
 
+def test_a_case_that_fails_is_told_once_and_to_programs_as_json_only(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.nrrd").write_text("this is no image")
+    folders = [str(tmp_path / "in"), str(tmp_path / "out")]
+    assert main(["segment-folder", *folders, *ONE, "--progress", "json"]) == 7
+    events = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [(event["event"], event["status"]) for event in events if event["event"] != "stage"] == [
+        ("case", "running"),
+        ("case", "failed"),
+    ]
+    assert main(["segment-folder", *folders, *ONE, "--progress", "none"]) == 7
+    assert capfd.readouterr().err.count("a.nrrd cannot be read") == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are limited in another way on Windows")
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_name_too_long_for_its_result_costs_no_other_case(tmp_path: Path, processes: str) -> None:
@@ -226,7 +242,7 @@ def test_a_name_that_is_no_text_fails_its_case_in_a_sentence_and_costs_no_other(
     )
     assert run.returncode == 7
     assert "2 segmented, 0 already done, 2 failed" in run.stdout
-    assert run.stderr.count("rename it") == 4  # when it happens and in the end
+    assert run.stderr.count("rename it") == 2
     statuses = {case: row["status"] for case, row in table(out).items()}
     assert statuses == {"a": "done", "z": "done", "ward": "failed", r"k\udcf6ln": "failed"}
 

@@ -20,6 +20,7 @@ from .image_files import (
     require_one_value_per_voxel,
     segment_headers,
 )
+from .library_errors import raise_if_out_of_memory
 
 _SIDE_WORDS = {"right": RIGHT_LUNG, "r": RIGHT_LUNG, "left": LEFT_LUNG, "l": LEFT_LUNG}
 # Names made of other words (tumour in the right lung, left lung vessels) are something else than a lung or its lobe.
@@ -126,16 +127,12 @@ def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
             f"The mask does not overlap with {ct.source} in space: it belongs to another scan or has lost its position."
         )
     target = ct.geometry
-    resampled = sitk.Resample(
-        mask,
-        target.size,
-        sitk.Transform(),
-        sitk.sitkNearestNeighbor,
-        target.origin,
-        target.spacing,
-        target.direction,
-        0,
-    )
+    place = (target.origin, target.spacing, target.direction)
+    try:
+        resampled = sitk.Resample(mask, target.size, sitk.Transform(), sitk.sitkNearestNeighbor, *place, 0)
+    except RuntimeError as error:
+        raise_if_out_of_memory(error)
+        raise
     labels = sitk.GetArrayFromImage(resampled).astype(np.uint8, copy=False)
     before = np.count_nonzero(on_mask_grid.hu) * on_mask_grid.voxel_ml
     after = np.count_nonzero(labels) * ct.voxel_ml

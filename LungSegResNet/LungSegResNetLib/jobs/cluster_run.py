@@ -7,6 +7,7 @@ machines must have this library and see the folders at the same place.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -156,7 +157,7 @@ def _do_on_worker(task: FolderTask, settings: EngineSettings, seen: Path, topic:
 
 def _row(task: FolderTask, settings: EngineSettings, seen: Path) -> Row:
     for path in (seen, task.source):
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - says no to what may not be looked at
             return task.failed(
                 f"{path} cannot be seen from the worker on {socket.gethostname()}; "
                 "both folders must lie on a disk that all workers share."

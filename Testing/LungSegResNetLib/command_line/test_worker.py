@@ -137,8 +137,9 @@ def coded(request: pytest.FixtureRequest) -> Iterator[Child]:
 
 # A disk that does not answer, as far as Python can tell.
 _STUCK = (
-    "import time, LungSegResNetLib.jobs.case_job as job; "
-    "job.read_ct = lambda *_, **__: worker._send(event='stuck') or time.sleep(60)"
+    "import threading, time, LungSegResNetLib.jobs.case_job as job; "
+    "tell = threading.Timer(0.5, worker._send, kwargs={'event': 'stuck'}); "
+    "job.read_ct = lambda *_, **__: tell.start() or time.sleep(60)"
 )
 
 

@@ -7,6 +7,7 @@ import itertools
 import os
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -423,6 +424,11 @@ class TestMasks:
         )
         assert overlap > 0.9
         assert ["another grid" in text for text in warnings] == [True]
+
+    def test_a_scan_too_large_for_the_memory_is_no_fault_of_the_mask(self, ct, scan):
+        huge = replace(ct.geometry, size=(100_000, 100_000, 1_000))
+        with pytest.raises(MemoryError):
+            mask_on_ct(scan[1], replace(ct, geometry=huge))
 
     def test_a_mask_of_another_place_is_refused(self, scan, ct):
         away = sitk.Image(scan[1])

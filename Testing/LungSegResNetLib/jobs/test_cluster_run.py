@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,17 @@ def test_a_killed_worker_s_case_is_done_by_another_and_each_result_appears_once(
     ends = [event.case for event in record.events if event.status != "running"]
     assert sorted(ends) == sorted(statuses)
     assert sorted(path.name for path in out.glob("*.seg.nrrd")) == ["a.seg.nrrd", "b.seg.nrrd", "c.seg.nrrd"]
+
+
+def test_a_scan_that_a_worker_may_not_look_at_costs_no_other_case(cluster: LocalCluster, tmp_path: Path) -> None:
+    archive, out = write_archive(tmp_path / "in", "ab"), tmp_path / "out"
+    cases = find_cases(archive, out)
+    cases[0] = replace(cases[0], path=archive / f"{'m' * 300}.nii.gz")  # the system refuses to look
+    rows = run_folder(
+        cases, out, ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv"), Record()
+    )
+    assert [row["status"] for row in rows] == ["failed", "done"]
+    assert "cannot be seen from the worker" in rows[0]["error"]
 
 
 def test_the_command_line_hands_the_cases_to_the_cluster_of_a_scheduler(

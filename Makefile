@@ -6,6 +6,7 @@
 # make train-smoke  train a small network on synthetic thoraxes in under two minutes; fails unless it learns
 # make check      lint, format and types
 # make screenshots  pictures of the panels in their states and of a result, into Resources/Screenshots
+# make test-pythonqt  the panels' tests on Slicer's own Qt binding (PYTHONQT=folder SLICER_SOURCES=folder; CONTRIBUTING.md)
 # make robustness how the mask of the sample CT changes when the scan does
 # make benchmark  time and memory on this machine
 
@@ -20,10 +21,13 @@ FOLDS ?= 5
 STEPS ?=
 # Steps of each network's fine-tuning in cross-validate.
 FINE_TUNE_STEPS ?= $(STEPS)
+# Sources of PythonQt, and Slicer's folder Base/Python/slicer (empty: the stand-ins of Testing/slicer_host).
+PYTHONQT ?=
+SLICER_SOURCES ?=
 # Pinned, so that two machines compute the same; other versions work, too.
 TORCH := torch==2.13.0
 
-.PHONY: run test check train cross-validate ablation train-smoke benchmark screenshots clean robustness
+.PHONY: run test test-pythonqt check train cross-validate ablation train-smoke benchmark screenshots clean robustness
 
 run: $(VENV)/run.stamp
 	@ct='$(CT)'; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
@@ -32,6 +36,13 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python Testing/fetch_sample.py .cache
 	$(BIN)/python -m pytest
+
+test-pythonqt: $(VENV)/dev.stamp
+	cmake -S Testing/slicer_host/pythonqt -B build/pythonqt -DCMAKE_BUILD_TYPE=MinSizeRel -DPYTHONQT='$(PYTHONQT)' \
+		-DPython3_EXECUTABLE='$(abspath $(BIN)/python)'
+	cmake --build build/pythonqt --parallel 2
+	SLICER_HOST_PYTHONQT='$(abspath build/pythonqt)' SLICER_HOST_SOURCES='$(SLICER_SOURCES)' \
+		$(BIN)/python -m pytest Testing/LungSegResNet Testing/LungSegResNetTraining
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

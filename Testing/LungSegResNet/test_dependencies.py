@@ -162,7 +162,7 @@ def test_while_pip_works_nothing_else_can_be_clicked_or_installed(
 
     def pip_install(arguments: list[str]) -> None:
         dialog = host.qt_application.activeModalWidget()
-        seen.append((dialog.windowModality, dialog.labelText, dialog.findChildren(host.qt.QPushButton)))
+        seen.append((dialog.windowModality, dialog.labelText, list(dialog.findChildren(host.qt.QPushButton))))
         with pytest.raises(RuntimeError, match="are being installed"):
             dependencies.ensurePackages(requirements, "cpu")
 

@@ -7,7 +7,6 @@ from slicer_host import Host
 from slicer_names import name_list
 
 NAMES = name_list.read()
-_OF_PYSIDE = {"staticMetaObject", "connect", "disconnect"}
 
 
 def test_every_widget_of_the_host_is_one_of_slicer_with_names_that_it_has(host: Host) -> None:
@@ -35,5 +34,6 @@ def test_the_application_of_the_host_has_only_names_that_slicer_has(host: Host, 
 
 def extra_names(cls: type, name: str) -> set[str]:
     """Public names of a class that Slicer's class of this name does not have."""
-    own = {title for title in vars(cls) if not title.startswith("_")}
-    return {title for title in own - _OF_PYSIDE if not NAMES.has(name, title)}
+    of_binding = vars(type("Plain", cls.__bases__, {}))  # what PySide or PythonQt gives to every class
+    own = {title for title in vars(cls) if not title.startswith("_")} - of_binding.keys()
+    return {title for title in own if not NAMES.has(name, title)}

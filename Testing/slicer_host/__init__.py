@@ -5,6 +5,9 @@ from PySide6: the modules ``qt`` and ``ctk``, the qMRML widgets, ``slicer.Script
 ``slicer.parameterNodeWrapper``, ``slicer.i18n``, ``slicer.app`` and ``slicer.modules``. Names, arguments and behaviour
 follow Slicer 5.10; what the extension does not use is left out. The extension does not know of this package.
 
+Two environment variables have the real parts take the place of these: ``SLICER_HOST_PYTHONQT``, the folder of the
+extension module that ``pythonqt`` builds, and ``SLICER_HOST_SOURCES``, Slicer's folder ``Base/Python/slicer``.
+
 Example
 -------
 >>> import slicer_host

@@ -8,14 +8,13 @@ from typing import Any
 import qt
 import slicer
 import vtk
-from PySide6 import QtCore
 
 
 class Application(qt.QObject):
     """Slicer's application object on top of Qt's."""
 
-    startupCompleted = QtCore.Signal()
-    aboutToQuit = QtCore.Signal()
+    startupCompleted = qt.Signal()
+    aboutToQuit = qt.Signal()
     applicationName = "Slicer"
     majorVersion, minorVersion = 5, 10
 
@@ -34,7 +33,10 @@ class Application(qt.QObject):
 
     def processEvents(self, *arguments: Any) -> None:
         self._qt.processEvents(*arguments)
-        self._qt.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+        self._qt.sendPostedEvents(None, qt.QEvent.DeferredDelete)
+
+    def translate(self, context: str, text: str) -> str:
+        return text
 
     def clipboard(self) -> Any:
         return self._qt.clipboard()
@@ -59,7 +61,7 @@ class Application(qt.QObject):
 
 
 class ModuleManager(qt.QObject):
-    moduleAboutToBeUnloaded = QtCore.Signal(str)
+    moduleAboutToBeUnloaded = qt.Signal(str)
 
 
 class LayoutManager:

@@ -14,6 +14,7 @@ from typing import Any
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _MODULE_FOLDERS = {name: _REPOSITORY / name for name in ("LungSegResNet", "LungSegResNetTraining")}
+_PYTHONQT, _SLICER_SOURCES = (os.environ.get(name, "") for name in ("SLICER_HOST_PYTHONQT", "SLICER_HOST_SOURCES"))
 _host: Host | None = None
 
 
@@ -61,8 +62,9 @@ class Host:
         os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
 
     def _make_slicer(self) -> None:
-        from . import qt_modules
-
+        if _PYTHONQT:
+            sys.path.append(_PYTHONQT)
+        qt_modules = importlib.import_module(f"{__package__}.{'pythonqt_modules' if _PYTHONQT else 'qt_modules'}")
         qt = qt_modules.make_qt()
         import slicer
 
@@ -74,7 +76,7 @@ class Host:
         scene = slicer.vtkMRMLScene()
         slicer.mrmlScene = scene
         self._give_cache(slicer, scene)
-        from . import application, parameter_node, scripted_module, widgets
+        from . import application, parameter_node, scripted_module, slicer_sources, widgets
 
         logics = application.makeLogics(scene)
         slicer.modules = types.SimpleNamespace(**logics)
@@ -88,7 +90,10 @@ class Host:
             if name.startswith("ctk"):
                 setattr(ctk, name, cls)
         qt_modules.make_ui_loader(qt, widgets.CUSTOM_WIDGETS)
-        self._make_slicer_packages(slicer, parameter_node, scripted_module)
+        if _SLICER_SOURCES:
+            slicer_sources.load(Path(_SLICER_SOURCES), slicer, ctk)
+        else:
+            self._make_slicer_packages(slicer, parameter_node, scripted_module)
         self._add_subject_hierarchy_items(slicer, scene)
         editor = types.SimpleNamespace(editor=widgets.qMRMLSegmentEditorWidget())
         slicer.modules.segmenteditor = application.ScriptedModule("", editor)
@@ -157,7 +162,8 @@ class Host:
     def openModule(self, name: str) -> Any:
         """Make the module's panel and enter it; returns the widget object."""
         module = self.loadModule(name)
-        parent = self.slicer.ScriptedLoadableModule.makeWidgetParent()
+        parent = self.slicer.qMRMLWidget()
+        parent.setLayout(self.qt.QVBoxLayout(parent))
         parent.setMRMLScene(self.slicer.mrmlScene)
         widget = getattr(module, f"{name}Widget")(parent)
         widget.setup()

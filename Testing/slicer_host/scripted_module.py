@@ -7,7 +7,6 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-import qt
 import slicer
 
 
@@ -72,11 +71,3 @@ class ScriptedLoadableModuleTest(unittest.TestCase):
                 self.setUp()
                 getattr(self, name)()
                 self.tearDown()
-
-
-def makeWidgetParent() -> Any:
-    """The panel that Slicer gives to a module's widget."""
-    parent = slicer.qMRMLWidget()
-    parent.setLayout(qt.QVBoxLayout(parent))
-    parent.isEntered = False
-    return parent

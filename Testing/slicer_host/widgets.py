@@ -7,15 +7,18 @@ from typing import Any
 import qt
 import slicer
 import vtk
-from PySide6 import QtCore, QtWidgets
 
 _ANY_HEIGHT = 16777215  # Qt's own for no limit
+
+
+def _widgetsOf(parent: Any) -> list[Any]:
+    return [child for child in parent.children() if child.isWidgetType()]
 
 
 class ctkCollapsibleButton(qt.QGroupBox):
     """A titled box that opens and closes by a click on its title."""
 
-    contentsCollapsed = QtCore.Signal(bool)
+    contentsCollapsed = qt.Signal(bool)
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
@@ -29,7 +32,7 @@ class ctkCollapsibleButton(qt.QGroupBox):
         self._text = text
         self._showTitle()
 
-    text = QtCore.Property(str, lambda self: self._text, _setText)
+    text = qt.Property(str, lambda self: self._text, _setText)
 
     def _setCollapsed(self, collapsed: bool) -> None:
         if collapsed == self._collapsed:
@@ -44,18 +47,17 @@ class ctkCollapsibleButton(qt.QGroupBox):
             self._closed.clear()
         self.contentsCollapsed.emit(collapsed)
 
-    collapsed = QtCore.Property(bool, lambda self: self._collapsed, _setCollapsed)
+    collapsed = qt.Property(bool, lambda self: self._collapsed, _setCollapsed)
 
     def _showTitle(self) -> None:
         self.setTitle(f"{'▸' if self._collapsed else '▾'} {self._text}")
         self.setMaximumHeight(self.fontMetrics().height() + 4 if self._collapsed else _ANY_HEIGHT)
 
     def _close(self) -> None:
-        for child in self.findChildren(QtWidgets.QWidget):
-            if child.parent() is self:
-                child.installEventFilter(self)
-                if not child.isHidden():
-                    self._hide(child)
+        for child in _widgetsOf(self):
+            child.installEventFilter(self)
+            if not child.isHidden():
+                self._hide(child)
 
     def _hide(self, child: Any) -> None:
         self._closed.add(child)
@@ -65,10 +67,10 @@ class ctkCollapsibleButton(qt.QGroupBox):
 
     def eventFilter(self, child: Any, event: Any) -> bool:
         """A child that is shown or hidden while the box is closed is so when it opens."""
-        if self._collapsed and not self._closing and child.parent() is self:
-            if event.type() == QtCore.QEvent.Type.ShowToParent:
+        if self._collapsed and not self._closing and child.parent() == self:
+            if event.type() == qt.QEvent.ShowToParent:
                 self._hide(child)
-            elif event.type() == QtCore.QEvent.Type.HideToParent:
+            elif event.type() == qt.QEvent.HideToParent:
                 self._closed.discard(child)
         return False
 
@@ -78,27 +80,31 @@ class ctkCollapsibleButton(qt.QGroupBox):
             self._close()
 
     def mousePressEvent(self, event: Any) -> None:
-        if event.position().y() < 20:
+        if event.pos().y() < 20:
             self._setCollapsed(not self._collapsed)
 
 
 class qMRMLWidget(qt.QWidget):
     """Hands its scene to the widgets inside, as the connections in the .ui file do in Slicer."""
 
-    mrmlSceneChanged = QtCore.Signal("vtkMRMLScene*", name="mrmlSceneChanged")
+    mrmlSceneChanged = qt.Signal("vtkMRMLScene*", name="mrmlSceneChanged")
 
     def setMRMLScene(self, scene: Any) -> None:
-        for child in self.findChildren(QtWidgets.QWidget):
+        self._hand(scene, self)
+
+    def _hand(self, scene: Any, widget: Any) -> None:
+        for child in _widgetsOf(widget):
             if hasattr(child, "setMRMLScene"):
                 child.setMRMLScene(scene)
             elif isinstance(child, ctkCollapsibleButton):
                 child._closeIfCollapsed()
+            self._hand(scene, child)
 
 
 class qMRMLNodeComboBox(qt.QComboBox):
     """Chooses a node of the scene, or makes one."""
 
-    currentNodeChanged = QtCore.Signal(object)
+    currentNodeChanged = qt.Signal(object)
     _CREATE = "create"
 
     def __init__(self, parent: Any = None) -> None:
@@ -106,21 +112,33 @@ class qMRMLNodeComboBox(qt.QComboBox):
         self._scene: Any = None
         self._types: list[str] = []
         self._node: Any = None
-        self._options = {"noneEnabled": False, "addEnabled": True, "showChildNodeTypes": True, "baseName": ""}
+        self._options: dict[str, Any] = {
+            "nodeTypes": [],
+            "noneEnabled": False,
+            "addEnabled": True,
+            "removeEnabled": False,
+            "renameEnabled": False,
+            "editEnabled": False,
+            "showHidden": False,
+            "showChildNodeTypes": True,
+            "selectNodeUponCreation": False,
+            "baseName": "",
+            "noneDisplay": "",
+        }
         self._none = "None"
         self._tags: list[int] = []
         self._filling = False
-        self.activated.connect(self._onActivated)
+        self.connect("activated(int)", self._onActivated)
 
-    def _option(name: str, kind: type) -> Any:  # type: ignore[misc]  # noqa: N805
+    def _option(name: str, kind: type | str) -> Any:  # type: ignore[misc]  # noqa: N805
         def get(self: Any) -> Any:
-            return self._options.get(name, kind())
+            return self._options[name]
 
         def put(self: Any, value: Any) -> None:
             self._options[name] = value
             self._fill()
 
-        return QtCore.Property(kind, get, put)
+        return qt.Property(kind, get, put)
 
     noneEnabled = _option("noneEnabled", bool)
     addEnabled = _option("addEnabled", bool)
@@ -132,9 +150,9 @@ class qMRMLNodeComboBox(qt.QComboBox):
     selectNodeUponCreation = _option("selectNodeUponCreation", bool)
     baseName = _option("baseName", str)
     noneDisplay = _option("noneDisplay", str)
-    nodeTypes = _option("nodeTypes", list)
+    nodeTypes = _option("nodeTypes", "QStringList")
 
-    @QtCore.Slot("vtkMRMLScene*")
+    @qt.Slot("vtkMRMLScene*")
     def setMRMLScene(self, scene: Any) -> None:
         for tag in self._tags:
             self._scene.RemoveObserver(tag)
@@ -211,7 +229,7 @@ class qMRMLSegmentationShow3DButton(qt.QPushButton):
         self.setCheckable(True)
         self.setEnabled(False)
         self._node = vtk.vtkWeakReference()
-        self.toggled.connect(self._onToggled)
+        self.connect("toggled(bool)", self._onToggled)
 
     def segmentationNode(self) -> Any:
         return self._node.Get()

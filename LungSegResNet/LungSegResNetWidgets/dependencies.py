@@ -21,7 +21,7 @@ from LungSegResNetLib.network.devices import may_have_graphics_card
 from .worker_process import endKeptProcesses
 
 # Slicer uses its own versions of these.
-_BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk", "pydicom", "pillow")
+_BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk", "pydicom", "pillow", "highdicom")
 # Left out where Slicer's own package is too old for it; what needs it says so then.
 _NEEDS_OF_SLICER = {"highdicom": Requirement("pydicom>=3.0.1")}
 _TORCH = ">=2.4"
@@ -86,8 +86,8 @@ def _askAndInstall(missing: list[str]) -> bool:
     except (RuntimeError, subprocess.CalledProcessError) as error:
         raise RuntimeError(
             _(
-                "The Python packages could not be installed ({reason}); check the network connection, see the "
-                "application log, and try again."
+                "The Python packages could not be installed ({reason}). Without a network connection they cannot be; "
+                "with one, the application log tells more."
             ).format(reason=error)
         ) from error
     return True

@@ -197,15 +197,25 @@ def _from_segmentation(
         raise InputError(text) from error
     try:
         volume = segread(header.filename).get_volume(segment_numbers=list(chosen), rescale_fractional=True)
-        stack = volume.to_simpleitk() if volume.array.ndim == 3 else None
     except (RuntimeError, ValueError, AttributeError, KeyError, TypeError, OSError) as error:
         raise InputError(f"The DICOM segmentation {source} cannot be read as a volume ({error}).") from error
-    if stack is None:
-        values = np.zeros(volume.array.shape[:3], np.uint8)
+    array = volume.array
+    if array.ndim == 4:
+        array = np.zeros(volume.array.shape[:3], np.uint8)
         for n, value in enumerate(chosen.values()):
-            values[volume.array[..., n] > 0.5] = value
-        stack = volume.with_array(values).to_simpleitk()
-    return _on_ct(stack, ct)
+            array[volume.array[..., n] > 0.5] = value
+    return _on_ct(_stack(array, volume.affine), ct)
+
+
+def _stack(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
+    """An image from an array and the matrix that leads from its indices to LPS positions in mm, as highdicom has them."""
+    image = sitk.GetImageFromArray(array)
+    steps = affine[:3, 2::-1]
+    spacing = np.linalg.norm(steps, axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((steps / spacing).ravel().tolist())
+    image.SetOrigin(affine[:3, 3].tolist())
+    return image
 
 
 def _on_ct(image: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:

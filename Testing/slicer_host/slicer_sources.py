@@ -1,4 +1,4 @@
-"""Slicer's own Python files in the place of those of this host, from the folder ``Base/Python/slicer`` of its sources."""
+"""Slicer's own Python files in the place of those of this host: its folder ``Base/Python/slicer``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def load(folder: Path, slicer: ModuleType, ctk: ModuleType) -> None:
         path = folder / name / "__init__.py"
         path = path if path.is_file() else folder / f"{name}.py"
         spec = importlib.util.spec_from_file_location(f"slicer.{name}", path)
-        assert spec and spec.loader, f"{path} is not there"
+        if spec is None or spec.loader is None:
+            raise FileNotFoundError(path)
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         setattr(slicer, name, module)

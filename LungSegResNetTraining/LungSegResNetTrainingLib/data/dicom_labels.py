@@ -208,7 +208,7 @@ def _from_segmentation(
 
 
 def _stack(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
-    """An image from an array and the matrix that leads from its indices to LPS positions in mm, as highdicom has them."""
+    """An image from an array and the matrix from its indices to LPS positions in mm, as highdicom has them."""
     image = sitk.GetImageFromArray(array)
     steps = affine[:3, 2::-1]
     spacing = np.linalg.norm(steps, axis=0)

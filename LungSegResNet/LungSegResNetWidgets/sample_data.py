@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+_ICON = Path(__file__).resolve().parents[1] / "Resources" / "Icons" / "LungSegResNet.png"
 _CATEGORY = "LungSegResNet"
 _SLICER_DATA = "https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/"
 _ANALYZER_DATA = "https://github.com/rbumm/SlicerLungCTAnalyzer/releases/download/SampleData/"
@@ -21,6 +24,7 @@ _SAMPLES = (
         "9bb74f4383bce0ced80243916e785ce564cc2c8f535e8273da8a04f80dff4287",
     ),
 )
+_WITH_PICTURE = ("CTChest",)  # of its own, among those of Slicer
 
 
 def registerSampleData() -> None:
@@ -35,4 +39,5 @@ def registerSampleData() -> None:
             fileNames=fileName,
             checksums=f"SHA256:{checksum}",
             nodeNames=name,
+            thumbnailFileName=None if name in _WITH_PICTURE else str(_ICON),
         )

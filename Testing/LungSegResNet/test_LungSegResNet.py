@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import types
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,3 +50,4 @@ def test_sample_data_are_registered_at_start_up_with_checksums(host: Host, monke
     for sample in registered:
         assert re.fullmatch(r"SHA256:[0-9a-f]{64}", sample["checksums"])
         assert sample["uris"].startswith("https://github.com/")
+    assert Path(registered[1]["thumbnailFileName"]).is_file()  # the first one has a picture in Slicer

@@ -30,7 +30,7 @@ FEW_PATIENTS = 10  # below, a bootstrap interval comes out too narrow
 
 @dataclass(frozen=True)
 class GroupDifference:
-    """Mean of a metric in ``group`` minus that in ``against``; counts are (group, against)."""
+    """Mean of a metric in ``group`` minus that in ``against``; counts are (group, against), of those with a value."""
 
     metric: Metric
     group: str
@@ -42,18 +42,18 @@ class GroupDifference:
 
     @property
     def too_few(self) -> bool:
-        """Whether there are too few patients for a statement."""
-        return min(self.patients) < LEAST_PATIENTS
+        """Whether there are too few patients with a value for a statement."""
+        return min(self.patients) < LEAST_PATIENTS or self.interval is None
 
     @property
     def statement(self) -> str:
         """What can be said, in one sentence."""
         title, unit = self.metric.title, f" {self.metric.unit}" if self.metric.unit else ""
-        if self.interval is None or np.isnan(self.difference):
+        if np.isnan(self.difference):
             return f"{title}: there are no values to compare."
         shown = f"{number(self.difference, self.metric)}{unit}"
         sizes = f"{self.cases[0]} and {self.cases[1]} cases"
-        if self.too_few:
+        if self.interval is None or self.too_few:
             return (
                 f"{title}: the means differ by {shown}, but {sizes} of {self.patients[0]} and {self.patients[1]} "
                 "patients are too few for a statement."
@@ -88,13 +88,13 @@ def compare_groups(results: Sequence[CaseResult]) -> list[GroupDifference]:
 
 
 def statements_by_pair(differences: Sequence[GroupDifference]) -> dict[str, list[str]]:
-    """Statements under a title for each pair of groups; where patients are too few, the one on Dice says it for all."""
-    pairs: dict[str, list[str]] = {}
+    """Statements under a title for each pair of groups; where patients are too few, the first one says it for all."""
+    pairs: dict[str, list[GroupDifference]] = {}
     for difference in differences:
-        statements = pairs.setdefault(f"{difference.group} against {difference.against}", [])
-        if not (difference.too_few and statements):
-            statements.append(difference.statement)
-    return pairs
+        chosen = pairs.setdefault(f"{difference.group} against {difference.against}", [])
+        if not (chosen and chosen[0].too_few and difference.too_few):
+            chosen.append(difference)
+    return {title: [difference.statement for difference in chosen] for title, chosen in pairs.items()}
 
 
 def _differences(
@@ -120,9 +120,13 @@ def _differences(
                 title,
                 against,
                 (int(known[0].sum()), int(known[1].sum())),
-                (len(set(patients)), len(set(other_patients))),
+                (_count_known(patients, known[0]), _count_known(other_patients, known[1])),
                 float(values[known[0], n].mean() - compared[known[1], n].mean()) if some else np.nan,
                 interval_of(resampled[:, n]) if some else None,
             )
         )
     return differences
+
+
+def _count_known(patients: Sequence[str], known: np.ndarray) -> int:
+    return len({patient for patient, is_known in zip(patients, known, strict=True) if is_known})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from judged_cases import judged_case
@@ -46,6 +48,18 @@ def test_many_scans_of_few_patients_are_few() -> None:
     results = [judged_case(f"n{n}", 0.98, "normal", patient=f"n{n % 3}") for n in range(30)]
     results += [judged_case(f"c{n}", 0.9 + n / 1000, "COVID-19") for n in range(30)]
     assert compare_groups(results)[0].too_few
+
+
+@pytest.mark.parametrize("with_value", [1, 2])
+def test_only_patients_with_a_value_allow_a_statement_on_a_metric(with_value: int) -> None:
+    results = group_of("normal", 0.98, 8, 0) + group_of("COVID-19", 0.9, 8, 1)
+    for result in results[8 + with_value :]:
+        figures = result.comparisons["network"]
+        figures["lungs"] = replace(figures["lungs"], jaccard=float("nan"))
+    ((_, statements),) = statements_by_pair(compare_groups(results)).items()
+    assert statements[0].startswith("Dice is lower in COVID-19")
+    (index,) = [text for text in statements if "too few" in text]
+    assert f"{with_value} and 8 cases of {with_value} and 8 patients are too few for a statement" in index
 
 
 def test_without_a_normal_group_the_largest_is_compared_against() -> None:

@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--split",
-        help="cases to judge, or 'all' (default: validation or, where the data set has no such split, cases of "
-        "patients that the network was not trained on)",
+        help="cases to judge, or 'all' (default: validation or, where the data set has no such split, all, without "
+        "patients that the network was trained on)",
     )
     parser.add_argument(
         "--folds",
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     found = list_data_set(options.dataset, (OK, DOUBTFUL) if options.include_doubtful else (OK,))
     for item in found.left_out:
         print(f"{item.name} is {item.reason}", file=sys.stderr)
-    assigned, unassigned = _judges(options, found)
+    assigned, unassigned, trained_on = _judges(options, found)
     digests = " ".join(dict.fromkeys(judge.digest for _, judge in assigned))
     about = {"network": digests, "data set": str(options.dataset.resolve()), "split": options.split or ""}
     claim_folder(options.out, about, options.overwrite)
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     # What looked like a case and is none is not to be overlooked either.
     evaluation.failed += unassigned
     evaluation.failed += [FailedCase(name, reason) for name, reason in found.problems]
-    evaluation.left_out += [FailedCase(item.name, item.reason) for item in found.left_out]
+    evaluation.left_out += [FailedCase(item.name, item.reason) for item in found.left_out] + trained_on
     if not evaluation.results:
         missing = [*evaluation.failed, *evaluation.left_out]
         first = f" {missing[0].name}: {missing[0].reason}" if missing else ""
@@ -104,22 +104,28 @@ def run(options: argparse.Namespace) -> int:
     return SOME_FAILED if evaluation.failed else 0
 
 
-def _judges(options: argparse.Namespace, found: FoundCases) -> tuple[list[tuple[Case, Judge]], list[FailedCase]]:
-    """The cases to judge, each with its network, and those that no network is for."""
+def _judges(
+    options: argparse.Namespace, found: FoundCases
+) -> tuple[list[tuple[Case, Judge]], list[FailedCase], list[FailedCase]]:
+    """The cases to judge, each with its network, those that no network is for, and those that it was trained on."""
     from LungSegResNetLib.errors import UsageError
 
     from ..data.cases import TEST
+    from ..evaluation.case_result import FailedCase
     from ..evaluation.fold_networks import assign_networks, read_fold_networks
-    from ..evaluation.run import ALL, Judge, choose_cases
+    from ..evaluation.run import ALL, Judge, cases_trained_on, choose_cases
     from ..training.seen_scans import seen_scans
     from ..training.start_network import network_path
 
     if options.folds is None:
         judge = Judge.load(network_path(options.model), options.device)
-        cases = choose_cases(found, options.split, seen_scans(judge.card))
+        seen = seen_scans(judge.card)
+        cases = choose_cases(found, options.split, seen)
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
-        return [(case, judge) for case in cases], []
+        reason = f"left out: the network was trained on its patient; --split {ALL} judges it all the same"
+        trained_on = [FailedCase(case.name, reason) for case in cases_trained_on(found, options.split, seen)]
+        return [(case, judge) for case in cases], [], trained_on
     if options.split:
         raise UsageError("--split has no meaning with --folds, which judges every case.")
     networks = read_fold_networks(Path(options.model), options.folds)
@@ -128,4 +134,4 @@ def _judges(options: argparse.Namespace, found: FoundCases) -> tuple[list[tuple[
     if for_tests:
         print(f"{for_tests} of {len(found.cases)} cases are for tests: they are in no fold and are not judged.")
     judges = {network.fold: Judge.load(network.path, options.device, network.fold) for network in networks}
-    return [(case, judges[network.fold]) for case, network in assigned], unassigned
+    return [(case, judges[network.fold]) for case, network in assigned], unassigned, []

@@ -41,9 +41,10 @@ def run(options: argparse.Namespace) -> int:
     from ..training.publishing import MODEL_CARD, publish
 
     refuse_existing(options.out, options.out.with_name(MODEL_CARD), overwrite=options.overwrite)
+    found = list_data_set(options.dataset)
     card = publish(
         options.network,
-        list_data_set(options.dataset).cases,
+        found.cases + [item.case for item in found.left_out if item.case],  # a run may have taken doubtful ones
         options.report,
         options.out,
         name=options.name,

@@ -30,11 +30,9 @@ from .report_tables import (
     table1_text,
 )
 from .result_tables import write_cases, write_summary
-from .run import Evaluation
+from .run import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY, Evaluation
 from .summary import mean_dice, network_name, sentences, worst_first
 
-REPORT, MARKDOWN, BOX_PLOTS = "report.html", "report.md", "box_plots.png"
-CASES, SUMMARY = "cases.csv", "summary.csv"
 _TYPICAL, _WORST = 6, 4  # cases shown
 _TABLE1_NOTE = (
     "Mean ± standard deviation (of the sample), below it (minimum, maximum) over cases, both lungs pooled. The figures "

@@ -26,6 +26,9 @@ from .judging import judge_case
 ALL = "all"
 CASES_FOLDER = "cases"
 MARK = "evaluation.json"
+CASES, SUMMARY = "cases.csv", "summary.csv"
+REPORT, MARKDOWN, BOX_PLOTS = "report.html", "report.md", "box_plots.png"
+REPORT_FILES = (CASES, SUMMARY, REPORT, MARKDOWN, BOX_PLOTS)
 
 
 @dataclass(frozen=True)
@@ -77,30 +80,42 @@ OnCase = Callable[[int, int, CaseResult | FailedCase, bool], None]
 def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord = NOTHING_SEEN) -> list[Case]:
     """Cases of a split; ``all`` takes all.
 
-    None takes the validation cases or, where the data set has none, those of patients that the network has not seen;
-    ``seen`` are the scans it was trained on.
+    None takes the validation cases or, where the data set has none, all, without those of patients that the network
+    was trained on; ``seen`` are its scans.
 
     Raises
     ------
     InputError : there is no such case.
     """
-    splits = {case.split for case in found.cases}
-    if split is None and VALIDATION not in splits:
-        trained_on = trained_patients(found.cases, seen)
-        cases = [case for case in found.cases if case.patient not in trained_on]
-        if found.cases and not cases:
-            raise InputError(
-                "The network was trained on all patients of the data set; give the cases.csv of its run folder, "
-                f"which names those held back, or judge all of them with --split {ALL}."
-            )
-        return cases
-    split = split or VALIDATION
-    cases = [case for case in found.cases if split in (ALL, case.split)]
-    if found.cases and not cases:
+    cases = _of_split(found.cases, split)
+    trained_on = cases_trained_on(found, split, seen)
+    if cases and len(trained_on) == len(cases):
+        which = "validation cases" if VALIDATION in {case.split for case in cases} else "patients of the data set"
         raise InputError(
-            f"The data set has no case in the split '{split}'; there are {', '.join(sorted(splits))}, and '{ALL}'."
+            f"The network was trained on all {which}; give the cases.csv of its run folder, which names those held "
+            f"back, or judge all cases with --split {ALL}."
         )
-    return cases
+    if found.cases and not cases:
+        splits = sorted({case.split for case in found.cases})
+        raise InputError(
+            f"The data set has no case in the split '{split}'; there are {', '.join(splits)}, and '{ALL}'."
+        )
+    return [case for case in cases if case not in trained_on]
+
+
+def cases_trained_on(found: FoundCases, split: str | None, seen: ScanRecord) -> list[Case]:
+    """The cases that `choose_cases` leaves out because the network was trained on their patients: none of a split that
+    was asked for."""
+    if split is not None:
+        return []
+    patients = trained_patients(found.cases, seen)
+    return [case for case in _of_split(found.cases, split) if case.patient in patients]
+
+
+def _of_split(cases: Sequence[Case], split: str | None) -> list[Case]:
+    if split is None:
+        split = VALIDATION if any(case.split == VALIDATION for case in cases) else ALL
+    return [case for case in cases if split in (ALL, case.split)]
 
 
 def trained_patients(cases: Sequence[Case], seen: ScanRecord) -> set[str]:
@@ -110,6 +125,8 @@ def trained_patients(cases: Sequence[Case], seen: ScanRecord) -> set[str]:
 
 def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
     """Make ``folder`` the place of the evaluation that ``about`` describes; going on with the same one is allowed.
+
+    The report of another one is removed, so that nobody takes its figures for those of this one.
 
     Raises
     ------
@@ -125,6 +142,14 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
         raise OutputError(f"{folder} holds files that are no evaluation; choose another folder.")
     if earlier not in (None, about) and not overwrite:
         raise OutputError(f"{folder} holds another evaluation; choose another folder or allow it (--overwrite).")
+    if earlier not in (None, about):
+        try:
+            for name in REPORT_FILES:
+                (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"{folder} holds a report that cannot be replaced ({error.strerror or error})."
+            ) from error
     with write_atomically(mark, overwrite=True) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -19,7 +19,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, save_mode
 from ..data.cases import Case
 from ..evaluation.run import MARK
 from .run_cases import some_of
-from .seen_scans import seen_scans
+from .seen_scans import ScanMark, seen_scans, validation_scans
 
 INTENDED_USE = (
     "Draft lung masks in chest CT of adults, for research, to be looked at and corrected by a person. "
@@ -64,11 +64,7 @@ def publish(
     known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
     rows = _read_rows(report / "cases.csv")
     _refuse_report_of_another(network, report)
-    if trained_on := {row["case"] for row in rows}.intersection(seen_scans(card).names):
-        raise InputError(
-            f"The report judges cases that the network was trained on ({some_of(sorted(trained_on))}); "
-            "evaluate it on others."
-        )
+    _refuse_cases_trained_on(card, {row["case"] for row in rows}, cases)
     names = _collection_names(target.with_name("collections.csv"))
     card = dataclasses.replace(
         card,
@@ -98,6 +94,23 @@ def _refuse_report_of_another(network: Path, report: Path) -> None:
         raise InputError(f"The report in {report} is not about {network.name}; evaluate this network, and it alone.")
 
 
+def _refuse_cases_trained_on(card: ModelCard, judged: Set[str], cases: Sequence[Case]) -> None:
+    """Raise InputError where a judged case has a CT or a patient that the network was trained on, or is not listed."""
+    seen = seen_scans(card)
+    listed = [case for case in cases if case.name in judged]
+    if unknown := judged - {case.name for case in listed}:
+        raise InputError(
+            f"The report judges cases that the data set does not have ({some_of(sorted(unknown))}), so nobody can tell "
+            "whether the network was trained on them; give the data set that was evaluated."
+        )
+    trained_on = [case.name for case in listed if seen.holds(ScanMark.of(case, with_ct=seen.knows_cts))]
+    if trained_on:
+        raise InputError(
+            f"The report judges cases whose scan or patient the network was trained on ({some_of(trained_on)}); "
+            "evaluate it on others."
+        )
+
+
 def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -112,18 +125,21 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str]) -> list[dict[str, Any]]:
     """Collections by DOI with their name, licence and numbers of cases that the network was made with."""
-    trained, validated = set(seen_scans(card).names), set(card.training.get("validation_cases", ()))
-    by_source: dict[tuple[str, str], list[Case]] = defaultdict(list)
-    for case in cases:
-        if case.name in trained | validated:
-            by_source[case.doi, case.licence].append(case)
+    seen, kept = seen_scans(card), validation_scans(card)
+    marks = [ScanMark.of(case, with_ct=seen.knows_cts or kept.knows_cts) for case in cases]
+    trained = [seen.holds_scan(mark) for mark in marks]
+    validated = [kept.holds_scan(mark) for mark in marks]
+    by_source: dict[tuple[str, str], list[tuple[bool, bool]]] = defaultdict(list)
+    for case, *uses in zip(cases, trained, validated, strict=True):
+        if any(uses):
+            by_source[case.doi, case.licence].append((uses[0], uses[1] and not uses[0]))
     return [
         {
             "collection": names.get(doi, ""),
             "doi": doi,
             "licence": licence,
-            "training_cases": sum(case.name in trained for case in chosen),
-            "validation_cases": sum(case.name in validated - trained for case in chosen),
+            "training_cases": sum(trains for trains, _ in chosen),
+            "validation_cases": sum(validates for _, validates in chosen),
         }
         for (doi, licence), chosen in sorted(by_source.items())
     ]

@@ -44,8 +44,10 @@ class ScanMark:
 
     def is_of(self, other: ScanMark) -> bool:
         """Whether both are of one CT or of one patient; the names decide where a CT is not known."""
-        if self.patient and self.patient == other.patient:
-            return True
+        return (bool(self.patient) and self.patient == other.patient) or self.is_scan(other)
+
+    def is_scan(self, other: ScanMark) -> bool:
+        """Whether both are of one CT; the names decide where a CT is not known."""
         return self.ct == other.ct if self.ct and other.ct else self.name == other.name
 
 
@@ -79,6 +81,10 @@ class ScanRecord:
     def holds(self, scan: ScanMark) -> bool:
         """Whether one of the scans is of the same CT or patient."""
         return any(mark.is_of(scan) for mark in self.marks)
+
+    def holds_scan(self, scan: ScanMark) -> bool:
+        """Whether one of the scans is of the same CT."""
+        return any(mark.is_scan(scan) for mark in self.marks)
 
     @property
     def knows_cts(self) -> bool:

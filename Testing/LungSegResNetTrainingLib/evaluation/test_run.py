@@ -26,7 +26,7 @@ from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
 from LungSegResNetTrainingLib.evaluation.finished_cases import case_key
-from LungSegResNetTrainingLib.evaluation.run import Judge, choose_cases, claim_folder, evaluate
+from LungSegResNetTrainingLib.evaluation.run import Judge, cases_trained_on, choose_cases, claim_folder, evaluate
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 
@@ -191,7 +191,11 @@ def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: 
     claim_folder(out, {"network": "a"}, overwrite=False)
     with pytest.raises(OutputError, match="another evaluation"):
         claim_folder(out, {"network": "b"}, overwrite=False)
+    (out / "cases.csv").write_text("figures of a", encoding="utf-8")
+    claim_folder(out, {"network": "a"}, overwrite=True)
+    assert (out / "cases.csv").is_file()
     claim_folder(out, {"network": "b"}, overwrite=True)
+    assert not (out / "cases.csv").exists()  # its figures are not those of b
     assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == {"network": "b"}
     (tmp_path / "mine.txt").write_text("notes", encoding="utf-8")
     for overwrite in (False, True):  # it may be a run or a data set, whose case list is called as a report's table is
@@ -235,6 +239,18 @@ def test_without_a_split_no_patient_is_judged_that_the_network_was_trained_on() 
         choose_cases(found, None, ScanRecord.by_names({"a1", "b1"}))
 
 
+def test_a_validation_case_of_a_patient_that_the_network_was_trained_on_is_judged_only_if_asked_for() -> None:
+    splits = {"a": "train", "b": "validation", "c": "validation"}
+    found = FoundCases([Case(name, Path("ct"), Path("mask"), split, name) for name, split in splits.items()])
+    seen = ScanRecord.by_names({"b"})
+    assert [case.name for case in choose_cases(found, None, seen)] == ["c"]
+    assert [case.name for case in cases_trained_on(found, None, seen)] == ["b"]
+    assert [case.name for case in choose_cases(found, "validation", seen)] == ["b", "c"]
+    assert cases_trained_on(found, "validation", seen) == []
+    with pytest.raises(InputError, match="trained on all validation cases"):
+        choose_cases(found, None, ScanRecord.by_names({"b", "c"}))
+
+
 def test_a_case_counts_as_seen_by_its_scan_and_not_by_its_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -253,6 +269,8 @@ def test_a_case_counts_as_seen_by_its_scan_and_not_by_its_name(
     # Of P002 one scan was seen; the other has the name that one of P001 was trained with.
     assert main(["evaluate", str(own), str(data / "P002"), *command]) == 0
     assert "1 of 2 cases are judged" in capsys.readouterr().out
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "left out: the network was trained on its patient" in report
 
 
 @pytest.fixture(scope="module")

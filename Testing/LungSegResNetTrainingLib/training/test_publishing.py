@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.training.publishing import publish
+from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 
 TRAINING = {
     "settings": {"steps": 7},
@@ -170,6 +172,45 @@ def test_figures_of_cases_that_the_network_was_trained_on_are_not_published(
     with pytest.raises(InputError, match=r"trained on \(scan3\)"):
         publish_run(run, tmp_path / "lungs.safetensors")
     assert not (tmp_path / "lungs.safetensors").exists()
+
+
+def test_a_scan_that_the_network_was_trained_on_is_known_under_another_name(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    network, cases, _ = run
+    named = [dataclasses.replace(case, ct=tmp_path / f"{case.name}.nii") for case in cases]
+    for case in named:
+        case.ct.write_text(case.name)
+    card, weights = load_model(network)
+    patients = [dataclasses.replace(case, name="a", ct=tmp_path / "none") for case in named if case.name == "scan2"]
+    for seen in ([dataclasses.replace(named[0], name="other", patient="other")], patients):
+        record = ScanRecord(frozenset([ScanMark.of(case) for case in seen] + [ScanMark("b", "0123456789abcdef")]))
+        save_model(network, weights, dataclasses.replace(card, training=TRAINING | {"seen_scans": record.as_json()}))
+        (run[2] / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))
+        with pytest.raises(InputError, match=r"whose scan or patient the network was trained on \(scan[12]\)"):
+            publish_run((network, named, run[2]), tmp_path / "lungs.safetensors")
+    assert not (tmp_path / "lungs.safetensors").exists()
+
+
+def test_sources_count_scans_and_not_names(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    network, cases, report = run
+    named = [dataclasses.replace(case, ct=tmp_path / f"{case.name}.nii") for case in cases]
+    for case in named:
+        case.ct.write_text(case.name)
+    card, weights = load_model(network)
+    # The scan was called otherwise when it was trained on, and another had the name of one that was not.
+    record = ScanRecord(frozenset([ScanMark.of(dataclasses.replace(named[3], name="old", patient="old"))]))
+    training = TRAINING | {"seen_scans": record.as_json(), "training_cases": ["old"]}
+    save_model(network, weights, dataclasses.replace(card, training=training))
+    (report / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))
+    (source,) = publish_run((network, named, report), tmp_path / "lungs.safetensors").training["data"]
+    assert (source["training_cases"], source["validation_cases"]) == (1, 3)
+
+
+def test_a_report_of_cases_that_are_not_listed_is_refused(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    network, cases, report = run
+    with pytest.raises(InputError, match=r"cases that the data set does not have \(scan1\)"):
+        publish_run((network, cases[1:], report), tmp_path / "lungs.safetensors")
 
 
 def test_cases_without_lung_are_in_no_figure(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -10,10 +12,42 @@ from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.laterality import split_lungs
 from LungSegResNetLib.lungs.preprocessing import body_box
 
+
+@dataclass(frozen=True)
+class _Numbering:
+    """Values of a program's masks and the lung that each belongs to; ``others`` are no lung.
+
+    ``telling`` are values of which one has to be there, and ``least`` is how many of all, or it may be another one's.
+    """
+
+    lungs: dict[int, int]
+    telling: set[int]
+    least: int
+    note: str
+    others: frozenset[int] = frozenset()
+
+    def fits(self, present: set[float]) -> bool:
+        """Whether a mask with these values may be numbered so."""
+        return present <= {*self.lungs, *self.others} and bool(present & self.telling) and len(present) >= self.least
+
+
 # In a lung file 2 is the left lung, in PTK's lobe file the right middle lobe: 4, 5 and 6 tell them apart.
 _PTK_LOBES = {1: RIGHT_LUNG, 2: RIGHT_LUNG, 4: RIGHT_LUNG, 5: LEFT_LUNG, 6: LEFT_LUNG}
 # lungmask counts its lobes 1 to 5 and, unlike PTK, uses 3.
 _LUNGMASK_LOBES = {1: LEFT_LUNG, 2: LEFT_LUNG, 3: RIGHT_LUNG, 4: RIGHT_LUNG, 5: RIGHT_LUNG}
+_JOINED = "The mask holds lobes as {} numbers them; they were joined to right and left lung."
+_NUMBERINGS = (
+    _Numbering(_PTK_LOBES, {4, 5, 6}, 3, _JOINED.format("PTK")),
+    _Numbering(_LUNGMASK_LOBES, {3}, 3, _JOINED.format("lungmask")),
+    # 5 is the trachea with the main bronchi.
+    _Numbering(
+        {3: LEFT_LUNG, 4: RIGHT_LUNG},
+        {3, 4},
+        2,
+        "The mask numbers lungs as LUNA16 does; its airways (5) were left out.",
+        frozenset({5}),
+    ),
+)
 
 
 def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np.ndarray, list[str]]:
@@ -21,7 +55,7 @@ def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np
 
     Raises
     ------
-    InputError : the values are neither lungs nor lobes.
+    InputError : the values are neither lungs nor lobes, or do not lie on their sides.
     """
     present = {float(v) for v in np.unique(values)} - {0.0}
     if not present or present == {RIGHT_LUNG, LEFT_LUNG}:
@@ -30,14 +64,27 @@ def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np
         midline = float(np.mean(body_box(ct.hu, ct.spacing_zyx)[2:]))
         note = "The mask has one value; right and left lung were told apart by position."
         return split_lungs(values != 0, ct.spacing_zyx, midline), [note]
-    for lobes, telling, name in ((_PTK_LOBES, {4, 5, 6}, "PTK"), (_LUNGMASK_LOBES, {3}, "lungmask")):
-        if present <= lobes.keys() and present & telling and len(present) >= 3:
+    for numbering in _NUMBERINGS:
+        if numbering.fits(present) and _on_their_sides(values, numbering.lungs, ct):
             labels = np.zeros(values.shape, np.uint8)
-            for lobe, lung in lobes.items():
-                labels[values == lobe] = lung
-            return labels, [f"The mask holds lobes as {name} numbers them; they were joined to right and left lung."]
+            for value, lung in numbering.lungs.items():
+                labels[values == value] = lung
+            return labels, [numbering.note]
     shown = ", ".join(f"{v:g}" for v in sorted(present)[:8]) + (", ..." if len(present) > 8 else "")
     raise InputError(
         f"The mask {source} has the values {shown}; expected are 1 = right and 2 = left lung, one value for both, "
-        "or lobes as PTK (1, 2, 4, 5, 6) or lungmask (1 to 5) number them."
+        "lobes as PTK (1, 2, 4, 5, 6) or lungmask (1 to 5) number them, or lungs as LUNA16 does (3 left, 4 right, 5 "
+        "airways), each on its side of the body. Take out what is no lung, such as airways."
     )
+
+
+def _on_their_sides(values: np.ndarray, lungs: dict[int, int], ct: CTVolume) -> bool:
+    """Whether each value of a lung or lobe lies on its side: that of the right lung at small x in LPS."""
+    midline = float(np.mean(body_box(ct.hu, ct.spacing_zyx)[2:])) / ct.spacing_zyx[2]
+    for value, lung in lungs.items():
+        columns = (values == value).sum(axis=(0, 1))
+        if columns.any():
+            is_right = np.average(np.arange(len(columns)), weights=columns) < midline
+            if is_right != (lung == RIGHT_LUNG):
+                return False
+    return True

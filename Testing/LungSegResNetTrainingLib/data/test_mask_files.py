@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import dicom_files
@@ -15,6 +16,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetTrainingLib.data.lung_values import as_right_and_left
 from LungSegResNetTrainingLib.data.mask_files import read_reference_mask
 
 RAS = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
@@ -158,6 +160,44 @@ def test_lobe_files_of_lungmask_are_told_from_those_of_ptk(scan, tmp_path: Path)
     lungmask = np.array([0, 3, 4, 0, 5, 1, 2], np.uint8)[lobes_of(truth)]
     ptk_files.write_label_map(tmp_path / "lobes.nii.gz", lungmask, ct)
     np.testing.assert_array_equal(read_reference_mask(tmp_path / "lobes.nii.gz", ct).labels, truth)
+
+
+def _trachea(ct: CTVolume, truth: np.ndarray) -> np.ndarray:
+    """Air in the middle of the body."""
+    middle = np.zeros(truth.shape, bool)
+    middle[:, :, truth.shape[2] // 2 - 3 : truth.shape[2] // 2 + 3] = True
+    return middle & (truth == 0) & (ct.hu > -2000)
+
+
+@pytest.mark.parametrize("airways", [True, False])
+@pytest.mark.parametrize("single", [True, False])
+def test_lungs_are_read_as_luna16_numbers_them_and_airways_left_out(
+    scan, tmp_path: Path, airways: bool, single: bool
+) -> None:
+    ct, truth = scan
+    values = np.array([0, 4, 3], np.uint8)[truth]
+    if airways:
+        values[_trachea(ct, truth)] = 5
+    if single:
+        z = len(truth) // 2
+        ct, truth, values = replace(ct, hu=ct.hu[z : z + 1]), truth[z : z + 1], values[z : z + 1]
+    labels, notes = as_right_and_left(values, ct, "luna")
+    np.testing.assert_array_equal(labels, truth)
+    assert "LUNA16" in notes[0]
+
+
+@pytest.mark.parametrize("sides", [(1, 2), (2, 1)], ids=["right is 1", "left is 1"])
+@pytest.mark.parametrize("third", ["airways", "disease"])
+def test_a_third_value_beside_right_and_left_lung_is_no_lobe(
+    scan, tmp_path: Path, sides: tuple[int, int], third: str
+) -> None:
+    ct, truth = scan
+    values = np.array([0, *sides], np.uint8)[truth]
+    y = np.arange(truth.shape[1])[None, :, None]
+    values[_trachea(ct, truth) if third == "airways" else (truth == 1) & (y > truth.shape[1] // 2)] = 3
+    ptk_files.write_label_map(tmp_path / "lungs.nii.gz", values, ct)
+    with pytest.raises(InputError, match=r"has the values 1, 2, 3; expected .* Take out what is no lung"):
+        read_reference_mask(tmp_path / "lungs.nii.gz", ct)
 
 
 @pytest.mark.parametrize("value", [1, 2, 255])

@@ -19,6 +19,7 @@ from LungSegResNetLib.files.reading import read_ct
 from .case_search import FoundCases, find_cases, without_repeated_scans
 from .cases import OK, Case, ListedCase, read_case_list, refuse_divided_patients
 from .contact_sheet import draw_row
+from .dicom_kinds import MASK, kind_of_file, kind_of_folder
 from .mask_files import ReferenceMask, read_reference_mask
 from .pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict, check_pair
 
@@ -114,8 +115,19 @@ def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
     InputError : a file cannot be read, or the mask does not belong to the CT.
     """
     ct, warnings = read_ct(case.ct)
+    if any("gantry tilted" in text for text in warnings):
+        _refuse_mask_in_space(case.mask)
     mask = read_reference_mask(case.mask, ct)
     return ct, ReferenceMask(mask.labels, mask.format, (*warnings, *mask.notes))
+
+
+def _refuse_mask_in_space(mask: Path) -> None:
+    """Slices of a tilted gantry are stacked upright, but a DICOM mask says where they were in space."""
+    if (kind_of_folder(mask) if mask.is_dir() else kind_of_file(mask)) == MASK:
+        raise InputError(
+            f"The CT was scanned with a tilted gantry, so the DICOM mask {mask.name} cannot be laid onto its slices; "
+            "save the mask as an image with the slices of the CT."
+        )
 
 
 def check_data_set(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import dicom_files
 import numpy as np
 import ptk_files
 import pytest
@@ -12,7 +13,8 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetTrainingLib.data.cases import read_cases
+from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetTrainingLib.data.cases import Case, read_cases
 from LungSegResNetTrainingLib.data.contact_sheet import write_contact_sheet
 from LungSegResNetTrainingLib.data.data_set import check_data_set, read_case, write_check_table
 
@@ -93,6 +95,24 @@ def test_a_case_list_with_missing_files_is_checked_case_by_case(data_set: Path) 
     assert first.case is not None
     assert first.case.group == "normal"
     assert "gone.nii.gz" in second.verdict.reasons[0]
+
+
+@pytest.mark.parametrize("kind", ["contours", "label map"])
+def test_a_dicom_mask_is_not_laid_onto_a_ct_of_a_tilted_gantry(tmp_path: Path, kind: str) -> None:
+    image, mask = Thorax().scan((6.0, 6.0, 20.0))
+    axes = image.GetDirection()
+    y, z = np.cos(np.deg2rad(8.0)), np.sin(np.deg2rad(8.0))
+    dicom_files.write_series(tmp_path / "ct", image, ImageOrientationPatient=[*axes[:3], "0", f"{y:.6f}", f"{z:.6f}"])
+    ct, warnings = read_ct(tmp_path / "ct")
+    assert any("tilted" in text for text in warnings)
+    labels = sitk.GetArrayFromImage(mask)
+    if kind == "contours":
+        ptk_files.write_structure_set(tmp_path / "mask.dcm", labels, ct, {1: "Lung_R", 2: "Lung_L"})
+        with pytest.raises(InputError, match=r"tilted gantry, so the DICOM mask mask\.dcm cannot be laid"):
+            read_case(Case("a", tmp_path / "ct", tmp_path / "mask.dcm", "train", "a"))
+    else:
+        ptk_files.write_mat(tmp_path / "mask.mat", labels)
+        assert read_case(Case("a", tmp_path / "ct", tmp_path / "mask.mat", "train", "a"))[1].labels.any()
 
 
 def test_a_folder_without_cases_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
-from ..slices.slice_cache import files_of
+from ..slices.slice_cache import files_of, mask_files_of
 from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"
@@ -25,7 +25,7 @@ _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the pl
 
 def case_key(case: Case, method: Sequence[str]) -> str:
     """What a result depends on: this program's version, ``method`` (network, precision, ...) and the case's files."""
-    files = [path for place in (case.ct, case.mask) for path in files_of(place)]
+    files = [*files_of(case.ct), *mask_files_of(case.mask)]
     parts = [__version__, *method, case.name, *(f"{path.name} {file_digest(path)}" for path in files)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

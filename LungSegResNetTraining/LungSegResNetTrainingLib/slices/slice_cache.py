@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.files.detached_voxels import voxel_files
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
@@ -19,6 +20,7 @@ from LungSegResNetLib.lungs.preprocessing import BODY_HU, SLICE_SHAPE, SliceFram
 
 from ..data.cases import OK, Case
 from ..data.data_set import read_case
+from ..data.dicom_kinds import PICTURE, kind_of_file
 from ..data.pair_check import PairVerdict, check_pair
 from .stored_array import StoredArray
 
@@ -101,13 +103,12 @@ def _stored_facts(hu_path: Path, labels_path: Path, facts_path: Path) -> dict[st
 
 
 def _key(case: Case) -> str:
-    """Names a state of the case's files, so that a changed CT or mask is read anew."""
+    """Names a state of the case's files and of the program, whose rules may change: others are read anew."""
     files = [
         [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
-        for place in (case.ct, case.mask)
-        for path in files_of(place)
+        for path in (*files_of(case.ct), *mask_files_of(case.mask))
     ]
-    return hashlib.sha256(json.dumps([_LAYOUT, *files]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([_LAYOUT, __version__, *files]).encode()).hexdigest()[:16]
 
 
 def files_of(place: Path) -> list[Path]:
@@ -115,6 +116,13 @@ def files_of(place: Path) -> list[Path]:
     if place.is_dir():
         return sorted(path for path in place.rglob("*") if path.is_file())
     return [place, *voxel_files(place)] if place.is_file() else []
+
+
+def mask_files_of(mask: Path) -> list[Path]:
+    """As `files_of`; where one picture of a colour series is named, all that lie beside it."""
+    if mask.is_file() and kind_of_file(mask) == PICTURE:
+        return sorted(path for path in mask.parent.glob(f"*{mask.suffix}") if path.is_file())
+    return files_of(mask)
 
 
 def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import ptk_files
+import pydicom
 import pytest
 import SimpleITK as sitk
 from dicom_files import write_series
@@ -17,6 +19,27 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.slices.slice_cache import BODY, LEFT, OUTSIDE, PIXEL_MM, RIGHT, cache_case
+
+
+def test_another_picture_of_a_mask_that_is_named_by_one_of_them_is_noticed(tmp_path: Path) -> None:
+    case = write_case(tmp_path, spacing=(6.0, 6.0, 20.0))
+    ct, mask = CTVolume.from_sitk(sitk.ReadImage(str(case.ct)), "ct"), _mask_of(case).hu
+    ptk_files.write_color_dicom(tmp_path / "colours", mask, ct)
+    named = replace(case, mask=tmp_path / "colours" / "lungs0.dcm")
+    before = len(cache_case(named, tmp_path / "cache").lung_slices)
+    other = tmp_path / "colours" / f"lungs{len(mask) // 2}.dcm"
+    section = pydicom.dcmread(other)
+    section.PixelData = b"\0" * len(section.PixelData)
+    section.save_as(other)
+    assert len(cache_case(named, tmp_path / "cache").lung_slices) == before - 1
+
+
+def test_another_version_judges_a_cached_case_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = write_case(tmp_path, spacing=(6.0, 6.0, 20.0))
+    assert cache_case(case, tmp_path / "cache").verdict.status == "ok"
+    monkeypatch.setattr("LungSegResNetTrainingLib.slices.slice_cache.__version__", "99.0")
+    monkeypatch.setattr("LungSegResNetTrainingLib.data.pair_check._AERATED_SHARE", 1.0)
+    assert cache_case(case, tmp_path / "cache").verdict.status == "doubtful"
 
 
 def _mask_of(case: Case) -> CTVolume:

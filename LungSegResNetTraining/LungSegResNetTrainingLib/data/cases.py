@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from LungSegResNetLib.errors import InputError
 
@@ -58,6 +59,7 @@ class ListedCase:
 def read_cases(csv_path: str | os.PathLike[str], files_must_exist: bool = True) -> list[Case]:
     """Cases of a CSV with the columns ``case, ct, mask`` and, where known, ``split, patient, group, doubtful, ...``.
 
+    Commas, semicolons or tabs part the columns, in whose names upper and lower case do not matter.
     Paths are relative to the CSV's folder; without a split a case is for training, without a patient it is its own.
     Where there is a column ``status``, as in the table that the check of a data set writes, only ``ok`` rows count.
 
@@ -91,7 +93,8 @@ def read_case_list(csv_path: Path) -> list[ListedCase]:
     """
     try:
         with csv_path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, restval="", restkey=_BEYOND)
+            table = csv.DictReader(file, restval="", restkey=_BEYOND, delimiter=_delimiter(file))
+            table.fieldnames = [column.strip().lower() for column in table.fieldnames or ()]
             rows = [(table.line_num, row) for row in table if any(_texts(row))]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"The case list {csv_path} cannot be read ({error}).") from error
@@ -123,12 +126,20 @@ def unnamed_patients(cases: Sequence[Case]) -> str:
     return f"{unnamed} of {len(cases)} cases name no patient, and each of them counts as a patient of its own"
 
 
+def _delimiter(file: TextIO) -> str:
+    """What parts the columns: spreadsheets write a semicolon where the comma is for decimals."""
+    start = file.tell()
+    head = file.readline()
+    file.seek(start)
+    return max(",;\t", key=head.count)
+
+
 def _texts(row: dict[str, str]) -> list[str]:
     return [value.strip() for column, value in row.items() if column != _BEYOND]
 
 
 def _listed(csv_path: Path, line: int, row: dict[str, str]) -> ListedCase:
-    name, status = row["case"].strip(), (row.get("status") or OK).strip()
+    name, status = row["case"].strip(), (row.get("status") or OK).strip().lower()
     empty = [column for column in ("case", "ct", "mask") if not row[column].strip()]
     if empty and (status == OK or not name):
         called = f" ({name})" if name else ""

@@ -44,6 +44,18 @@ def test_empty_rows_and_cells_beyond_the_last_column_do_no_harm(tmp_path: Path) 
     assert [case.name for case in read_cases(path, files_must_exist=False)] == ["a"]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_list_is_read_as_spreadsheets_of_any_country_save_it(tmp_path: Path, delimiter: str) -> None:
+    text = "\ufeffCase,CT,Mask, Split ,Status,reasons\na,a.nii,b.nii,Validation,OK,\nb,b.nii,b.nii,,Doubtful,Moved\n"
+    path = write_list(tmp_path, text.replace(",", delimiter))
+    (case,) = read_cases(path, files_must_exist=False)
+    assert (case.name, case.split) == ("a", "validation")
+    assert [(row.status, row.reasons) for row in read_case_list(path)] == [(OK, ""), (DOUBTFUL, "Moved")]
+    path.write_text(text.replace(",", delimiter).replace("b.nii", "", 1), encoding="utf-8")
+    with pytest.raises(InputError, match=r"Line 2 \(a\) .* lacks mask"):
+        read_cases(path, files_must_exist=False)
+
+
 def test_of_a_checked_list_all_rows_are_read_and_only_the_fine_ones_count(tmp_path: Path) -> None:
     path = write_list(tmp_path, _CHECKED)
     rows = read_case_list(path)

@@ -46,17 +46,21 @@ def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Co
     return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist())
 
 
-def split_by_fold(cases: Sequence[Case], folds: int, fold: int) -> list[Case]:
+def split_by_fold(cases: Sequence[Case], folds: int, fold: int, with_lung: Collection[str]) -> list[Case]:
     """The cases with the patients of fold ``fold`` (1 .. ``folds``) for validation and all others for training.
 
     Cases for tests stay so, and each other patient is in one fold; the groups of a data set (normal, COVID-19) are
     spread evenly over the folds. The same patients are always divided alike, whatever a run's seed, so that runs can
     be compared and go on from one another.
 
+    Parameters
+    ----------
+    with_lung : names of cases that have lung; patients with such a case are dealt first, so that each fold has some.
+
     Raises
     ------
     UsageError : there is no such fold.
-    InputError : there are fewer patients than folds.
+    InputError : there are fewer patients, or fewer with lung, than folds.
     """
     if folds < 2 or not 1 <= fold <= folds:
         raise UsageError(f"There is no fold {fold} of {folds}; give --folds from 2 on and --fold from 1 to --folds.")
@@ -64,7 +68,12 @@ def split_by_fold(cases: Sequence[Case], folds: int, fold: int) -> list[Case]:
     if len(group_of) < folds:
         raise InputError(f"{len(group_of)} patients cannot be divided into {folds} folds; give fewer --folds.")
     shuffled = np.random.default_rng(_FOLD_SEED).permutation(sorted(group_of)).tolist()
-    dealt = sorted(shuffled, key=group_of.__getitem__)
+    lung = {case.patient for case in cases if case.name in with_lung and case.split != TEST}
+    if len(lung) < folds:
+        raise InputError(
+            f"Only {len(lung)} patients have a scan with lung, and each of {folds} folds needs one; give fewer --folds."
+        )
+    dealt = sorted(shuffled, key=lambda patient: (patient not in lung, group_of[patient]))
     return _divided(cases, dealt[fold - 1 :: folds])
 
 

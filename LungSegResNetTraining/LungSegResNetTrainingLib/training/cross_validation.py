@@ -45,11 +45,11 @@ def train_folds(
     Raises
     ------
     UsageError : there is no division into so many folds.
-    InputError : there are fewer patients than folds, or a folder holds another run. Otherwise as ``train``.
+    InputError : there are fewer patients with lung than folds, or a folder holds another run. Otherwise as ``train``.
     """
     networks = []
     for fold, (settings, start) in enumerate(plans, start=1):
-        divided = replace(cases, cases=split_by_fold(cases.cases, len(plans), fold))
+        divided = replace(cases, cases=split_by_fold(cases.cases, len(plans), fold, cases.with_lung))
         reporter.stage(f"fold {fold} of {len(plans)}: {counts(divided.cases)}")
         networks.append(train(divided, settings, fold_folder(runs, fold), choice, processes, reporter, start))
     return networks

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,18 @@ import torch
 from torch.utils.data import DataLoader
 
 from LungSegResNetLib import __version__
-from LungSegResNetLib.errors import InputError, ModelError, UsageError
+from LungSegResNetLib.errors import DeviceError, InputError, ModelError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, read_card, save_model
 
 from ..slices.sampling import StepBatches, TrainingSlices
 from ..slices.slice_cache import CachedCase
 from .parallel import Processes
 from .progress import Progress
-from .run_records import RunRecords
+from .run_records import CURVES, LOG, RunRecords
 from .seen_scans import ScanMark, ScanRecord
 from .settings import TrainingSettings
 from .start_network import StartNetwork
-from .training_run import TrainingRun
+from .training_run import CHECKPOINT, TrainingRun
 from .validation import validation_dice
 
 NETWORK = "network.safetensors"
@@ -65,7 +66,7 @@ def fit(
     InputError : no training or no validation slice with lung; the folder holds a run with other settings.
     UsageError : patience without validation cases, or fewer slices in a step than processes.
     ModelError : the checkpoint is damaged, or the loss is no longer a number.
-    DeviceError : not even one slice fits into the memory.
+    DeviceError : not even one slice fits into the memory, or a process that prepares slices was ended.
     OutputError : the folder cannot be written.
     """
     processes = processes or Processes()
@@ -76,7 +77,12 @@ def fit(
     )  # fmt: skip
     loader = slice_loader(training, settings, run.step, workers, processes, pinned=run.device.type == "cuda")
     details = _training_details(settings, training, validation, start, marks or {})
-    with RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records:
+    if processes.first and run.step == 0:
+        run.save_checkpoint()  # from now on the folder is known to hold a run
+    with (
+        _lost_workers_told(),
+        RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records,
+    ):
         best = _Best(records.log.rows() if records else [])
         if processes.from_first(best.is_stale(patience)):
             if processes.first:
@@ -111,6 +117,17 @@ def fit(
     return run_folder / NETWORK
 
 
+def refuse_other_files(folder: Path) -> None:
+    """Raise InputError where a folder that holds no run has files that a run would replace."""
+    if not (folder / CHECKPOINT).is_file():
+        others = [name for name in (NETWORK, LOG, CURVES) if (folder / name).exists()]
+        if others:
+            raise InputError(
+                f"{folder} has {' and '.join(others)} but no run that could go on; choose another folder or move them "
+                "away."
+            )
+
+
 def slice_loader(
     cases: Sequence[CachedCase],
     settings: TrainingSettings,
@@ -129,7 +146,7 @@ def slice_loader(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         pin_memory=pinned,
-        worker_init_fn=_single_thread,
+        worker_init_fn=_prepare_worker,
     )
 
 
@@ -260,5 +277,21 @@ def _export_missing(run: TrainingRun, details: dict[str, Any]) -> None:
         _export(run, details)
 
 
-def _single_thread(_worker: int) -> None:
+@contextmanager
+def _lost_workers_told() -> Iterator[None]:
+    """A process that prepares slices and dies ends the run with a sentence, whatever is done in that moment."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise DeviceError(
+            "A process that prepares slices was ended from outside, perhaps for want of memory (in a container, of "
+            "shared memory); run the same command again to go on, with fewer --workers."
+        ) from error
+
+
+def _prepare_worker(_worker: int) -> None:
     torch.set_num_threads(1)
+    # A request to end reaches all processes of a job at once; the run ends its workers itself when it is done.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

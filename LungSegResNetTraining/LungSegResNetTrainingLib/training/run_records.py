@@ -13,7 +13,7 @@ from LungSegResNetLib.errors import OutputError
 from .curves import draw_curves
 from .progress import Progress, ProgressLog
 
-CURVES = "curves.png"
+CURVES, LOG = "curves.png", "progress.csv"
 _ADD_TRAIN_EXTRA = "install it with: pip install 'lungsegresnet[train]'"
 
 
@@ -24,7 +24,7 @@ class RunRecords:
     """
 
     def __init__(self, folder: Path, step: int, on_warning: Callable[[str], None]) -> None:
-        self.log = ProgressLog(folder / "progress.csv")
+        self.log = ProgressLog(folder / LOG)
         self.log.cut_after(step)
         self._folder, self._on_warning = folder, on_warning
         self._held: set[str] = set()

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from LungSegResNetLib.cores import cores
-from LungSegResNetLib.errors import UsageError
+from LungSegResNetLib.errors import InputError, UsageError
 
 from ..data.cases import TRAIN, VALIDATION, Case, unnamed_patients
 from ..data.splits import names_a_split, split_by_fold, split_by_share
-from .fit import fit
+from .fit import fit, refuse_other_files
 from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
@@ -89,7 +89,8 @@ def choose_cases(
 
     Raises
     ------
-    InputError : there is no data set, no case that can be trained on, or too few patients to divide.
+    InputError : there is no data set, no case that can be trained on, none of its validation cases, or too few
+        patients to divide.
     """
     reporter.stage("read and check cases")
     with processes.one_per_machine_first():
@@ -112,8 +113,13 @@ def choose_cases(
         reporter.warning(text)
     if choice.folds is not None:
         if choice.fold is not None:
-            cases = split_by_fold(cases, choice.folds, choice.fold)
+            cases = split_by_fold(cases, choice.folds, choice.fold, prepared.with_lung)
     elif not names_a_split(cases):
+        if names_a_split([item.case for item in prepared.left_out if item.case]):
+            raise InputError(
+                "All validation cases that the data set names are left out; put them right, or take the column split "
+                "out of the list to have others drawn."
+            )
         cases = split_by_share(cases, choice.validation_share, settings.seed, prepared.with_lung)
     return replace(prepared, cases=cases)
 
@@ -144,6 +150,7 @@ def train(
 ) -> Path:
     """Train or go on with a run; returns the network file. Raises as ``record_cases`` and ``fit`` do."""
     if processes.first:
+        refuse_other_files(run_folder)
         record_cases(run_folder, cases)
     if start is not None and (seen := _validated_and_seen(cases, start)):
         reporter.warning(

@@ -25,6 +25,7 @@ from .parallel import Processes
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
+CHECKPOINT = "checkpoint.pt"
 _LOSSES = {"dice_ns": dice_ns, "dice_and_cross_entropy": dice_and_cross_entropy}
 
 
@@ -68,7 +69,7 @@ class TrainingRun:
         self.device = torch.device(self.processes.device(device))
         self.slices_at_once = min(slices_at_once or settings.batch_size, settings.batch_size)
         self._on_warning = on_warning
-        self.checkpoint = folder / "checkpoint.pt"
+        self.checkpoint = folder / CHECKPOINT
         torch.manual_seed(settings.seed)
         self.network = place(self._new_network(start), self.device)
         self.averaged = place(HighRes2DNet(**self.network.config), self.device)
@@ -208,7 +209,7 @@ class TrainingRun:
                 self.step = int(state["step"])
         except Exception as error:  # a broken archive can fail in many ways
             raise ModelError(f"The checkpoint {self.checkpoint} is damaged; move it away to start anew.") from error
-        if settings != self.settings:
+        if settings != self.settings and state["step"]:
             raise InputError(
                 f"{self.folder} holds a run with other settings; choose another folder or the same settings."
             )

@@ -142,6 +142,17 @@ def test_what_an_earlier_check_left_out_stays_out_and_is_told(data: Path, capsys
     assert {name for name, row in _cases(data).items() if row["status"] == "ok"} == {"a", "b", "c", "exchanged"}
 
 
+def test_a_split_whose_validation_cases_are_left_out_is_not_replaced_by_another(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    splits = {"a": "train", "b": "train", "c": "", "exchanged": "validation"}
+    rows = [f"{name},{name}_ct.nii,{name}_lungs.nii,{split}" for name, split in splits.items()]
+    (data / "cases.csv").write_text("\n".join(["case,ct,mask,split", *rows]), encoding="utf-8")
+    assert _fit(data) == 3
+    assert "All validation cases that the data set names are left out" in capsys.readouterr().err
+    assert _fit(data, "--folds", "2", "--fold", "1") == 0
+
+
 def test_a_doubtful_scan_is_not_included_on_the_other_side_of_its_patient(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,22 +52,31 @@ def test_an_impossible_share_is_refused(share: float) -> None:
 
 
 def test_folds_hold_every_patient_once_and_spread_the_groups() -> None:
-    folds = [_validating(split_by_fold(CASES, 5, fold)) for fold in range(1, 6)]
+    folds = [_validating(split_by_fold(CASES, 5, fold, ALL)) for fold in range(1, 6)]
     assert sorted(p for fold in folds for p in fold) == sorted({case.patient for case in CASES})
     ill = {case.patient for case in CASES if case.group == "ill"}
     assert [len(fold & ill) for fold in folds] == [1] * 5
-    assert folds == [_validating(split_by_fold(CASES[::-1], 5, fold)) for fold in range(1, 6)]
+    assert folds == [_validating(split_by_fold(CASES[::-1], 5, fold, ALL)) for fold in range(1, 6)]
+
+
+def test_each_fold_has_a_patient_with_lung_or_there_are_too_many() -> None:
+    lung = {"0a", "3b", "8a", "11a", "15b"}
+    folds = [_validating(split_by_fold(CASES, 5, fold, lung)) for fold in range(1, 6)]
+    assert [len(fold & {"p0", "p3", "p8", "p11", "p15"}) for fold in folds] == [1] * 5
+    assert sorted(p for fold in folds for p in fold) == sorted({case.patient for case in CASES})
+    with pytest.raises(InputError, match="Only 5 patients have a scan with lung, and each of 6 folds needs one"):
+        split_by_fold(CASES, 6, 1, lung)
 
 
 @pytest.mark.parametrize(("folds", "fold"), [(1, 1), (5, 0), (5, 6)])
 def test_a_fold_that_does_not_exist_is_refused(folds: int, fold: int) -> None:
     with pytest.raises(UsageError, match=f"no fold {fold} of {folds}"):
-        split_by_fold(CASES, folds, fold)
+        split_by_fold(CASES, folds, fold, ALL)
 
 
 def test_more_folds_than_patients_are_refused() -> None:
     with pytest.raises(InputError, match="20 patients cannot be divided into 21 folds"):
-        split_by_fold(CASES, 21, 1)
+        split_by_fold(CASES, 21, 1, ALL)
 
 
 def test_a_data_set_with_a_validation_case_names_its_split() -> None:
@@ -81,10 +90,10 @@ def test_cases_for_tests_neither_train_nor_validate() -> None:
     for share in (0.0, 0.5, 0.99):
         divided = split_by_share(held_back, share, 0, ALL)
         assert [case.patient for case in divided if case.split == TEST] == ["p1", "p1", "p2", "p2"]
-    folds = [split_by_fold(held_back, 3, fold) for fold in (1, 2, 3)]
+    folds = [split_by_fold(held_back, 3, fold, ALL) for fold in (1, 2, 3)]
     for divided in folds:
         assert [case.patient for case in divided if case.split == TEST] == ["p1", "p1", "p2", "p2"]
     validating = [patient for divided in folds for patient in _validating(divided)]
     assert sorted(validating) == sorted({case.patient for case in CASES} - {"p1", "p2"})
     with pytest.raises(InputError, match="18 patients cannot be divided into 19 folds"):
-        split_by_fold(held_back, 19, 1)
+        split_by_fold(held_back, 19, 1, ALL)

@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +15,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from processes import below
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from training_cases import small_case
+from training_cases import small_case, write_data_set
 
-from LungSegResNetLib.errors import InputError, ModelError, UsageError
+from LungSegResNetLib.errors import DeviceError, InputError, ModelError, UsageError
 from LungSegResNetLib.network.model_file import load_model, read_card
 from LungSegResNetLib.network.torch_predictor import build_network
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
 from LungSegResNetTrainingLib.slices.slice_cache import CachedCase
-from LungSegResNetTrainingLib.training.fit import fit
+from LungSegResNetTrainingLib.training.fit import fit, refuse_other_files
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, PAPER, RECOMMENDED, TrainingSettings
@@ -120,6 +126,61 @@ def test_a_killed_run_goes_on_to_the_same_weights_and_the_same_log(finished: Pat
     assert weights.keys() == expected.keys()
     assert all(np.array_equal(weights[name], expected[name]) for name in expected)
     assert _log(killed) == _log(finished)
+
+
+def test_a_run_that_is_killed_in_its_first_step_is_known_as_a_run(tmp_path: Path, finished: Path) -> None:
+    with pytest.raises(Killed):
+        _fit(tmp_path / "finished", kill_after=1)
+    refuse_other_files(tmp_path / "finished")
+    (tmp_path / "finished" / "network.safetensors").touch()  # as patience leaves it before a checkpoint
+    _fit(tmp_path / "finished")
+    assert _log(tmp_path / "finished") == _log(finished)
+
+
+def test_a_run_of_no_step_may_begin_anew_with_other_settings(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        _fit(tmp_path, kill_after=1)
+    settings = replace(SETTINGS, steps=1, learning_rate=0.005)
+    assert read_card(_fit(tmp_path, settings)[0]).training["steps_done"] == 1
+
+
+@pytest.mark.parametrize("name", ["network.safetensors", "progress.csv", "curves.png"])
+def test_files_of_a_folder_that_holds_no_run_are_not_replaced(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(InputError, match=f"has {name} but no run that could go on"):
+        refuse_other_files(tmp_path)
+
+
+def _fit_in_a_process(folder: Path, signal_to: Callable[[int], None]) -> subprocess.CompletedProcess[str]:
+    """A run of many steps with two workers in a process group of its own, which gets a signal while it trains."""
+    data = write_data_set(folder / "data", {"a": "train", "b": "train"})
+    command = [sys.executable, "-m", "LungSegResNetTrainingLib.command_line.main", "fit", str(data)]
+    command += ["--out", str(folder / "run"), "--cache", str(folder / "cache"), "--device", "cpu", "--workers", "2"]
+    command += ["--steps", "100000", "--batch-size", "2", "--slice-shape", "32", "40"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    log = folder / "run" / "progress.csv"
+    while process.poll() is None and not (log.is_file() and len(log.read_text().splitlines()) > 3):
+        time.sleep(0.1)
+    signal_to(process.pid)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups that get a signal")
+def test_a_request_to_end_that_reaches_all_processes_of_a_run_ends_it_as_ctrl_c_does(tmp_path: Path) -> None:
+    done = _fit_in_a_process(tmp_path, lambda process: os.killpg(process, signal.SIGTERM))
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pgrep")
+def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
+    done = _fit_in_a_process(tmp_path, lambda process: os.kill(below(process)[-1], signal.SIGKILL))
+    assert done.returncode == DeviceError.exit_code
+    assert "A process that prepares slices was ended from outside" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_torn_last_line_of_the_log_is_dropped(killed: Path, finished: Path) -> None:

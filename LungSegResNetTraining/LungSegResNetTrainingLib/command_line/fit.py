@@ -100,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..training.cross_validation import train_folds
     from ..training.parallel import joined_processes
-    from ..training.reporting import make_training_reporter
+    from ..training.reporting import MuteTrainingReporter, make_training_reporter
     from ..training.run_cases import counts
     from ..training.training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
 
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
         options.checkpoint_every,
     )
     with joined_processes(run_choice.device) as processes:
-        reporter = make_training_reporter(options.progress if processes.first else "none")
+        reporter = make_training_reporter(options.progress) if processes.first else MuteTrainingReporter()
         cases = choose_cases(case_choice, settings, processes, reporter)
         if options.measure_speed:
             from ..training.speed import measure_speed

@@ -63,7 +63,14 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
     for network in networks:
         if not network.validated.marks or "settings" not in network.card.training:
             raise InputError(f"{network.path} does not say how it was trained, or has no validation cases.")
-        if network.recipe != networks[0].recipe:
+        try:
+            recipe = network.recipe
+        except (TypeError, KeyError, UsageError) as error:
+            raise InputError(
+                f"{network.path} was trained with settings that this version does not know ({error}); use the version "
+                "that it was trained with."
+            ) from error
+        if recipe != networks[0].recipe:
             raise InputError(
                 f"The network of fold {network.fold} was trained with other settings than that of fold 1; "
                 "a cross-validation judges one way of training."

@@ -74,13 +74,15 @@ def joined_processes(device: str) -> Iterator[Processes]:
 
     Raises
     ------
-    UsageError : the device cannot be shared between processes.
+    UsageError : the device cannot be shared between processes, or the processes were not numbered.
     DeviceError : there are more processes on this machine than graphics cards.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Processes()
         return
+    if "RANK" not in os.environ:
+        raise UsageError("WORLD_SIZE is set and RANK is not: start several processes with torchrun, or unset both.")
     processes = Processes(int(os.environ["RANK"]), count, int(os.environ.get("LOCAL_RANK", "0")))
     if device == "mps":
         raise UsageError("Several processes can train on CUDA or CPU only; choose --device cpu or leave torchrun out.")

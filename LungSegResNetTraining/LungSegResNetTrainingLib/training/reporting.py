@@ -27,6 +27,13 @@ class QuietTrainingReporter(SilentReporter):
         pass
 
 
+class MuteTrainingReporter(QuietTrainingReporter):
+    """Shows nothing: for all processes of a run but the first, which says the same."""
+
+    def warning(self, text: str) -> None:
+        pass
+
+
 class LinesReporter(SilentReporter):
     """A line every ten steps and for each validation, on standard output; warnings on standard error."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from LungSegResNetLib.errors import InputError, UsageError
-from LungSegResNetLib.network.model_file import ModelCard, save_model
+from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
@@ -48,6 +48,17 @@ def test_a_case_left_out_of_training_is_judged_with_its_patient_or_listed(tmp_pa
     _, unassigned = assign_networks(CASES, read_fold_networks(tmp_path, 2))
     assert [failed.name for failed in unassigned] == ["d"]
     assert "left out of the runs" in unassigned[0].reason
+
+
+def test_settings_of_a_later_version_end_in_a_sentence(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "cd", "ab")
+    _write(tmp_path, 2, "ab", "cd")
+    path = tmp_path / "fold-2" / "network.safetensors"
+    card, weights = load_model(path)
+    card.training["settings"]["of_tomorrow"] = 1
+    save_model(path, weights, card)
+    with pytest.raises(InputError, match=r"settings that this version does not know .*of_tomorrow"):
+        read_fold_networks(tmp_path, 2)
 
 
 def test_missing_folds_are_named(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ import pytest
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
 
+from LungSegResNetLib.errors import UsageError
 from LungSegResNetTrainingLib.slices.sampling import StepBatches
-from LungSegResNetTrainingLib.training.parallel import Processes
+from LungSegResNetTrainingLib.training.parallel import Processes, joined_processes
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
 _MAIN = "LungSegResNetTrainingLib.command_line.main"
@@ -61,10 +62,18 @@ def test_all_processes_together_draw_the_samples_of_one() -> None:
         assert {len(share) for share in shares} == {5, 6}
 
 
+def test_a_number_of_processes_without_torchrun_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(UsageError, match="start several processes with torchrun"), joined_processes("cpu"):
+        pass
+
+
 def test_two_processes_train_one_network_and_resume(data: Path) -> None:
     code, text = _fit(data, "two", processes=2)
     assert code == 0, text
     assert text.count("The network is in") == 1
+    assert text.count("Each case counts as a patient of its own") == 1
     assert len(_losses(data.parent / "two")) == 4
     # Batch norm sees single slices in both, so that one process learns the same but for the order of sums.
     assert _fit(data, "one", processes=1)[0] == 0

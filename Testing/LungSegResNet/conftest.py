@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from mrml_data import add_volume
+from network_files import write_quick_network
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -16,10 +18,17 @@ from synthetic_thorax import Thorax
 SPACING = (3.0, 3.0, 20.0)
 
 
+@pytest.fixture(scope="session")
+def quick_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network file that takes little time; that with which the panel segments in these tests."""
+    return write_quick_network(tmp_path_factory.mktemp("network") / "quick.safetensors")
+
+
 @pytest.fixture
-def panel(host: Host) -> Iterator[Any]:
+def panel(host: Host, quick_network: Path) -> Iterator[Any]:
     """The open panel."""
     widget = host.openModule("LungSegResNet")
+    widget.logic.getParameterNode().modelFile = str(quick_network)
     yield widget
     host.closeModule(widget)
 

@@ -37,13 +37,14 @@ def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
     """Labels of a mask file as a 3D uint8 image on the file's own grid.
 
     A segmentation of 3D Slicer (``.seg.nrrd``, also cropped or in several layers) is brought to labels 1 = right and
-    2 = left lung where names or terminology of its segments tell the side; its other segments are then left out.
+    2 = left lung where names or terminology of its segments tell the side; its other segments are then left out, and so
+    are those beside a segment that is both lungs by its name.
     Otherwise, and for all other files, label values stay as they are.
 
     Raises
     ------
     InputError : the file cannot be read, holds other values than whole numbers from 0 to 255, or tells the side of one
-        lung only while it has other segments, too, which may be the other lung.
+        lung only while it has other segments, too, which may be the other lung, or has several that may be both.
     """
     return _read(Path(path))[0]
 
@@ -88,8 +89,11 @@ def _read_labels(path: Path) -> tuple[sitk.Image, bool, list[str]]:
     reader = open_image_file(path)
     segments = segment_headers(reader)
     sides = [_side_of(segment) for segment in segments]
+    tells_sides = any(sides)
+    if not tells_sides and len(segments) > 1:
+        sides = _both_lungs_alone(path, segments)
     left_out = _names_without_side(segments, sides) if any(sides) else []
-    if left_out and len(set(filter(None, sides))) == 1:
+    if tells_sides and left_out and len(set(filter(None, sides))) == 1:
         (found,) = [lung.name for lung in LUNG_SEGMENTS if lung.label in sides]
         raise InputError(
             f"{path.name} has the {found} and segments of unknown side ({', '.join(left_out)}); call the other lung "
@@ -109,7 +113,7 @@ def _read_labels(path: Path) -> tuple[sitk.Image, bool, list[str]]:
         labels = sitk.GetArrayViewFromImage(image)
         if not _whole_numbers_to_255(labels):
             raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
-    return Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8))), any(sides), left_out
+    return Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8))), tells_sides, left_out
 
 
 def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
@@ -169,6 +173,17 @@ def _labels_of_segments(
     return labels
 
 
+def _both_lungs_alone(path: Path, segments: Sequence[dict[str, str]]) -> list[int | None]:
+    """One label for the segment that is both lungs by its name, so that others count as no lung; None for all if there
+    is no such segment."""
+    names = [segment.get("Name", "") for segment in segments]
+    both = [bool(others := _words_of(name) - {"both"}) and others <= {"lung", "lungs"} for name in names]
+    if sum(both) > 1:
+        found = " and ".join(f"'{name}'" for name, is_both in zip(names, both, strict=True) if is_both)
+        raise InputError(f"{path.name} has several segments that may be both lungs ({found}); keep one of them.")
+    return [RIGHT_LUNG if is_both else None for is_both in both]
+
+
 def _names_without_side(segments: Sequence[dict[str, str]], sides: Sequence[int | None]) -> list[str]:
     return [f"'{segment.get('Name', '')}'" for segment, side in zip(segments, sides, strict=True) if side is None]
 
@@ -182,13 +197,18 @@ def _side_of(segment: dict[str, str]) -> int | None:
         for lung in LUNG_SEGMENTS:
             if f"^{lung.laterality_code}^" in modifier:
                 return lung.label
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", segment.get("Name", ""))
-    words = re.findall(r"[a-z]+", spaced.lower())
+    words = _words_of(segment.get("Name", ""))
     sides = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
-    others = {word for word in words if word not in _SIDE_WORDS} - _FILLERS - _VERSIONS - _MAKERS
+    others = words - _SIDE_WORDS.keys()
     if len(sides) == 1 and others & {"lung", "lobe"} and others <= _LUNG_WORDS:
         return sides.pop()
     return None
+
+
+def _words_of(name: str) -> set[str]:
+    """Words of a segment's name that change what it is."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return set(re.findall(r"[a-z]+", spaced.lower())) - _FILLERS - _VERSIONS - _MAKERS
 
 
 def _whole_numbers_to_255(values: np.ndarray) -> bool:

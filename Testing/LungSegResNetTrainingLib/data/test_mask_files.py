@@ -162,6 +162,31 @@ def test_lobe_files_of_lungmask_are_told_from_those_of_ptk(scan, tmp_path: Path)
     np.testing.assert_array_equal(read_reference_mask(tmp_path / "lobes.nii.gz", ct).labels, truth)
 
 
+def _write_slicer_segmentation(path: Path, values: np.ndarray, ct: CTVolume, names: dict[int, str]) -> None:
+    image = ct.geometry.apply_to(sitk.GetImageFromArray(values))
+    for number, (value, name) in enumerate(names.items()):
+        about = {"ID": f"Segment_{number}", "Name": name, "LabelValue": str(value), "Layer": "0"}
+        for key, text in about.items():
+            image.SetMetaData(f"Segment{number}_{key}", text)
+    sitk.WriteImage(image, str(path))
+
+
+@pytest.mark.parametrize("other", ["Trachea", "Tumour"])
+@pytest.mark.parametrize("lungs", [1, 2])
+def test_what_lies_beside_a_segment_of_both_lungs_is_no_lung(scan, tmp_path: Path, other: str, lungs: int) -> None:
+    ct, truth = scan
+    values = (truth > 0).astype(np.uint8) * lungs
+    values[_trachea(ct, truth)] = 3 - lungs
+    path = tmp_path / "lungs.seg.nrrd"
+    _write_slicer_segmentation(path, values, ct, {lungs: "Both lungs", 3 - lungs: other})
+    mask = read_reference_mask(path, ct)
+    np.testing.assert_array_equal(mask.labels > 0, truth > 0)
+    assert np.mean(mask.labels == truth) > 0.999
+    _write_slicer_segmentation(path, values, ct, {1: "Lungs", 2: "Lungs_2"})
+    with pytest.raises(InputError, match="several segments that may be both lungs"):
+        read_reference_mask(path, ct)
+
+
 def _trachea(ct: CTVolume, truth: np.ndarray) -> np.ndarray:
     """Air in the middle of the body."""
     middle = np.zeros(truth.shape, bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..data.contact_sheet import write_contact_sheet
     from ..data.data_set import case_list_of, check_data_set, write_check_table
+    from ..training.seen_scans import repeated_scans
 
     case_list = case_list_of(options.dataset)
     if options.table and case_list and options.table.resolve() == case_list.resolve():
@@ -43,10 +45,18 @@ def run(options: argparse.Namespace) -> int:
             f"{options.table} is the list that is checked, whose own columns would be lost; give --table another file."
         )
     refuse_existing(options.table, options.contact_sheet, overwrite=options.overwrite)
+    if options.contact_sheet:
+        further = options.contact_sheet.parent.glob(f"{glob.escape(options.contact_sheet.stem)}_[0-9]*.png")
+        refuse_existing(*further, overwrite=options.overwrite)
     reporter = make_reporter(options.progress)
     reporter.stage("check cases")
-    checks = check_data_set(options.dataset, lambda done, total, name: reporter.slices(done, total))
+    sheet = options.contact_sheet
+    checks = check_data_set(
+        options.dataset, lambda done, total, name: reporter.slices(done, total), with_pictures=sheet is not None
+    )
     print(_table(checks))
+    for text in repeated_scans([check.case for check in checks if check.ok and check.case]):
+        print(f"warning: {text}", file=sys.stderr)
     if options.table:
         write_check_table(options.table, checks, options.overwrite)
         print(f"Table: {options.table}")

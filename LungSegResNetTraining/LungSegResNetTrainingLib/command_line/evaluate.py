@@ -123,7 +123,7 @@ def _judges(
         cases = choose_cases(found, options.split, seen)
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
-        reason = f"left out: the network was trained on its patient; --split {ALL} judges it all the same"
+        reason = f"left out: the network was trained on its patient, or one of this name; --split {ALL} judges it"
         trained_on = [FailedCase(case.name, reason) for case in cases_trained_on(found, options.split, seen)]
         return [(case, judge) for case in cases], [], trained_on
     if options.split:

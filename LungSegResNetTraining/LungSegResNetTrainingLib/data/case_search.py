@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ _ENDINGS = tuple(sorted((*CT_ENDINGS, ".seg.nrrd", ".mat", ".hdr", ".dcm"), key=
 _ALWAYS_MASK = (".seg.nrrd", ".mat", ".hdr")
 _CT_NAME = re.compile(r"(?P<case>.+?)[_-]ct$", re.I)
 _MASK_NAME = re.compile(r"(?P<case>.+?)[_-](lungs?|masks?|seg|segmentation|labels?)$", re.I)
+_LONG_MASK_NAME = re.compile(r"(?P<case>.+?)([_-]ct)?([_-]lungs?)?[_-](lungs?|masks?|seg|segmentation|labels?)$", re.I)
 _MASK_WORD = re.compile(
     r"(^|[^a-z])(lungs?|masks?|seg|segmentation|labels?|ptk|rtstruct|rtss|rs|lobes?|overlay)([^a-z]|$)", re.I
 )
@@ -30,7 +32,7 @@ class FoundCases:
     ----------
     cases : those to be used.
     problems : what looked like a case but is none: name and reason.
-    left_out : cases that are not to be used: a case list says so, or their CT is that of another patient's case.
+    left_out : cases that are not to be used: a case list says so, or their name or CT is that of another case.
     """
 
     cases: list[Case] = field(default_factory=list)
@@ -65,7 +67,8 @@ class _Item:
 def find_cases(folder: Path) -> FoundCases:
     """Pairs below ``folder``, by two conventions that may be mixed.
 
-    - Side by side: ``<name>_ct.*`` with ``<name>_lungs.*``, ``<name>_mask.*`` or ``<name>_seg.*``.
+    - Side by side: ``<name>_ct.*`` with ``<name>_lungs.*``, ``<name>_mask.*`` or ``<name>_seg.*``, also
+      ``<name>_ct_mask.*`` and ``<name>_lung_mask.*``.
     - A folder per case, whose name is the case's: one CT and one mask, told apart by their SOP Classes in DICOM and by
       their names elsewhere. Each is a file or a folder of DICOM files; the CT's DICOM files may lie in the case's
       folder itself.
@@ -74,14 +77,21 @@ def find_cases(folder: Path) -> FoundCases:
     """
     found = FoundCases()
     _search(folder, folder, found, frozenset())
-    return without_repeated_scans(found)
+    return without_repetitions(found)
 
 
-def without_repeated_scans(found: FoundCases) -> FoundCases:
-    """Of the cases of one CT only the first and those of the same patient; the others are left out."""
+def without_repetitions(found: FoundCases) -> FoundCases:
+    """Of the cases of one name only the first, and of one CT the first and those of the same patient; the others are
+    left out."""
     owners: dict[Path, Case] = {}
+    names: set[str] = set()
     kept, left_out = [], list(found.left_out)
     for case in found.cases:
+        if case.name in names:
+            reason = "Another case has the same name; give each its own."
+            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+            continue
+        names.add(case.name)
         owner = owners.setdefault(case.ct.resolve(), case)
         if owner.patient == case.patient:
             kept.append(case)
@@ -101,7 +111,10 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
         return
     items, subfolders, loose_dicom = _look(folder)
     name = folder.relative_to(top).as_posix()
-    scans = {m["case"]: i for i in items if i.ending not in _ALWAYS_MASK and (m := _CT_NAME.match(i.stem))}
+    scans: dict[str, list[_Item]] = {}
+    for item in items:
+        if item.ending not in _ALWAYS_MASK and (match := _CT_NAME.match(item.stem)):
+            scans.setdefault(match["case"], []).append(item)
     if scans:
         _pair_by_name(scans, items, "" if name == "." else name + "/", found)
     elif items or loose_dicom:
@@ -154,17 +167,31 @@ def _is_dicom_object(folder: Path) -> bool:
     return bool(entries) and len(masks) in (0, len(entries)) and all(map(may_be_dicom, entries))
 
 
-def _pair_by_name(scans: dict[str, _Item], items: list[_Item], prefix: str, found: FoundCases) -> None:
+def _pair_by_name(scans: dict[str, list[_Item]], items: list[_Item], prefix: str, found: FoundCases) -> None:
     masks: dict[str, list[_Item]] = {}
     for item in items:
-        if match := _MASK_NAME.match(item.stem):
-            masks.setdefault(match["case"], []).append(item)
-    for case, scan in scans.items():
+        if (case := _case_of_mask(item.stem, scans)) is not None:
+            masks.setdefault(case, []).append(item)
+        elif not _CT_NAME.match(item.stem) and not any(
+            re.match(rf"{re.escape(case)}[_-]", item.stem) for case in scans
+        ):
+            # What bears the name of a case is something else of it, such as its vessels.
+            reason = f"There is no CT or no mask to {item.path.name}; the CT's name has to end with _ct."
+            found.problems.append((prefix + item.stem, reason))
+    for case, same in scans.items():
         fitting = masks.get(case, [])
-        if len(fitting) == 1:
-            found.cases.append(_case(prefix + case, scan.path, fitting[0].path))
+        if len(same) > 1:
+            _report_scans(prefix + case, [item.path for item in same], found)
+        elif len(fitting) == 1:
+            found.cases.append(_case(prefix + case, same[0].path, fitting[0].path))
         else:
             _report(prefix + case, fitting, found)
+
+
+def _case_of_mask(stem: str, scans: Container[str]) -> str | None:
+    """The case among ``scans`` that a mask belongs to by its name; None where it is no mask or has no scan."""
+    matches = (pattern.match(stem) for pattern in (_MASK_NAME, _LONG_MASK_NAME))
+    return next((match["case"] for match in matches if match and match["case"] in scans), None)
 
 
 def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bool, found: FoundCases) -> None:
@@ -179,10 +206,15 @@ def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bo
     elif not scans:
         found.problems.append((name, "There is a mask but no CT."))
     elif len(scans) > 1:
-        names = ", ".join(path.name for path in scans[:4])
-        found.problems.append((name, f"There are several files that may be the CT ({names}); name the CT '..._ct'."))
+        _report_scans(name, scans, found)
     else:
         _report(name, masks, found)
+
+
+def _report_scans(name: str, scans: list[Path], found: FoundCases) -> None:
+    names = ", ".join(path.name for path in scans[:4])
+    reason = f"There are several files that may be the CT ({names}); keep the one that is meant, called '..._ct'."
+    found.problems.append((name, reason))
 
 
 def _report(name: str, masks: list[_Item], found: FoundCases) -> None:

@@ -16,7 +16,7 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, LungSegError
 from LungSegResNetLib.files.reading import read_ct
 
-from .case_search import FoundCases, find_cases, without_repeated_scans
+from .case_search import FoundCases, find_cases, without_repetitions
 from .cases import OK, Case, ListedCase, read_case_list, refuse_divided_patients
 from .contact_sheet import draw_row
 from .dicom_kinds import MASK, kind_of_file, kind_of_folder
@@ -43,7 +43,7 @@ class CaseCheck:
     format : of the mask, in words.
     notes : what reading CT and mask had to assume or repair.
     shape, spacing_mm : of the CT, (z, y, x).
-    row_png : its row of the contact sheet; empty where it could not be read.
+    row_png : its row of the contact sheet; empty where it could not be read, or none was asked for.
     """
 
     name: str
@@ -104,7 +104,7 @@ def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases
         for row in rows
         if row.case is None or row.status not in taken
     ]
-    return without_repeated_scans(FoundCases(cases, [], left_out))
+    return without_repetitions(FoundCases(cases, [], left_out))
 
 
 def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
@@ -131,7 +131,9 @@ def _refuse_mask_in_space(mask: Path) -> None:
 
 
 def check_data_set(
-    path: str | os.PathLike[str], on_progress: Callable[[int, int, str], None] | None = None
+    path: str | os.PathLike[str],
+    on_progress: Callable[[int, int, str], None] | None = None,
+    with_pictures: bool = True,
 ) -> list[CaseCheck]:
     """Read and judge every case of a data set; a broken case is listed with its reason and stops no other.
 
@@ -140,6 +142,7 @@ def check_data_set(
     Parameters
     ----------
     on_progress : called before each case with the number done, the number of all, and its name.
+    with_pictures : draw the rows of a contact sheet.
 
     Raises
     ------
@@ -151,16 +154,16 @@ def check_data_set(
     for done, case in enumerate(found.cases):
         if on_progress is not None:
             on_progress(done, len(found.cases), case.name)
-        checks.append(check_case(case))
+        checks.append(check_case(case, with_pictures))
     return checks
 
 
-def check_case(case: Case) -> CaseCheck:
+def check_case(case: Case, with_picture: bool = True) -> CaseCheck:
     """Read and judge one case; whatever goes wrong becomes a refusal."""
     try:
         ct, mask = read_case(case)
         verdict = check_pair(ct, mask.labels)
-        row = _png(draw_row(ct, mask.labels, case.name, verdict))
+        row = _png(draw_row(ct, mask.labels, case.name, verdict)) if with_picture else b""
     except LungSegError as error:
         return CaseCheck(case.name, case, PairVerdict(REFUSED, (str(error),)))
     except Exception as error:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 
 from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases, refuse_divided_patients
 from ..data.data_set import CASE_LIST, describing_columns, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
-from ..slices.slice_cache import CachedCase, cache_case
+from ..slices.slice_cache import CachedCase, cache_case, mask_files_of
 from .seen_scans import ScanMark
 
-_COLUMNS = ("case", "ct", "mask", "split", "patient", "group", "status", "reasons", "doubtful", "licence", "doi")
+_COLUMNS = (
+    "case",
+    "ct",
+    "mask",
+    "split",
+    "patient",
+    "group",
+    "status",
+    "reasons",
+    "doubtful",
+    "licence",
+    "doi",
+    "files",
+)
 
 
 @dataclass(frozen=True)
@@ -65,9 +80,6 @@ def prepare_cases(
     taken = (OK, DOUBTFUL) if include_doubtful else (OK,)
     found = list_data_set(data_set, taken)
     refuse_divided_patients(found.cases)
-    names = [case.name for case in found.cases]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InputError(f"Two cases of the data set have the name {twice}; give each its own.")
     used: list[tuple[Case, CachedCase]] = []
     left_out = [LeftOut(name, PairVerdict(REFUSED, (reason,))) for name, reason in found.problems] + found.left_out
     for done, case in enumerate(found.cases):
@@ -97,10 +109,13 @@ def prepare_cases(
     return TrainingCases([case for case, _ in used], [cached for _, cached in used], left_out, marks)
 
 
-def record_cases(run_folder: Path, prepared: TrainingCases) -> None:
+def record_cases(
+    run_folder: Path, prepared: TrainingCases, on_warning: Callable[[str], None] = lambda text: None
+) -> None:
     """Write ``cases.csv`` of a run, or make sure that a run that goes on has the same cases.
 
-    The file is a case list: it names all files, the split of each case, and what was left out and why.
+    The file is a case list: it names all files, the split of each case, and what was left out and why. ``on_warning``
+    is told of cases whose CT or mask is no longer what the run began with.
 
     Raises
     ------
@@ -117,6 +132,10 @@ def record_cases(run_folder: Path, prepared: TrainingCases) -> None:
                 f"{run_folder} holds a run with other cases or another split ({some_of(changed)}); bring the data set "
                 "back to what it was, or choose another folder."
             )
+        if changed := _changed_files(path, prepared):
+            on_warning(
+                f"CT or mask of {some_of(changed)} changed since the run began; it goes on with what they are now."
+            )
         return
     with (
         write_atomically(path, overwrite=False) as temporary,
@@ -125,9 +144,24 @@ def record_cases(run_folder: Path, prepared: TrainingCases) -> None:
         table = csv.DictWriter(file, _COLUMNS, restval="")
         table.writeheader()
         for case, cached in zip(prepared.cases, prepared.cached, strict=True):
-            table.writerow(_row(case, replace(cached.verdict, status=OK)))
+            files = {"files": _digest_of_files(case, prepared.marks)}
+            table.writerow(_row(case, replace(cached.verdict, status=OK)) | files)
         for item in prepared.left_out:
             table.writerow(_row(item.case, item.verdict) if item.case else {"case": item.name} | _judged(item.verdict))
+
+
+def _changed_files(path: Path, prepared: TrainingCases) -> list[str]:
+    """Names of the cases of which the list of a run has another digest; earlier versions wrote none."""
+    with path.open(newline="", encoding="utf-8") as file:
+        before = {row["case"]: row.get("files") for row in csv.DictReader(file)}
+    now = {case.name: _digest_of_files(case, prepared.marks) for case in prepared.cases}
+    return sorted(name for name, digest in now.items() if before.get(name) not in (None, "", digest))
+
+
+def _digest_of_files(case: Case, marks: Mapping[str, ScanMark]) -> str:
+    """Short digest of what CT and mask of a case hold, wherever they lie."""
+    contents = [marks[case.name].ct, *(file_digest(path) for path in mask_files_of(case.mask))]
+    return hashlib.sha256(" ".join(contents).encode()).hexdigest()[:16]
 
 
 def _place(case: Case) -> tuple[str, str, str]:

@@ -28,8 +28,8 @@ class ScanMark:
     ----------
     name : of the case.
     ct : digest of the CT's files; empty where they could not be read, or a network does not say.
-    patient : digest of the patient's name, so that a network that is handed on names nobody; empty where nobody was
-        named.
+    patient : digest of the patient's name, so that a network that is handed on does not spell it; a short one, such as
+        a hospital's number, can be found by trying all. Empty where nobody was named.
     """
 
     name: str
@@ -97,6 +97,8 @@ class ScanRecord:
         return sorted({mark.name for mark in self.marks})
 
 
+_known_digests: dict[str, str] = {}  # of CTs by the state of their files
+
 NOTHING_SEEN = ScanRecord()
 
 
@@ -110,6 +112,21 @@ def validation_scans(card: ModelCard) -> ScanRecord:
     return _record(card, "validation_scans", "validation_cases")
 
 
+def repeated_scans(cases: Sequence[Case]) -> list[str]:
+    """Sentences about copies of one CT that count as scans of several patients."""
+    owners: dict[str, Case] = {}
+    told = []
+    for case in cases:
+        ct = ScanMark.of(case).ct
+        owner = owners.setdefault(ct, case)
+        if ct and owner.patient != case.patient:
+            told.append(
+                f"{case.name} has the same CT as {owner.name}, though they count as two patients; leave one of them "
+                "out, or they may be on both sides."
+            )
+    return told
+
+
 def _record(card: ModelCard, key: str, *names: str) -> ScanRecord:
     """What a file says under ``key``; files of earlier versions have the names of the cases only."""
     about: dict[str, Any] = card.training
@@ -121,11 +138,16 @@ def _record(card: ModelCard, key: str, *names: str) -> ScanRecord:
 def _digest_of_ct(ct: Path) -> str:
     """Digest of what a CT's files hold, whatever they are called; of a DICOM folder only the slices count."""
     try:
-        files = [path for path in files_of(ct) if not ct.is_dir() or _is_slice(path)]
-        digests = sorted(file_digest(path) for path in files)
+        files = files_of(ct)
+        states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+        key = _short_digest(repr(states))
+        # Asked for again and again: all slices of an archive are more than are remembered file by file.
+        if key not in _known_digests:
+            digests = sorted(file_digest(path) for path in files if not ct.is_dir() or _is_slice(path))
+            _known_digests[key] = _short_digest("".join(digests)) if digests else ""
     except (OSError, InputError):
         return ""  # reading the case says why
-    return _short_digest("".join(digests)) if digests else ""
+    return _known_digests[key]
 
 
 def _is_slice(path: Path) -> bool:

@@ -9,14 +9,14 @@ from pathlib import Path
 from LungSegResNetLib.cores import cores
 from LungSegResNetLib.errors import InputError, UsageError
 
-from ..data.cases import TRAIN, VALIDATION, Case, unnamed_patients
+from ..data.cases import TRAIN, VALIDATION, unnamed_patients
 from ..data.splits import names_a_split, split_by_fold, split_by_share
 from .fit import fit, refuse_other_files
 from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
 from .run_cases import TrainingCases, prepare_cases, record_cases, some_of
-from .seen_scans import ScanMark
+from .seen_scans import ScanMark, repeated_scans
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
@@ -109,7 +109,7 @@ def choose_cases(
             f"{unnamed}; where some are of the same patient, say so in the column patient of a case list, or they may "
             "be on both sides."
         )
-    for text in _repeated_scans(prepared):
+    for text in repeated_scans(cases):
         reporter.warning(text)
     if choice.folds is not None:
         if choice.fold is not None:
@@ -124,21 +124,6 @@ def choose_cases(
     return replace(prepared, cases=cases)
 
 
-def _repeated_scans(prepared: TrainingCases) -> list[str]:
-    """Sentences about copies of one CT that count as scans of several patients."""
-    owners: dict[str, Case] = {}
-    told = []
-    for case in prepared.cases:
-        ct = prepared.marks[case.name].ct
-        owner = owners.setdefault(ct, case)
-        if ct and owner.patient != case.patient:
-            told.append(
-                f"{case.name} has the same CT as {owner.name}, though they count as two patients; leave one of them "
-                "out, or they may be on both sides."
-            )
-    return told
-
-
 def train(
     cases: TrainingCases,
     settings: TrainingSettings,
@@ -151,7 +136,7 @@ def train(
     """Train or go on with a run; returns the network file. Raises as ``record_cases`` and ``fit`` do."""
     if processes.first:
         refuse_other_files(run_folder)
-        record_cases(run_folder, cases)
+        record_cases(run_folder, cases, reporter.warning)
     if start is not None and (seen := _validated_and_seen(cases, start)):
         reporter.warning(
             f"The start network was trained on {len(seen)} of the validation cases ({some_of(seen)}); "

@@ -60,6 +60,33 @@ def test_check_prints_every_case_and_tells_by_its_exit_code(
     assert main(["check", str(data)]) == 0
 
 
+def test_check_tells_of_two_patients_with_copies_of_one_scan(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(data)]) == 7
+    assert "warning: b has the same CT as a, though they count as two patients" in capsys.readouterr().err
+
+
+def test_a_further_page_of_a_contact_sheet_that_is_there_is_told_before_the_work(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sheet_2.png").touch()
+    assert main(["check", str(data), "--contact-sheet", str(tmp_path / "sheet.png")]) == 4
+    assert capsys.readouterr().out == ""
+
+
+def test_a_run_that_goes_on_with_a_changed_mask_says_so(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _fit(data, steps=1) == 0
+    shutil.copy(data / "a_lungs.nii", data / "copy.nii.tmp")
+    (data / "copy.nii.tmp").replace(data / "a_lungs.nii")
+    capsys.readouterr()
+    assert _fit(data, steps=1) == 0
+    assert "changed since the run began" not in capsys.readouterr().err
+    mask = sitk.ReadImage(str(data / "a_lungs.nii"))
+    mask[12, 24, 8] = 2 if mask[12, 24, 8] == 1 else 1
+    sitk.WriteImage(mask, str(data / "a_lungs.nii"))
+    assert _fit(data, steps=1) == 0
+    assert "CT or mask of a changed since the run began" in capsys.readouterr().err
+
+
 def test_check_does_not_write_its_table_over_the_list(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for table in (data / "cases.csv", data / "list.csv"):
         table.write_text("case,ct,mask,scanner\na,a_ct.nii,a_lungs.nii,mine\n", encoding="utf-8")

@@ -59,6 +59,32 @@ def test_dicom_folders_are_found_whether_slices_lie_loose_or_below(tmp_path: Pat
     }
 
 
+def test_masks_are_paired_by_the_names_that_programs_give_them(tmp_path: Path) -> None:
+    names = ["a_ct.nii", "a_ct_mask.nii", "b_ct.nii", "b_lung_mask.nii", "c_lung_ct.nii", "c_lung_mask.nii"]
+    touch(*(tmp_path / name for name in names))
+    assert found_in(tmp_path) == {case: tuple(n for n in names if n[0] == case[0]) for case in ("a", "b", "c_lung")}
+
+
+def test_nothing_that_may_be_a_case_is_lost_without_a_word(tmp_path: Path) -> None:
+    names = ["a_ct.nii", "a_lungs.nii", "a_vessels.nii", "b_lungs.nii", "c.nii", "c_lungs.nii", "d_CT1.nii"]
+    touch(*(tmp_path / name for name in names), tmp_path / "e_ct.nii", tmp_path / "e_ct.nrrd", tmp_path / "e_mask.nii")
+    problems = dict(find_cases(tmp_path).problems)
+    assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs.nii")}
+    assert set(problems) == {"b_lungs", "c", "c_lungs", "d_CT1", "e"}
+    assert problems["b_lungs"] == "There is no CT or no mask to b_lungs.nii; the CT's name has to end with _ct."
+    assert "several files that may be the CT (e_ct.nii, e_ct.nrrd)" in problems["e"]
+
+
+def test_of_two_cases_of_one_name_the_second_is_left_out(tmp_path: Path) -> None:
+    for folder in (tmp_path / "a" / "b", tmp_path / "a_b"):
+        touch(folder / "ct.nii", folder / "mask.nii")
+    found = find_cases(tmp_path)
+    assert [case.name for case in found.cases] == ["a_b"]
+    assert [item.reason for item in found.left_out] == [
+        "left out (refused): Another case has the same name; give each its own."
+    ]
+
+
 @pytest.fixture
 def thorax() -> tuple[sitk.Image, CTVolume, np.ndarray]:
     """CT as an image and as a volume, and its lungs."""

@@ -135,6 +135,10 @@ def test_the_contact_sheet_shows_both_outlines_and_lists_what_could_not_be_read(
     assert np.count_nonzero(orange) > 300
 
 
+def test_pictures_are_drawn_only_where_a_sheet_is_asked_for(data_set: Path) -> None:
+    assert not any(check.row_png for check in check_data_set(data_set, with_pictures=False))
+
+
 def test_a_large_data_set_gets_several_contact_sheets(data_set: Path, tmp_path: Path) -> None:
     checks = check_data_set(data_set)[:1] * 41
     files = write_contact_sheet(tmp_path / "sheet.png", checks, overwrite=False)

@@ -12,6 +12,7 @@ import pytest
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, read_card
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord, seen_scans, validation_scans
@@ -76,6 +77,25 @@ def test_a_record_is_small_names_no_patient_and_comes_back_as_it_was(case: Case)
     assert len(text) < 6000
     assert "Miller" not in text
     assert ScanRecord.from_json(json.loads(text)) == record
+
+
+def test_the_files_of_a_scan_are_read_once_and_again_when_one_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path) -> str:
+        read.append(path)
+        return file_digest(path)
+
+    monkeypatch.setattr("LungSegResNetTrainingLib.training.seen_scans.file_digest", counted)
+    image, _ = Thorax().scan((20.0, 20.0, 80.0))
+    files = dicom_files.write_series(tmp_path / "ct", image)
+    case = Case("a", tmp_path / "ct", tmp_path / "mask.nii", "train", "a")
+    marks = [ScanMark.of(case) for _ in range(3)]
+    assert len(read) == len(files)
+    files[0].write_bytes(files[0].read_bytes() + b"\0\0")
+    assert ScanMark.of(case) != marks[0]
 
 
 def test_a_network_of_an_earlier_version_knows_names_only() -> None:

@@ -138,8 +138,8 @@ def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
     prepare_run(panel, data_set, run, small_network, 100000)
     ui.startButton.click()
     host.wait((run / "checkpoint.pt").exists, 300)
+    host.wait(lambda: len(processes_of(panel)) >= 3 and len(panel.trainPanel.curves.rows) > 0, 300)
     processes = processes_of(panel)
-    assert len(processes) >= 3
     ui.stopButton.click()
     assert ui.startButton.visible
     assert "stopped" in ui.trainStatusLabel.text

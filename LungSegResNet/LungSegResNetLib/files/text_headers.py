@@ -9,7 +9,7 @@ from typing import BinaryIO
 METAIMAGE_ENDINGS = (".mha", ".mhd")
 NRRD_ENDINGS = (".nrrd", ".nhdr")
 _LONGEST_LINE = 1 << 16
-_NUMBERED = re.compile(r"(.*%\d*d.*?)\s+(-?\d+)\s+(-?\d+)\s+([1-9]\d*)(\s+\d+)?")
+_NUMBERED = re.compile(r"([^%]*%\d*d[^%]*?)\s+(-?\d+)\s+(-?\d+)\s+([1-9]\d*)(\s+\d+)?")
 
 
 def read_fields(stream: BinaryIO, ending: str) -> dict[str, str]:

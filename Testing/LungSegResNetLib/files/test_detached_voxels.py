@@ -49,3 +49,9 @@ def test_an_analyze_header_has_the_voxels_that_bear_its_name(tmp_path: Path) -> 
     for name in ("ct.hdr", "ct.img"):
         (tmp_path / name).write_bytes(b"some bytes")
     assert voxel_files(tmp_path / "ct.hdr") == [tmp_path / "ct.img"]
+
+
+@pytest.mark.parametrize("place", ["%s%d.raw 1 2 1", "100%z%d.raw 1 2 1"])
+def test_a_pattern_that_numbers_no_files_names_none(tmp_path: Path, place: str) -> None:
+    (tmp_path / "ct.mhd").write_text(f"{METAIMAGE}{place}\n")
+    assert voxel_files(tmp_path / "ct.mhd") == []

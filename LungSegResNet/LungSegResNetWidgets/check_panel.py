@@ -8,9 +8,8 @@ from typing import Any
 import vtk
 from slicer.i18n import tr as _
 
-from .ct_tables import SLICES_TO_CHECK, findTable, keepTable, otherFrameOf
+from .ct_tables import SLICES_TO_CHECK, keepTable, shownRows
 from .slice_views import jumpToPoint
-from .table_node import rowsOf
 from .table_widget import showTable
 
 
@@ -26,9 +25,7 @@ class CheckPanel:
     def show(self, volumeNode: Any) -> None:
         """Show the list of the last run on a CT; nothing where it is of another frame than the shown one."""
         self._volumeNode.Set(volumeNode)
-        tableNode = findTable(SLICES_TO_CHECK, volumeNode)
-        otherFrame = otherFrameOf(tableNode, volumeNode) if tableNode else None
-        rows = rowsOf(tableNode) if otherFrame is None else []
+        rows, otherFrame = shownRows(SLICES_TO_CHECK, volumeNode)
         hint = _("After a run, the slices that are most likely wrong are listed here.")
         if rows:
             hint = _("Most likely wrong first; click a slice to see it.")

@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from .frames import frameNumber
 from .segmentation_nodes import placeBeside
-from .table_node import fillTableNode
+from .table_node import fillTableNode, rowsOf
 
 MEASUREMENTS, SLICES_TO_CHECK = "measurements", "slices to check"
 _KIND, _FRAME = "LungSegResNet.table", "LungSegResNet.frame"  # attributes
@@ -49,7 +49,10 @@ def removeTable(kind: str, volumeNode: Any, segmentationNode: Any = None) -> Non
         slicer.mrmlScene.RemoveNode(tableNode)
 
 
-def otherFrameOf(tableNode: Any, volumeNode: Any) -> int | None:
-    """Number of the frame that the table is about, if the CT shows another one of its sequence now; else None."""
+def shownRows(kind: str, volumeNode: Any, segmentationNode: Any = None) -> tuple[list[dict[str, Any]], int | None]:
+    """Rows of the table of this kind, and None; no rows, and the number of their frame, while another one is shown."""
+    tableNode = findTable(kind, volumeNode, segmentationNode)
+    if tableNode is None:
+        return [], None
     number = int(tableNode.GetAttribute(_FRAME) or 0)
-    return None if number == frameNumber(volumeNode) else number
+    return (rowsOf(tableNode), None) if number == frameNumber(volumeNode) else ([], number)

@@ -12,9 +12,8 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import LungSegError
 
-from .ct_tables import MEASUREMENTS, findTable, otherFrameOf
+from .ct_tables import MEASUREMENTS, shownRows
 from .measurement_table import copyRows, exportRows, showRows
-from .table_node import rowsOf
 from .table_widget import enable
 
 
@@ -35,9 +34,7 @@ class MeasurementPanel:
 
     def show(self, volumeNode: Any, segmentationNode: Any) -> None:
         """Show the measurements of a CT and its lungs; nothing where they are of another frame than the shown one."""
-        tableNode = findTable(MEASUREMENTS, volumeNode, segmentationNode)
-        otherFrame = otherFrameOf(tableNode, volumeNode) if tableNode else None
-        self._rows = rowsOf(tableNode) if otherFrame is None else []
+        self._rows, otherFrame = shownRows(MEASUREMENTS, volumeNode, segmentationNode)
         self._ct = volumeNode.GetName() if volumeNode else ""
         nothing = "" if self._rows else _("There are no measurements yet.")
         if otherFrame is not None:

@@ -50,11 +50,11 @@ class Region:
         columns, rows, slices = volumeNode.GetImageData().GetDimensions()
         inside = np.ones((slices, rows, columns), bool)
         # Each coordinate in the box is a sum of a term for each index; slice by slice, so that little memory is needed.
-        for k, section in enumerate(inside):
-            for axis in range(3):
-                i, j = matrix[axis, 0] * np.arange(columns), matrix[axis, 1] * np.arange(rows)
-                position = i + j[:, None] + (matrix[axis, 2] * k + matrix[axis, 3])
-                section &= np.abs(position) <= self.halfSize[axis]
+        for axis in range(3):
+            i, j, k = (matrix[axis, n] * np.arange(size) for n, size in enumerate((columns, rows, slices)))
+            plane = i + j[:, None] + matrix[axis, 3]
+            for section, step in zip(inside, k, strict=True):
+                section &= np.abs(plane + step) <= self.halfSize[axis]
         return inside
 
 

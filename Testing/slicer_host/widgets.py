@@ -110,7 +110,6 @@ class qMRMLNodeComboBox(qt.QComboBox):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self._scene: Any = None
-        self._types: list[str] = []
         self._node: Any = None
         self._options: dict[str, Any] = {
             "nodeTypes": [],
@@ -125,7 +124,6 @@ class qMRMLNodeComboBox(qt.QComboBox):
             "baseName": "",
             "noneDisplay": "",
         }
-        self._none = "None"
         self._tags: list[int] = []
         self._filling = False
         self.connect("activated(int)", self._onActivated)

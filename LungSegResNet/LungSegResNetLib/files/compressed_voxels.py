@@ -37,10 +37,10 @@ def _place(stream: BinaryIO, ending: str) -> str | None:
     """File of the compressed voxels, "" behind the header of this one, None if there are none to check."""
     fields = read_fields(stream, ending)
     if ending in METAIMAGE_ENDINGS:
+        if fields.get("compresseddata", "").lower() != "true":
+            return None
         place = fields.get("elementdatafile", "")
-        return (
-            ("" if place.upper() == "LOCAL" else place) if fields.get("compresseddata", "").lower() == "true" else None
-        )
+        return "" if place.upper() == "LOCAL" else place
     if fields.get("encoding", "").lower() not in ("gzip", "gz") or not {"byteskip", "lineskip"}.isdisjoint(fields):
         return None
     return fields.get("datafile", "")

@@ -17,6 +17,7 @@ from .hounsfield import HounsfieldBuffer, judge
 from .library_errors import raise_if_out_of_memory
 from .slice_positions import EvenGrid, even_grid, part_stacks
 
+TILTED = "was scanned with the gantry tilted"  # in the warning of a scan whose slices are not where they were
 _TILT_DEGREES = 1.0
 # More slices than this share are a part of the lungs; fewer can be interpolated.
 _MOST_LOST = 0.05
@@ -69,7 +70,7 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
         raise InputError(f"{name} does not tell its voxel size and orientation, so nothing can be measured in it.")
     if tilt > _TILT_DEGREES:
         warnings.append(
-            f"{name} was scanned with the gantry tilted by {tilt:.0f} degrees; "
+            f"{name} {TILTED} by {tilt:.0f} degrees; "
             "slices are stacked upright, so volumes are right but the shape is sheared."
         )
     if info.plane != "axial":

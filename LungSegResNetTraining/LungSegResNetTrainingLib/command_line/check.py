@@ -50,9 +50,10 @@ def run(options: argparse.Namespace) -> int:
         refuse_existing(*further, overwrite=options.overwrite)
     reporter = make_reporter(options.progress)
     reporter.stage("check cases")
-    sheet = options.contact_sheet
     checks = check_data_set(
-        options.dataset, lambda done, total, name: reporter.slices(done, total), with_pictures=sheet is not None
+        options.dataset,
+        lambda done, total, name: reporter.slices(done, total),
+        with_pictures=options.contact_sheet is not None,
     )
     print(_table(checks))
     for text in repeated_scans([check.case for check in checks if check.ok and check.case]):

@@ -14,6 +14,7 @@ import numpy as np
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, LungSegError
+from LungSegResNetLib.files.dicom_reading import TILTED
 from LungSegResNetLib.files.reading import read_ct
 
 from .case_search import FoundCases, find_cases, without_repetitions
@@ -115,7 +116,7 @@ def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
     InputError : a file cannot be read, or the mask does not belong to the CT.
     """
     ct, warnings = read_ct(case.ct)
-    if any("gantry tilted" in text for text in warnings):
+    if any(TILTED in text for text in warnings):
         _refuse_mask_in_space(case.mask)
     mask = read_reference_mask(case.mask, ct)
     return ct, ReferenceMask(mask.labels, mask.format, (*warnings, *mask.notes))

@@ -212,10 +212,8 @@ def _stack(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
     image = sitk.GetImageFromArray(array)
     steps = affine[:3, 2::-1]
     spacing = np.linalg.norm(steps, axis=0)
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((steps / spacing).ravel().tolist())
-    image.SetOrigin(affine[:3, 3].tolist())
-    return image
+    direction = tuple((steps / spacing).ravel().tolist())
+    return Geometry(image.GetSize(), tuple(spacing.tolist()), tuple(affine[:3, 3].tolist()), direction).apply_to(image)
 
 
 def _on_ct(image: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:

@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.image_files import open_image_file, read_voxels
+from LungSegResNetLib.files.text_headers import read_fields
 
 _AXIAL = (0, 1, 0, 1, 0, 0, 0, 0, 1)
 _CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
@@ -31,8 +32,8 @@ def is_ptk_metafile(path: Path) -> bool:
     """Whether a .mhd header has the axes PTK writes and no origin of its own."""
     header = _metaheader(path)
     return (
-        _numbers(header, "TransformMatrix") in (_AXIAL, _CORONAL)
-        and (_numbers(header, "Offset") or _NO_OFFSET[0]) in _NO_OFFSET
+        _numbers(header, "transformmatrix") in (_AXIAL, _CORONAL)
+        and (_numbers(header, "offset") or _NO_OFFSET[0]) in _NO_OFFSET
     )
 
 
@@ -44,11 +45,11 @@ def read_ptk_metafile(path: Path, ct: CTVolume) -> Values:
     InputError : the files cannot be read, or size or spacing differ from the CT's.
     """
     header = _metaheader(path)
-    voxels = header.get("ElementDataFile", "")
+    voxels = header.get("elementdatafile", "")
     if voxels.upper() != "LOCAL" and not (path.parent / voxels).is_file():
         raise InputError(f"The mask {path} cannot be read: its voxels are missing ({voxels}).")
     array, spacing = _voxels(path)
-    if _numbers(header, "TransformMatrix") == _AXIAL:
+    if _numbers(header, "transformmatrix") == _AXIAL:
         # Stored fastest along y, then x, then z upwards.
         array = array.transpose(0, 2, 1)
         spacing = (spacing[0], spacing[2], spacing[1])
@@ -156,15 +157,8 @@ def _times(values: tuple[float, ...]) -> str:
 
 
 def _metaheader(path: Path) -> dict[str, str]:
-    """Keys and values of a MetaImage header; it ends where the voxels begin."""
-    header = {}
     with path.open("rb") as file:
-        for line in file.read(8192).decode("latin-1").splitlines():
-            key, _, value = line.partition("=")
-            header[key.strip()] = value.strip()
-            if key.strip() == "ElementDataFile":
-                break
-    return header
+        return read_fields(file, path.suffix)
 
 
 def _numbers(header: dict[str, str], key: str) -> tuple[float, ...]:

@@ -16,11 +16,10 @@ from .folding import fold
 from .model_file import load_model
 from .openvino_graph import build_graph
 from .openvino_library import openvino as ov
-from .openvino_precision import device_precision, float_hint, float_precision
-from .passes import LUNG_IN_VIEW, lung_box, lung_probability, split_scales
+from .openvino_precision import device_precision, float_hint
+from .passes import FEW_SLICES, LUNG_IN_VIEW, lung_box, lung_probability, split_scales
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU"}
-_FEW_SLICES = 4  # the mask of one may differ by more in 8 bits than that of a scan
 
 
 class OpenVinoPredictor:
@@ -73,11 +72,10 @@ class OpenVinoPredictor:
             if _DEVICES[device] not in {name.partition(".")[0] for name in core.available_devices}:
                 raise DeviceError("OpenVINO finds no Intel graphics processor here; choose --device cpu or auto.")
             self.precision = precision or device_precision(core, _DEVICES[device])
-            self._in_floats: Callable[[], OpenVinoPredictor] | None = None
-            if precision is None and self.precision == "int8":
-                floats = float_precision(core, _DEVICES[device])
-                self._in_floats = functools.cache(
-                    lambda: OpenVinoPredictor(model_path, device, batch_size, floats, threads, lung_in_view)
+            self._in_float32: Callable[[], OpenVinoPredictor] | None = None
+            if precision is None and self.precision != "float32":
+                self._in_float32 = functools.cache(
+                    lambda: OpenVinoPredictor(model_path, device, batch_size, "float32", threads, lung_in_view)
                 )
             settings: dict[str, str | int] = {
                 "PERFORMANCE_HINT": "THROUGHPUT",
@@ -104,8 +102,8 @@ class OpenVinoPredictor:
             raise _device_error(error) from error
 
     def for_scan(self, slices: int) -> OpenVinoPredictor:
-        """Itself, or for a few slices, unless 8 bits were asked for, one that works in floating-point numbers."""
-        return self._in_floats() if self._in_floats and slices <= _FEW_SLICES else self
+        """Itself, or for a few slices, unless a precision was asked for, one that works in float32."""
+        return self._in_float32() if self._in_float32 and slices <= FEW_SLICES else self
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         """Lung probability (n, h, w), float32, of scaled slices (n, h, w), float32, h x w as the card says.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+# Scans of so few are computed in float32: the mask of one slice differs by more in shorter numbers than that of a scan.
+FEW_SLICES = 4
 # Of the mean of the coarser passes; a lung that is larger than a few pixels makes all of them sure.
 LUNG_IN_VIEW = 0.05
 _MAYBE_LUNG = 0.01  # so little that what the coarser passes miss of a lung is not left out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ from .cpu_memory import keep_freed_memory
 from .cpu_precision import cpu_precision
 from .model_file import ModelCard, load_model
 from .network import HighRes2DNet, ResidualBlock
-from .passes import LUNG_IN_VIEW, lung_box, split_scales
+from .passes import FEW_SLICES, LUNG_IN_VIEW, lung_box, split_scales
 
 _LAYERS_ALIVE = 10  # results of layers with the most channels that are in memory together, workspace included
 _SLICE_BYTES = 80 << 20  # of those in half precision for a slice of 216 x 296
@@ -125,10 +126,15 @@ class TorchPredictor:
             raise _device_error(self.device, error) from error
         fastest = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
         self.precision = precision or fastest
+        self._may_change = precision is None
 
     def for_scan(self, slices: int) -> TorchPredictor:
-        """Itself, whatever the number of slices."""
-        return self
+        """Itself, or for a few slices, unless a precision was asked for, one that works in float32."""
+        if not self._may_change or slices > FEW_SLICES:
+            return self
+        in_float32 = copy.copy(self)  # on the same weights
+        in_float32.precision = "float32"
+        return in_float32
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         """Lung probability (n, h, w), float32, of scaled slices (n, h, w), float32.

@@ -91,14 +91,15 @@ def test_what_the_progress_callback_raises_stops_the_run_and_leaves_the_predicto
     np.testing.assert_allclose(predictor.predict(slices), expected, atol=1e-4)
 
 
-def test_a_scan_of_few_slices_is_spared_8_bits_unless_they_were_asked_for(model_path: Path, slices: np.ndarray) -> None:
+def test_a_scan_of_few_slices_is_computed_in_float32_unless_another_format_was_asked_for(
+    model_path: Path, slices: np.ndarray, expected: np.ndarray
+) -> None:
     chosen = OpenVinoPredictor(model_path)
-    if chosen.precision != "int8":
-        pytest.skip("this processor computes nothing in 8 bits")
     assert chosen.for_scan(60) is chosen
-    in_floats = chosen.for_scan(1)
-    assert in_floats.precision in ("bfloat16", "float16", "float32")
-    assert chosen.for_scan(2) is in_floats
+    of_few = chosen.for_scan(1)
+    assert of_few.precision == "float32"
+    assert chosen.for_scan(2) is of_few
+    np.testing.assert_allclose(of_few.predict(slices), expected, atol=1e-4)
     asked_for = OpenVinoPredictor(model_path, precision="int8")
     assert asked_for.for_scan(1) is asked_for
 

@@ -61,6 +61,19 @@ def test_the_result_does_not_depend_on_the_batch_size(model_path: Path, slices: 
         np.testing.assert_allclose(together, alone, atol=BFLOAT16_TOLERANCE)
 
 
+def test_a_scan_of_few_slices_is_computed_in_float32_unless_another_format_was_asked_for(
+    model_path: Path, slices: np.ndarray
+) -> None:
+    chosen = TorchPredictor(model_path)
+    assert chosen.for_scan(60) is chosen
+    of_few = chosen.for_scan(1)
+    assert of_few.precision == "float32"
+    expected = TorchPredictor(model_path, precision="float32").predict(slices)
+    np.testing.assert_array_equal(of_few.predict(slices), expected)
+    asked_for = TorchPredictor(model_path, precision="bfloat16")
+    assert asked_for.for_scan(1) is asked_for
+
+
 @pytest.mark.parametrize(("batch_size", "expected"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (8, [5])])
 def test_progress_counts_up_to_all_slices(
     model_path: Path, slices: np.ndarray, batch_size: int, expected: list[int]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
@@ -73,6 +74,17 @@ def write_screenshot(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     _set_pixels(data, np.zeros((300, 400), np.int16))
     return _save(folder / "screenshot.dcm", data)
+
+
+def make_colour_picture(file: Path) -> None:
+    """Replace the pixels of a file by those of a black picture in colour."""
+    data = dcmread(file)
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PlanarConfiguration = 3, "RGB", 0
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 8, 8, 7, 0
+    length = data.Rows * data.Columns * 3
+    data.PixelData = bytes(length + length % 2)
+    del data.RescaleSlope, data.RescaleIntercept
+    data.save_as(file)
 
 
 def write_enhanced_ct(

@@ -55,13 +55,13 @@ def _ct_scans(found: Sequence[Series], folder: Path) -> list[Series]:
     if not scans:
         modalities = ", ".join(sorted({f"{s.info.modality or 'no modality'} ({s.info.kind})" for s in found}))
         raise InputError(f"There is no CT series in {folder}, only {modalities}.")
-    return scans
+    return [scan for scan in scans if not scan.headers[0].is_coloured] or scans
 
 
 def _named_series(found: Sequence[Series], wanted: str, folder: Path) -> list[Series]:
     """The series that ``wanted`` names: one, or the parts of one."""
     matches = [s for s in found if s.info.uid == wanted]
-    if not matches and wanted.isdigit():
+    if not matches and wanted.isdecimal():  # digits such as ² make no number
         matches = [s for s in found if s.info.number == int(wanted)]
     if not matches and wanted:
         text = wanted.casefold()

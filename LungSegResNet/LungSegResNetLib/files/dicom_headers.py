@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
-from .dicom_image import Header, has_dicom_mark, may_be_dicom, numbers_in, read_header, says_it_is_an_image
+from .dicom_image import (
+    Header,
+    has_dicom_mark,
+    may_be_dicom,
+    numbers_in,
+    read_header,
+    says_it_is_an_image,
+    whole_number_in,
+)
 from .dicom_stacks import Stack, part_series
 from .folder_walk import files_of_folders
 
@@ -99,7 +107,7 @@ def scan_folder(
     by_uid: dict[str, list[Header]] = {}
     for header in headers:
         by_uid.setdefault(header.tags["series_uid"], []).append(header)
-    ordered = sorted(by_uid.items(), key=lambda item: (_whole_number(item[1][0].tags["series_number"]), item[0]))
+    ordered = sorted(by_uid.items(), key=lambda item: (whole_number_in(item[1][0].tags["series_number"]), item[0]))
     stacks = [stack for _, group in ordered for stack in part_series(group)]
     return [_series(number, stack) for number, stack in enumerate(stacks, start=1)], damaged
 
@@ -151,7 +159,3 @@ def _series(number: int, stack: Stack) -> Series:
         stack.part,
     )
     return Series(info, stack.headers, stack.left_out)
-
-
-def _whole_number(text: str) -> int:
-    return int(text) if text.lstrip("-").isdigit() else 0

@@ -48,6 +48,9 @@ _LONGEST_HEADER = 64 << 20
 # Both shift a pixel at the far edge of a matrix of 512 by half a pixel at most.
 _SPACING_TOLERANCE = 1e-3  # relative
 _COSINE_TOLERANCE = 1e-3
+# Ten times what cosines are off that were cut to three decimals.
+_LENGTH_TOLERANCE = 0.01
+_RIGHT_ANGLE_TOLERANCE = math.sin(math.radians(1.0))
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class Header:
     Attributes
     ----------
     size : columns, rows, frames.
-    spacing : distance of columns and of rows in mm; None where the file does not tell.
-    orientation : direction cosines of rows and of columns; None where the file does not tell.
+    spacing : distance of columns and of rows in mm; None where the file does not tell or it is not above 0.
+    orientation : direction cosines of rows and of columns, at right angles; None where the file does not tell.
     positions : LPS position of each frame's first pixel in mm, empty where the file does not tell.
     tags : text of the values in ``_TAGS``, empty where absent.
     """
@@ -71,12 +74,17 @@ class Header:
     tags: dict[str, str] = field(repr=False)
 
     def fits_grid_of(self, other: Header) -> bool:
-        """True if both have one matrix, pixel spacing and orientation, as all slices of a stack have."""
+        """True if both have one matrix, pixel spacing, orientation and colour, as all slices of a stack have."""
         return (
             self.size[:2] == other.size[:2]
+            and self.is_coloured == other.is_coloured
             and _close(self.spacing, other.spacing, relative=_SPACING_TOLERANCE)
             and _close(self.orientation, other.orientation, absolute=_COSINE_TOLERANCE)
         )
+
+    @property
+    def is_coloured(self) -> bool:
+        return self.tags["colours"] not in ("", "1")
 
     @property
     def has_places(self) -> bool:
@@ -152,10 +160,11 @@ def read_header(path: Path) -> Header | None:
         thickness = _THICKNESS.search(groups)
         tags["thickness"] = tags["thickness"] or (thickness[1].decode().strip() if thickness else "")
     else:
-        # GDCM knows where each kind of file keeps these, but invents values where there are none.
+        # GDCM knows where each kind of file keeps these, but invents values where there are none or they are wrong.
         x, y = reader.GetSpacing()[:2]
-        spacing = (x, y) if tags["spacing"] else None
-        orientation = numbers_in(tags["orientation"], 6)
+        told = numbers_in(tags["spacing"], 2) or numbers_in(tags["spacing"], 1)  # one value stands for both
+        spacing = (x, y) if told and min(told) > 0 else None
+        orientation = _axes_in(tags["orientation"])
         position = numbers_in(tags["position"], 3)
         positions = (position,) if position else ()
     return Header(path, (columns, rows, frames), spacing, orientation, positions, tags)
@@ -168,6 +177,14 @@ def numbers_in(text: str, count: int = 1) -> tuple[float, ...] | None:
     except ValueError:
         return None
     return values if len(values) == count and bool(np.isfinite(values).all()) else None
+
+
+def whole_number_in(text: str) -> int:
+    """The number of an integer string; 0 where it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        return 0
 
 
 def may_be_dicom(path: Path) -> bool:
@@ -211,13 +228,32 @@ def _frame_geometry(
 ) -> tuple[tuple[float, float] | None, tuple[float, ...] | None, tuple[tuple[float, ...], ...]]:
     """Spacing, orientation and positions of the frames of an enhanced object, in the order of its frames."""
     positions = [numbers_in(text.decode(), 3) for text in _FRAME_POSITION.findall(groups)]
-    orientations = {numbers_in(text.decode(), 6) for text in _FRAME_ORIENTATION.findall(groups)}
+    orientations = {_axes_in(text.decode()) for text in _FRAME_ORIENTATION.findall(groups)}
     spacings = {numbers_in(text.decode(), 2) for text in _PIXEL_SPACING.findall(groups)}
     if len(positions) != frames or None in positions or len(orientations) != 1 or len(spacings) != 1:
         return None, None, ()
     spacing = spacings.pop()
     # DICOM gives the distance of rows (y) first.
-    return (spacing[1], spacing[0]) if spacing else None, orientations.pop(), tuple(p for p in positions if p)
+    told = (spacing[1], spacing[0]) if spacing and min(spacing) > 0 else None
+    return told, orientations.pop(), tuple(p for p in positions if p)
+
+
+def _axes_in(text: str) -> tuple[float, ...] | None:
+    """Direction cosines of rows and of columns, without the error of rounding; None if they are no axes.
+
+    Positions along their normal would be too short by as much as the axes are.
+    """
+    values = numbers_in(text, 6)
+    if values is None:
+        return None
+    row, column = np.array(values).reshape(2, 3)
+    lengths = np.linalg.norm((row, column), axis=1)
+    if np.abs(lengths - 1).max() > _LENGTH_TOLERANCE or abs(row @ column) > _RIGHT_ANGLE_TOLERANCE:
+        return None
+    row /= lengths[0]
+    column -= (row @ column) * row
+    column /= np.linalg.norm(column)
+    return (*row.tolist(), *column.tolist())
 
 
 def _close(

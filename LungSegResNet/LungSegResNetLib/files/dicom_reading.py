@@ -11,7 +11,7 @@ from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError
 from .dicom_choice import WhenInDoubt, choose_series
 from .dicom_headers import Series, scan_folder, series_of_file
-from .dicom_image import Header, along_normal, dicom_reader
+from .dicom_image import Header, along_normal, dicom_reader, whole_number_in
 from .dicom_stacks import DISTINGUISHING_TAGS, lost_slices
 from .hounsfield import HounsfieldBuffer, judge
 from .library_errors import raise_if_out_of_memory
@@ -58,7 +58,7 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
     name = f"Series '{info.description}'" if info.description else series.headers[0].path.name
     if info.modality and info.modality != "CT":
         raise InputError(f"{name} is no CT: its modality is {info.modality}.")
-    if series.headers[0].tags["colours"] not in ("", "1"):
+    if series.headers[0].is_coloured:
         raise InputError(f"{name} is a colour picture, not a CT in Hounsfield units.")
     warnings = _left_out(series, name)
     headers, grid, stack_warnings = _even_stack(series.headers, name)
@@ -96,17 +96,19 @@ def _left_out(series: Series, name: str) -> list[str]:
     if lost > _MOST_LOST * (total := lost + series.info.slices):
         raise InputError(
             f"{name} cannot be stacked to a volume: {lost} of its {total} slices differ from the others "
-            "in matrix, pixel size or orientation."
+            "in matrix, pixel size, orientation or colour."
         )
     files = f"{len(series.left_out)} of {len(series.left_out) + len(series.headers)} files"
-    return [f"{name} holds images of another matrix, pixel size or orientation, which were left out ({files})."]
+    return [f"{name} holds images of another matrix, pixel size, orientation or colour, which were left out ({files})."]
 
 
 def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], EvenGrid, list[str]]:
     """Headers in use, the grid of their frames, and warnings; several stacks in one series are parted."""
     used = list(headers)
     if not all(header.has_places for header in used):
-        raise InputError(f"{name} does not tell where its slices lie (no position or orientation in its files).")
+        raise InputError(
+            f"{name} does not tell where its slices lie (no position or no valid orientation in its files)."
+        )
     warnings = []
     try:
         grid = even_grid(along_normal(used))
@@ -142,8 +144,7 @@ def _one_stack(headers: tuple[Header, ...]) -> list[Header]:
     if any(header.size[2] > 1 for header in headers):
         return [max(headers, key=lambda header: header.size[2])] if len(headers) > 1 else []
     keys = [[header.tags[tag] for header in headers] for tag in DISTINGUISHING_TAGS]
-    instances = [header.tags["instance"] for header in headers]
-    numbers = [int(instance) if instance.isdigit() else 0 for instance in instances]
+    numbers = [whole_number_in(header.tags["instance"]) for header in headers]
     stacks = part_stacks(along_normal(headers), keys, numbers)
     return [headers[index] for index in stacks[0]] if stacks else []
 

@@ -40,8 +40,8 @@ class Stack:
 def part_series(headers: Sequence[Header]) -> list[Stack]:
     """Stacks in the images of one series; those on the grid that most images have come first.
 
-    Images on another grid (matrix, pixel spacing, orientation) are stacks of their own where they are even and cover
-    the same region or lie in another plane; else they are left out.
+    Images on another grid (matrix, pixel spacing, orientation), and colour pictures, are stacks of their own where they
+    are even and cover the same region or lie in another plane; else they are left out.
     """
     slices = [header for header in headers if not header.is_localizer] or headers
     main, *others = sorted(_grids(slices), key=_count, reverse=True)

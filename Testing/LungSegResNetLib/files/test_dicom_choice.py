@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dicom_files import write_series
+from dicom_files import make_colour_picture, write_series
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
@@ -59,6 +59,13 @@ def test_projections_are_not_taken_for_the_scan_even_where_they_are_many(image, 
     volume, warnings = read_dicom_folder(tmp_path)
     assert volume.source == "thick"
     assert "left aside: 'MIP'" in warnings[0]
+
+
+def test_colour_pictures_are_not_taken_for_the_scan(image, tmp_path):
+    _write(tmp_path, image[:, :, ::2], "thorax", 2)
+    for file in write_series(tmp_path / "perfusion", image, SeriesDescription="perfusion", SeriesNumber=1):
+        make_colour_picture(file)
+    assert _taken(tmp_path) == ("thorax", [])
 
 
 def test_a_series_that_was_named_is_read_without_a_word_on_the_others(image, tmp_path):

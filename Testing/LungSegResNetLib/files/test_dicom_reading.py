@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dicom_files import write_enhanced_ct, write_localizer, write_screenshot, write_series
+from dicom_files import make_colour_picture, write_enhanced_ct, write_localizer, write_screenshot, write_series
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from synthetic_thorax import Thorax
@@ -135,7 +135,9 @@ def test_number_uid_and_description_choose_one(choice, two_series, hu):
     np.testing.assert_array_equal(read_ct(two_series, choice)[0].hu, hu + 1)
 
 
-@pytest.mark.parametrize(("choice", "reason"), [("1.0", "fits 2 series"), ("9", "names no"), ("hips", "names no")])
+@pytest.mark.parametrize(
+    ("choice", "reason"), [("1.0", "fits 2 series"), ("9", "names no"), ("²", "names no"), ("hips", "names no")]
+)
 def test_a_choice_that_fits_none_or_both_is_refused_with_the_list(choice, reason, two_series):
     with pytest.raises(UsageError, match=reason) as caught:
         read_ct(two_series, choice)
@@ -316,6 +318,65 @@ def test_a_series_without_geometry_is_refused(tag, image, tmp_path):
     write_series(tmp_path, image, **{tag: None})
     with pytest.raises(InputError, match="does not tell"):
         read_ct(tmp_path)
+
+
+@pytest.mark.parametrize("value", ["0\\0", "a\\b", "-5\\-5", "\\"])
+def test_a_pixel_spacing_that_is_none_is_refused_instead_of_taken_for_1_mm(value, image, tmp_path):
+    _set_pixel_spacing(write_series(tmp_path, image), value)
+    with pytest.raises(InputError, match="does not tell its voxel size"):
+        read_ct(tmp_path)
+
+
+def test_one_value_of_pixel_spacing_stands_for_rows_and_columns(image, tmp_path):
+    _set_pixel_spacing(write_series(tmp_path, image), "6.0")
+    assert read_ct(tmp_path)[0].geometry.spacing == pytest.approx((6.0, 6.0, 10.0))
+
+
+def _set_pixel_spacing(files: list[Path], value: str) -> None:
+    """In the bytes of the files, since no writer stores a wrong one."""
+    content = value.encode() + b" " * (len(value) % 2)
+    for file in files:
+        before, _, rest = file.read_bytes().partition(b"\x28\x00\x30\x00DS")
+        rest = rest[2 + int.from_bytes(rest[:2], "little") :]
+        file.write_bytes(before + b"\x28\x00\x30\x00DS" + len(content).to_bytes(2, "little") + content + rest)
+
+
+def test_direction_cosines_that_were_cut_to_three_decimals_are_no_tilt_and_change_no_volume(tmp_path):
+    cosine, sine = np.cos(np.deg2rad(1.5)), np.sin(np.deg2rad(1.5))
+    turned = Thorax().scan((6.0, 6.0, 10.0), direction=(cosine, -sine, 0, sine, cosine, 0, 0, 0, 1))[0]
+    write_series(tmp_path, turned, ImageOrientationPatient=["0.999", "0.026", "0", "-0.026", "0.999", "0"])
+    volume, warnings = read_ct(tmp_path)
+    assert warnings == []
+    assert volume.voxel_ml == pytest.approx(0.36, rel=1e-5)
+
+
+@pytest.mark.parametrize("cosines", ["2 0 0 0 2 0", "0 0 0 0 0 0", "1 0 0 0.1 0.995 0", "0.98 0 0 0 0.98 0"])
+@pytest.mark.parametrize("slices", [1, 10])
+def test_direction_cosines_that_are_no_axes_are_refused(cosines, slices, image, tmp_path):
+    write_series(tmp_path / "slices", image[:, :, 10 : 10 + slices], ImageOrientationPatient=cosines.split())
+    with pytest.raises(InputError, match="no valid orientation"):
+        read_ct(tmp_path / "slices")
+
+
+def test_a_colour_picture_among_the_slices_is_left_out_or_ends_the_reading_of_a_short_scan(image, hu, tmp_path):
+    for name, scan in (("long", image), ("short", image[:, :, 10:20])):
+        make_colour_picture(write_series(tmp_path / name, scan)[5])
+    volume, warnings = read_ct(tmp_path / "long")
+    assert "or colour, which were left out (1 of 32 files)" in warnings[0]
+    assert "lacks 1 slice" in warnings[1]
+    np.testing.assert_array_equal(np.delete(volume.hu, 5, axis=0), np.delete(hu, 5, axis=0))
+    with pytest.raises(InputError, match="1 of its 10 slices differ"):
+        read_ct(tmp_path / "short")
+
+
+@pytest.mark.parametrize("number", ["--5 ", "\u00b2"])
+def test_a_series_number_that_is_none_is_no_obstacle(number, image, hu, tmp_path):
+    for file in write_series(tmp_path, image, SeriesNumber="12"):
+        content, value = file.read_bytes(), number.encode()
+        mark = b"\x20\x00\x11\x00IS"
+        assert mark + b"\x02\x0012" in content
+        file.write_bytes(content.replace(mark + b"\x02\x0012", mark + len(value).to_bytes(2, "little") + value))
+    np.testing.assert_array_equal(read_ct(tmp_path)[0].hu, hu)
 
 
 def test_a_cut_off_slice_is_left_out_with_its_name_and_interpolated(image, hu, tmp_path):

@@ -140,8 +140,10 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         requirements = self.resourcePath("requirements.txt")
         self.runPanel = RunPanel(self.ui, self.logic, requirements, self.onRunDone, self.updateGui)
@@ -187,6 +189,11 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:
             self.initializeParameterNode()
 
+    def onSceneStartImport(self, caller, event) -> None:
+        """A scene is being loaded: its nodes come one by one, and selectors are emptied and filled again."""
+        self.setParameterNode(None)
+        self._observeVolume(None)
+
     def onSceneEndImport(self, caller, event) -> None:
         """A scene was loaded, perhaps with our parameters."""
         if self.parent.isEntered:
@@ -196,6 +203,13 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The first CT that is loaded is chosen."""
         if self._parameterNode and not self._parameterNode.inputVolume:
             self._parameterNode.inputVolume = firstScan()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
+        """What is removed is chosen no more; the selectors, which hear of it later, would take its neighbour."""
+        for name in ("inputVolume", "outputSegmentation", "roi"):
+            if self._parameterNode and getattr(self._parameterNode, name) is node:
+                setattr(self._parameterNode, name, None)
 
     def onNodeRemoved(self, caller, event) -> None:
         """The CT of a run may be gone, and so may be lungs that could be undone."""
@@ -221,11 +235,12 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Show and observe a parameter node."""
         if self._parameterNode:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
+            self.removeObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
         self._parameterNode = parameterNode
         if parameterNode:
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
+            # Of the node itself: VTKObservationMixin would keep every wrapper that it observed.
+            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
             self.updateGui()
 
     def updateGui(self, caller=None, event=None) -> None:

@@ -112,8 +112,8 @@ class CloseQuestion(qt.QObject):
         self._mayClose = mayClose
 
     def eventFilter(self, watched, event) -> bool:
-        """Called by Qt for each event of the main window."""
-        if event.type() == qt.QEvent.Close and not self._mayClose():
+        """Called by Qt for each event of the main window; on macOS it may be told to close once more when it has."""
+        if event.type() == qt.QEvent.Close and watched.visible and not self._mayClose():
             event.ignore()
             return True
         return False
@@ -147,7 +147,9 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(scene, scene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(scene, scene.StartImportEvent, self.onSceneStartImport)
         self.addObserver(scene, scene.EndImportEvent, self.onSceneEndImport)
+        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         self._closeQuestion = CloseQuestion(self.mayClose)
         if slicer.util.mainWindow():  # there is none with --no-main-window
             slicer.util.mainWindow().installEventFilter(self._closeQuestion)
@@ -189,12 +191,23 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         if self.parent.isEntered:
             self.initializeParameterNode()
 
+    def onSceneStartImport(self, caller, event) -> None:
+        """A scene is being loaded: selectors are emptied and filled again, and the choices must not follow."""
+        self.setParameterNode(None)
+
     def onSceneEndImport(self, caller, event) -> None:
         """A scene was loaded, perhaps with our parameters."""
         if self.trainPanel.running:
             self.trainPanel.keepParameters(self.logic.getParameterNode())
         if self.parent.isEntered:
             self.initializeParameterNode()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
+        """What is removed is chosen no more; the selectors, which hear of it later, would take its neighbour."""
+        for name in ("caseVolume", "caseSegmentation"):
+            if self._parameterNode and getattr(self._parameterNode, name) is node:
+                setattr(self._parameterNode, name, None)
 
     def mayClose(self) -> bool:
         """Ask before a training run is ended by quitting."""
@@ -235,11 +248,12 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         """Show and observe a parameter node."""
         if self._parameterNode:
             self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
+            self.removeObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
         self._parameterNode = parameterNode
         if parameterNode:
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.addObserver(parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
+            # Of the node itself: VTKObservationMixin would keep every wrapper that it observed.
+            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
             self.updateGui()
 
     def updateGui(self, caller=None, event=None) -> None:

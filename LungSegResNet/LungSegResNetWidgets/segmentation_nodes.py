@@ -139,7 +139,7 @@ def saveLungs(segmentationNode: Any) -> list[SavedSegment]:
         segment, labelmap = slicer.vtkSegment(), None
         if segmentId:
             segment.DeepCopyMetadata(segmentationNode.GetSegmentation().GetSegment(segmentId))
-            labelmap = _labelmapOf(segmentationNode, segmentId) or slicer.vtkOrientedImageData()
+            labelmap = _labelmapOf(segmentationNode, segmentId) or _emptyLabelmap()
         saved.append(SavedSegment(lung, segmentId, segment, labelmap))
     return saved
 
@@ -243,7 +243,7 @@ def _labelmapOf(segmentationNode: Any, segmentId: str) -> Any:
 
 def _labelmapFrom(volumeNode: Any, inside: np.ndarray) -> Any:
     """Labelmap on the volume's grid, cropped to what is inside (bool, k, j, i)."""
-    labelmap = slicer.vtkOrientedImageData()
+    labelmap = _emptyLabelmap()
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
     labelmap.SetImageToWorldMatrix(matrix)
@@ -255,11 +255,21 @@ def _labelmapFrom(volumeNode: Any, inside: np.ndarray) -> Any:
         bounds.append((int(hits[0]), int(hits[-1])))
     (k0, k1), (j0, j1), (i0, i1) = bounds
     labelmap.SetExtent(i0, i1, j0, j1, k0, k1)
-    cropped = np.ascontiguousarray(inside[k0 : k1 + 1, j0 : j1 + 1, i0 : i1 + 1], np.uint8)
-    scalars = numpy_to_vtk(cropped.ravel(), deep=True, array_type=vtk.VTK_UNSIGNED_CHAR)
+    _setVoxels(labelmap, np.ascontiguousarray(inside[k0 : k1 + 1, j0 : j1 + 1, i0 : i1 + 1], np.uint8))
+    return labelmap
+
+
+def _emptyLabelmap() -> Any:
+    """Labelmap without a voxel; VTK, which makes surfaces, wants to know the type even of none."""
+    labelmap = slicer.vtkOrientedImageData()
+    _setVoxels(labelmap, np.empty(0, np.uint8))
+    return labelmap
+
+
+def _setVoxels(labelmap: Any, voxels: np.ndarray) -> None:
+    scalars = numpy_to_vtk(voxels.ravel(), deep=True, array_type=vtk.VTK_UNSIGNED_CHAR)
     scalars.SetName("ImageScalars")
     labelmap.GetPointData().SetScalars(scalars)
-    return labelmap
 
 
 def _geometryOf(volumeNode: Any) -> Geometry:

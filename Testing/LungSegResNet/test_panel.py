@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +115,7 @@ def test_parameters_lungs_and_measurements_survive_saving_and_loading_the_scene(
         node.AddDefaultStorageNode()
         node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
         assert node.GetStorageNode().WriteData(node)
-    scene.SetURL(str(tmp_path / "scene.mrml"))
-    assert scene.Commit()
+    save_scene(host, tmp_path / "scene.mrml")
 
     scene.Clear(False)
     assert done.ui.inputSelector.currentNode() is None
@@ -133,6 +133,72 @@ def test_parameters_lungs_and_measurements_survive_saving_and_loading_the_scene(
         segment_array(host, loaded.outputSegmentation, "left_lung", loaded.inputVolume), drawn == 2
     )
     assert done.ui.editButton.enabled
+
+
+def save_scene(host: Host, path: Path) -> None:
+    host.slicer.mrmlScene.SetURL(str(path))
+    assert host.slicer.mrmlScene.Commit()
+
+
+def test_the_saved_ct_is_chosen_though_another_one_is_loaded_before_it(
+    host: Host, panel: Any, thorax: tuple[sitk.Image, sitk.Image], tmp_path: Path
+) -> None:
+    add_volume(host, thorax[0], "First")
+    parameters(panel).inputVolume = add_volume(host, thorax[0], "Second")
+    save_scene(host, tmp_path / "scene.mrml")
+    host.slicer.mrmlScene.Clear(False)
+    host.slicer.mrmlScene.Connect()
+    assert parameters(panel).inputVolume.GetName() == "Second"
+
+
+def test_a_scene_that_is_added_leaves_ct_lungs_and_roi_chosen(
+    host: Host, ct: Any, done: Any, thorax: tuple[sitk.Image, sitk.Image], tmp_path: Path
+) -> None:
+    scene = host.slicer.mrmlScene
+    added = host.slicer.vtkMRMLScene()
+    added.AddNewNodeByClass("vtkMRMLTransformNode", "Added")
+    added.SetURL(str(tmp_path / "added.mrml"))
+    assert added.Commit()
+    chosen = parameters(done)
+    chosen.inputVolume = add_volume(host, thorax[0], "Second")
+    chosen.roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
+    scene.SetURL(str(tmp_path / "added.mrml"))
+    scene.Import()
+    assert scene.GetFirstNodeByName("Added")
+    chosen = parameters(done)
+    assert [node.GetName() for node in (chosen.inputVolume, chosen.outputSegmentation, chosen.roi)] == [
+        "Second",
+        "Lungs",
+        "Box",
+    ]
+    assert done.ui.roiSelector.currentNode() is chosen.roi
+
+
+@pytest.mark.parametrize("selector", ["inputSelector", "outputSelector", "roiSelector"])
+def test_the_neighbour_of_a_node_that_is_removed_is_not_chosen(
+    host: Host, ct: Any, panel: Any, thorax: tuple[sitk.Image, sitk.Image], selector: str
+) -> None:
+    scene = host.slicer.mrmlScene
+    add_volume(host, thorax[0], "Other CT")
+    for kind in ("vtkMRMLSegmentationNode", "vtkMRMLMarkupsROINode"):
+        for name in ("One", "Another"):
+            scene.AddNewNodeByClass(kind, name)
+    chosen = getattr(panel.ui, selector)
+    nodes = {"inputSelector": ct, "outputSelector": "vtkMRMLSegmentationNode", "roiSelector": "vtkMRMLMarkupsROINode"}
+    node = nodes[selector] if selector == "inputSelector" else scene.GetFirstNodeByClass(nodes[selector])
+    chosen.setCurrentNode(node)
+    scene.RemoveNode(node)
+    assert chosen.currentNode() is None
+
+
+def test_nothing_is_kept_of_the_parameters_each_time_the_panel_opens(host: Host, ct: Any, panel: Any) -> None:
+    references = []
+    for _ in range(3):
+        references.append(weakref.ref(panel._parameterNode))
+        host.leaveModule(panel)
+        host.enterModule(panel)
+    gc.collect()
+    assert [reference() for reference in references] == [None] * 3
 
 
 def fill_scene(host: Host, panel: Any, image: sitk.Image) -> list[Any]:

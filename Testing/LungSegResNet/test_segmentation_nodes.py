@@ -185,6 +185,19 @@ def test_an_empty_lung_is_written_and_restored_as_empty(
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
 
 
+def test_an_empty_lung_has_an_empty_surface_beside_that_of_the_other(
+    nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nodes.placeWithVolume(segmentation, ct)
+    nodes.writeLungs(segmentation, ct, np.where(drawn == 1, 1, 0).astype(np.uint8))
+    nodes.restoreLungs(segmentation, nodes.saveLungs(segmentation))
+    assert segmentation.CreateClosedSurfaceRepresentation()
+    surfaces = [segmentation.GetClosedSurfaceInternalRepresentation(name) for name in ("right_lung", "left_lung")]
+    assert surfaces[0].GetNumberOfPoints() > 0
+    assert surfaces[1].GetNumberOfPoints() == 0
+    assert "scalar type" not in capfd.readouterr().err
+
+
 def test_one_segment_carries_the_terminology_of_the_lung_without_a_side(
     nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:

@@ -44,6 +44,27 @@ def test_the_choices_survive_saving_and_loading_the_scene(host: Host, panel: Any
     assert panel.ui.stepsSpinBox.value == 300
 
 
+def test_ct_and_lungs_of_a_case_stay_chosen_when_a_scene_is_added_and_are_not_replaced_by_others(
+    host: Host, panel: Any, tmp_path: Path
+) -> None:
+    scene = host.slicer.mrmlScene
+    added = host.slicer.vtkMRMLScene()
+    added.SetURL(str(tmp_path / "added.mrml"))
+    assert added.Commit()
+    scene.SetURL(str(tmp_path / "added.mrml"))
+    kinds = {"caseVolume": "vtkMRMLScalarVolumeNode", "caseSegmentation": "vtkMRMLSegmentationNode"}
+    for field, kind in kinds.items():
+        for name in ("One", "Another"):
+            setattr(parameters(panel), field, scene.AddNewNodeByClass(kind, name))
+        setattr(parameters(panel), field, scene.GetFirstNodeByClass(kind))
+    scene.Import()
+    for field, kind in kinds.items():
+        chosen = getattr(parameters(panel), field)
+        assert chosen is scene.GetFirstNodeByClass(kind)
+        scene.RemoveNode(chosen)
+        assert getattr(parameters(panel), field) is None
+
+
 def test_the_panel_opens_without_a_main_window(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host.slicer.util, "mainWindow", lambda *_: None)
     widget = host.openModule("LungSegResNetTraining")

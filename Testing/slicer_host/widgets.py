@@ -156,9 +156,25 @@ class qMRMLNodeComboBox(qt.QComboBox):
             self._scene.RemoveObserver(tag)
         self._scene, self._tags = scene, []
         if scene:
-            events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent)
+            events = (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent)
             self._tags = [scene.AddObserver(event, lambda *_: self._fill()) for event in events]
+            self._tags += [
+                scene.AddObserver(scene.EndImportEvent, lambda *_: self._onImported()),
+                scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._onNodeAboutToBeRemoved, -10.0),
+            ]
         self._fill()
+
+    def _onImported(self) -> None:
+        """As in Slicer, all rows are removed, so that none is chosen any more, and then made anew."""
+        self.setCurrentNode(None)
+        self._fill()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeAboutToBeRemoved(self, caller: Any, event: str, node: Any) -> None:
+        """As in Slicer, the row after that of a removed node is taken instead of it."""
+        nodes = self._nodes()
+        if node is self._node and node in nodes:
+            self.setCurrentNode(next(iter(nodes[nodes.index(node) + 1 :]), None))
 
     def mrmlScene(self) -> Any:
         return self._scene

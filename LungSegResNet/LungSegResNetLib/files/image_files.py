@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 CT_ENDINGS = (*NIFTI_ENDINGS, *NRRD_ENDINGS, *METAIMAGE_ENDINGS)
+_MOST_VOXELS = 1 << 40
 
 
 def open_image_file(path: Path) -> sitk.ImageFileReader:
@@ -23,7 +25,7 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
 
     Raises
     ------
-    InputError : the file is missing, empty, forbidden or of another format.
+    InputError : the file is missing, empty, forbidden, of another format or of an impossible size.
     """
     try:
         if not path.exists():
@@ -43,6 +45,9 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
         raise InputError(f"{path.name} cannot be read: {error}.") from error
     except RuntimeError as error:
         raise _damaged(path, error) from error
+    if not 0 < math.prod(reader.GetSize()) <= _MOST_VOXELS:
+        size = " x ".join(map(str, reader.GetSize()))
+        raise InputError(f"{path.name} is damaged: its header tells an impossible size of {size} voxels.")
     return reader
 
 

@@ -21,6 +21,7 @@ from ..errors import InputError
 _CHUNK = 1 << 20
 _GZIP_MARK = b"\x1f\x8b"
 _SMALLEST_HEADER_BYTES, _HEADER_BYTES = 348, 540
+_LONGEST_FILE = 1 << 40
 _DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, struct.error)
 # Data types of a CT by their NIfTI code; files of other types are left to SimpleITK.
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 256: "i1", 512: "u2"}
@@ -56,8 +57,8 @@ class _Header:
                 numbers = (*values("q", 168), *values("2d", 176))
             else:
                 continue
-            if not math.isfinite(numbers[0]):
-                raise struct.error("the place of the voxels is no number")
+            if not abs(numbers[0]) < _LONGEST_FILE:  # or no number
+                raise struct.error("the voxels lie in no file")
             sizes = tuple(max(n, 1) for n in dimensions[1 : 1 + dimensions[0]])
             return cls(order, code, bits, sizes, pixel[1 : 1 + len(sizes)], int(numbers[0]), *numbers[1:])
         return None

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.nifti_payload import read_slices
+from LungSegResNetLib.files.reading import read_ct
 
 SIZE = (5, 4, 3)
 
@@ -53,3 +55,14 @@ def test_voxels_whose_place_the_header_does_not_tell_are_left_to_simpleitk(tmp_p
     struct.pack_into("<f", content, 108, 0.0)
     path.write_bytes(content)
     assert read_slices(path, SIZE) is None
+
+
+@pytest.mark.parametrize("place", [1e15, 1e30])
+def test_voxels_that_lie_behind_the_end_of_any_file_are_called_cut_off(place, tmp_path):
+    path = tmp_path / "scan.nii"
+    nibabel.Nifti1Image(np.arange(60, dtype=np.int16).reshape(SIZE), np.eye(4)).to_filename(path)
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 108, place)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="cut off"):
+        read_ct(path)

@@ -188,6 +188,18 @@ def test_a_nifti_file_whose_voxels_are_nowhere_is_refused(scan, tmp_path):
     assert "cannot be read" in refusal(path) or "cut off" in refusal(path)
 
 
+@pytest.mark.parametrize("size", ["0 0 0", "40 30 0", "-3 30 20", "1e20 30 20", "2147483648 2147483648 4"])
+def test_an_impossible_number_of_voxels_is_refused_in_a_scan_and_in_a_mask(size, scan, tmp_path):
+    path = save(scan[0], tmp_path / "scan.mha")
+    content = path.read_bytes()
+    told = "DimSize = {} {} {}".format(*scan[0].GetSize()).encode()
+    assert told in content
+    path.write_bytes(content.replace(told, f"DimSize = {size}".encode()))
+    assert "impossible size" in refusal(path)
+    with pytest.raises(InputError, match="impossible size"):
+        read_mask(path)
+
+
 def test_a_voxel_of_a_sheared_grid_has_the_volume_between_its_axes(scan):
     image = sitk.Image(scan[0])
     image.SetSpacing((1.0, 2.0, 3.0))

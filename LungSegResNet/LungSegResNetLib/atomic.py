@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .early_end import completing, undone_by_an_end
-from .errors import OutputError, OutputExistsError
+from .errors import OutputError, OutputExistsError, OutputInUseError
 
 # Endings that readers look at to choose a format, longest first.
 _DOUBLE_ENDINGS = (".seg.nrrd", ".nii.gz")
@@ -21,11 +21,12 @@ _DOUBLE_ENDINGS = (".seg.nrrd", ".nii.gz")
 def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterator[Path]:
     """Give a temporary path in the target's folder, with its ending; rename it to ``target`` on success.
 
-    An exception, Ctrl-C or a killed process leaves the target as it was.
+    An exception, Ctrl-C, a killed process or a power failure leaves the target as it was.
 
     Raises
     ------
     OutputExistsError : the target exists, or has come meanwhile, and ``overwrite`` is false.
+    OutputInUseError : all was written, but the target cannot be replaced.
     OutputError : the folder cannot be written, or the disk is full.
     """
     target = Path(target)
@@ -36,6 +37,7 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
         target.parent.mkdir(parents=True, exist_ok=True)
         with undone_by_an_end(temporary.unlink):
             yield temporary
+            _store(temporary)
             with completing:
                 refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile
                 _replace(temporary, target)
@@ -73,6 +75,12 @@ def refuse_unwritable(*targets: Path) -> None:
             raise OutputError(f"{target} cannot be written: no permission.")
 
 
+def _store(path: Path) -> None:
+    """Wait until the content is on the disk: a power failure could leave an empty file under a name given earlier."""
+    with path.open("r+b") as file:  # Windows stores only what is open for writing
+        os.fsync(file.fileno())
+
+
 def _replace(temporary: Path, target: Path) -> None:
     """Rename; on Windows a file cannot be replaced in the moment in which another process reads it."""
     for pause in (0.05, 0.1, 0.2, 0.4):
@@ -81,7 +89,12 @@ def _replace(temporary: Path, target: Path) -> None:
             return
         except PermissionError:
             time.sleep(pause)
-    temporary.replace(target)
+    try:
+        temporary.replace(target)
+    except PermissionError as error:
+        if target.is_file():
+            raise OutputInUseError(target) from error
+        raise
 
 
 def _explain(target: Path | None, error: OSError) -> str:

@@ -42,6 +42,13 @@ class OutputExistsError(OutputError):
         super().__init__(f"{path} exists already; choose another name or allow overwriting (--overwrite).")
 
 
+class OutputInUseError(OutputError):
+    """A file is there already and the system does not let it be replaced, as while a spreadsheet has it open."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"{path} cannot be replaced (is it open in another program?); close it and run again.")
+
+
 class ModelError(LungSegError):
     """The network file is broken, unsafe or of another architecture."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.errors import OutputError
+from LungSegResNetLib.errors import OutputError, OutputInUseError
 
 _KILLED_WHILE_WRITING = """
 import os, sys
@@ -137,6 +138,41 @@ def test_a_file_that_another_process_reads_just_now_is_replaced_a_moment_later(
     with write_atomically(target, overwrite=True) as temporary:
         temporary.write_text("new")
     assert target.read_text() == "new"
+
+
+def test_a_file_that_another_program_keeps_open_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, where it cannot be replaced then; this machine need not be one."""
+    target = tmp_path / "lungs.csv"
+    target.write_text("old")
+
+    def refuse(path: Path, to: Path) -> Path:
+        raise PermissionError(13, "used by another process")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with (
+        pytest.raises(OutputInUseError, match="open in another program"),
+        write_atomically(target, overwrite=True) as temporary,
+    ):
+        temporary.write_text("new")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a power failure could leave an empty one in the place of the old."""
+    target = tmp_path / "lungs.csv"
+    target.write_text("old")
+    fsync, stored = os.fsync, []
+
+    def record(descriptor: int) -> None:
+        fsync(descriptor)
+        stored.append((os.fstat(descriptor).st_size, target.read_text()))
+
+    monkeypatch.setattr(os, "fsync", record)
+    with write_atomically(target, overwrite=True) as temporary:
+        temporary.write_text("all of the new")
+    assert stored == [(len("all of the new"), "old")]
+    assert target.read_text() == "all of the new"
 
 
 def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
+from ..errors import OutputError
 from .earlier_result import made_from
 from .folder_cases import FolderCase
 from .folder_task import SUMMARY_ENDING, FolderTask, Row
@@ -48,7 +49,7 @@ def run_folder(
     results = ResultsTable(output)
     results.refuse_other(overwrite)
     tasks = _tasks(cases, output, ending, network_digest(model), smoothing_mm, overwrite)
-    results.complete()  # before any work, too: it shows that the folder can be written
+    results.begin()  # before any work: it shows that the folder can be written
     rows: dict[int, Row] = {}
 
     def finish(task: FolderTask, row: Row, status: str) -> None:
@@ -70,8 +71,11 @@ def run_folder(
                 for task, row in finished:
                     finish(task, row, row["status"])
                     results.refresh()
-    finally:
-        results.complete()
+    except BaseException:
+        with contextlib.suppress(OutputError):  # what ended the run is what the user has to know
+            results.complete(reporter.warning)
+        raise
+    results.complete(reporter.warning)
     return [rows[task.number] for task in tasks]
 
 

@@ -6,16 +6,20 @@ import contextlib
 import csv
 import json
 import os
+import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..atomic import write_atomically
-from ..errors import OutputError, OutputExistsError
+from ..errors import OutputError, OutputExistsError, OutputInUseError
 from .folder_task import STARTED, SUMMARY_ENDING
 
 RESULTS = "results.csv"
 _FIRST_COLUMNS = ("case", "status", "error", "input")
+_SEPARATORS = re.compile(r"[,;\t]")  # spreadsheets store a table with the one of their language
+_LONGEST_LINE = 1 << 16
 _SHARE_OF_TIME = 0.02
 
 
@@ -36,15 +40,14 @@ class ResultsTable:
     def refuse_other(self, overwrite: bool) -> None:
         """Raise OutputExistsError if the file there is another table, OutputError if it cannot be read."""
         try:
-            with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-                header = next(csv.reader(file), [])
+            with self.path.open(encoding="utf-8-sig", errors="replace") as file:
+                header = file.readline(_LONGEST_LINE).strip()
         except (FileNotFoundError, NotADirectoryError):
             return
-        except csv.Error:
-            header = ["something else"]
         except OSError as error:
             raise OutputError(f"{self.path} cannot be read ({error.strerror}).") from error
-        ours = tuple(header[: len(_FIRST_COLUMNS)]) == _FIRST_COLUMNS
+        columns = _SEPARATORS.split(header.replace('"', ""))
+        ours = tuple(columns[: len(_FIRST_COLUMNS)]) == _FIRST_COLUMNS
         if header and not ours and not overwrite:  # without a header: a table of no case
             raise OutputExistsError(self.path)
 
@@ -56,7 +59,7 @@ class ResultsTable:
     def refresh(self) -> None:
         """Write the table, unless it was written a short while ago.
 
-        Where it cannot be replaced, as while a spreadsheet has it open, the next refresh or `complete` does it.
+        Where it cannot be written, as while a spreadsheet has it open, the next refresh or `complete` does it.
         """
         started = time.monotonic()
         if started < self._next:
@@ -67,15 +70,38 @@ class ResultsTable:
         now = time.monotonic()
         self._next = now + (now - started) / _SHARE_OF_TIME
 
-    def complete(self) -> None:
-        """Write the table with all summaries that are there.
+    def begin(self) -> None:
+        """Write the table with all summaries that are there, unless a spreadsheet has it open.
 
-        Until none was added meanwhile: of several runs that end at the same time the last one to write has them all.
+        Raises
+        ------
+        OutputError : nothing can be written into the folder.
         """
         self._read()
-        self._write()
-        while self._read():
+        with contextlib.suppress(OutputInUseError):
             self._write()
+
+    def complete(self, warn: Callable[[str], None]) -> None:
+        """Write the table with all summaries that are there.
+
+        Once more if some were added meanwhile: of several runs that end at the same time the last one to write has them
+        all. Not more often than that, since others that go on may add some all the time.
+
+        Parameters
+        ----------
+        warn : gets a sentence if the table cannot be replaced, as while a spreadsheet has it open.
+
+        Raises
+        ------
+        OutputError : nothing can be written into the folder.
+        """
+        try:
+            self._read()
+            self._write()
+            if self._read():
+                self._write()
+        except OutputInUseError as error:
+            warn(f"The table lacks the last results: {error}")
 
     def _read(self) -> bool:
         """Read new and changed summaries; whether there were any, or some are gone."""

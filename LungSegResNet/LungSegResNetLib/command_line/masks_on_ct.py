@@ -24,6 +24,7 @@ def read_masks(
     from ..files.reading import read_ct, read_lungs
     from ..jobs.outputs import Outputs
     from ..jobs.reporting import make_reporter
+    from ..lungs.laterality import sides_exchanged
 
     tables = (options.output,) if options.output else ()
     Outputs(measurements=tables, overlay=overlay).check(options.ct, options.overwrite, masks)
@@ -33,6 +34,10 @@ def read_masks(
         mask, more = read_lungs(path, ct)
         lungs.append(mask)
         warnings += more
+        if not mask.any():
+            warnings.append(f"{path.name} holds no lung.")
+        elif mask.dtype != bool and sides_exchanged(ct, mask):
+            warnings.append(f"{path.name} has the right lung on the patient's left side: are right and left exchanged?")
     reporter = make_reporter("none")
     for text in warnings:
         reporter.warning(text)

@@ -52,7 +52,8 @@ def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
 def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, list[str]]:
     """The lungs of a mask file in the order of ``ct.hu``, and warnings.
 
-    Labels (uint8: 1 right, 2 left), or a boolean mask of both lungs where the file does not tell the sides.
+    Labels (uint8: 1 right, 2 left), or a boolean mask of both lungs where the file does not tell the sides. The label 2
+    alone is the left lung, any other alone is both.
 
     Raises
     ------
@@ -65,10 +66,14 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
         warnings.append(f"{path.name} has other segments than lungs, which were left out: {', '.join(left_out)}.")
     values = np.unique(sitk.GetArrayViewFromImage(image))
     values = values[values > 0].tolist()
-    if tells_sides or len(values) == 0 or values == [RIGHT_LUNG, LEFT_LUNG]:
+    # Nobody marks both lungs with the number of the left one.
+    if tells_sides or values in ([], [LEFT_LUNG], [RIGHT_LUNG, LEFT_LUNG]):
         return labels, warnings
     if len(values) == 1:
-        return labels > 0, [*warnings, f"{path.name} holds a single label; it is taken as both lungs together."]
+        text = f"{path.name} holds a single label, {values[0]}; it is taken as both lungs together."
+        if values == [RIGHT_LUNG]:
+            text += " A right lung alone keeps its side in a .seg.nrrd file."
+        return labels > 0, [*warnings, text]
     raise InputError(
         f"{path.name} holds the labels {', '.join(map(str, values))}; "
         f"give a mask with {RIGHT_LUNG} for the right and {LEFT_LUNG} for the left lung, or with one label for both."

@@ -10,7 +10,9 @@ from scipy import ndimage
 from skimage.morphology import convex_hull_image
 from skimage.segmentation import watershed
 
+from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
+from .preprocessing import body_box
 from .regions import over_slabs
 from .runs import Runs, part_sizes
 
@@ -54,6 +56,20 @@ def split_lungs(
     sides = _refine(mask, box, coarse_side, steps)
     _unite_parts(sides, runs)
     return sides
+
+
+def sides_exchanged(ct: CTVolume, labels: np.ndarray) -> bool:
+    """Whether lungs (uint8 labels 0/1/2 on the CT's grid) lie on the wrong sides of each other.
+
+    A lung that is alone is on the wrong side if its centre lies in the other half of the body.
+    """
+    columns = {label: (labels == label).sum(axis=(0, 1)) for label in (RIGHT_LUNG, LEFT_LUNG)}
+    dx = ct.spacing_zyx[2]
+    centres = {n: float(np.average(np.arange(len(c)), weights=c)) * dx for n, c in columns.items() if c.any()}
+    if len(centres) == 2:
+        return centres[RIGHT_LUNG] >= centres[LEFT_LUNG]
+    midline = float(np.mean(body_box(ct.hu, ct.spacing_zyx)[2:]))
+    return centres.get(RIGHT_LUNG, -np.inf) > midline or centres.get(LEFT_LUNG, np.inf) < midline
 
 
 def _midline(profile: np.ndarray, columns_mm: np.ndarray, body_midline: float | None) -> float:

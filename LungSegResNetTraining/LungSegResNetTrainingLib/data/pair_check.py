@@ -8,6 +8,7 @@ import numpy as np
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
+from LungSegResNetLib.lungs.laterality import sides_exchanged
 from LungSegResNetLib.lungs.preprocessing import body_box
 
 from .cases import OK, Case
@@ -94,10 +95,11 @@ def check_pair(ct: CTVolume, labels: np.ndarray) -> PairVerdict:
         reasons.append(f"Only {100 * aerated:.0f} % of the mask is aerated (mean {mean_hu:.0f} HU): is it in place?")
     if (inside < _AIR_HU).mean() > _PURE_AIR_SHARE:
         reasons.append("Much of the mask is pure air: it covers air outside the patient or bowel gas.")
+    reasons += _better_elsewhere(ct, lung)
+    if sides_exchanged(ct, labels):
+        reasons.append("Right and left are exchanged: the right lung lies on the patient's left side.")
     reasons += (
-        _better_elsewhere(ct, lung)
-        + _side(ct, labels)
-        + _volume(volumes, single_slice=len(ct.hu) == 1)
+        _volume(volumes, single_slice=len(ct.hu) == 1)
         + _place(ct, lung)
         + _coverage(lung)
     )
@@ -125,19 +127,6 @@ def _better_elsewhere(ct: CTVolume, lung: np.ndarray) -> list[str]:
     if np.count_nonzero(aerated & others[best]) > own:
         return [f"The mask would fit the scan better {best}: it is not in its place."]
     return []
-
-
-def _side(ct: CTVolume, labels: np.ndarray) -> list[str]:
-    """Right must lie right: at smaller x in LPS, or, where it is alone, on the right half of the body."""
-    columns = {label: (labels == label).sum(axis=(0, 1)) for label in (RIGHT_LUNG, LEFT_LUNG)}
-    dx = ct.spacing_zyx[2]
-    centres = {n: float(np.average(np.arange(len(c)), weights=c)) * dx for n, c in columns.items() if c.any()}
-    if len(centres) == 2:
-        wrong = centres[RIGHT_LUNG] >= centres[LEFT_LUNG]
-    else:
-        midline = float(np.mean(body_box(ct.hu, ct.spacing_zyx)[2:]))
-        wrong = (centres.get(RIGHT_LUNG, -np.inf) > midline) or (centres.get(LEFT_LUNG, np.inf) < midline)
-    return ["Right and left are exchanged: the right lung lies on the patient's left side."] if wrong else []
 
 
 def _volume(volumes: tuple[float, float], single_slice: bool) -> list[str]:

@@ -307,6 +307,20 @@ def test_a_table_format_that_does_not_exist_is_refused_before_any_work(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [({1: 2, 2: 1}, "exchanged.nii.gz has the right lung on the patient's left side"), ({1: 0, 2: 0}, "holds no lung")],
+)
+def test_a_mask_with_exchanged_sides_or_without_lung_is_measured_and_compared_with_a_warning(
+    scan: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[int, int], told: str
+) -> None:
+    lungs, odd = results / "lungs.nii.gz", tmp_path / "exchanged.nii.gz"
+    sitk.WriteImage(sitk.ChangeLabel(sitk.ReadImage(str(lungs)), change), str(odd))
+    for command in (["measure", str(scan), str(odd)], ["compare", str(scan), str(lungs), str(odd)]):
+        assert main(command) == 0
+        assert capsys.readouterr().err.count(told) == 1
+
+
 def test_a_mask_without_sides_is_measured_and_compared_as_both_lungs(
     scan: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -459,7 +459,13 @@ class TestMasks:
         np.testing.assert_array_equal(values, labels)
         assert warnings == []
 
-    @pytest.mark.parametrize("value", [1, 2, 255])
+    def test_the_label_of_the_left_lung_alone_is_the_left_lung(self, scan, ct, labels, tmp_path):
+        left = from_array(np.where(labels == 2, 2, 0).astype(np.uint8), scan[1])
+        values, warnings = read_lungs(save(left, tmp_path / "lungs.nii.gz"), ct)
+        np.testing.assert_array_equal(values, np.where(labels == 2, 2, 0))
+        assert warnings == []
+
+    @pytest.mark.parametrize("value", [1, 3, 255])
     def test_a_file_with_one_label_gives_both_lungs_without_sides_and_says_so(self, value, scan, ct, labels, tmp_path):
         one = from_array(np.where(labels > 0, value, 0).astype(np.uint8), scan[1])
         values, warnings = read_lungs(save(one, tmp_path / "lungs.nrrd"), ct)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +32,12 @@ def resultsFile(folder: str) -> Path:
 def casesIn(folder: str) -> list[BatchCase]:
     """Cases of earlier runs into this folder; empty where there was none."""
     try:
-        with resultsFile(folder).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        # With the mark and the separators of spreadsheets, which may have saved it since.
+        text = resultsFile(folder).read_text(encoding="utf-8-sig")
+        dialect = csv.Sniffer().sniff(text.partition("\n")[0], delimiters=",;\t")
+        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=dialect.delimiter)
         return [BatchCase(row["case"], row["status"], row["error"]) for row in rows]
-    except (OSError, KeyError, ValueError):
+    except (OSError, KeyError, ValueError, csv.Error):
         return []
 
 

@@ -152,6 +152,20 @@ def test_a_folder_without_scans_is_an_error_in_one_sentence(
     assert panel.ui.batchStartButton.enabled
 
 
+@pytest.mark.parametrize(
+    ("separator", "encoding"), [(",", "utf-8"), (",", "utf-8-sig"), (";", "utf-8-sig"), ("\t", "utf-8-sig")]
+)
+def test_a_table_that_a_spreadsheet_has_saved_is_still_listed(
+    host: Host, panel: Any, scans: Path, results: Path, separator: str, encoding: str
+) -> None:
+    results.mkdir()
+    rows = (["case", "status", "error"], ["a", "failed", "It is no CT."], ["b", "done", ""])
+    table = "".join(separator.join(row) + "\r\n" for row in rows)
+    (results / "results.csv").write_bytes(table.encode(encoding))
+    choose(host, panel, scans, results)
+    assert shown(panel) == {"a": ("failed", "It is no CT."), "b": ("done", "")}
+
+
 def test_folders_and_results_are_found_again_after_saving_and_loading_the_scene(
     host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path
 ) -> None:

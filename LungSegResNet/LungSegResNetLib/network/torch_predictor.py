@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 from collections.abc import Callable
@@ -170,7 +171,9 @@ class TorchPredictor:
 
     def _forward(self, batch: torch.Tensor) -> np.ndarray:
         dtype = getattr(torch, self.precision)
-        with torch.inference_mode(), torch.autocast(self.device.type, dtype, enabled=self.precision != "float32"):
+        # In float32 without autocast, which PyTorch 2.4 does not know for every device.
+        shorter = contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(self.device.type, dtype)
+        with torch.inference_mode(), shorter:
             slices = batch.to(self.device)
             # Ask for the memory of the finest pass first: here its lack is an error, in the middle of oneDNN a crash.
             torch.empty(

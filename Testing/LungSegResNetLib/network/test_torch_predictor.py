@@ -54,6 +54,19 @@ def test_the_result_is_the_networks_own_to_the_precision_of_the_processor(
     assert np.abs(result - expected).mean() < 0.1 * BFLOAT16_TOLERANCE
 
 
+def test_float32_works_on_a_device_for_which_pytorch_knows_no_other_precision(
+    model_path: Path, slices: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PyTorch 2.4 on Apple's graphics processors; this machine need not have one."""
+
+    def unknown(device: str, *arguments: object, **options: object) -> None:
+        raise RuntimeError(f"User specified an unsupported autocast device_type '{device}'")
+
+    expected = TorchPredictor(model_path, precision="float32").predict(slices)
+    monkeypatch.setattr(torch, "autocast", unknown)
+    np.testing.assert_array_equal(TorchPredictor(model_path, precision="float32").predict(slices), expected)
+
+
 def test_the_result_does_not_depend_on_the_batch_size(model_path: Path, slices: np.ndarray) -> None:
     alone = TorchPredictor(model_path, batch_size=1).predict(slices)
     for batch_size in (2, 5, 64):

@@ -18,6 +18,13 @@ def made_from(scan: str, files: str, network: str, smoothing_mm: float) -> dict[
     return {"scan": scan, "files": files, "network": network, "smoothing_mm": smoothing_mm}
 
 
+def is_origin(value: Any) -> bool:
+    """Whether a value is what `made_from` gives."""
+    if not isinstance(value, dict) or not isinstance(value.get("smoothing_mm"), int | float):
+        return False
+    return all(isinstance(value.get(key), str) for key in ("scan", "files", "network"))
+
+
 def difference(summary: dict[str, Any], origin: dict[str, Any], source: Path) -> str:
     """How the result of a summary was made, in words, where that is not from ``origin``; else empty.
 

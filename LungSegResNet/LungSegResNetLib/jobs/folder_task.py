@@ -19,7 +19,7 @@ from ..early_end import undone_by_an_end
 from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
 from ..network.engines import LoadedEngine
 from .case_job import CaseSummary, run_case
-from .earlier_result import difference
+from .earlier_result import difference, is_origin
 from .outputs import Outputs
 from .reporting import CaseEvent, Reporter
 
@@ -93,7 +93,7 @@ class FolderTask:
     def starts(self) -> int:
         """How many processes ended while they had the case."""
         row = self.read_summary()
-        return int(row.get("starts", 1)) if row.get("status") == STARTED else 0
+        return row.get("starts", 1) if row.get("status") == STARTED else 0
 
     def refuse_existing(self) -> None:
         """Raise OutputExistsError if a file that no run has begun is in the way and may not be replaced."""
@@ -108,11 +108,12 @@ class FolderTask:
         return reason not in _REASONS_OF_A_DISK and os.access(folder, os.W_OK)
 
     def read_summary(self) -> Row:
-        """What the summary says; nothing if there is none that can be read."""
+        """What the summary says; nothing if there is none that can be read or it is something else."""
         try:
-            return dict(json.loads(self.summary.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            row = json.loads(self.summary.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return {}
+        return row if _is_summary(row) else {}
 
     def write_summary(self, row: Row) -> None:
         """Replace the summary."""
@@ -236,6 +237,21 @@ def _state(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size
+
+
+def _is_summary(row: Any) -> bool:
+    """Whether all that is asked of a summary is of its kind, where it is there; other programs may use its name."""
+    if not isinstance(row, dict):
+        return False
+    outputs, starts, origin = row.get("outputs", []), row.get("starts", 1), row.get("made_from")
+    return (
+        isinstance(row.get("status"), str)
+        and isinstance(row.get("input", ""), str)
+        and isinstance(outputs, list)
+        and all(isinstance(path, str) for path in outputs)
+        and isinstance(starts, int)
+        and (origin is None or is_origin(origin))
+    )
 
 
 def _mask_names(row: Row) -> set[str]:

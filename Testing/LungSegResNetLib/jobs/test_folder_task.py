@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,29 @@ def test_a_mask_put_where_a_killed_process_had_begun_is_kept(task: FolderTask, e
     assert "exists already" in row["error"]
     assert task.mask.read_text() == "drawn by hand while nothing ran"
     assert do_task(dataclasses.replace(task, overwrite=True), engine, QuietReporter())["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"status": "done", "outputs": None},
+        {"status": "done", "outputs": [1]},
+        {"status": "done", "outputs": ["a.seg.nrrd"], "made_from": {}},
+        {"status": "done", "outputs": ["a.seg.nrrd"], "made_from": {"smoothing_mm": 0.0}},
+        {"status": "done", "outputs": ["a.seg.nrrd"], "input": 7},
+        {"status": "started", "starts": "x"},
+        {"status": ["started"]},
+        [["status", "done"]],
+    ],
+)
+def test_a_file_that_only_has_the_name_of_a_summary_fails_its_case_and_is_kept(
+    content: object, task: FolderTask, engine: LoadedEngine
+) -> None:
+    task.summary.write_text(json.dumps(content))
+    assert task.starts() == 0
+    assert task.settled() is None
+    assert "a.summary.json exists already" in do_task(task, engine, QuietReporter())["error"]
+    assert json.loads(task.summary.read_text()) == content
 
 
 @pytest.mark.parametrize("by_a_run", [True, False])

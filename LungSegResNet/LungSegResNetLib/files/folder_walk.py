@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import InputError, unreadable
+from .places import place
 
 
 def files_of_folders(
@@ -36,10 +37,10 @@ def files_of_folders(
     folders, links = [top], list[Path]()
     while folders or links:
         folder = (folders or links).pop(0)
-        real = folder.resolve()
-        if real in seen or _lies_in(real, leave_out):
+        real = place(folder)
+        if real in seen or _lies_in(folder, leave_out):
             continue
-        if folder != top and top.resolve().is_relative_to(real):
+        if folder != top and place(top).is_relative_to(real):
             warn(f"{folder} links to a folder that {top} lies in; it is left out.")
             continue
         seen.add(real)
@@ -67,4 +68,4 @@ def _is_file(path: Path) -> bool:
 
 
 def _lies_in(path: Path, folder: Path | None) -> bool:
-    return folder is not None and path.resolve().is_relative_to(folder)
+    return folder is not None and place(path).is_relative_to(place(folder))

@@ -14,6 +14,7 @@ from ..files.detached_voxels import voxel_files
 from ..files.dicom_headers import may_be_dicom
 from ..files.folder_walk import files_of_folders
 from ..files.library_paths import UnusableNameError, library_path
+from ..files.places import place
 from ..files.reading import CT_ENDINGS
 
 _SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr")
@@ -54,8 +55,7 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
     InputError : the folder is not there, cannot be opened or has no case.
     UsageError : the output folder is the input folder or holds it.
     """
-    output = Path(os.path.realpath(output))  # which a link in a circle does not stop
-    if Path(os.path.realpath(folder)).is_relative_to(output):
+    if place(folder).is_relative_to(place(output)):
         raise UsageError(f"The folder for results, {output}, holds the scans themselves; choose another one.")
     found = [
         _case(path, scan_files, folder)
@@ -66,8 +66,9 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
         raise InputError(f"There is no CT (DICOM, {', '.join(CT_ENDINGS)}) below {folder}.")
     cases: dict[str, FolderCase] = {}
     for case in sorted(found, key=lambda case: case.path):
-        name = next(name for name in _names(case, folder) if name not in cases)
-        cases[name] = replace(case, name=name)
+        # Capital letters make no other file on Windows and macOS, and results may go there from anywhere.
+        name = next(name for name in _names(case, folder) if name.casefold() not in cases)
+        cases[name.casefold()] = replace(case, name=name)
     return list(cases.values())
 
 
@@ -103,7 +104,7 @@ def _problem(paths: Iterable[Path]) -> str:
 def _names(case: FolderCase, top: Path) -> Iterator[str]:
     """Names for a case, the best first: of files that differ by ending only, all but the first keep it."""
     if case.path == top:
-        yield top.resolve().name
+        yield top.resolve().name or "scan"  # the root of a disk has no name
     elif not case.path.is_dir():
         yield case.scan[: len(case.scan) - len(_ending(case.path))]
     yield case.scan
@@ -121,7 +122,8 @@ def _digest(files: Iterable[Path]) -> str:
     for path in files:
         try:
             status = path.stat()
-            state = f"{status.st_size} {status.st_mtime_ns}"
+            # Some file systems keep times in steps of 2 s and let them shift by an hour with daylight saving.
+            state = f"{status.st_size} {status.st_mtime_ns // 2_000_000_000 % 1800}"
         except OSError:  # reading it says why
             state = ""
         digest.update(os.fsencode(path.name) + f"\0{state}\0".encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..atomic import refuse_existing, refuse_unwritable
 from ..errors import UsageError
 from ..figures.tables import refuse_other_endings
 from ..files.dicom_image import may_be_dicom
+from ..files.places import place
 from ..files.writing import MASK_ENDINGS, has_mask_ending
 
 # Names of new folders may have any other, such as the identifiers of DICOM.
@@ -68,7 +68,7 @@ class Outputs:
         if self.overlay and self.overlay.suffix.lower() != ".png":
             raise UsageError(f"The picture is written as .png, not as '{self.overlay.suffix}' ({self.overlay.name}).")
         ct = Path(source)
-        places: set[str] = set()
+        places: set[Path] = set()
         for path in self.paths():
             if _are_one(path, ct):
                 raise UsageError(f"{path} is the CT itself; choose another name for the result.")
@@ -76,9 +76,9 @@ class Outputs:
                 raise UsageError(f"{path} is a mask that is read; choose another name for the result.")
             if _is_part(path, ct):
                 raise UsageError(f"{path} is one of the files of the CT; choose another name for the result.")
-            if _place(path) in places:
+            if place(path) in places:
                 raise UsageError(f"Two results would be written to {path}; give each a name of its own.")
-            places.add(_place(path))
+            places.add(place(path))
         refuse_existing(*self.paths(), overwrite=overwrite)
         refuse_unwritable(*self.paths())
 
@@ -90,18 +90,12 @@ def _exists(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - a name that is too long says so when it is written
 
 
-def _place(path: Path) -> str:
-    """Equal for names of the same file, also where capital letters make no other file."""
-    place = os.path.realpath(path)
-    return place.casefold() if sys.platform in ("win32", "darwin") else place
-
-
 def _are_one(path: Path, read: Path) -> bool:
-    return _place(path) == _place(read) or (_exists(path) and _exists(read) and path.samefile(read))
+    return place(path) == place(read) or (_exists(path) and _exists(read) and path.samefile(read))
 
 
 def _is_part(path: Path, ct: Path) -> bool:
     """Whether a file that exists would be replaced among the DICOM files of the CT's folder."""
     if not os.path.isdir(ct) or not _exists(path):  # noqa: PTH112
         return False
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(ct)) and may_be_dicom(path)
+    return place(path).is_relative_to(place(ct)) and may_be_dicom(path)

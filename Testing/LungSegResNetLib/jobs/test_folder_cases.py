@@ -12,6 +12,7 @@ from dicom_files import write_series
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.jobs import folder_cases
 from LungSegResNetLib.jobs.folder_cases import find_cases
 
 
@@ -156,9 +157,48 @@ def test_a_case_is_known_by_its_files_wherever_its_folder_lies(tmp_path: Path) -
 
     (tmp_path / "in" / "ward" / "IM0002.dcm").unlink()
     (tmp_path / "in" / "b.raw").write_bytes(b"other voxels")
-    os.utime(tmp_path / "in" / "a.nii.gz", ns=(0, 0))
+    changed = (tmp_path / "in" / "a.nii.gz").stat().st_mtime + 60
+    os.utime(tmp_path / "in" / "a.nii.gz", (changed, changed))
     after = digests()
     assert [scan for scan in before if before[scan] == after[scan]] == []
+
+
+@pytest.mark.parametrize("kept_ns", [1_700_000_001_234_567_800, 1_700_000_000_000_000_000, 1_700_003_601_234_567_891])
+def test_a_case_is_the_same_on_a_disk_that_keeps_times_less_exactly_or_in_local_time(
+    kept_ns: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.nii.gz"
+    file.touch()
+    digests = set()
+    for time_ns in (1_700_000_001_234_567_891, kept_ns):
+        os.utime(file, ns=(time_ns, time_ns))
+        digests |= {case.files for case in find_cases(tmp_path, tmp_path / "out")}
+    assert len(digests) == 1
+
+
+def test_names_of_cases_differ_by_more_than_capital_letters(tmp_path: Path) -> None:
+    for name in ("Scan.nii", "scan.nrrd", "SCAN.mha"):
+        (tmp_path / name).touch()
+    found = [case.name for case in find_cases(tmp_path, tmp_path / "out")]
+    assert len({name.casefold() for name in found}) == 3
+
+
+def test_slices_in_the_root_of_a_disk_get_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(tmp_path.anchor)
+    monkeypatch.setattr(folder_cases, "files_of_folders", lambda *_, **__: [[root / "IM0001.dcm"]])
+    assert [case.name for case in find_cases(root, tmp_path / "out")] == ["scan"]
+
+
+def test_the_output_folder_is_known_whatever_its_letters_where_capitals_make_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("in", "in/Results"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.nii.gz").touch()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert [case.name for case in find_cases(tmp_path / "in", tmp_path / "IN" / "results")] == ["a"]
+    with pytest.raises(UsageError, match="holds the scans"):
+        find_cases(tmp_path / "in", tmp_path / "IN")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="all names are text on this system")

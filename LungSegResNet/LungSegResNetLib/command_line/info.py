@@ -66,7 +66,10 @@ def _as_text(values: dict[str, object], indent: str = "") -> str:
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"{indent}{key}:")
             for number, entry in enumerate(value, 1):
-                lines.append(f"{indent}  {number}: " + ", ".join(f"{k} {v}" for k, v in entry.items()))
+                told = (f"{name} {entry[name]}" for name in entry if entry[name] not in (None, ""))
+                lines.append(f"{indent}  {number}: " + ", ".join(told))
+        elif isinstance(value, list) and value and isinstance(value[0], list):
+            lines.append(f"{indent}{key}: {len(value)} (--json lists them)")
         elif value not in (None, "", [], {}):
             shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
             lines.append(f"{indent}{key}: {shown}")

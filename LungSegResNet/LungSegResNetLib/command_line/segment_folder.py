@@ -88,5 +88,5 @@ def _shard(text: str) -> tuple[int, int]:
     except ValueError:
         raise argparse.ArgumentTypeError("must look like 2/8") from None
     if not 1 <= number <= count:
-        raise argparse.ArgumentTypeError("the first number counts from 1 to the second")
+        raise argparse.ArgumentTypeError("the part counts from 1 to the number of parts, as in 1/8")
     return number, count

@@ -103,7 +103,7 @@ def scan_folder(
             raise InputError(
                 f"The DICOM files in {folder} are damaged or cut off (for example {damaged[0].name}); copy them again."
             )
-        raise InputError(f"There is no DICOM image in {folder}.")
+        raise InputError(f"There is no DICOM image in {folder}; of another format give the file itself.")
     by_uid: dict[str, list[Header]] = {}
     for header in headers:
         by_uid.setdefault(header.tags["series_uid"], []).append(header)

@@ -18,6 +18,7 @@ from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 CT_ENDINGS = (*NIFTI_ENDINGS, *NRRD_ENDINGS, *METAIMAGE_ENDINGS)
 _MOST_VOXELS = 1 << 40
+_GZIP = b"\x1f\x8b"
 
 
 def open_image_file(path: Path) -> sitk.ImageFileReader:
@@ -33,8 +34,11 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
         if not path.name.lower().endswith(CT_ENDINGS):
             raise InputError(f"{path.name} has no ending that is known; readable are DICOM, {', '.join(CT_ENDINGS)}.")
         with path.open("rb") as file:  # SimpleITK would call a file damaged that it may not open
-            if not file.read(1):
-                raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
+            start = file.read(len(_GZIP))
+        if not start:
+            raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
+        if start == _GZIP and path.suffix.lower() == ".nii":
+            raise InputError(f"{path.name} is compressed; rename it to {path.name}.gz.")
     except OSError as error:
         raise unreadable(path, error) from error
     reader = sitk.ImageFileReader()
@@ -82,11 +86,11 @@ def require_one_value_per_voxel(reader: sitk.ImageFileReader) -> None:
         points *= size
     components = reader.GetNumberOfComponents()
     if components in (3, 4) and reader.GetPixelID() == sitk.sitkVectorUInt8:
-        raise InputError(f"{name} is a colour picture, not a CT in Hounsfield units.")
+        raise InputError(f"{name} is a colour picture, neither a CT in Hounsfield units nor a mask of labels.")
     if points * components > 1:
         raise InputError(f"{name} contains {points * components} time points; save one of them as a 3D volume.")
     if reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
-        raise InputError(f"{name} holds complex numbers, not Hounsfield units.")
+        raise InputError(f"{name} holds complex numbers, neither Hounsfield units nor labels.")
 
 
 def tells_orientation(reader: sitk.ImageFileReader) -> bool:

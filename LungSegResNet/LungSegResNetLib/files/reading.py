@@ -90,6 +90,11 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
         warnings.append(
             f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."
         )
+    if reader.GetDimension() == 2:
+        warnings.append(
+            f"{path.name} is a picture of two dimensions, which does not tell how thick its slice is; 1 mm was taken, "
+            "so that volumes and masses are not to be relied on."
+        )
     if not tells_orientation(reader):
         warnings.append(
             f"{path.name} does not say how the patient lies; right and left, front and back, and top and bottom "

@@ -36,6 +36,7 @@ class CaseSummary:
     device: str
     precision: str
     why: str
+    smoothing_mm: float
     slices: int
     seconds: dict[str, float]
     warnings: list[str]
@@ -116,6 +117,7 @@ def run_case(
         device=engine.device,
         precision=result.precision,
         why=engine.reason,
+        smoothing_mm=smoothing_mm,
         slices=len(ct.hu),
         seconds={stage: round(value, 3) for stage, value in (seconds | result.seconds).items()},
         warnings=[*warnings, *result.warnings],

@@ -89,8 +89,12 @@ def test_json_gives_one_summary_and_json_progress_one_event_a_line(scan: Path, t
     ]
 
 
-def test_smoothing_changes_the_border_and_not_the_volume(scan: Path, results: Path, tmp_path: Path) -> None:
-    assert main(["segment", str(scan), str(tmp_path / "lungs.nii.gz"), "--smoothing", "8"]) == 0
+def test_smoothing_changes_the_border_and_not_the_volume(
+    scan: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["segment", str(scan), str(tmp_path / "lungs.nii.gz"), "--smoothing", "8", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["smoothing_mm"] == 8
     rough, smooth = (
         sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "lungs.nii.gz"))) for folder in (results, tmp_path)
     )
@@ -176,7 +180,10 @@ def test_compare_prints_and_writes_the_metrics(
 
 def test_info_describes_the_shipped_network_and_a_ct(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["architecture"] == "HighRes2DNet"
+    card = json.loads(capsys.readouterr().out)
+    assert card["architecture"] == "HighRes2DNet"
+    assert main(["info"]) == 0
+    assert f"seen_scans: {len(card['training']['seen_scans'])} (--json lists them)" in capsys.readouterr().out
     assert main(["info", str(scan)]) == 0
     assert "spacing (mm): 2.5, 2.5, 15.0" in capsys.readouterr().out
 

@@ -98,9 +98,13 @@ def test_the_lps_geometry_agrees_with_simpleitk_on_an_oblique_left_handed_grid(s
     np.testing.assert_allclose(volume.geometry.direction, expected.GetDirection(), atol=1e-12)
 
 
-def test_a_single_slice_becomes_a_volume_with_one_slice(scan, hu, tmp_path):
-    volume, _ = read_ct(save(scan[0][:, :, 16], tmp_path / "slice.nrrd"))
+@pytest.mark.parametrize("ending", ["nrrd", "nii.gz", "mha"])
+def test_a_single_slice_becomes_a_volume_with_one_slice_of_unknown_thickness(ending, scan, hu, tmp_path):
+    volume, warnings = read_ct(save(scan[0][:, :, 16], tmp_path / f"slice.{ending}"))
     np.testing.assert_array_equal(volume.hu, hu[16:17])
+    assert sum("how thick its slice is" in text for text in warnings) == 1
+    _, warnings = read_ct(save(scan[0][:, :, 16:17], tmp_path / f"thick.{ending}"))
+    assert warnings == []
 
 
 def test_a_file_with_a_single_time_point_is_read_as_a_volume(scan, hu, tmp_path):
@@ -115,6 +119,11 @@ def test_a_time_series_is_refused_with_its_number_of_time_points(scan, tmp_path)
 def test_a_colour_picture_is_refused(tmp_path):
     picture = sitk.GetImageFromArray(np.zeros((4, 8, 8, 3), np.uint8), isVector=True)
     assert "colour picture" in refusal(save(picture, tmp_path / "picture.nrrd"))
+
+
+def test_a_compressed_file_with_the_ending_of_a_plain_one_is_to_be_renamed(scan, tmp_path):
+    save(scan[0], tmp_path / "scan.nii.gz").rename(tmp_path / "scan.nii")
+    assert "rename it to scan.nii.gz" in refusal(tmp_path / "scan.nii")
 
 
 def test_a_missing_path_and_an_unknown_ending_are_named(tmp_path):

@@ -26,6 +26,13 @@ from LungSegResNetLib.figures.metrics import (
 SPACING = (5.0, 2.0, 1.0)
 
 
+def test_the_page_of_metrics_defines_each_as_the_code_does() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
+    told = [f"| {metric.title} | {metric.unit} | {metric.formula} |" for metric in METRICS]
+    assert [row.replace("\\|", "|") for row in rows] == told
+
+
 def small_pair() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One slice inside a larger empty scan: TP 3, FP 1, FN 2, and 2 voxels of the 2 x 4 box in neither mask."""
     reference = np.zeros((3, 5, 8), bool)

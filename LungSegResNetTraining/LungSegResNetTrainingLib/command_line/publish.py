@@ -13,7 +13,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", type=Path, help="network.safetensors of a finished run")
     parser.add_argument("dataset", type=Path, help="the data set it was trained and judged on, as for fit")
     parser.add_argument("--report", type=Path, required=True, help="folder written by evaluate")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="network file to write (.safetensors)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="network file to write (.safetensors), with MODEL_CARD.md beside it; a collections.csv in that folder "
+        "(columns doi, collection) names the collections of the data",
+    )
     parser.add_argument("--name", required=True, help="of the network, as users see it")
     parser.add_argument("--version", required=True, help="of the network, such as 1.0.0")
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights (default: Apache-2.0)")

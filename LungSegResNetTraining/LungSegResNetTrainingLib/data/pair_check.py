@@ -98,11 +98,7 @@ def check_pair(ct: CTVolume, labels: np.ndarray) -> PairVerdict:
     reasons += _better_elsewhere(ct, lung)
     if sides_exchanged(ct, labels):
         reasons.append("Right and left are exchanged: the right lung lies on the patient's left side.")
-    reasons += (
-        _volume(volumes, single_slice=len(ct.hu) == 1)
-        + _place(ct, lung)
-        + _coverage(lung)
-    )
+    reasons += _volume(volumes, single_slice=len(ct.hu) == 1) + _place(ct, lung) + _coverage(lung)
     return PairVerdict(DOUBTFUL if reasons else OK, tuple(reasons), volumes, mean_hu)
 
 

@@ -237,6 +237,7 @@ def _training_details(
         "training_cases": [case.name for case in training],
         "validation_cases": [case.name for case in validation],
         "start_network_cases": start.seen_scans.names if start else [],
+        "start_network_data": start.sources if start else [],
         "seen_scans": seen.as_json(),
         "validation_scans": validated.as_json(),
     }

@@ -22,7 +22,7 @@ from .run_cases import some_of
 from .seen_scans import ScanMark, seen_scans, validation_scans
 
 INTENDED_USE = (
-    "Draft lung masks in chest CT of adults, for research, to be looked at and corrected by a person. "
+    "Draft lung masks in chest CT, for research, to be looked at and corrected by a person. "
     "It is no medical device and not for diagnosis."
 )
 MODEL_CARD = "MODEL_CARD.md"
@@ -218,16 +218,32 @@ def _markdown(
         "",
         "## Data",
         "",
-        "| collection | DOI | licence | training cases | validation cases |",
-        "|---|---|---|---|---|",
-        *(f"| {' | '.join(str(row[key]) for key in _SOURCE_COLUMNS)} |" for row in card.training.get("data", [])),
+        *_data_table(card.training.get("data", [])),
         "",
+        *_data_of_start_network(card),
         "## Known failures and limits",
         "",
         *(f"- {text}" for text in limits),
         "",
     ]
     return "\n".join(lines)
+
+
+def _data_table(sources: Sequence[dict[str, Any]]) -> list[str]:
+    return [
+        "| collection | DOI | licence | training cases | validation cases |",
+        "|---|---|---|---|---|",
+        *(f"| {' | '.join(str(row[key]) for key in _SOURCE_COLUMNS)} |" for row in sources),
+    ]
+
+
+def _data_of_start_network(card: ModelCard) -> list[str]:
+    """Sources that are in the weights, too, and whose licences may ask for their names; nothing where there are none."""
+    sources = card.training.get("start_network_data", [])
+    own = {(row["doi"], row["licence"]) for row in card.training.get("data", [])}
+    if all((row["doi"], row["licence"]) in own for row in sources):
+        return []
+    return ["The network that training began with was made with these data:", "", *_data_table(sources), ""]
 
 
 def _figure_table(rows: Sequence[dict[str, str]], cases: Sequence[Case]) -> list[str]:
@@ -255,5 +271,6 @@ def _figure_table(rows: Sequence[dict[str, str]], cases: Sequence[Case]) -> list
         table += [
             f"| {name}{' (doubtful reference)' if name in doubtful else ''} | {cells([name])} |" for name in names
         ]
-        table.append(f"| **mean of {len(names)} {kind}** | {cells(names)} |")
+        counted = f"{len(names)} {kind}" if len(names) > 1 else f"1 {kind.removesuffix('s')}"
+        table.append(f"| **mean of {counted}** | {cells(names)} |")
     return table

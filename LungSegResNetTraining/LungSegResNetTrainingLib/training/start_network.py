@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,12 @@ class StartNetwork:
     def seen_scans(self) -> ScanRecord:
         """All scans that the network was trained on, from its very beginning."""
         return seen_scans(self.card)
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """Collections of data that the network was made with, from its very beginning, as far as its card names them."""
+        training = self.card.training
+        return [*training.get("start_network_data", []), *training.get("data", [])]
 
     def apply_to(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings of a run that starts here: slices as this network is used to, and its name.

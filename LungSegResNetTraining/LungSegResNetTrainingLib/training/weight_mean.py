@@ -56,11 +56,13 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
             f"The case {leaked[0]} was trained on by one network and is kept for validation by another; "
             "their mean could not be judged on it."
         )
+    sources = [row for other in loaded for row in other.sources]
     kept = reduce(ScanRecord.shared_with, reversed(validated))
     training = {
         **last.card.training,
         "mean_of": [other.fingerprint for other in loaded],
         "start_network_cases": seen.names,
+        "start_network_data": [row for number, row in enumerate(sources) if row not in sources[:number]],
         "validation_cases": kept.names,
         "seen_scans": seen.as_json(),
         "validation_scans": kept.as_json(),

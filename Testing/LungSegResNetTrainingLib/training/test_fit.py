@@ -316,6 +316,8 @@ def test_more_processes_than_slices_of_a_step_are_refused(tmp_path: Path) -> Non
 
 def test_fine_tuning_begins_with_the_weights_of_a_network(finished: Path, tmp_path: Path) -> None:
     start = read_start_network(str(finished / "network.safetensors"))
+    sources = [{"collection": "Earlier", "doi": "10.1/x", "licence": "CC BY 3.0"}]
+    start = replace(start, card=replace(start.card, training={**start.card.training, "data": sources}))
     settings = start.apply_to(replace(FINE_TUNE, steps=1, batch_size=2, learning_rate=1e-12, averaging=0.0))
     case = small_case()
     path = fit([case], [case], settings, tmp_path / "tuned", workers=0, start=start)
@@ -323,7 +325,9 @@ def test_fine_tuning_begins_with_the_weights_of_a_network(finished: Path, tmp_pa
     for name, value in start.weights.items():
         if name.endswith("weight"):
             np.testing.assert_allclose(tuned[name], value, atol=1e-6)
-    assert "network.safetensors, sha256" in TrainingSettings.from_json(read_card(path).training["settings"]).start
+    training = read_card(path).training
+    assert "network.safetensors, sha256" in TrainingSettings.from_json(training["settings"]).start
+    assert training["start_network_data"] == sources
     with pytest.raises(InputError, match="holds a run with other settings"):
         fit([case], [case], replace(settings, start="another network"), tmp_path / "tuned", workers=0)
 

@@ -111,8 +111,30 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert "| scan1 | 0.980 | - | - | 1.50 | 1.50 | 0.500 |" in text
     assert "| scan2 (doubtful reference) | 0.960 |" in text
     assert "| **mean of 2 volumes** | 0.970 |" in text
+    assert "| **mean of 1 single slice** | 0.900 |" in text
     assert "not for diagnosis" in text
     assert text.endswith("## Known failures and limits\n\n- small children\n- masks of two readers\n")
+
+
+@pytest.mark.parametrize("doi", ["10.1/x", "10.2/y"])
+def test_the_model_card_names_data_of_the_network_that_training_began_with(
+    run: tuple[Path, list[Case], Path], tmp_path: Path, doi: str
+) -> None:
+    source = {
+        "collection": "Earlier",
+        "doi": doi,
+        "licence": "CC BY 3.0",
+        "training_cases": 5,
+        "validation_cases": 1,
+    }
+    card, weights = load_model(run[0])
+    save_model(run[0], weights, dataclasses.replace(card, training={**TRAINING, "start_network_data": [source]}))
+    mark = {"network": file_digest(run[0]), "data set": "", "split": ""}
+    (run[2] / "evaluation.json").write_text(json.dumps(mark))
+    publish_run(run, tmp_path / "out" / "lungs.safetensors")
+    text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    assert ("| Earlier | 10.2/y | CC BY 3.0 | 5 | 1 |" in text) == (doi == "10.2/y")
+    assert ("that training began with" in text) == (doi == "10.2/y")
 
 
 def test_without_an_evaluation_nothing_is_published(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"Contact sheet: {page}")
     failed = sum(not check.ok for check in checks)
     if failed:
-        print(f"{failed} of {len(checks)} cases are left out of training, see above.", file=sys.stderr)
+        print(f"Left out of training: {failed} of {len(checks)} cases, see above.", file=sys.stderr)
     return SOME_FAILED if failed else 0
 
 

@@ -21,7 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with CTs and masks, or CSV with the columns case, ct, mask and, if known, split, patient, group",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run; run again to go on")
-    parser.add_argument("--cache", type=Path, default=Path(".cache/slices"), help="folder for prepared slices")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=Path(".cache/slices"),
+        help="folder for prepared slices, which may be deleted when training has ended (default: .cache/slices in the "
+        "current folder)",
+    )
     parser.add_argument(
         "--progress", choices=("lines", "json", "none"), default="lines", help="json: on standard error"
     )

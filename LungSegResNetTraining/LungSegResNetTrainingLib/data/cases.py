@@ -96,7 +96,11 @@ def read_case_list(csv_path: Path) -> list[ListedCase]:
             table = csv.DictReader(file, restval="", restkey=_BEYOND, delimiter=_delimiter(file))
             table.fieldnames = [column.strip().lower() for column in table.fieldnames or ()]
             rows = [(table.line_num, row) for row in table if any(_texts(row))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"The case list {csv_path} is no text in UTF-8; in a spreadsheet, save it as 'CSV UTF-8'."
+        ) from error
+    except (OSError, csv.Error) as error:
         raise InputError(f"The case list {csv_path} cannot be read ({error}).") from error
     if not rows:
         raise InputError(f"The case list {csv_path} is empty.")

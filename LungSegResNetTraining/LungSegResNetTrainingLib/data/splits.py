@@ -19,6 +19,12 @@ def names_a_split(cases: Sequence[Case]) -> bool:
     return any(case.split == VALIDATION for case in cases)
 
 
+def require_share(share: float) -> None:
+    """Raise UsageError unless so much of the patients may be kept for validation."""
+    if not 0.0 <= share < 1.0:
+        raise UsageError("The validation share has to be from 0 to below 1, such as 0.05.")
+
+
 def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Collection[str]) -> list[Case]:
     """The cases with ``share`` of the patients, drawn by ``seed``, for validation: at least one, unless share is 0.
 
@@ -33,8 +39,7 @@ def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Co
     UsageError : the share is not from 0 to below 1.
     InputError : there is only one patient with lung.
     """
-    if not 0.0 <= share < 1.0:
-        raise UsageError("The validation share has to be from 0 to below 1, such as 0.05.")
+    require_share(share)
     if share == 0.0:
         return _divided(cases, ())
     patients = sorted({case.patient for case in cases if case.name in with_lung and case.split != TEST})

@@ -209,6 +209,8 @@ def _check(
     patience: int | None,
     processes: Processes,
 ) -> None:
+    if not training:
+        raise InputError("All cases are for validation; put some into the split train.")
     if not any(len(case.lung_slices) for case in training):
         raise InputError("No training case has a slice with lung.")
     if validation and not any(len(case.lung_slices) for case in validation):

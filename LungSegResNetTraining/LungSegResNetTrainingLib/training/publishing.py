@@ -238,7 +238,7 @@ def _data_table(sources: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _data_of_start_network(card: ModelCard) -> list[str]:
-    """Sources that are in the weights, too, and whose licences may ask for their names; nothing where there are none."""
+    """Sources that are in the weights, too, and whose licences may ask to be named; nothing where there are none."""
     sources = card.training.get("start_network_data", [])
     own = {(row["doi"], row["licence"]) for row in card.training.get("data", [])}
     if all((row["doi"], row["licence"]) in own for row in sources):

@@ -192,5 +192,6 @@ def counts(cases: Sequence[Case]) -> str:
     parts = []
     for split, words in ((TRAIN, "for training"), (VALIDATION, "for validation")):
         chosen = [case for case in cases if case.split == split]
-        parts.append(f"{len(chosen)} cases of {len({case.patient for case in chosen})} patients {words}")
+        numbers = ((len(chosen), "case"), (len({case.patient for case in chosen}), "patient"))
+        parts.append(" of ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in numbers) + f" {words}")
     return ", ".join(parts)

@@ -34,7 +34,7 @@ class StartNetwork:
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """Collections of data that the network was made with, from its very beginning, as far as its card names them."""
+        """Collections of data that the network was made with, from its very beginning, if its card names them."""
         training = self.card.training
         return [*training.get("start_network_data", []), *training.get("data", [])]
 

@@ -10,7 +10,7 @@ from LungSegResNetLib.cores import cores
 from LungSegResNetLib.errors import InputError, UsageError
 
 from ..data.cases import TRAIN, VALIDATION, unnamed_patients
-from ..data.splits import names_a_split, split_by_fold, split_by_share
+from ..data.splits import names_a_split, require_share, split_by_fold, split_by_share
 from .fit import fit, refuse_other_files
 from .parallel import Processes
 from .progress import Progress
@@ -43,6 +43,7 @@ class CaseChoice:
     fold: int | None = None
 
     def __post_init__(self) -> None:
+        require_share(self.validation_share)
         if self.folds is None and self.fold is not None:
             raise UsageError("--fold needs --folds; give both, or --folds alone to train all folds.")
         if self.folds is not None and self.folds < 2:

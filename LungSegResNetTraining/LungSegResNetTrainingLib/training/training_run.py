@@ -136,15 +136,19 @@ class TrainingRun:
         """Gradients of the mean loss over the whole batch, whoever has its slices; returns this process' part of it."""
         self.optimiser.zero_grad()
         total = 0.0
+        # On other devices, a copy that is not waited for may read memory that was given back meanwhile.
+        on_the_way = self.device.type == "cuda"
         for first in range(0, len(slices), self.slices_at_once):
             part = slice(first, first + self.slices_at_once)
             # The gradients of all processes are averaged once, with the last part.
             last = part.stop >= len(slices)
             with self._without_exchange() if not last else nullcontext():
-                images = slices[part].to(self.device, memory_format=torch.channels_last, non_blocking=True)
+                images = slices[part].to(self.device, memory_format=torch.channels_last, non_blocking=on_the_way)
                 with autocast(self.device):
                     logits = self._learner(images)
-                loss = _LOSSES[self.settings.loss](logits.float(), target[part].to(self.device, non_blocking=True))
+                loss = _LOSSES[self.settings.loss](
+                    logits.float(), target[part].to(self.device, non_blocking=on_the_way)
+                )
                 share = len(images) / self.settings.batch_size
                 (loss * (share * self.processes.count)).backward()
                 total += float(loss.detach()) * share
@@ -210,8 +214,11 @@ class TrainingRun:
         except Exception as error:  # a broken archive can fail in many ways
             raise ModelError(f"The checkpoint {self.checkpoint} is damaged; move it away to start anew.") from error
         if settings != self.settings and state["step"]:
+            ours, theirs = self.settings.as_json(), settings.as_json()
+            differing = ", ".join(name for name in ours if ours[name] != theirs[name])
             raise InputError(
-                f"{self.folder} holds a run with other settings; choose another folder or the same settings."
+                f"{self.folder} holds a run with other settings ({differing}); choose another folder or the same "
+                "settings."
             )
 
 

@@ -56,6 +56,14 @@ def test_a_list_is_read_as_spreadsheets_of_any_country_save_it(tmp_path: Path, d
         read_cases(path, files_must_exist=False)
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_list_in_another_encoding_says_how_to_save_it(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "cases.csv"
+    path.write_text("case,ct,mask\nMüller,ct.nii,mask.nii\n", encoding=encoding)
+    with pytest.raises(InputError, match="save it as 'CSV UTF-8'"):
+        read_case_list(path)
+
+
 def test_of_a_checked_list_all_rows_are_read_and_only_the_fine_ones_count(tmp_path: Path) -> None:
     path = write_list(tmp_path, _CHECKED)
     rows = read_case_list(path)

@@ -217,7 +217,8 @@ def test_a_folder_with_a_run_of_other_settings_is_refused_and_left_as_it_is(
     killed: Path, changes: dict[str, Any]
 ) -> None:
     before = {path.name: path.read_bytes() for path in killed.iterdir()}
-    with pytest.raises(InputError, match="holds a run with other settings"):
+    (changed,) = changes
+    with pytest.raises(InputError, match=rf"holds a run with other settings \({changed}\)"):
         _fit(killed, replace(SETTINGS, **changes))
     assert {path.name: path.read_bytes() for path in killed.iterdir()} == before
 
@@ -307,6 +308,11 @@ def test_a_run_that_gets_patience_when_it_has_got_worse_already_leaves_a_network
 def test_patience_needs_validation_cases(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Without validation cases"):
         fit([small_case()], [], SETTINGS, tmp_path, workers=0, patience=2)
+
+
+def test_a_data_set_for_validation_alone_trains_nothing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="All cases are for validation"):
+        fit([], [small_case()], SETTINGS, tmp_path, workers=0)
 
 
 def test_more_processes_than_slices_of_a_step_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from network_files import seen_network, write_network
+from torch.overrides import TorchFunctionMode
 
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.network.torch_predictor import mean_logits
@@ -36,6 +37,28 @@ def test_gradients_of_parts_add_up_to_those_of_the_whole_batch(tmp_path: Path, a
     )
     assert float(torch.nn.functional.cosine_similarity(expected, added_up, dim=0)) > 0.95
     assert float(added_up.norm()) == pytest.approx(float(expected.norm()), rel=0.1)
+
+
+class CopyingRecorder(TorchFunctionMode):
+    """Notes of each copy of a tensor whether it is not waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unwaited: list[bool] = []
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        options = options or {}
+        if function is torch.Tensor.to:
+            self.unwaited.append(options.get("non_blocking", False))
+        return function(*arguments, **options)
+
+
+def test_only_a_cuda_device_is_given_slices_without_waiting(tmp_path: Path) -> None:
+    run = TrainingRun(SETTINGS, tmp_path, "cpu")
+    with CopyingRecorder() as copies:
+        run.train_step(*_equal_slices(4))
+    assert copies.unwaited
+    assert not any(copies.unwaited)
 
 
 class Hungry(torch.nn.Module):

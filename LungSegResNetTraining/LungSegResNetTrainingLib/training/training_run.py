@@ -137,18 +137,16 @@ class TrainingRun:
         self.optimiser.zero_grad()
         total = 0.0
         # On other devices, a copy that is not waited for may read memory that was given back meanwhile.
-        on_the_way = self.device.type == "cuda"
+        unwaited = self.device.type == "cuda"
         for first in range(0, len(slices), self.slices_at_once):
             part = slice(first, first + self.slices_at_once)
             # The gradients of all processes are averaged once, with the last part.
             last = part.stop >= len(slices)
             with self._without_exchange() if not last else nullcontext():
-                images = slices[part].to(self.device, memory_format=torch.channels_last, non_blocking=on_the_way)
+                images = slices[part].to(self.device, memory_format=torch.channels_last, non_blocking=unwaited)
                 with autocast(self.device):
                     logits = self._learner(images)
-                loss = _LOSSES[self.settings.loss](
-                    logits.float(), target[part].to(self.device, non_blocking=on_the_way)
-                )
+                loss = _LOSSES[self.settings.loss](logits.float(), target[part].to(self.device, non_blocking=unwaited))
                 share = len(images) / self.settings.batch_size
                 (loss * (share * self.processes.count)).backward()
                 total += float(loss.detach()) * share

@@ -7,12 +7,14 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_headers import may_be_dicom
 from LungSegResNetLib.files.reading import CT_ENDINGS
 
 from .cases import TRAIN, Case
 from .dicom_kinds import CT, MASK, PICTURE, kind_of_file, kind_of_folder
 from .pair_check import REFUSED, LeftOut, PairVerdict
+from .system_files import is_system_file
 
 _ENDINGS = tuple(sorted((*CT_ENDINGS, ".seg.nrrd", ".mat", ".hdr", ".dcm"), key=len, reverse=True))
 _ALWAYS_MASK = (".seg.nrrd", ".mat", ".hdr")
@@ -109,7 +111,9 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
     here = folder.resolve()
     if here in above:
         return
-    items, subfolders, loose_dicom = _look(folder)
+    items, subfolders, loose_dicom, closed = _look(folder)
+    reason = "It cannot be opened; remove it or make it readable."
+    found.problems += [(path.relative_to(top).as_posix(), reason) for path in closed]
     name = folder.relative_to(top).as_posix()
     scans: dict[str, list[_Item]] = {}
     for item in items:
@@ -123,16 +127,11 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
         _search(subfolder, top, found, above | {here})
 
 
-def _look(folder: Path) -> tuple[list[_Item], list[Path], bool]:
-    """Candidates in a folder, folders to go on with (links last), and whether slices of a CT lie loose in it."""
-    items, subfolders, slices = [], [], []
-    try:
-        entries = sorted(folder.iterdir())
-    except OSError:
-        return [], [], False
-    for path in entries:
-        if path.name.startswith("."):
-            continue
+def _look(folder: Path) -> tuple[list[_Item], list[Path], bool, list[Path]]:
+    """Candidates in a folder, folders to go on with (links last), whether slices of a CT lie loose in it, and files
+    that cannot be opened."""
+    items, subfolders, slices, closed = [], [], [], []
+    for path in _entries(folder):
         if path.is_dir():
             if _is_dicom_object(path):
                 items.append(_Item(path, path.name, "/"))
@@ -140,7 +139,9 @@ def _look(folder: Path) -> tuple[list[_Item], list[Path], bool]:
                 subfolders.append(path)
         elif ending := next((e for e in _ENDINGS if path.name.lower().endswith(e)), ""):
             items.append(_Item(path, path.name[: -len(ending)], ending))
-        elif may_be_dicom(path):
+        elif (dicom := _is_dicom(path)) is None:
+            closed.append(path)
+        elif dicom:
             if kind_of_file(path) in (CT, None):
                 slices.append(path)
             else:
@@ -150,21 +151,38 @@ def _look(folder: Path) -> tuple[list[_Item], list[Path], bool]:
     if len(single) > 1:
         items = [i for i in items if i not in single]
         slices += [i.path for i in single]
-    return items, sorted(subfolders, key=Path.is_symlink), bool(slices)
+    return items, sorted(subfolders, key=Path.is_symlink), bool(slices), closed
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted; none where it cannot be opened."""
+    try:
+        return sorted(path for path in folder.iterdir() if not is_system_file(path))
+    except OSError:
+        return []
+
+
+def _is_dicom(path: Path) -> bool | None:
+    """As `may_be_dicom`; None where the file cannot be opened."""
+    try:
+        return may_be_dicom(path)
+    except InputError:
+        return None
 
 
 def _is_dicom_object(folder: Path) -> bool:
-    """Whether a folder is one scan or one mask: DICOM files and nothing else, perhaps a folder further down."""
-    try:
-        entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
-    except OSError:
-        return False
+    """Whether a folder is one scan or one mask: DICOM files and nothing else, perhaps a folder further down.
+
+    Their index says nothing, and what cannot be opened is left to reading.
+    """
+    entries = [path for path in _entries(folder) if path.name.upper() != "DICOMDIR"]
     inner = [path for path in entries if path.is_dir()]
     if inner:
         return len(entries) == 1 and _is_dicom_object(inner[0])
     # Slices with a mask among them are a case of their own, not a scan.
     masks = [path for path in entries if _MASK_WORD.search(path.stem) and kind_of_file(path) != CT]
-    return bool(entries) and len(masks) in (0, len(entries)) and all(map(may_be_dicom, entries))
+    dicom = set(map(_is_dicom, entries))
+    return True in dicom and False not in dicom and len(masks) in (0, len(entries))
 
 
 def _pair_by_name(scans: dict[str, list[_Item]], items: list[_Item], prefix: str, found: FoundCases) -> None:

@@ -18,6 +18,7 @@ from LungSegResNetLib.network.model_file import ModelCard
 
 from ..data.case_search import FoundCases
 from ..data.cases import VALIDATION, Case
+from ..data.system_files import is_system_file
 from ..training.seen_scans import NOTHING_SEEN, ScanMark, ScanRecord
 from .case_result import CaseResult, FailedCase
 from .finished_cases import case_key, folder_names, load_result, save_result
@@ -92,8 +93,9 @@ def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord = NOTHIN
     if cases and len(trained_on) == len(cases):
         which = "validation cases" if VALIDATION in {case.split for case in cases} else "patients of the data set"
         raise InputError(
-            f"The network was trained on all {which}; give the cases.csv of its run folder, which names those held "
-            f"back, or judge all cases with --split {ALL}."
+            f"The network, or the one that its training began with, was trained on all {which}; give the cases.csv of "
+            f"its run folder, which names those held back, or scans of other patients, or judge all cases with --split "
+            f"{ALL}."
         )
     if found.cases and not cases:
         splits = sorted({case.split for case in found.cases})
@@ -137,7 +139,7 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
         earlier = json.loads(mark.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         earlier = None
-    if earlier is None and folder.exists() and any(folder.iterdir()):
+    if earlier is None and folder.exists() and not all(map(is_system_file, folder.iterdir())):
         # A data set and a run have a cases.csv of their own.
         raise OutputError(f"{folder} holds files that are no evaluation; choose another folder.")
     if earlier not in (None, about) and not overwrite:

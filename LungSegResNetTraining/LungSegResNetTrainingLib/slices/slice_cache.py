@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ..data.cases import OK, Case
 from ..data.data_set import read_case
 from ..data.dicom_kinds import PICTURE, kind_of_file
 from ..data.pair_check import PairVerdict, check_pair
+from ..data.system_files import is_system_file
 from .stored_array import StoredArray
 
 # Values of the cached label slices.
@@ -114,15 +116,20 @@ def _key(case: Case) -> str:
 def files_of(place: Path) -> list[Path]:
     """The files a scan or a mask consists of; none where there is nothing, which reading it explains better."""
     if place.is_dir():
-        return sorted(path for path in place.rglob("*") if path.is_file())
+        return _users_files(place.rglob("*"))
     return [place, *voxel_files(place)] if place.is_file() else []
 
 
 def mask_files_of(mask: Path) -> list[Path]:
     """As `files_of`; where one picture of a colour series is named, all that lie beside it."""
     if mask.is_file() and kind_of_file(mask) == PICTURE:
-        return sorted(path for path in mask.parent.glob(f"*{mask.suffix}") if path.is_file())
+        return _users_files(mask.parent.glob(f"*{mask.suffix}"))
     return files_of(mask)
+
+
+def _users_files(paths: Iterable[Path]) -> list[Path]:
+    """Sorted; what a system adds when a person opens the folder changes no case."""
+    return sorted(path for path in paths if path.is_file() and not is_system_file(path))
 
 
 def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

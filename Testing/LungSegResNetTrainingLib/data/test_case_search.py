@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import dicom_files
@@ -57,6 +58,37 @@ def test_dicom_folders_are_found_whether_slices_lie_loose_or_below(tmp_path: Pat
         "loose": ("loose", "loose/lungs.mat"),
         "structures": ("structures", "structures/RTSTRUCT.dcm"),
     }
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", "DICOMDIR", ".DS_Store", "._IM0001.dcm"])
+def test_what_a_system_or_an_archive_adds_to_a_dicom_folder_hides_no_scan(tmp_path: Path, name: str) -> None:
+    image, _ = Thorax().scan((20.0, 20.0, 80.0))
+    dicom_files.write_series(tmp_path / "p1" / "ct", image)
+    touch(tmp_path / "p1" / "lungs.nrrd")
+    (tmp_path / "p1" / "ct" / name).write_bytes(b"no DICOM")
+    assert found_in(tmp_path) == {"p1": ("p1/ct", "p1/lungs.nrrd")}
+    assert find_cases(tmp_path).problems == []
+
+
+def test_files_that_cannot_be_opened_are_told_and_hide_no_case(tmp_path: Path) -> None:
+    image, _ = Thorax().scan((20.0, 20.0, 80.0))
+    touch(tmp_path / "a_ct.nii", tmp_path / "a_lungs.nii", tmp_path / "p1" / "lungs.nrrd")
+    dicom_files.write_series(tmp_path / "p1" / "ct", image)
+    for path in (tmp_path / "notes", tmp_path / "p1" / "old" / "notes", tmp_path / "p1" / "ct" / "IM99"):
+        path.parent.mkdir(exist_ok=True)
+        link(path, tmp_path / "gone")
+    assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs.nii"), "p1": ("p1/ct", "p1/lungs.nrrd")}
+    reason = "It cannot be opened; remove it or make it readable."
+    assert find_cases(tmp_path).problems == [("notes", reason), ("p1/old/notes", reason)]
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="sockets are no files here")
+def test_a_socket_hides_no_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "a_ct.nii", tmp_path / "a_lungs.nii")
+    monkeypatch.chdir(tmp_path)  # a socket's path may not be long
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s")
+        assert list(found_in(tmp_path)) == ["a"]
 
 
 def test_masks_are_paired_by_the_names_that_programs_give_them(tmp_path: Path) -> None:

@@ -203,6 +203,13 @@ def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: 
             claim_folder(tmp_path, {"network": "a"}, overwrite)
 
 
+def test_a_folder_that_only_its_system_has_written_to_may_be_used(tmp_path: Path) -> None:
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (tmp_path / name).touch()
+    claim_folder(tmp_path, {"network": "a"}, overwrite=False)
+    assert (tmp_path / "evaluation.json").is_file()
+
+
 def test_another_network_gets_no_result_of_the_first(judge: Judge, tmp_path: Path) -> None:
     case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
     evaluate([(case, judge)], tmp_path / "out", with_baseline=False)

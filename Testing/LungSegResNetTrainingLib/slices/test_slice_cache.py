@@ -18,7 +18,16 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.slices.slice_cache import BODY, LEFT, OUTSIDE, PIXEL_MM, RIGHT, cache_case
+from LungSegResNetTrainingLib.slices.slice_cache import (
+    BODY,
+    LEFT,
+    OUTSIDE,
+    PIXEL_MM,
+    RIGHT,
+    cache_case,
+    files_of,
+    mask_files_of,
+)
 
 
 def test_another_picture_of_a_mask_that_is_named_by_one_of_them_is_noticed(tmp_path: Path) -> None:
@@ -170,6 +179,19 @@ def test_a_scan_in_a_dicom_folder_is_read_anew_when_a_file_of_it_changes(tmp_pat
     os.utime(file, ns=(stamp, stamp))
     cache_case(case, tmp_path / "cache")
     assert len(list((tmp_path / "cache").glob("dicom-*.json"))) == 2
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "._lungs0.dcm", "Thumbs.db", "desktop.ini"])
+def test_what_a_system_adds_to_the_folders_of_a_case_is_no_file_of_it(tmp_path: Path, name: str) -> None:
+    image, mask = Thorax().scan((20.0, 20.0, 80.0))
+    write_series(tmp_path / "ct", image)
+    ct = CTVolume.from_sitk(image, "ct")
+    ptk_files.write_color_dicom(tmp_path / "lungs", sitk.GetArrayFromImage(mask), ct)
+    picture = tmp_path / "lungs" / "lungs0.dcm"
+    before = files_of(tmp_path / "ct"), mask_files_of(tmp_path / "lungs"), mask_files_of(picture)
+    for folder in ("ct", "lungs"):
+        (tmp_path / folder / name).write_bytes(b"opened by a person")
+    assert (files_of(tmp_path / "ct"), mask_files_of(tmp_path / "lungs"), mask_files_of(picture)) == before
 
 
 def test_a_file_that_is_no_image_is_refused_and_nothing_is_cached(tmp_path: Path) -> None:

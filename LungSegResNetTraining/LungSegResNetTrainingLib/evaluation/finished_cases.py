@@ -20,6 +20,7 @@ from ..slices.slice_cache import files_of, mask_files_of
 from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"
+_NAME_LENGTH = 100  # of a case's folder; a name may have 255 bytes, on Windows its whole path not many more
 _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the place and the judge, not from the file
 
 
@@ -31,10 +32,16 @@ def case_key(case: Case, method: Sequence[str]) -> str:
 
 
 def folder_names(cases: Sequence[Case]) -> list[str]:
-    """A folder name for each case: its own name made safe for every file system, numbered where two would meet."""
+    """A folder name for each case: its own name made safe for every file system, numbered where two would meet.
+
+    Of a long name the beginning is kept, with a digest of the whole.
+    """
     names: list[str] = []
     for case in cases:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "_", case.name).strip("._") or "case"
+        if len(plain) > _NAME_LENGTH:
+            digest = hashlib.sha256(case.name.encode(errors="replace")).hexdigest()[:16]
+            plain = f"{plain[: _NAME_LENGTH - len(digest) - 1]}-{digest}"
         name, number = plain, 1
         while name.lower() in (n.lower() for n in names):
             number += 1

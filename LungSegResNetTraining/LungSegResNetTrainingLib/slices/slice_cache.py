@@ -29,6 +29,7 @@ from .stored_array import StoredArray
 # Values of the cached label slices.
 OUTSIDE, BODY, RIGHT, LEFT = 0, 1, 2, 3
 PIXEL_MM = 1.0
+_NAME_LENGTH = 50  # letters of a case's name in those of its files: of the 255 bytes that a name may have, at most 200
 _LAYOUT = 2  # raised when what is stored changes, so that old caches are left aside
 
 _FINE = PairVerdict(OK, ())
@@ -69,7 +70,7 @@ def cache_case(case: Case, folder: Path, slice_shape: tuple[int, int] = SLICE_SH
     InputError : a file cannot be read, the mask does not belong to the CT, or it has other label values.
     OutputError : the cache cannot be written.
     """
-    stem = re.sub(r"[^\w.-]", "_", case.name) + "-" + _key(case)
+    stem = re.sub(r"[^\w.-]", "_", case.name)[:_NAME_LENGTH] + "-" + _key(case)
     hu_path, labels_path, facts_path = (folder / f"{stem}.{part}" for part in ("hu.npy", "labels.npy", "json"))
     facts = _stored_facts(hu_path, labels_path, facts_path)
     if facts is None:

@@ -25,7 +25,7 @@ from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
-from LungSegResNetTrainingLib.evaluation.finished_cases import case_key
+from LungSegResNetTrainingLib.evaluation.finished_cases import case_key, folder_names
 from LungSegResNetTrainingLib.evaluation.run import Judge, cases_trained_on, choose_cases, claim_folder, evaluate
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
@@ -208,6 +208,15 @@ def test_a_folder_that_only_its_system_has_written_to_may_be_used(tmp_path: Path
         (tmp_path / name).touch()
     claim_folder(tmp_path, {"network": "a"}, overwrite=False)
     assert (tmp_path / "evaluation.json").is_file()
+
+
+def test_folders_of_cases_deep_in_a_tree_are_told_apart_and_named_alike_among_other_cases(tmp_path: Path) -> None:
+    way = "_".join(["x" * 70] * 4)
+    cases = [Case(name, Path("ct"), Path("mask"), "train", name) for name in (f"{way}_a", f"{way}_b", "c")]
+    names = folder_names(cases)
+    for name in names:
+        (tmp_path / name).mkdir()
+    assert names == [*folder_names(cases[:1]), *folder_names(cases[1:2]), "c"]
 
 
 def test_another_network_gets_no_result_of_the_first(judge: Judge, tmp_path: Path) -> None:

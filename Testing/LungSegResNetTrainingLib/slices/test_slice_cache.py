@@ -113,6 +113,14 @@ def test_a_second_opening_reads_what_the_first_one_stored(tmp_path: Path) -> Non
     assert first.frame == second.frame
 
 
+@pytest.mark.parametrize("letter", ["x", "肺"])
+def test_a_case_deep_in_a_tree_is_cached_under_a_name_that_is_not_too_long(tmp_path: Path, letter: str) -> None:
+    case = replace(write_case(tmp_path, spacing=(6.0, 6.0, 20.0)), name="_".join([letter * 70] * 4))
+    cached = cache_case(case, tmp_path / "cache")
+    assert cached.name == case.name
+    assert len(cached.hu) == len(_mask_of(case).hu)
+
+
 def test_a_changed_mask_is_read_anew(tmp_path: Path) -> None:
     case = write_case(tmp_path)
     before = cache_case(case, tmp_path / "cache")

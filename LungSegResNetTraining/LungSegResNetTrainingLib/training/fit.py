@@ -63,11 +63,12 @@ def fit(
 
     Raises
     ------
-    InputError : no training or no validation slice with lung; the folder holds a run with other settings.
+    InputError : no training or no validation slice with lung; the folder holds a run with other settings, or its log
+        cannot be understood.
     UsageError : patience without validation cases, or fewer slices in a step than processes.
     ModelError : the checkpoint is damaged, or the loss is no longer a number.
     DeviceError : not even one slice fits into the memory, or a process that prepares slices was ended.
-    OutputError : the folder cannot be written.
+    OutputError : the folder cannot be written; of a checkpoint that another program holds, only the last one counts.
     """
     processes = processes or Processes()
     _check(training, validation, settings, patience, processes)
@@ -104,8 +105,10 @@ def fit(
                 if best.improves(dice) and patience is not None:
                     _export(run, details)
             stale = validates and processes.from_first(best.is_stale(patience))
-            if records is not None and (finished or stale or time.monotonic() - saved > checkpoint_seconds):
-                run.save_checkpoint()
+            last = finished or stale
+            if records is not None and (last or time.monotonic() - saved > checkpoint_seconds):
+                with nullcontext() if last else records.tolerating_held(CHECKPOINT):
+                    run.save_checkpoint()
                 saved = time.monotonic()
             if stale:
                 break

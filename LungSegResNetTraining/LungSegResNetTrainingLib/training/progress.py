@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.errors import OutputInUseError
 
 _COLUMNS = ["step", "loss", "slices_per_second", "validation_dice"]
 
@@ -32,44 +33,88 @@ class Progress:
     waiting_share: float = 0.0
 
 
+_Row = tuple[int, float, float, float | None]
+
+
 class ProgressLog:
     """The ``progress.csv`` of a run: one line for each step; loss and Dice have no unit.
 
     Another program may hold the file, as spreadsheets do on Windows; lines wait in memory meanwhile.
+
+    Raises
+    ------
+    ValueError : the file is there, but not as a run writes it.
+    OSError : it cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._waiting: list[list[str]] = []
+        self._rows = _read(path)
+        self._written = len(self._rows)  # of the rows; with none of them, the file is written anew
 
     def append(self, progress: Progress) -> None:
-        """Add the line of a step. Raises OSError if the file cannot be written; a later call tries again."""
-        dice = "" if progress.validation_dice is None else f"{progress.validation_dice:.5f}"
-        self._waiting.append([f"{progress.step}", f"{progress.loss:.5f}", f"{progress.slices_per_second:.2f}", dice])
-        new = not self.path.exists()
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([*([_COLUMNS] if new else []), *self._waiting])
-        self._waiting.clear()
+        """Add the line of a step.
+
+        Raises
+        ------
+        OutputInUseError : another program holds the file; a later call tries again.
+        OSError, OutputError : it cannot be written.
+        """
+        self._rows.append((progress.step, progress.loss, progress.slices_per_second, progress.validation_dice))
+        self._write()
 
     def rows(self) -> list[tuple[int, float, float | None]]:
         """Step, loss and validation Dice (where there was a validation) of all steps so far."""
-        return [(int(step), float(loss), float(dice) if dice else None) for step, loss, _, dice in self._whole_rows()]
+        return [(step, loss, dice) for step, loss, _, dice in self._rows]
 
     def cut_after(self, step: int) -> None:
-        """Drop what was logged after ``step``, because a resumed run does those steps again."""
-        if not self.path.exists():
-            return
-        kept = [row for row in self._whole_rows() if int(row[0]) <= step]
-        with (
-            write_atomically(self.path, overwrite=True) as temporary,
-            temporary.open("w", newline="", encoding="utf-8") as file,
-        ):
-            csv.writer(file).writerows([_COLUMNS, *kept])
+        """Drop what was logged after ``step``, because a resumed run does those steps again. Raises as `append`."""
+        self._rows = [row for row in self._rows if row[0] <= step]
+        self._written = 0
+        if self.path.exists():
+            self._write()
 
-    def _whole_rows(self) -> list[list[str]]:
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))[1:]
-        # The last line of a killed run may be torn, and then its step number cannot be trusted.
-        return [row for row in rows if len(row) == len(_COLUMNS)]
+    def _write(self) -> None:
+        if self.path.exists():
+            try:
+                # Fails at once where the file is held; replacing it would be tried for a while at every step.
+                with self.path.open("a", newline="", encoding="utf-8") as file:
+                    if self._written:
+                        csv.writer(file).writerows(map(_cells, self._rows[self._written :]))
+            except PermissionError as error:
+                raise OutputInUseError(self.path) from error
+        else:
+            self._written = 0
+        if not self._written:
+            with (
+                write_atomically(self.path, overwrite=True) as temporary,
+                temporary.open("w", newline="", encoding="utf-8") as file,
+            ):
+                csv.writer(file).writerows([_COLUMNS, *map(_cells, self._rows)])
+        self._written = len(self._rows)
+
+
+def _read(path: Path) -> list[_Row]:
+    if not path.exists():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    rows = []
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            rows.append(_row(line))
+        except ValueError as error:
+            # The last line of a killed run may be torn, and then its step number cannot be trusted.
+            if number < len(lines):
+                raise ValueError(f"line {number} is not as a run writes it") from error
+    return rows
+
+
+def _row(line: str) -> _Row:
+    # Where decimals have a comma, spreadsheets part the cells by semicolons.
+    step, loss, speed, dice = line.replace(",", ".").split(";") if ";" in line else line.split(",")
+    return int(step), float(loss), float(speed), float(dice) if dice else None
+
+
+def _cells(row: _Row) -> list[str]:
+    step, loss, speed, dice = row
+    return [f"{step}", f"{loss:.5f}", f"{speed:.2f}", "" if dice is None else f"{dice:.5f}"]

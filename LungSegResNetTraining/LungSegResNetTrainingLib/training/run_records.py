@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from LungSegResNetLib.errors import OutputError
+from LungSegResNetLib.errors import InputError, OutputError, OutputInUseError, unreadable
 
 from .curves import draw_curves
 from .progress import Progress, ProgressLog
@@ -21,13 +22,19 @@ class RunRecords:
     """Records of a run in ``folder`` that goes on after ``step``; a context that closes its files.
 
     Curves need matplotlib and event files need tensorboard; ``on_warning`` is told what is left out without them.
+
+    Raises
+    ------
+    InputError : the log of the run cannot be read, or is not as the run wrote it.
+    OutputError : the log cannot be written.
     """
 
     def __init__(self, folder: Path, step: int, on_warning: Callable[[str], None]) -> None:
-        self.log = ProgressLog(folder / LOG)
-        self.log.cut_after(step)
+        self.log = _log_of(folder / LOG)
         self._folder, self._on_warning = folder, on_warning
         self._held: set[str] = set()
+        with self._writing(), self.tolerating_held(LOG):
+            self.log.cut_after(step)
         self._draws = find_spec("matplotlib") is not None
         if not self._draws:
             on_warning(f"{CURVES} is left out because matplotlib is missing; {_ADD_TRAIN_EXTRA}.")
@@ -56,28 +63,52 @@ class RunRecords:
         ------
         OutputError : the folder cannot be written any more.
         """
-        try:
-            try:
+        with self._writing():
+            with self.tolerating_held(LOG):
                 self.log.append(progress)
-            except PermissionError:
-                self._warn_once(self.log.path.name)
             if self._events is not None:
                 self._events.add_scalar("training loss", progress.loss, progress.step)
                 if progress.validation_dice is not None:
                     self._events.add_scalar("validation Dice", progress.validation_dice, progress.step)
                     self._events.flush()
-        except OSError as error:
-            raise OutputError(
-                f"The run folder {self._folder} cannot be written ({error.strerror or error}); make room there and run "
-                "the same command again to go on."
-            ) from error
         if self._draws and (progress.validation_dice is not None or progress.step == progress.steps):
             try:
                 draw_curves(self._folder / CURVES, self.log.rows())
             except OutputError:  # a picture is no reason to end hours of training
                 self._warn_once(CURVES)
 
+    @contextmanager
+    def tolerating_held(self, name: str) -> Iterator[None]:
+        """Only warn, once, of the file ``name`` that another program holds, which is not for ever."""
+        try:
+            yield
+        except OutputInUseError:
+            self._warn_once(name)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"The run folder {self._folder} cannot be written ({error.strerror or error}); make room there and run "
+                "the same command again to go on."
+            ) from error
+
     def _warn_once(self, name: str) -> None:
         if name not in self._held:
             self._held.add(name)
-            self._on_warning(f"{name} cannot be written; is it open in another program? Training goes on without it.")
+            self._on_warning(
+                f"{name} cannot be written; is it open in another program? Training goes on and tries again."
+            )
+
+
+def _log_of(path: Path) -> ProgressLog:
+    try:
+        return ProgressLog(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except ValueError as error:
+        raise InputError(
+            f"{path} cannot be used: {error}. Bring it back to what it was, or move it away to go on without it."
+        ) from error

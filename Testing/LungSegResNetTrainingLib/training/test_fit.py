@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from processes import below
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_cases import small_case, write_data_set
 
-from LungSegResNetLib.errors import DeviceError, InputError, ModelError, UsageError
+from LungSegResNetLib.errors import DeviceError, InputError, ModelError, OutputInUseError, UsageError
 from LungSegResNetLib.network.model_file import load_model, read_card
 from LungSegResNetLib.network.torch_predictor import build_network
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
@@ -39,7 +39,10 @@ class Killed(Exception):
 
 
 def _fit(
-    folder: Path, settings: TrainingSettings = SETTINGS, kill_after: int | None = None
+    folder: Path,
+    settings: TrainingSettings = SETTINGS,
+    kill_after: int | None = None,
+    on_warning: Callable[[str], None] = lambda text: None,
 ) -> tuple[Path, list[Progress]]:
     """A run with a checkpoint after each step; ``kill_after`` ends it before the checkpoint of that step."""
     seen: list[Progress] = []
@@ -59,6 +62,7 @@ def _fit(
         validate_every=3,
         checkpoint_seconds=0.0,
         on_progress=on_progress,
+        on_warning=on_warning,
     )
     return network, seen
 
@@ -183,6 +187,39 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(tmp_path: Path) ->
     assert "Traceback" not in done.stderr
 
 
+def _refuse_checkpoints(monkeypatch: pytest.MonkeyPatch, steps: Container[int]) -> None:
+    """Another program holds the checkpoint after these steps, so that Windows refuses to replace it."""
+    real_replace = Path.replace
+
+    def replace_file(self: Path, target: Path) -> Path:
+        if target.name == "checkpoint.pt" and torch.load(self, weights_only=True)["step"] in steps:
+            raise PermissionError(13, "Permission denied", str(target))
+        return real_replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace_file)
+    monkeypatch.setattr("LungSegResNetLib.atomic.time.sleep", lambda seconds: None)
+
+
+def test_a_checkpoint_that_another_program_holds_for_a_while_ends_no_training(
+    tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    _refuse_checkpoints(monkeypatch, (2, 3))
+    path, _ = _fit(tmp_path / "finished", on_warning=warnings.append)
+    assert path.read_bytes() == (finished / "network.safetensors").read_bytes()
+    assert torch.load(tmp_path / "finished" / "checkpoint.pt", weights_only=True)["step"] == 6
+    assert warnings == [
+        "checkpoint.pt cannot be written; is it open in another program? Training goes on and tries again."
+    ]
+
+
+def test_a_last_checkpoint_that_cannot_be_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _refuse_checkpoints(monkeypatch, (6,))
+    with pytest.raises(OutputInUseError, match=r"checkpoint\.pt"):
+        _fit(tmp_path)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 5
+
+
 def test_a_torn_last_line_of_the_log_is_dropped(killed: Path, finished: Path) -> None:
     with (killed / "progress.csv").open("a", encoding="utf-8") as file:
         file.write("1")
@@ -261,7 +298,6 @@ def test_cases_without_lung_are_refused_before_anything_is_written(tmp_path: Pat
     lung, empty = small_case(), small_case(with_lung=())
     for training, validation, kind in (
         ([empty], [], "training"),
-        ([], [], "training"),
         ([lung], [empty], "validation"),
     ):
         with pytest.raises(InputError, match=f"No {kind} case has a slice with lung"):

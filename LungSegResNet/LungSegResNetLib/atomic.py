@@ -21,7 +21,7 @@ _DOUBLE_ENDINGS = (".seg.nrrd", ".nii.gz")
 def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterator[Path]:
     """Give a temporary path in the target's folder, with its ending; rename it to ``target`` on success.
 
-    An exception, Ctrl-C, a killed process or a power failure leaves the target as it was.
+    An exception, Ctrl-C or a killed process leaves the target as it was.
 
     Raises
     ------
@@ -37,7 +37,6 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
         target.parent.mkdir(parents=True, exist_ok=True)
         with undone_by_an_end(temporary.unlink):
             yield temporary
-            _store(temporary)
             with completing:
                 refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile
                 _replace(temporary, target)
@@ -73,12 +72,6 @@ def refuse_unwritable(*targets: Path) -> None:
             raise OutputError(f"{target} could not be written: {folder} is no folder.")
         if folder and not os.access(folder, os.W_OK | os.X_OK):
             raise OutputError(f"{target} cannot be written: no permission.")
-
-
-def _store(path: Path) -> None:
-    """Wait until the content is on the disk: a power failure could leave an empty file under a name given earlier."""
-    with path.open("r+b") as file:  # Windows stores only what is open for writing
-        os.fsync(file.fileno())
 
 
 def _replace(temporary: Path, target: Path) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -156,23 +155,6 @@ def test_a_file_that_another_program_keeps_open_is_told_so(tmp_path: Path, monke
         temporary.write_text("new")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Or a power failure could leave an empty one in the place of the old."""
-    target = tmp_path / "lungs.csv"
-    target.write_text("old")
-    fsync, stored = os.fsync, []
-
-    def record(descriptor: int) -> None:
-        fsync(descriptor)
-        stored.append((os.fstat(descriptor).st_size, target.read_text()))
-
-    monkeypatch.setattr(os, "fsync", record)
-    with write_atomically(target, overwrite=True) as temporary:
-        temporary.write_text("all of the new")
-    assert stored == [(len("all of the new"), "old")]
-    assert target.read_text() == "all of the new"
 
 
 def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path) -> None:

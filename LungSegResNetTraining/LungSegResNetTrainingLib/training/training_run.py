@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -196,8 +197,11 @@ class TrainingRun:
         # By way of memory, because PyTorch reports a full disk as a RuntimeError without saying so.
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        with write_atomically(self.checkpoint, overwrite=True) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+        with write_atomically(self.checkpoint, overwrite=True) as temporary, temporary.open("wb") as file:
+            file.write(buffer.getbuffer())
+            # Else a power failure could leave an empty file in the place of the checkpoint before.
+            file.flush()
+            os.fsync(file.fileno())
 
     def _resume(self, content: bytes) -> None:
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def test_gradients_of_parts_add_up_to_those_of_the_whole_batch(tmp_path: Path, a
     )
     assert float(torch.nn.functional.cosine_similarity(expected, added_up, dim=0)) > 0.95
     assert float(added_up.norm()) == pytest.approx(float(expected.norm()), rel=0.1)
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = TrainingRun(SETTINGS, tmp_path, "cpu")
+    run.checkpoint.write_text("before")
+    fsync, stored = os.fsync, []
+
+    def record(descriptor: int) -> None:
+        fsync(descriptor)
+        stored.append((os.fstat(descriptor).st_size, run.checkpoint.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", record)
+    run.save_checkpoint()
+    assert stored == [(run.checkpoint.stat().st_size, b"before")]
 
 
 class CopyingRecorder(TorchFunctionMode):

@@ -6,12 +6,15 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
 _LONGEST_UNDOING_SECONDS = 0.4  # a disk may not answer
-# Held while a file gets its name. A process that ends at once takes it first and keeps it, so that what was undone
-# stays so.
+_PASSES = 5
+_BETWEEN_PASSES_SECONDS = 0.002
+# Held while a file gets its name, or something begins that is to be undone. A process that ends at once takes it first
+# and keeps it, so that what was undone stays so.
 completing = threading.RLock()
 _undos: dict[object, Callable[[], object]] = {}
 
@@ -20,7 +23,8 @@ _undos: dict[object, Callable[[], object]] = {}
 def undone_by_an_end(undo: Callable[[], object]) -> Iterator[None]:
     """Call ``undo`` if the process ends by `end_at_once` before this is left."""
     key = object()
-    _undos[key] = undo
+    with completing:
+        _undos[key] = undo
     try:
         yield
     finally:
@@ -59,6 +63,9 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 def _undo_all() -> None:
     completing.acquire()
-    for undo in tuple(_undos.values()):
-        with contextlib.suppress(Exception):
-            undo()
+    # Several times, because a thread may be about to make its file, or to make it anew for writing into it.
+    for _ in range(_PASSES):
+        for undo in tuple(_undos.values()):
+            with contextlib.suppress(Exception):
+                undo()
+        time.sleep(_BETWEEN_PASSES_SECONDS)

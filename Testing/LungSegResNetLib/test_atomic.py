@@ -28,6 +28,33 @@ with write_atomically(sys.argv[1], overwrite=True) as temporary:
     time.sleep(60)
 """
 
+_ENDED_WHILE_MAKING_THE_FILE_ANEW = """
+import sys, time
+from threading import Thread
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.early_end import end_at_once
+with write_atomically(sys.argv[1], overwrite=True) as temporary:
+    temporary.touch()
+    Thread(target=end_at_once, args=(9,)).start()
+    while temporary.exists():
+        pass
+    temporary.write_text("half of the new res")
+    time.sleep(60)
+"""
+
+_BEGUN_AFTER_THE_END = """
+import sys, time
+from threading import Thread
+from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.early_end import end_at_once, undone_by_an_end
+with undone_by_an_end(lambda: time.sleep(1)):  # longer than the end waits
+    Thread(target=end_at_once, args=(9,)).start()
+    time.sleep(0.1)
+    with write_atomically(sys.argv[1], overwrite=True) as temporary:
+        temporary.write_text("half of the new res")
+        time.sleep(60)
+"""
+
 
 def test_a_new_file_appears_with_its_folder_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "results" / "lungs.nii.gz"
@@ -69,6 +96,13 @@ def test_a_process_that_dies_while_writing_leaves_the_old_file(tmp_path: Path) -
     target.write_text("old")
     assert subprocess.run([sys.executable, "-c", _KILLED_WHILE_WRITING, str(target)], check=False).returncode == 9
     assert target.read_text() == "old"
+
+
+@pytest.mark.parametrize("script", [_ENDED_WHILE_MAKING_THE_FILE_ANEW] * 8 + [_BEGUN_AFTER_THE_END])
+def test_what_another_thread_makes_while_a_process_ends_itself_does_not_stay(tmp_path: Path, script: str) -> None:
+    target = tmp_path / "lungs.csv"
+    assert subprocess.run([sys.executable, "-c", script, str(target)], check=False).returncode == 9
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_that_ends_itself_while_writing_leaves_no_temporary_file(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ _undos: dict[object, Callable[[], object]] = {}
 
 @contextlib.contextmanager
 def undone_by_an_end(undo: Callable[[], object]) -> Iterator[None]:
-    """Call ``undo`` if the process ends by `end_at_once` before this is left."""
+    """Call ``undo``, as a rule several times, if the process ends by `end_at_once` before this is left."""
     key = object()
     with completing:
         _undos[key] = undo

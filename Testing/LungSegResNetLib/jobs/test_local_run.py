@@ -31,7 +31,8 @@ def test_a_case_that_ends_its_process_each_time_fails_after_three_and_costs_no_o
 
 
 def test_a_stopped_run_ends_its_processes_and_leaves_nothing_unfinished(tmp_path: Path) -> None:
-    archive, out = write_archive(tmp_path / "in", "abcd"), tmp_path / "out"
+    names = "abcdefghijkl"  # more than are done before the end, also on a fast machine
+    archive, out = write_archive(tmp_path / "in", names), tmp_path / "out"
     run = subprocess.Popen(
         [sys.executable, "-m", "LungSegResNetLib.command_line.worker"],
         stdin=subprocess.PIPE,
@@ -53,5 +54,5 @@ def test_a_stopped_run_ends_its_processes_and_leaves_nothing_unfinished(tmp_path
     assert not alive
     statuses = [json.loads(path.read_text())["status"] for path in out.glob("*.summary.json")]
     assert set(statuses) == {"done"}
-    assert len(statuses) == len(list(out.glob("*.seg.nrrd"))) < 4
+    assert len(statuses) == len(list(out.glob("*.seg.nrrd"))) < len(names)
     assert not [path for path in out.iterdir() if ".part" in path.name]

@@ -12,6 +12,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.figures.tables import column_separator
+
 from .segmentation_nodes import addVolume, placeWithVolume, writeLungs
 
 
@@ -34,8 +36,8 @@ def casesIn(folder: str) -> list[BatchCase]:
     try:
         # With the mark and the separators of spreadsheets, which may have saved it since.
         text = resultsFile(folder).read_text(encoding="utf-8-sig")
-        dialect = csv.Sniffer().sniff(text.partition("\n")[0], delimiters=",;\t")
-        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=dialect.delimiter)
+        delimiter = column_separator(text.partition("\n")[0])
+        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
         return [BatchCase(row["case"], row["status"], row["error"]) for row in rows]
     except (OSError, KeyError, ValueError, csv.Error):
         return []

@@ -15,6 +15,11 @@ from ..errors import UsageError
 Cell = str | float | int | None
 
 
+def column_separator(header: str) -> str:
+    """What parts the columns of a CSV with this first line; spreadsheets take semicolons where decimals have commas."""
+    return max(",;\t", key=header.count)
+
+
 def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]], overwrite: bool) -> None:
     """Write rows as ``.csv`` or ``.json`` by the path's ending; units belong into the keys.
 

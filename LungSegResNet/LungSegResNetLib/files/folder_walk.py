@@ -33,14 +33,15 @@ def files_of_folders(
         os.scandir(top).close()
     except OSError as error:
         raise unreadable(top, error) from error
+    real_top, left_out = place(top), leave_out and place(leave_out)
     seen: set[Path] = set()
     folders, links = [top], list[Path]()
     while folders or links:
         folder = (folders or links).pop(0)
         real = place(folder)
-        if real in seen or _lies_in(folder, leave_out):
+        if real in seen or _lies_in(real, left_out):
             continue
-        if folder != top and place(top).is_relative_to(real):
+        if folder != top and real_top.is_relative_to(real):
             warn(f"{folder} links to a folder that {top} lies in; it is left out.")
             continue
         seen.add(real)
@@ -53,7 +54,8 @@ def files_of_folders(
             inner = [path for path in entries if _is_folder(path)]
             links += [path for path in inner if path.is_symlink()]
             folders += [path for path in inner if not path.is_symlink()]
-        yield [path for path in entries if _is_file(path) and not (path.is_symlink() and _lies_in(path, leave_out))]
+        files = [path for path in entries if _is_file(path)]
+        yield [path for path in files if not (path.is_symlink() and _lies_in(place(path), left_out))]
 
 
 # Both say no, as to a link in a circle, where methods of Path raise an error.
@@ -67,5 +69,5 @@ def _is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113
 
 
-def _lies_in(path: Path, folder: Path | None) -> bool:
-    return folder is not None and place(path).is_relative_to(place(folder))
+def _lies_in(real: Path, folder: Path | None) -> bool:
+    return folder is not None and real.is_relative_to(folder)

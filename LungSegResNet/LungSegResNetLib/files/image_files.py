@@ -12,13 +12,12 @@ from ..errors import InputError, unreadable
 from .compressed_voxels import is_undamaged
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
-from .nifti_payload import is_complete
+from .nifti_payload import GZIP_MARK, is_complete
 from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 CT_ENDINGS = (*NIFTI_ENDINGS, *NRRD_ENDINGS, *METAIMAGE_ENDINGS)
 _MOST_VOXELS = 1 << 40
-_GZIP = b"\x1f\x8b"
 
 
 def open_image_file(path: Path) -> sitk.ImageFileReader:
@@ -34,10 +33,10 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
         if not path.name.lower().endswith(CT_ENDINGS):
             raise InputError(f"{path.name} has no ending that is known; readable are DICOM, {', '.join(CT_ENDINGS)}.")
         with path.open("rb") as file:  # SimpleITK would call a file damaged that it may not open
-            start = file.read(len(_GZIP))
+            start = file.read(len(GZIP_MARK))
         if not start:
             raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
-        if start == _GZIP and path.suffix.lower() == ".nii":
+        if start == GZIP_MARK and path.suffix.lower() == ".nii":
             raise InputError(f"{path.name} is compressed; rename it to {path.name}.gz.")
     except OSError as error:
         raise unreadable(path, error) from error

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import InputError
 
 _CHUNK = 1 << 20
-_GZIP_MARK = b"\x1f\x8b"
+GZIP_MARK = b"\x1f\x8b"
 _SMALLEST_HEADER_BYTES, _HEADER_BYTES = 348, 540
 _LONGEST_FILE = 1 << 40
 _DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, struct.error)
@@ -145,7 +145,7 @@ def _rescaled(section: np.ndarray, header: _Header) -> np.ndarray:
 def _opened(path: Path) -> BinaryIO:
     """The file's content, uncompressed."""
     with path.open("rb") as file:
-        compressed = file.read(2) == _GZIP_MARK
+        compressed = file.read(2) == GZIP_MARK
     return gzip.open(path) if compressed else path.open("rb")  # type: ignore[return-value]
 
 

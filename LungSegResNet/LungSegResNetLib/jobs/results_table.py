@@ -6,7 +6,6 @@ import contextlib
 import csv
 import json
 import os
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import Any
 
 from ..atomic import write_atomically
 from ..errors import OutputError, OutputExistsError, OutputInUseError
+from ..figures.tables import column_separator
 from .folder_task import STARTED, SUMMARY_ENDING
 
 RESULTS = "results.csv"
 _FIRST_COLUMNS = ("case", "status", "error", "input")
-_SEPARATORS = re.compile(r"[,;\t]")  # spreadsheets store a table with the one of their language
 _LONGEST_LINE = 1 << 16
 _SHARE_OF_TIME = 0.02
 
@@ -46,7 +45,7 @@ class ResultsTable:
             return
         except OSError as error:
             raise OutputError(f"{self.path} cannot be read ({error.strerror}).") from error
-        columns = _SEPARATORS.split(header.replace('"', ""))
+        columns = header.replace('"', "").split(column_separator(header))
         ours = tuple(columns[: len(_FIRST_COLUMNS)]) == _FIRST_COLUMNS
         if header and not ours and not overwrite:  # without a header: a table of no case
             raise OutputExistsError(self.path)

@@ -22,11 +22,6 @@ def device_precision(core: ov.Core, device: str) -> str:
     """
     if device == "CPU" and platform.machine().lower() in ("x86_64", "amd64") and adds_bytes_exactly(core):
         return "int8"
-    return float_precision(core, device)
-
-
-def float_precision(core: ov.Core, device: str) -> str:
-    """The shortest floating-point format that a device multiplies."""
     return _HINT_NAMES[_short_float(core, device)]
 
 

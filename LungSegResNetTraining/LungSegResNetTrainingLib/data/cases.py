@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.tables import column_separator
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -131,11 +132,10 @@ def unnamed_patients(cases: Sequence[Case]) -> str:
 
 
 def _delimiter(file: TextIO) -> str:
-    """What parts the columns: spreadsheets write a semicolon where the comma is for decimals."""
     start = file.tell()
     head = file.readline()
     file.seek(start)
-    return max(",;\t", key=head.count)
+    return column_separator(head)
 
 
 def _texts(row: dict[str, str]) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..data.cases import unnamed_patients
 from ..training.seen_scans import seen_scans
+from ..wording import counted
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
@@ -61,8 +62,8 @@ def _what_was_judged(evaluation: Evaluation) -> str:
     groups = f" ({', '.join(counts)})" if counts else ""
     slices = sum(result.slices for result in results)
     judged = (
-        f"judged on {_cases(len(results))} of {_counted(len(set(patients_of(results))), 'patient')}{groups} "
-        f"with {_counted(slices, 'slice')} in all"
+        f"judged on {_cases(len(results))} of {counted(len(set(patients_of(results))), 'patient')}{groups} "
+        f"with {counted(slices, 'slice')} in all"
     )
     if len(evaluation.judges) > 1:
         return (
@@ -198,8 +199,4 @@ def _percent(part: float, whole: float) -> str:
 
 
 def _cases(count: int) -> str:
-    return _counted(count, "case")
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+    return counted(count, "case")

@@ -18,6 +18,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, save_mode
 
 from ..data.cases import Case
 from ..evaluation.run import MARK
+from ..wording import counted
 from .run_cases import some_of
 from .seen_scans import ScanMark, seen_scans, validation_scans
 
@@ -271,6 +272,5 @@ def _figure_table(rows: Sequence[dict[str, str]], cases: Sequence[Case]) -> list
         table += [
             f"| {name}{' (doubtful reference)' if name in doubtful else ''} | {cells([name])} |" for name in names
         ]
-        counted = f"{len(names)} {kind}" if len(names) > 1 else f"1 {kind.removesuffix('s')}"
-        table.append(f"| **mean of {counted}** | {cells(names)} |")
+        table.append(f"| **mean of {counted(len(names), kind.removesuffix('s'))}** | {cells(names)} |")
     return table

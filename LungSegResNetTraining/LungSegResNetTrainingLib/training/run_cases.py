@@ -16,6 +16,7 @@ from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases, refuse_divided
 from ..data.data_set import CASE_LIST, describing_columns, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case, mask_files_of
+from ..wording import counted
 from .seen_scans import ScanMark
 
 _COLUMNS = (
@@ -192,6 +193,6 @@ def counts(cases: Sequence[Case]) -> str:
     parts = []
     for split, words in ((TRAIN, "for training"), (VALIDATION, "for validation")):
         chosen = [case for case in cases if case.split == split]
-        numbers = ((len(chosen), "case"), (len({case.patient for case in chosen}), "patient"))
-        parts.append(" of ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in numbers) + f" {words}")
+        patients = {case.patient for case in chosen}
+        parts.append(f"{counted(len(chosen), 'case')} of {counted(len(patients), 'patient')} {words}")
     return ", ".join(parts)

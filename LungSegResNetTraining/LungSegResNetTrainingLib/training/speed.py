@@ -15,6 +15,7 @@ from torch import nn
 from LungSegResNetLib.network.network import HighRes2DNet
 
 from ..slices.slice_cache import CachedCase
+from ..wording import counted
 from .fit import slice_loader
 from .mixed_precision import autocast
 from .parallel import Processes
@@ -69,7 +70,7 @@ class Speed:
 
     def text(self) -> str:
         """The figures with their units, a line each."""
-        by = f"{self.workers} worker{'s' if self.workers > 1 else ''}" if self.workers else "the training process"
+        by = counted(self.workers, "worker") if self.workers else "the training process"
         lines = [f"prepared by {by}: {self.loading:.1f} slices/s"]
         lines += [
             f"trained on {one.name}: {one.slices_per_second:.2f} slices/s x 3 x 2 x {one.gmac_per_slice:.2f} GMAC = "

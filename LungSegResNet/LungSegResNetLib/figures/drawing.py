@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,13 +64,20 @@ def draw_legend(
     return x
 
 
-def shortened(draw: ImageDraw.ImageDraw, text: str, room: float, size: int) -> str:
-    """The text, cut off with dots where it is wider than ``room`` pixels."""
+def fitted(draw: ImageDraw.ImageDraw, text: str, room: float, size: int) -> str:
+    """The text in characters that the font has, cut off with dots where it is wider than ``room`` pixels."""
+    text = drawable(text)
     if draw.textlength(text, font(size)) <= room:
         return text
     while text and draw.textlength(text + "...", font(size)) > room:
         text = text[:-1]
     return text + "..."
+
+
+def drawable(text: str) -> str:
+    """The text without accents and with ``?`` for other characters that the font would show as empty boxes."""
+    bare = [char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)]
+    return "".join(char if char.isascii() else "?" for char in bare)
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

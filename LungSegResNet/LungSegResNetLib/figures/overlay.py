@@ -25,10 +25,10 @@ from .drawing import (
     draw_outline,
     draw_tag,
     fine_picture,
+    fitted,
     font,
     position_text,
     rgb,
-    shortened,
 )
 
 AXIAL_SLICES = 8
@@ -200,8 +200,8 @@ def _write_header(picture: Image.Image, ct: CTVolume, title: str) -> None:
         f"   window {LUNG_WINDOW[0]:.0f} to {LUNG_WINDOW[1]:.0f} HU"
     )
     room = picture.width - 2 * _EDGE
-    draw.text((_EDGE, 30), shortened(draw, title, room, 20), TEXT, font(20), "ls")
-    draw.text((_EDGE, 51), shortened(draw, facts, room, 13), FAINT, font(13), "ls")
+    draw.text((_EDGE, 30), fitted(draw, title, room, 20), TEXT, font(20), "ls")
+    draw.text((_EDGE, 51), fitted(draw, facts, room, 13), FAINT, font(13), "ls")
 
 
 def _write_footer(picture: Image.Image, ct: CTVolume, mask: np.ndarray, reference: np.ndarray | None) -> None:

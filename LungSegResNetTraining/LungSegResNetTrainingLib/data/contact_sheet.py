@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from skimage.segmentation import find_boundaries
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.overlay import LUNG_WINDOW
+from LungSegResNetLib.figures.drawing import LUNG_WINDOW, fitted, font
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 from .pair_check import DOUBTFUL, REFUSED, PairVerdict
@@ -99,5 +99,6 @@ def _tile(hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float) -
 def _caption(text: str, status: str) -> np.ndarray:
     strip = Image.new("RGB", (_TILE[1] * (len(_AXIAL_LEVELS) + 1), _TEXT_HEIGHT))
     color = _STATUS_COLORS.get(status, _PLAIN)
-    ImageDraw.Draw(strip).text((6, _TEXT_HEIGHT // 2), text, color, ImageFont.load_default(12), "lm")
+    draw = ImageDraw.Draw(strip)
+    draw.text((6, _TEXT_HEIGHT // 2), fitted(draw, text, strip.width - 12, 12), color, font(12), "lm")
     return np.asarray(strip)

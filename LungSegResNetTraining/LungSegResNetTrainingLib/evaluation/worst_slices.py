@@ -19,9 +19,9 @@ from LungSegResNetLib.figures.drawing import (
     draw_outline,
     draw_tag,
     fine_picture,
+    fitted,
     font,
     position_text,
-    shortened,
 )
 from LungSegResNetLib.lungs.regions import bounding_box
 
@@ -110,8 +110,8 @@ def _write_words(picture: Image.Image, ct: CTVolume, errors: SliceErrors, name: 
     room = picture.width - 2 * _EDGE
     where = f"slice {errors.index + 1} of {len(ct.hu)}, {position_text(ct, 0, errors.index)}"
     facts = f"{where}   slice Dice {errors.dice:.3f}   {errors.reason}"
-    draw.text((_EDGE, 28), shortened(draw, name, room, 19), TEXT, font(19), "ls")
-    draw.text((_EDGE, 49), shortened(draw, facts, room, 13), FAINT, font(13), "ls")
+    draw.text((_EDGE, 28), fitted(draw, name, room, 19), TEXT, font(19), "ls")
+    draw.text((_EDGE, 49), fitted(draw, facts, room, 13), FAINT, font(13), "ls")
     bottom = picture.height - _FOOTER
     for n in range(2):
         left = _EDGE + n * (panel + _GAP)
@@ -119,7 +119,7 @@ def _write_words(picture: Image.Image, ct: CTVolume, errors: SliceErrors, name: 
         draw_tag(draw, (left + panel - 10, _HEADER + 10), "L", "rt")
     y = bottom + _FOOTER // 2
     x = draw_legend(draw, (_EDGE, y), [(REFERENCE_COLOR, True, "reference"), (PREDICTION_COLOR, False, "network")])
-    missed, added = f"missed {errors.missed_cm2:.1f} cm²", f"added {errors.added_cm2:.1f} cm²"
+    missed, added = f"missed {errors.missed_cm2:.1f} cm2", f"added {errors.added_cm2:.1f} cm2"
     draw_legend(draw, (x, y), [(REFERENCE_COLOR, False, missed), (PREDICTION_COLOR, False, added)], filled=True)
 
 

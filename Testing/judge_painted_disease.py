@@ -3,8 +3,8 @@
 ``python Testing/judge_painted_disease.py NETWORK [NETWORK ...] --cases CASES.csv [--cache FOLDER]``
 
 NETWORK is a network file, or ``shipped``. Of each validation volume six slices are shown: as they are, with the front
-three fifths of one lung as solid as soft tissue, and with air in the chest wall. Figures are the mean and the lowest
-Dice of the slices.
+three fifths of one lung or all of it as solid as soft tissue, and with air in the chest wall. Figures are the mean and
+the lowest Dice of the slices.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import torch
 from LungSegResNetLib.lungs.preprocessing import Resampling, scale_hu, to_frame_matrices
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
-from LungSegResNetTrainingLib.slices.simulated_disease import like_soft_tissue, wall_air
+from LungSegResNetTrainingLib.slices.simulated_disease import like_soft_tissue, settle_border, wall_air
 from LungSegResNetTrainingLib.slices.slice_cache import BODY, LEFT, PIXEL_MM, RIGHT, CachedCase, cache_case
 
-KINDS = ("as they are", "front of one lung solid", "air in the chest wall")
+KINDS = ("as they are", "front of one lung solid", "one lung solid", "air in the chest wall")
 SLICES = 6
-CONSOLIDATED = 0.6  # of the lung's height in the slice
+CONSOLIDATED = {KINDS[1]: 0.6, KINDS[2]: 1.0}  # of the lung's height in the slice
 _SMALLEST_LUNG = 500  # pixels
 
 
@@ -36,14 +36,16 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
     labels = torch.from_numpy(np.array(case.labels[index]))
     lung = labels >= RIGHT
     rng = np.random.default_rng(1000 + number)
-    slices = {KINDS[0]: hu.clone(), KINDS[2]: hu.clone()}
-    wall_air(slices[KINDS[2]], labels >= BODY, lung, PIXEL_MM, rng)
+    slices = {KINDS[0]: hu.clone(), KINDS[3]: hu.clone()}
+    wall_air(slices[KINDS[3]], labels >= BODY, lung, PIXEL_MM, rng)
     side = labels == (RIGHT if number % 2 else LEFT)
     if int(side.sum()) >= _SMALLEST_LUNG:
         rows = torch.nonzero(side.any(dim=1)).ravel()
-        front = side.clone()
-        front[int(rows[0] + CONSOLIDATED * (rows[-1] - rows[0])) :] = False
-        slices[KINDS[1]] = torch.where(front, like_soft_tissue(hu, PIXEL_MM, rng), hu)
+        for kind, share in CONSOLIDATED.items():
+            front = side.clone()
+            front[int(rows[0] + share * (rows[-1] + 1 - rows[0])) :] = False
+            slices[kind] = torch.where(front, like_soft_tissue(hu, PIXEL_MM, rng), hu)
+            settle_border(slices[kind], hu, lung, PIXEL_MM)
     into_frame = Resampling(*to_frame_matrices(case.frame, tuple(hu.shape), (PIXEL_MM, PIXEL_MM)))
     truth = into_frame(lung.numpy().astype(np.float32)) > 0.5
     return [(kind, into_frame(scale_hu(values.numpy())), truth) for kind, values in slices.items()]

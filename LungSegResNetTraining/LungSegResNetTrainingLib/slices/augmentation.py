@@ -68,12 +68,14 @@ def training_slice(
 
     solid = False
     if bool(lung.any()):
+        healthy, whole = image.clone(), right | left
         if rng.random() < settings.disease:
             solid = disease.paint_disease(image, right, left, pixel_mm, rng, settings.largest_mass_mm)
         if rng.random() < settings.effusion:
             side = right if rng.random() < 0.5 else left
             if int(side.sum()) * pixel_mm**2 > 500.0:
                 lung = lung & ~disease.effusion(image, side, pixel_mm, rng)
+        disease.settle_border(image, healthy, whole, pixel_mm)
     if rng.random() < settings.gas:
         disease.gas_pocket(image, body & ~(right | left), pixel_mm, rng)
     if rng.random() < settings.wall_air:

@@ -13,6 +13,9 @@ from scipy import ndimage
 from .smooth_noise import smooth_noise
 
 LARGEST_MASS_MM = 45.0  # radius
+_BORDER_MM = 2.5  # around a lung whose pixels are partly lung, partly what lies there
+_TISSUE_HU = (-200.0, 150.0)
+_AIRWAY_HU = -650.0  # below: air of its own, as in a main bronchus beside the lung
 
 
 def paint_disease(
@@ -150,6 +153,26 @@ def gas_pocket(hu: torch.Tensor, tissue: torch.Tensor, pixel_mm: float, rng: np.
         surface = y + rng.uniform(-0.5, 1.0) * radius
         content = torch.where(rows > surface, torch.full(shape, rng.uniform(-20.0, 120.0)), content)
     hu += amount * (content - hu)
+
+
+def settle_border(hu: torch.Tensor, before: torch.Tensor, lung: torch.Tensor, pixel_mm: float) -> None:
+    """Let the pixels around the lung follow what was painted inside it; ``before`` is the slice (h, w) without it.
+
+    They show a mixture of lung and tissue. A dark line left around lung that became as dense as the tissue would give
+    its border away, which no scan does. Air filled to a share of the way to the density of the tissue nearby moves the
+    mixture by the same share.
+    """
+    reach = _BORDER_MM / pixel_mm
+    inside = lung.numpy().astype(np.float32)
+    around = _box_mean(inside, reach)
+    values = before.numpy()
+    tissue = ((around == 0.0) & (values > _TISSUE_HU[0]) & (values < _TISSUE_HU[1])).astype(np.float32)
+    share_of_tissue = _box_mean(tissue, 3.0 * reach)
+    beyond = _box_mean(values * tissue, 3.0 * reach) / np.maximum(share_of_tissue, 1e-6)
+    filled = ((hu.numpy() - values) / np.maximum(beyond - values, 50.0)).clip(0.0, 1.0)
+    filled = _box_mean(filled * inside, reach) / np.maximum(around, 1e-6)
+    mixed = (around > 0.0) & (inside == 0.0) & (share_of_tissue > 1e-4) & (values > _AIRWAY_HU) & (values < beyond)
+    hu += torch.from_numpy(np.where(mixed, filled * (beyond - values), 0.0).astype(np.float32))
 
 
 def wall_air(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from scipy import ndimage
 from training_cases import small_case, write_case
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -147,10 +148,10 @@ def test_disease_gas_and_table_change_the_slice_but_never_the_target(
         assert torch.equal(result_target, target)
         different = (result - slices).abs()[0] > 1e-6
         changed += bool(different.any())
-        if "disease" in changes:
-            assert not bool((different & (target == 0)).any())
-        else:
-            assert not bool((different & (target == 1)).any())
+        # The border of the lung, where pixels are partly lung, follows a disease.
+        border = ndimage.binary_dilation(target.numpy() == 1, np.ones((5, 5)))
+        elsewhere = torch.from_numpy(~border) if "disease" in changes else target == 1
+        assert not bool((different & elsewhere).any())
     assert changed >= 5
 
 

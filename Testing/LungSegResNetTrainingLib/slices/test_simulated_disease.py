@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from scipy import ndimage
 
-from LungSegResNetTrainingLib.slices.simulated_disease import opacity, wall_air
+from LungSegResNetTrainingLib.slices.simulated_disease import opacity, settle_border, wall_air
 
 NOISE_HU = 12.0
 
@@ -55,3 +56,35 @@ def test_air_of_the_chest_wall_stays_in_the_body_and_away_from_the_lung() -> Non
         assert not bool((changed & (near_lung | ~body)).any())
         painted += int((image[body & ~lung] < -600.0).sum()) > 50
     assert painted >= 5
+
+
+def scanned(lung_hu: float) -> torch.Tensor:
+    """A round lung, 46 mm in radius, in soft tissue with a rib and a bronchus beside it, as a scanner blurs it."""
+    rows, columns = np.indices((160, 200)) - np.array([[[80.0]], [[90.0]]])
+    hu = np.where(np.hypot(rows, columns) < 46.0, lung_hu, 40.0)
+    hu[np.hypot(rows, columns - 54.0) < 4.0] = 700.0
+    hu[np.hypot(rows, columns + 54.0) < 4.0] = -990.0
+    return torch.from_numpy(ndimage.gaussian_filter(hu, 1.0).astype(np.float32))
+
+
+@pytest.mark.parametrize("density", [40.0, -100.0, -400.0])
+def test_the_border_of_lung_that_became_dense_is_the_one_a_scanner_would_show(density: float) -> None:
+    healthy, expected = scanned(-850.0), scanned(density)
+    rows, columns = np.indices(healthy.shape) - np.array([[[80.0]], [[90.0]]])
+    lung = torch.from_numpy((np.hypot(rows, columns) < 50.0) & (healthy.numpy() < -420.0))
+    painted = torch.where(lung, torch.maximum(healthy, torch.tensor(density)), healthy)
+    around = torch.from_numpy(ndimage.binary_dilation(lung.numpy(), np.ones((5, 5)))) & ~lung
+    before = (painted - expected)[around].abs()
+    settle_border(painted, healthy, lung, 1.0)
+    after = (painted - expected)[around].abs()
+    assert float(after.mean()) < 0.35 * float(before.mean())
+    assert float(after.max()) < 0.35 * float(before.max())
+    # The rib, the bronchus and what lies further away stay as they were.
+    assert torch.equal(painted[~(lung | around)], healthy[~(lung | around)])
+
+
+def test_the_border_of_lung_that_nothing_was_painted_into_stays_as_it_is() -> None:
+    healthy = scanned(-850.0)
+    image = healthy.clone()
+    settle_border(image, healthy, healthy < -420.0, 1.0)
+    assert torch.equal(image, healthy)

@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError, UsageError, unreadable
 from .dicom_choice import WhenInDoubt
-from .dicom_headers import SeriesInfo, has_dicom_mark, list_series
+from .dicom_headers import SeriesInfo, list_series, may_be_dicom
 from .dicom_reading import read_dicom_file, read_dicom_folder
 from .hounsfield import HounsfieldBuffer, judge
 from .image_files import (
@@ -68,7 +68,7 @@ def read_ct(
             volume, warnings = read_dicom_folder(path, series, when_in_doubt=when_in_doubt, recursive=recursive)
         elif series is not None and path.is_file():
             raise UsageError(f"{path.name} is a single file; --series chooses among the series of a DICOM folder.")
-        elif path.is_file() and (has_dicom_mark(path) or path.suffix.lower() == ".dcm"):
+        elif path.is_file() and may_be_dicom(path):
             _refuse_empty(path)
             volume, warnings = read_dicom_file(path)
         else:

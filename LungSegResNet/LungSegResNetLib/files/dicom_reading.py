@@ -11,8 +11,9 @@ from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError
 from .dicom_choice import WhenInDoubt, choose_series
 from .dicom_headers import Series, scan_folder, series_of_file
-from .dicom_image import Header, along_normal, dicom_reader, whole_number_in
+from .dicom_image import Header, along_normal, dicom_reader, may_be_dicom, numbers_in, whole_number_in
 from .dicom_stacks import DISTINGUISHING_TAGS, lost_slices
+from .folder_walk import files_of_folders
 from .hounsfield import HounsfieldBuffer, judge
 from .library_errors import raise_if_out_of_memory
 from .slice_positions import EvenGrid, even_grid, part_stacks
@@ -47,9 +48,18 @@ def read_dicom_folder(
 def read_dicom_file(path: Path) -> tuple[CTVolume, list[str]]:
     """Read a single DICOM file: a slice or an enhanced multi-frame CT."""
     volume, warnings = read_series(series_of_file(path))
-    if len(volume.hu) == 1 and any(other != path for other in path.parent.glob(f"*{path.suffix}")):
+    if len(volume.hu) == 1 and _lies_among_others(path):
         warnings.append(f"Only the slice {path.name} was read; give its folder to read the whole series.")
     return volume, warnings
+
+
+def _lies_among_others(path: Path) -> bool:
+    """Whether other DICOM files lie beside this one; what cannot be opened is none."""
+    try:
+        siblings = next(files_of_folders(path.parent, lambda text: None, recursive=False), [])
+        return any(other != path and may_be_dicom(other) for other in siblings)
+    except InputError:
+        return False
 
 
 def read_series(series: Series) -> tuple[CTVolume, list[str]]:
@@ -77,7 +87,13 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
         warnings.append(f"{name} is {info.plane}, not axial; results are best on axial slices.")
     rows, columns = np.array(first.orientation[:3]), np.array(first.orientation[3:])
     direction = np.stack([rows, columns, np.cross(rows, columns)], axis=1)
-    distance = grid.step if grid.step is not None else _thickness(first)
+    distance = grid.step or _thickness(first)
+    if distance is None:
+        distance = 1.0
+        warnings.append(
+            f"{name} does not tell how thick its slice is; 1 mm was taken, so that volumes and masses are not to be "
+            "relied on."
+        )
     native = Geometry(
         (first.size[0], first.size[1], len(grid.order)),
         (*first.spacing, distance),
@@ -201,9 +217,7 @@ def _origin_and_tilt(headers: list[Header], name: str) -> tuple[tuple[float, flo
     return (x, y, z), float(np.degrees(np.arccos(min(1.0, cosine))))
 
 
-def _thickness(header: Header) -> float:
-    """Slice thickness in mm, 1 where the file does not tell: it only scales the volume of a single slice."""
-    try:
-        return float(header.tags["thickness"]) or 1.0
-    except ValueError:
-        return 1.0
+def _thickness(header: Header) -> float | None:
+    """Slice thickness in mm; None where the file does not tell: only the volume of a single slice depends on it."""
+    told = numbers_in(header.tags["thickness"])
+    return told[0] if told and told[0] > 0 else None

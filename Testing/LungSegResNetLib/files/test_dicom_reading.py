@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from dicom_files import make_colour_picture, write_enhanced_ct, write_localizer, write_screenshot, write_series
-from pydicom.dataset import Dataset
+from pydicom import dcmread, dcmwrite
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from synthetic_thorax import Thorax
 
@@ -217,6 +218,40 @@ def test_a_single_slice_file_is_a_volume_with_a_hint_at_its_folder(image, hu, tm
     np.testing.assert_array_equal(volume.hu, hu[16:17])
     assert volume.geometry.spacing == pytest.approx((5.0, 6.0, 10.0))
     assert "Only the slice" in warnings[0]
+
+
+@pytest.mark.parametrize("name", ["1.2.840.{}", "IM{}"])
+def test_a_single_slice_is_told_from_a_lone_one_whatever_its_neighbours_are_called(name, image, hu, tmp_path):
+    files = [file.rename(tmp_path / name.format(1000 + n)) for n, file in enumerate(write_series(tmp_path, image))]
+    volume, warnings = read_ct(files[8])
+    np.testing.assert_array_equal(volume.hu, hu[8:9])
+    assert ["Only the slice" in text for text in warnings] == [True]
+    (tmp_path / "alone").mkdir()
+    lone = files[8].rename(tmp_path / "alone" / files[8].name)
+    (tmp_path / "alone" / f"notes{lone.suffix}").write_text("export")
+    assert read_ct(lone)[1] == []
+
+
+@pytest.mark.parametrize("thickness", [None, "0"])
+def test_a_single_slice_of_unknown_thickness_is_read_with_a_warning(thickness, image, tmp_path):
+    (file,) = write_series(tmp_path, image[:, :, 16:17], SliceThickness=thickness)
+    volume, (warning,) = read_ct(file)
+    assert volume.spacing_zyx[0] == 1.0
+    assert "does not tell how thick its slice is; 1 mm was taken" in warning
+
+
+@pytest.mark.parametrize("ending", [".dcm", ".ima", ".dicom"])
+def test_a_file_from_before_the_dicom_mark_is_read_alone_as_in_its_folder(ending, image, hu, tmp_path):
+    (file,) = write_series(tmp_path / "new", image[:, :, 16:17])
+    data = dcmread(file)
+    data.preamble, data.file_meta = None, FileMetaDataset()
+    old = tmp_path / "old" / f"slice{ending}"
+    old.parent.mkdir()
+    dcmwrite(old, data, implicit_vr=True, little_endian=True)
+    for path in (old, old.parent):
+        volume, warnings = read_ct(path)
+        np.testing.assert_array_equal(volume.hu, hu[16:17])
+        assert warnings == []
 
 
 def test_missing_slices_are_interpolated_at_their_true_positions(image, hu, tmp_path):

@@ -177,4 +177,4 @@ def _write_header(
         f"ElementType = {'MET_UCHAR' if bits == 8 else 'MET_USHORT'}",
         f"ElementDataFile = {path.with_suffix('.raw').name}",
     )
-    path.write_bytes(("\n".join(lines) + "\n").encode("ascii"))
+    path.write_bytes(("\n".join(lines) + "\n").encode())

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, read_fields
+from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, read_fields, voxel_file_names
 
 _CHUNK = 1 << 20
 
@@ -21,29 +21,23 @@ def is_undamaged(path: Path) -> bool:
     if ending not in (*METAIMAGE_ENDINGS, *NRRD_ENDINGS):
         return True
     with path.open("rb") as stream:
-        place = _place(stream, ending)
-        if place is None:
+        if not _are_compressed(read_fields(stream, ending), ending):
             return True
-        if place == "":
+        names = voxel_file_names(path)
+        if not names:
             return _inflates(stream)
-    voxels = path.parent / place
-    if not voxels.is_file():
+    voxels = path.parent / names[0]
+    if len(names) > 1 or not voxels.is_file():
         return True  # a missing file is for SimpleITK to name, and several have no check
     with voxels.open("rb") as stream:
         return _inflates(stream)
 
 
-def _place(stream: BinaryIO, ending: str) -> str | None:
-    """File of the compressed voxels, "" behind the header of this one, None if there are none to check."""
-    fields = read_fields(stream, ending)
+def _are_compressed(fields: dict[str, str], ending: str) -> bool:
+    """Whether the voxels are compressed from their first byte on."""
     if ending in METAIMAGE_ENDINGS:
-        if fields.get("compresseddata", "").lower() != "true":
-            return None
-        place = fields.get("elementdatafile", "")
-        return "" if place.upper() == "LOCAL" else place
-    if fields.get("encoding", "").lower() not in ("gzip", "gz") or not {"byteskip", "lineskip"}.isdisjoint(fields):
-        return None
-    return fields.get("datafile", "")
+        return fields.get("compresseddata", "").lower() == "true"
+    return fields.get("encoding", "").lower() in ("gzip", "gz") and {"byteskip", "lineskip"}.isdisjoint(fields)
 
 
 def _inflates(stream: BinaryIO) -> bool:

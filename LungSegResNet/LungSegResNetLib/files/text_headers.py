@@ -15,14 +15,14 @@ _NUMBERED = re.compile(r"([^%]*%\d*d[^%]*?)\s+(-?\d+)\s+(-?\d+)\s+([1-9]\d*)(\s+
 def read_fields(stream: BinaryIO, ending: str) -> dict[str, str]:
     """Fields of a header by their names, in lower case and without spaces; the stream stands behind it afterwards.
 
-    Where several files hold the voxels, it stands before their names.
+    Where several files hold the voxels, it stands before their names. Bytes that are no UTF-8 are kept as in paths.
     """
     metaimage = ending.lower() in METAIMAGE_ENDINGS
     fields: dict[str, str] = {}
     while line := stream.readline(_LONGEST_LINE):
         if not line.strip() and not metaimage:
             break
-        key, _, value = line.decode("latin-1").partition("=" if metaimage else ":")
+        key, _, value = _decoded(line).partition("=" if metaimage else ":")
         key = key.strip().lower().replace(" ", "")
         fields[key] = value.strip()
         if key == "elementdatafile" or (key == "datafile" and _is_list(fields[key])):
@@ -36,13 +36,17 @@ def voxel_file_names(path: Path) -> list[str]:
         fields = read_fields(stream, path.suffix)
         place = fields.get("elementdatafile", fields.get("datafile", ""))
         if _is_list(place):
-            return [line.decode("utf-8", "surrogateescape").strip() for line in stream if line.strip()]
+            return [_decoded(line).strip() for line in stream if line.strip()]
     if not place or place.upper() == "LOCAL":
         return []
     if numbered := _NUMBERED.fullmatch(place):
         first, last, step = (int(number) for number in numbered.groups()[1:4])
         return [numbered[1] % number for number in range(first, last + 1, step)]
-    return [place.encode("latin-1").decode("utf-8", "surrogateescape")]
+    return [place]
+
+
+def _decoded(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
 
 
 def _is_list(place: str) -> bool:

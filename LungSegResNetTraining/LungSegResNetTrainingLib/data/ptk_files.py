@@ -7,6 +7,7 @@ the axes PTK is known to write.
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import SimpleITK as sitk
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.image_files import open_image_file, read_voxels
-from LungSegResNetLib.files.text_headers import read_fields
+from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
+from LungSegResNetLib.files.text_headers import read_fields, voxel_file_names
 
 _AXIAL = (0, 1, 0, 1, 0, 0, 0, 0, 1)
 _CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
@@ -45,9 +47,9 @@ def read_ptk_metafile(path: Path, ct: CTVolume) -> Values:
     InputError : the files cannot be read, or size or spacing differ from the CT's.
     """
     header = _metaheader(path)
-    voxels = header.get("elementdatafile", "")
-    if voxels.upper() != "LOCAL" and not (path.parent / voxels).is_file():
-        raise InputError(f"The mask {path} cannot be read: its voxels are missing ({voxels}).")
+    voxels = voxel_file_names(path)
+    if missing := [name for name in voxels if not os.path.isfile(path.parent / name)]:  # noqa: PTH113
+        raise InputError(f"The mask {path} cannot be read: its voxels are missing ({missing[0]}).")
     array, spacing = _voxels(path)
     if _numbers(header, "transformmatrix") == _AXIAL:
         # Stored fastest along y, then x, then z upwards.
@@ -126,11 +128,13 @@ def _opened(path: Path) -> sitk.ImageFileReader:
     if not path.name.lower().endswith(_PAIR):
         return open_image_file(path)
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
+        reader.SetFileName(library_path(path))
         reader.ReadImageInformation()
         header = {key: float(reader.GetMetaData(key)) for key in ("bitpix", "vox_offset")}
         size = path.with_suffix(".img").stat().st_size
+    except UnusableNameError as error:
+        raise InputError(f"The mask {path.name} cannot be read: {error}.") from error
     except (RuntimeError, OSError) as error:
         raise InputError(f"The mask {path} cannot be read; a part of it is missing or damaged.") from error
     if size < header["vox_offset"] + math.prod(reader.GetSize()) * header["bitpix"] / 8:

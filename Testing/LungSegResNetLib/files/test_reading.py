@@ -149,7 +149,13 @@ def test_a_cut_off_file_is_refused(ending, kept, scan, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "damaged"),
-    [("scan.nii.gz", "scan.nii.gz"), ("scan.nrrd", "scan.nrrd"), ("scan.mha", "scan.mha"), ("scan.mhd", "scan.zraw")],
+    [
+        ("scan.nii.gz", "scan.nii.gz"),
+        ("scan.nrrd", "scan.nrrd"),
+        ("scan.mha", "scan.mha"),
+        ("scan.mhd", "scan.zraw"),
+        ("größe à.mhd", "größe à.zraw"),
+    ],
 )
 @pytest.mark.parametrize("place", [0.3, 0.75, 0.99])
 def test_damaged_compression_is_refused(name, damaged, place, scan, hu, tmp_path):

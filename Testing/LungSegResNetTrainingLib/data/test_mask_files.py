@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,6 +58,21 @@ def test_a_ptk_metafile_without_origin_is_laid_onto_its_ct(scan, tmp_path: Path,
     assert mask.labels.dtype == np.uint8
     assert mask.format == "PTK MetaImage"
     assert "origin" in mask.notes[0]
+
+
+def test_a_ptk_metafile_finds_voxels_whose_name_has_other_letters_than_english(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_mhd(tmp_path / "größe.mhd", truth, ct)
+    np.testing.assert_array_equal(read_reference_mask(tmp_path / "größe.mhd", ct).labels, truth)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names there are always valid")
+def test_a_pair_of_analyze_whose_name_is_no_text_is_refused_in_a_sentence(scan, tmp_path: Path) -> None:
+    """SimpleITK would end the process."""
+    for ending in (".hdr", ".img"):
+        (tmp_path / os.fsdecode(b"gr\xf6sse" + ending.encode())).write_bytes(bytes(348))
+    with pytest.raises(InputError, match="characters that are not valid"):
+        read_reference_mask(tmp_path / os.fsdecode(b"gr\xf6sse.hdr"), scan[0])
 
 
 def test_a_ptk_metafile_with_its_broken_coronal_header_is_read_right(scan, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,14 +20,8 @@ from .image_files import (
     segment_headers,
 )
 from .library_errors import raise_if_out_of_memory
+from .segment_names import BOTH_LUNGS, NamedLung, lung_of_name, lungs_among
 
-_SIDE_WORDS = {"right": RIGHT_LUNG, "r": RIGHT_LUNG, "left": LEFT_LUNG, "l": LEFT_LUNG}
-# Names made of other words (tumour in the right lung, left lung vessels) are something else than a lung or its lobe.
-_LUNG_WORDS = {"lung", "lungs", "lobe", "upper", "middle", "lower", "superior", "inferior", "whole", "parenchyma"}
-# Words that do not change what a segment is: of its kind, of its versions, of who made it.
-_FILLERS = {"a", "of", "the", "ct", "mask", "label", "segment", "segmentation", "seg"}
-_VERSIONS = {"copy", "new", "old", "v", "version", "final", "draft", "corrected", "edited", "revised", "smoothed"}
-_MAKERS = {"manual", "auto", "automatic", "reference", "ground", "truth", "gt", "predicted", "prediction", "checked"}
 _LUNG_CODE = "^39607008^"
 _GRID_TOLERANCE = 1e-3
 
@@ -93,10 +86,16 @@ def _read(path: Path) -> tuple[sitk.Image, bool, list[str]]:
 def _read_labels(path: Path) -> tuple[sitk.Image, bool, list[str]]:
     reader = open_image_file(path)
     segments = segment_headers(reader)
-    sides = [_side_of(segment) for segment in segments]
+    named = [_lung_of(segment) for segment in segments]
+    lungs = lungs_among(named)
+    sides = [None if lung == BOTH_LUNGS else lung for lung in lungs]
     tells_sides = any(sides)
     if not tells_sides and len(segments) > 1:
-        sides = _both_lungs_alone(path, segments)
+        sides = _both_lungs_alone(path, segments, lungs)
+    if not any(sides) and (lobes := _names_of_lobes(segments, named)):
+        raise InputError(
+            f"{path.name} has not all lobes of a lung, only {', '.join(lobes)}; add the others, or the whole lung."
+        )
     left_out = _names_without_side(segments, sides) if any(sides) else []
     if tells_sides and left_out and len(set(filter(None, sides))) == 1:
         (found,) = [lung.name for lung in LUNG_SEGMENTS if lung.label in sides]
@@ -178,42 +177,38 @@ def _labels_of_segments(
     return labels
 
 
-def _both_lungs_alone(path: Path, segments: Sequence[dict[str, str]]) -> list[int | None]:
+def _both_lungs_alone(path: Path, segments: Sequence[dict[str, str]], lungs: Sequence[int | None]) -> list[int | None]:
     """One label for the segment that is both lungs by its name, so that others count as no lung; None for all if there
     is no such segment."""
-    names = [segment.get("Name", "") for segment in segments]
-    both = [bool(others := _words_of(name) - {"both"}) and others <= {"lung", "lungs"} for name in names]
+    both = [lung == BOTH_LUNGS for lung in lungs]
     if sum(both) > 1:
+        names = [segment.get("Name", "") for segment in segments]
         found = " and ".join(f"'{name}'" for name, is_both in zip(names, both, strict=True) if is_both)
         raise InputError(f"{path.name} has several segments that may be both lungs ({found}); keep one of them.")
     return [RIGHT_LUNG if is_both else None for is_both in both]
+
+
+def _names_of_lobes(segments: Sequence[dict[str, str]], named: Sequence[NamedLung | None]) -> list[str]:
+    return [f"'{segment.get('Name', '')}'" for segment, lung in zip(segments, named, strict=True) if lung and lung.lobe]
 
 
 def _names_without_side(segments: Sequence[dict[str, str]], sides: Sequence[int | None]) -> list[str]:
     return [f"'{segment.get('Name', '')}'" for segment, side in zip(segments, sides, strict=True) if side is None]
 
 
-def _side_of(segment: dict[str, str]) -> int | None:
-    """Label of the lung a segment (or lobe) belongs to, by its terminology, else by its name; None for others."""
+def _lung_of(segment: dict[str, str]) -> NamedLung | None:
+    """The lung of a segment by its terminology, else by its name, or the lobe that its name tells; None for others."""
+    named = lung_of_name(segment.get("Name", ""))
+    if named and named.lobe:
+        return named
     entry = segment.get("Tags", "").partition("TerminologyEntry:")[2].partition("|")[0]
     # Fields: context, category, type, type modifier; then a region, which is the lung of a tumour in it, too.
     kind, modifier = (*entry.split("~"), "", "", "", "")[2:4]
     if _LUNG_CODE in kind:
         for lung in LUNG_SEGMENTS:
             if f"^{lung.laterality_code}^" in modifier:
-                return lung.label
-    words = _words_of(segment.get("Name", ""))
-    sides = {_SIDE_WORDS[word] for word in words if word in _SIDE_WORDS}
-    others = words - _SIDE_WORDS.keys()
-    if len(sides) == 1 and others & {"lung", "lobe"} and others <= _LUNG_WORDS:
-        return sides.pop()
-    return None
-
-
-def _words_of(name: str) -> set[str]:
-    """Words of a segment's name that change what it is."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return set(re.findall(r"[a-z]+", spaced.lower())) - _FILLERS - _VERSIONS - _MAKERS
+                return NamedLung(lung.label)
+    return named
 
 
 def _whole_numbers_to_255(values: np.ndarray) -> bool:

@@ -15,6 +15,7 @@ from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import SECONDARY_CAPTURE
 from LungSegResNetLib.files.reading import mask_on_ct
+from LungSegResNetLib.files.segment_names import BOTH_LUNGS, NamedLung, lung_of_name, lungs_among
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 
 from .dicom_kinds import SEGMENTATIONS, STRUCTURE_SET
@@ -27,11 +28,11 @@ _PTK_COLORS = np.array(
 _COLOR_TOLERANCE = 40
 _SPACING_TOLERANCE = 0.01
 
-# Words beside "lung" that mean something other than the whole lung.
+# In names of what is no whole lung, whatever its code says.
 _PARTS_OF_LUNG = re.compile(r"lobe|lobus|gtv|ctv|ptv|itv|tum|nodul|lesion|vessel|minus|opt|ring|prv|avoid|cavit", re.I)
-_RIGHT_WORDS = {"right", "rt", "r", "re", "rechts", "rechte", "droit"}
-_LEFT_WORDS = {"left", "lt", "l", "li", "links", "linke", "gauche"}
-_BOTH = 3
+
+# Name and lung of each structure by its number.
+_Structures = dict[int, tuple[str, NamedLung | None]]
 
 
 def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str]]:
@@ -39,7 +40,8 @@ def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str
 
     Raises
     ------
-    InputError : there is no mask of a known kind, it cannot be read, or none of its structures is a whole lung.
+    InputError : there is no mask of a known kind, it cannot be read, or its structures are neither lungs nor all lobes
+        of one.
     """
     files = _mask_files(path)
     first = files[0]
@@ -47,27 +49,13 @@ def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str
     if kind == SECONDARY_CAPTURE:
         values, notes = _from_colors(_series_of(first, files, path), ct, path.name)
         return values, "PTK colour DICOM", notes
-    sides, names = (_segment_sides(first) if kind in SEGMENTATIONS else _roi_sides(first)), path.name
-    chosen = _choose_lungs(sides, names)
+    structures = _lungs_of_segments(first) if kind in SEGMENTATIONS else _lungs_of_rois(first)
+    chosen = _choose_lungs(structures, path.name)
     if kind in SEGMENTATIONS:
         values, notes = _from_segmentation(first, chosen, ct, path.name)
         return values, "DICOM segmentation", notes
     values, notes = read_structure_set(first, chosen, ct, path.name)
     return values, "structure set (RTSTRUCT)", notes
-
-
-def lung_side(name: str) -> int | None:
-    """1 for a name of the right lung, 2 for the left, 3 for both lungs, None for anything else."""
-    if "lung" not in name.lower() or _PARTS_OF_LUNG.search(name):
-        return None
-    # Names are written LungRight, Lung_R, R-Lung, LUNG RT, rightlung: part the words before they are compared.
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    spaced = re.sub(r"lungs?", " lung ", spaced, flags=re.I)
-    words = set(re.split(r"[^a-z]+", spaced.lower()))
-    right, left = bool(words & _RIGHT_WORDS), bool(words & _LEFT_WORDS)
-    if right and left:
-        return _BOTH
-    return RIGHT_LUNG if right else LEFT_LUNG if left else _BOTH
 
 
 def _mask_files(path: Path) -> list[Dataset]:
@@ -143,46 +131,39 @@ def _labels_of_colors(header: Dataset, source: str) -> np.ndarray:
     return far.argmin(axis=1).astype(np.uint8)[index.reshape(pixels.shape[:2])]
 
 
-def _segment_sides(dataset: Dataset) -> dict[int, tuple[str, int | None]]:
-    """Number, name and side of every segment; the coded type speaks where the name does not."""
-    sides = {}
+def _lungs_of_segments(dataset: Dataset) -> _Structures:
+    """The coded type speaks where the name does not."""
+    structures = {}
     for segment in dataset.get("SegmentSequence", []):
         code = next(iter(segment.get("SegmentedPropertyTypeCodeSequence", [])), Dataset())
         modifier = next(iter(code.get("SegmentedPropertyTypeModifierCodeSequence", [])), Dataset())
         name = str(segment.get("SegmentLabel", ""))
+        named = lung_of_name(name)
         coded = f"{code.get('CodeMeaning', '')} {modifier.get('CodeMeaning', '')}"
-        by_name = lung_side(name)
-        by_code = None if _PARTS_OF_LUNG.search(name) else lung_side(coded)
-        side = by_code if by_name is None or (by_name == _BOTH and by_code is not None) else by_name
-        sides[int(segment.SegmentNumber)] = (name, side)
-    return sides
+        by_code = None if _PARTS_OF_LUNG.search(name) else lung_of_name(coded)
+        lung = by_code if named is None or (named.label == BOTH_LUNGS and by_code is not None) else named
+        structures[int(segment.SegmentNumber)] = (name, lung)
+    return structures
 
 
-def _roi_sides(dataset: Dataset) -> dict[int, tuple[str, int | None]]:
-    """Number, name and side of every structure."""
-    return {
-        int(roi.ROINumber): (str(roi.get("ROIName", "")), lung_side(str(roi.get("ROIName", ""))))
-        for roi in dataset.get("StructureSetROISequence", [])
-    }
+def _lungs_of_rois(dataset: Dataset) -> _Structures:
+    names = {int(roi.ROINumber): str(roi.get("ROIName", "")) for roi in dataset.get("StructureSetROISequence", [])}
+    return {number: (name, lung_of_name(name)) for number, name in names.items()}
 
 
-def _choose_lungs(sides: dict[int, tuple[str, int | None]], source: str) -> dict[int, int]:
+def _choose_lungs(structures: _Structures, source: str) -> dict[int, int]:
     """Numbers of the structures to read, each with the value it gets; both lungs in one count only without sides."""
-    chosen: dict[int, int] = {}
-    for side in (RIGHT_LUNG, LEFT_LUNG):
-        numbers = [number for number, (_, found) in sides.items() if found == side]
-        if len(numbers) > 1:
-            names = " and ".join(f"'{sides[n][0]}'" for n in numbers)
-            raise InputError(f"{source} has several structures for the same lung ({names}); keep one of them.")
-        chosen.update(dict.fromkeys(numbers, side))
+    lungs = dict(zip(structures, lungs_among([lung for _, lung in structures.values()]), strict=True))
+    chosen = {number: lung for number, lung in lungs.items() if lung in (RIGHT_LUNG, LEFT_LUNG)}
+    for lung in (RIGHT_LUNG, LEFT_LUNG) if chosen else (BOTH_LUNGS,):
+        same = [f"'{name}'" for name, named in structures.values() if named == NamedLung(lung)]
+        if len(same) > 1:
+            what = "that may be both lungs" if lung == BOTH_LUNGS else "for the same lung"
+            raise InputError(f"{source} has several structures {what} ({' and '.join(same)}); keep one of them.")
     if not chosen:
-        both = [number for number, (_, found) in sides.items() if found == _BOTH]
-        if len(both) > 1:
-            names = " and ".join(f"'{sides[number][0]}'" for number in both)
-            raise InputError(f"{source} has several structures that may be both lungs ({names}); keep one of them.")
-        chosen = dict.fromkeys(both, RIGHT_LUNG)
+        chosen = {number: RIGHT_LUNG for number, lung in lungs.items() if lung == BOTH_LUNGS}
     if not chosen:
-        names = ", ".join(f"'{name}'" for name, _ in sides.values()) or "none at all"
+        names = ", ".join(f"'{name}'" for name, _ in structures.values()) or "none at all"
         raise InputError(f"{source} has no structure named as a lung; there are {names}.")
     return chosen
 

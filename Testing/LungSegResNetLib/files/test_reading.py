@@ -501,6 +501,7 @@ class TestMasks:
             ("Right Lung corrected", "left lung"),
             ("right_lung_v2_final", "Left lung (manual)"),
             ("Lung R copy", "LungL 2"),
+            ("Lunge rechts", "lung lt ROI"),
         ],
     )
     def test_a_lung_whose_name_also_tells_who_made_it_is_known(self, right, left, scan, ct, labels, tmp_path):
@@ -513,6 +514,23 @@ class TestMasks:
         values, warnings = read_lungs(path, ct)
         np.testing.assert_array_equal(values, labels)
         assert warnings == []
+
+    def test_lobes_are_read_as_the_lung_that_they_make_up_and_never_as_a_whole_one(self, scan, ct, labels, tmp_path):
+        lobes = labels * 2
+        lobes[: len(lobes) // 2][lobes[: len(lobes) // 2] > 0] -= 1
+        names = {2: "right upper lobe", 1: "right lower lobe", 4: "left upper lobe", 3: "left lower lobe"}
+        segments = [{"Name": name, "LabelValue": str(n), "Layer": "0"} for n, name in names.items()]
+        path = self.slicer_file(tmp_path / "lobes.seg.nrrd", from_array(lobes, scan[1]), *segments)
+        with pytest.raises(InputError, match=r"the left lung and segments of unknown side \('right upper lobe', 'ri"):
+            read_lungs(path, ct)
+        middle = {"Name": "right middle lobe", "LabelValue": "5", "Layer": "0"}
+        path = self.slicer_file(tmp_path / "lobes.seg.nrrd", from_array(lobes, scan[1]), *segments, middle)
+        values, warnings = read_lungs(path, ct)
+        np.testing.assert_array_equal(values, labels)
+        assert warnings == []
+        path = self.slicer_file(tmp_path / "lobe.seg.nrrd", from_array(lobes, scan[1]), segments[0])
+        with pytest.raises(InputError, match=r"has not all lobes of a lung, only 'right upper lobe'; add the others"):
+            read_lungs(path, ct)
 
     def test_segments_beside_both_lungs_are_left_out_by_name(self, scan, ct, labels, tmp_path):
         marked = labels.copy()

@@ -261,6 +261,13 @@ def test_a_structure_set_is_filled_on_the_slices_of_the_ct(scan, tmp_path: Path)
     assert mask.format == "structure set (RTSTRUCT)"
 
 
+def test_lobes_of_a_structure_set_are_joined_to_their_lung_where_all_are_drawn(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    names = {1: "Lobe upper R", 2: "Lobe middle R", 4: "Lobe lower R", 5: "Lung left upper", 6: "Lung left lower"}
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", lobes_of(truth), ct, names)
+    np.testing.assert_array_equal(read_reference_mask(tmp_path / "rs.dcm", ct).labels, truth)
+
+
 def test_contours_between_the_slices_of_the_ct_are_refused(scan, tmp_path: Path) -> None:
     ct, truth = scan
     ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {1: "Right Lung", 2: "Left Lung"})

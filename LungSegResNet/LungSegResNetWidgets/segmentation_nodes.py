@@ -168,18 +168,27 @@ def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
     return rows if hasSides(segmentationNode) else rows[-1:]
 
 
+def measureLabels(volumeNode: Any, labels: np.ndarray) -> list[dict[str, Any]]:
+    """Rows as of ``measurements_as_json`` for a label array on the voxels of the volume."""
+    return measurements_as_json(measure_lungs(*_onGrid(volumeNode, labels)))
+
+
 def ctAndLungs(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.ndarray]:
     """The volume without its parent transform, and the lung segments as a label array on its voxels.
 
     A segment of both lungs is taken where there is none of a single one.
     """
-    hu = slicer.util.arrayFromVolume(volumeNode)
-    labels = np.zeros(hu.shape, np.uint8)
+    labels = np.zeros(slicer.util.arrayFromVolume(volumeNode).shape, np.uint8)
     for lung in LUNG_SEGMENTS if hasSides(segmentationNode) else (BOTH_LUNGS,):
         labels[_voxels(segmentationNode, lung, volumeNode)] = lung.label
-    native = _geometryOf(volumeNode)
-    ct = CTVolume.from_array(hu, native, volumeNode.GetName())
-    return ct, CTVolume.from_array(labels, native, volumeNode.GetName()).hu
+    return _onGrid(volumeNode, labels)
+
+
+def _onGrid(volumeNode: Any, labels: np.ndarray) -> tuple[CTVolume, np.ndarray]:
+    """The volume and labels on its voxels, both in the order of axes of a `CTVolume`."""
+    native, name = _geometryOf(volumeNode), volumeNode.GetName()
+    ct = CTVolume.from_array(slicer.util.arrayFromVolume(volumeNode), native, name)
+    return ct, CTVolume.from_array(labels, native, name).hu
 
 
 def _hasLungsOnly(segmentationNode: Any) -> bool:

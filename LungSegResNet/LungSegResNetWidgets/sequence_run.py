@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
 from .frames import ShownFrame, browserOf
-from .segmentation_nodes import measure, placeWithVolume, writeLungs
+from .segmentation_nodes import measureLabels, placeWithVolume, writeLungs
 from .segmentation_run import RunResult, RunSettings, SegmentationRun
 
 
@@ -20,7 +21,12 @@ class _FrameRun(SegmentationRun):
     def _take(self, labels: Any, region: Any, summary: dict[str, Any]) -> RunResult:
         node = slicer.vtkMRMLSegmentationNode()
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
-        writeLungs(node, self.volumeNode, labels, self._settings.isOneSegment, region)
+        if region is not None:
+            labels = np.where(region, labels, 0)
+            summary = {**summary, "measurements": measureLabels(self.volumeNode, labels)}
+        if self._settings.isOneSegment:
+            summary = {**summary, "measurements": summary["measurements"][-1:]}
+        writeLungs(node, self.volumeNode, labels, self._settings.isOneSegment)
         return RunResult(self.volumeNode, node, summary, None, self._frame)
 
 
@@ -103,10 +109,13 @@ class SequenceRun:
 
     def _onFrameFailed(self, sentence: str) -> None:
         text = _("Frame {number} of {all}: {sentence} The scene is as it was.")
+        if len(self._results) == self._count:
+            text = _("{sentence} The scene is as it was.")
         self._onFailed(text.format(number=len(self._results) + 1, all=self._count, sentence=sentence))
 
     def _import(self) -> RunResult:
         """Bring the segmentations into the scene, beside the volume and in step with it."""
+        summary = self._summary()  # should it fail, the scene is as it was
         name = _("{ct} lungs").format(ct=self.volumeNode.GetName())
         sequence = slicer.vtkMRMLSequenceNode()
         sequence.SetName(slicer.mrmlScene.GenerateUniqueName(_("{lungs} sequence").format(lungs=name)))
@@ -125,9 +134,9 @@ class SequenceRun:
         self._browser.SetOverwriteProxyName(sequence, False)
         proxy.SetName(name)
         placeWithVolume(proxy, self.volumeNode)
-        return RunResult(self.volumeNode, proxy, self._summary(proxy), None, ShownFrame(self.volumeNode))
+        return RunResult(self.volumeNode, proxy, summary, None, ShownFrame(self.volumeNode))
 
-    def _summary(self, proxy: Any) -> dict[str, Any]:
+    def _summary(self) -> dict[str, Any]:
         """Of all frames; measurements and slices to check are those of the frame that is shown."""
         summaries = [result.summary for result in self._results]
         warnings = [
@@ -135,13 +144,18 @@ class SequenceRun:
             for number, summary in enumerate(summaries, 1)
             for text in summary["warnings"]
         ]
-        shown = summaries[max(0, self._browser.GetSelectedItemNumber())]
+        shown = summaries[self._shownNumber()]
         return {
             **shown,
             "slices": sum(summary["slices"] for summary in summaries),
             "frames": self._count,
             "seconds": {"total": time.monotonic() - self._begun},
             "warnings": warnings,
-            "measurements": measure(self.volumeNode, proxy),
             "slices_to_check": self._settings.slicesInRegion(self.volumeNode, shown["slices_to_check"]),
         }
+
+    def _shownNumber(self) -> int:
+        """Index of the frame that is shown; the browser counts in its master sequence, which may have other items."""
+        master = self._browser.GetMasterSequenceNode()
+        value = master.GetNthIndexValue(max(0, self._browser.GetSelectedItemNumber()))
+        return max(0, self._sequence.GetItemNumberFromIndexValue(value, False))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from mrml_data import add_volume, run_to_the_end, segment_array
+from mrml_data import add_volume, rows_of, run_to_the_end, segment_array, table_of
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -63,6 +63,10 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 
 def lungs(host: Host) -> Any:
     return host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+
+
+def node_ids(host: Host) -> list[str]:
+    return [node.GetID() for node in host.slicer.util.getNodes("*", useLists=True).values() for node in node]
 
 
 def test_frames_are_asked_for_only_where_the_ct_is_one_of_a_sequence(
@@ -182,6 +186,69 @@ def test_measurements_and_slices_to_check_of_one_frame_are_not_shown_with_anothe
     show_frame(host, browser, 1)
     assert not panel.ui.measurementsTable.visible
     assert panel.ui.checkTable.rowCount == listed
+
+
+def test_frames_in_a_browser_of_a_sequence_with_other_items_get_the_slices_to_check_of_the_one_that_is_shown(
+    host: Host, browser: Any, panel: Any
+) -> None:
+    from LungSegResNetWidgets.table_node import rowsOf
+
+    scene, ct_sequence = host.slicer.mrmlScene, browser.GetMasterSequenceNode()
+    master = scene.AddNewNodeByClass("vtkMRMLSequenceNode", "ECG")
+    master.SetIndexName("phase")
+    for value in ("0", "25", "50", "75"):
+        text = scene.AddNewNodeByClass("vtkMRMLTextNode", "Phase")
+        master.SetDataNodeAtValue(text, value)
+        scene.RemoveNode(text)
+    browser.SetAndObserveMasterSequenceNodeID(master.GetID())
+    browser.AddSynchronizedSequenceNode(ct_sequence)
+    show_frame(host, browser, 3)
+    panel.ui.inputSelector.setCurrentNode(browser.GetProxyNode(ct_sequence))
+    panel.ui.framesComboBox.currentIndex = 1
+    panel.ui.segmentButton.click()
+    run = panel.runPanel.run
+    host.wait(lambda: panel.ui.segmentButton.visible)
+    assert panel.ui.statusLabel.text.startswith("Done: 2 frames")
+    first, last = ([one["point_lps_mm"] for one in result.summary["slices_to_check"]] for result in run._results)
+    assert first != last
+    listed = rowsOf(table_of(panel, "slices to check"))
+    assert [[-row["r_mm"], -row["a_mm"], row["s_mm"]] for row in listed] == last
+
+
+def test_frames_that_are_segmented_inside_of_a_box_only_are_measured_there_only(
+    host: Host, browser: Any, panel: Any
+) -> None:
+    bounds = [0.0] * 6
+    proxy(browser).GetRASBounds(bounds)
+    middle, half = (bounds[4] + bounds[5]) / 2, (bounds[5] - bounds[4]) / 2
+    roi = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Upper half")
+    roi.SetCenterWorld((bounds[0] + bounds[1]) / 2, (bounds[2] + bounds[3]) / 2, middle + half / 2)
+    roi.SetSize(bounds[1] - bounds[0], bounds[3] - bounds[2], half)
+    panel.ui.roiSelector.setCurrentNode(roi)
+    panel.ui.segmentsComboBox.currentIndex = 1
+    panel.ui.framesComboBox.currentIndex = 1
+    run_to_the_end(host, panel)
+    measured = rows_of(panel.ui.measurementsTable)
+    assert len(measured[0]) == 1
+    panel.ui.measureButton.click()
+    assert rows_of(panel.ui.measurementsTable) == measured
+
+
+def test_a_failure_at_the_end_of_a_run_over_frames_leaves_the_scene_as_it_was(
+    host: Host, browser: Any, panel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets.segmentation_run import RunSettings
+
+    def fail(*arguments: Any) -> None:
+        raise ValueError("no more memory for this")
+
+    monkeypatch.setattr(RunSettings, "slicesInRegion", fail)
+    panel.ui.framesComboBox.currentIndex = 1
+    before = node_ids(host)
+    run_to_the_end(host, panel)
+    assert panel.ui.statusLabel.text.startswith("The result could not be used (ValueError: no more memory for this)")
+    assert node_ids(host) == before
+    assert browser.GetNumberOfSynchronizedSequenceNodes(True) == 1
 
 
 @pytest.mark.parametrize("way", ["cancel", "close"])

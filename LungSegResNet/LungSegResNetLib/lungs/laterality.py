@@ -12,7 +12,7 @@ from skimage.segmentation import watershed
 
 from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
-from .preprocessing import body_box
+from .preprocessing import BODY_HU, body_box
 from .regions import over_slabs
 from .runs import Runs, part_sizes
 
@@ -24,6 +24,27 @@ _STRADDLE_SHARE = 0.22  # a part with more than this on its smaller side holds b
 _WIDEST_LUNG_MM = 200.0  # of one lung, from side to side; the widest of the training data has 190
 # The centre of a lung in its place lies about twice as far from the midline; nearer, the view or the lung is displaced.
 NEAR_MIDLINE_MM = 40.0
+_CUT_BODY_MM = 100.0  # of tissue from front to back at the edge of the view; an arm or a table has less
+
+
+def body_midline(
+    hu: np.ndarray, spacing_zyx: tuple[float, float, float], middle_mm: float | None = None
+) -> float | None:
+    """x of the body's midplane in mm from the centre of the first column; None where the view ends inside the body.
+
+    A view that ends inside it on both sides has the body in its middle; one that ends there on one side may show half.
+
+    Parameters
+    ----------
+    middle_mm : of the body box, where it is known already.
+    """
+    right_cut, left_cut = (
+        float(np.median(np.count_nonzero(hu[:, :, edge] > BODY_HU, axis=1))) * spacing_zyx[1] > _CUT_BODY_MM
+        for edge in (0, -1)
+    )
+    if right_cut != left_cut:
+        return None
+    return float(np.mean(body_box(hu, spacing_zyx)[2:])) if middle_mm is None else middle_mm
 
 
 def split_lungs(
@@ -61,14 +82,16 @@ def split_lungs(
 def sides_exchanged(ct: CTVolume, labels: np.ndarray) -> bool:
     """Whether lungs (uint8 labels 0/1/2 on the CT's grid) lie on the wrong sides of each other.
 
-    A lung that is alone is on the wrong side if its centre lies in the other half of the body.
+    A lung that is alone is on the wrong side if its centre lies in the other half of the body, where that is in view.
     """
     columns = {label: (labels == label).sum(axis=(0, 1)) for label in (RIGHT_LUNG, LEFT_LUNG)}
     dx = ct.spacing_zyx[2]
     centres = {n: float(np.average(np.arange(len(c)), weights=c)) * dx for n, c in columns.items() if c.any()}
     if len(centres) == 2:
         return centres[RIGHT_LUNG] >= centres[LEFT_LUNG]
-    midline = float(np.mean(body_box(ct.hu, ct.spacing_zyx)[2:]))
+    midline = body_midline(ct.hu, ct.spacing_zyx)
+    if midline is None:
+        return False
     return centres.get(RIGHT_LUNG, -np.inf) > midline or centres.get(LEFT_LUNG, np.inf) < midline
 
 

@@ -15,10 +15,10 @@ _LARGE_ML = 10_000.0
 _CUT_OFF_CM2 = 5.0
 
 
-def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float) -> list[str]:
+def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -> list[str]:
     """Sentences about what looks unusual in a lung mask (uint8 labels with the shape of ``ct.hu``).
 
-    ``midline_mm`` is the middle of what is seen of the body, in mm from the centre of the first column.
+    ``midline_mm`` is that of the body, in mm from the centre of the first column, or None where it is not known.
     """
     warnings = []
     if mask.shape[0] == 1:
@@ -31,7 +31,9 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float) -> list[
     if missing:
         warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
         columns = np.arange(mask.shape[2]) * ct.spacing_zyx[2]
-        if len(missing) == 1 and abs(mean_x(mask, columns) - midline_mm) < NEAR_MIDLINE_MM:
+        if len(missing) == 1 and midline_mm is None:
+            warnings.append("The view shows a part of the body only: check whether this is the right or the left lung.")
+        elif len(missing) == 1 and abs(mean_x(mask, columns) - midline_mm) < NEAR_MIDLINE_MM:
             warnings.append("The lung lies in the middle of the view: check whether it is the right or the left one.")
     elif max(volumes.values()) > _RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())

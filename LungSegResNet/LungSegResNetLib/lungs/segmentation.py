@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..timing import timed
 from .diaphragm import without_domes
 from .doubtful_slices import DoubtfulSlice, NetworkDoubt, rank_slices
+from .laterality import body_midline
 from .postprocessing import clean_mask
 from .prediction import SLICES_APART_MM, Predictor, predict_mask
 from .preprocessing import SliceFrame, frame_for
@@ -66,15 +67,16 @@ def segment(
     raw = predict_mask(ct, frame, predictor, doubt, on_progress, seconds, apart_mm)
     with timed(seconds, "post-processing"):
         raw = without_domes(raw, ct.hu, ct.spacing_zyx)
-        mask = clean_mask(raw, ct.spacing_zyx, midline_of(frame), ct.hu)
+        midline = body_midline(ct.hu, ct.spacing_zyx, _middle_of(frame))
+        mask = clean_mask(raw, ct.spacing_zyx, midline, ct.hu)
         mask = smooth_lungs(mask, ct.spacing_zyx, smoothing_mm)
     if not mask.any():
         raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
     with timed(seconds, "ranking"):
         ranking = rank_slices(mask, ct.spacing_zyx, doubt)
-    return Segmentation(mask, quality_warnings(ct, mask, midline_of(frame)), ranking, seconds, predictor.precision)
+    return Segmentation(mask, quality_warnings(ct, mask, midline), ranking, seconds, predictor.precision)
 
 
-def midline_of(frame: SliceFrame) -> float:
-    """x of the middle of the body, in mm from the centre of the first column."""
+def _middle_of(frame: SliceFrame) -> float:
+    """x of the middle of what is seen of the body, in mm from the centre of the first column."""
     return frame.start_x + (frame.shape[1] - 1) / 2 * frame.pixel_mm

@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 from synthetic_thorax import Thorax
 
-from LungSegResNetLib.lungs.laterality import split_lungs, spread_to_neighbours
+from LungSegResNetLib.lungs.laterality import body_midline, split_lungs, spread_to_neighbours
 
 SPACING = (5.0, 2.0, 2.0)
 
@@ -55,6 +55,27 @@ def test_a_lung_that_fills_the_field_of_view_stays_one_lung_and_is_named_by_its_
     midline = (view.shape[2] - 1) / 2 * SPACING[2]
     np.testing.assert_array_equal(split_lungs(view > 0, SPACING, midline), view)
     np.testing.assert_array_equal(split_lungs(view > 0, SPACING), view)
+
+
+@pytest.mark.parametrize("side", [1, 2])
+def test_a_lung_in_half_a_body_is_named_by_its_shape(side: int) -> None:
+    image, mask = Thorax().scan(spacing=SPACING[::-1])
+    hu, truth = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask)
+    middle = truth.shape[2] // 2
+    half = np.s_[..., :middle] if side == 1 else np.s_[..., middle:]
+    view = np.where(truth == side, truth, 0)[half]
+    assert body_midline(hu[half], SPACING) is None
+    np.testing.assert_array_equal(split_lungs(view > 0, SPACING, body_midline(hu[half], SPACING)), view)
+
+
+@pytest.mark.parametrize("margin", [0, 30])
+def test_the_midline_is_the_middle_of_a_body_that_is_seen_whole_or_cut_off_on_both_sides(margin: int) -> None:
+    image, _ = Thorax().scan(spacing=SPACING[::-1])
+    hu = sitk.GetArrayFromImage(image)
+    view = hu[..., margin : hu.shape[2] - margin]
+    middle = (view.shape[2] - 1) / 2 * SPACING[2]
+    assert body_midline(view, SPACING) == pytest.approx(middle, abs=4.0)
+    assert body_midline(view, SPACING, 123.0) == 123.0
 
 
 def test_a_single_slice_is_parted_as_well() -> None:

@@ -72,6 +72,11 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
             f"{source} has no rescale to Hounsfield units; 1024 was subtracted, as its histogram suggests. "
             "If 1000 was added when it was stored, all densities are 24 HU too low."
         )
+    elif _is_shifted_twice(sample):
+        raise InputError(
+            f"{source} is not in Hounsfield units: its histogram looks as if 1024 had been subtracted twice "
+            "(air at about -2000, soft tissue at about -1000); convert it again."
+        )
     elif not measured.size or np.mean(measured < -500) < 0.005:
         raise _not_hounsfield(source, low, high)
     if low < _PADDING_HU or high > _HIGHEST_HU:
@@ -106,6 +111,11 @@ def _is_shifted(values: np.ndarray) -> bool:
     if air < 0.02 or tissue.size < 0.05 * values.size:
         return False
     return bool(np.mean((tissue > 850) & (tissue < 1200)) > 0.6)
+
+
+def _is_shifted_twice(values: np.ndarray) -> bool:
+    """True for the histogram of a CT less 1024: without soft tissue near 0, and with air and tissue at their places."""
+    return bool(np.mean(np.abs(values) < 250) < 0.02) and _is_shifted(values + np.float32(2 * 1024))
 
 
 def _fits_int16(values: np.ndarray) -> bool:

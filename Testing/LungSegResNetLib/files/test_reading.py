@@ -258,6 +258,17 @@ def test_padding_does_not_pass_for_air_in_a_scan_without_its_rescale(scan, hu, t
     assert "24 HU too low" in warnings[0]
 
 
+def test_a_ct_from_which_1024_was_subtracted_twice_is_refused_with_the_reason(scan, hu, tmp_path):
+    twice = np.maximum(hu, -1024) - 1024
+    assert "subtracted twice" in refusal(save(from_array(twice, scan[0]), tmp_path / "twice.nrrd"))
+
+
+def test_padding_of_minus_2000_beside_lung_alone_is_no_offset(scan, hu, tmp_path):
+    lung_only = np.where(sitk.GetArrayFromImage(scan[1]) > 0, hu, -2000)
+    volume, _ = read_ct(save(from_array(lung_only, scan[0]), tmp_path / "lungs.nrrd"))
+    assert volume.hu.min() == -1024
+
+
 def test_a_picture_with_256_grey_levels_is_refused(scan, hu, tmp_path):
     grey = np.clip((hu + 1000) / 1600 * 255, 0, 255).astype(np.uint8)
     assert "not a chest CT in Hounsfield units" in refusal(save(from_array(grey, scan[0]), tmp_path / "grey.nrrd"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,20 +27,49 @@ _LUNG_CODE = "^39607008^"
 _GRID_TOLERANCE = 1e-3
 
 
-def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
-    """Labels of a mask file as a 3D uint8 image on the file's own grid.
+@dataclass(frozen=True)
+class MaskFile:
+    """What a mask file holds.
+
+    Attributes
+    ----------
+    labels : 3D uint8 image on the file's own grid.
+    tells_sides : whether the segments of the file say which lung is which, and the labels are 1 = right and 2 = left.
+    warnings : what was left out, in sentences.
+    """
+
+    labels: sitk.Image
+    tells_sides: bool
+    warnings: tuple[str, ...] = ()
+
+
+def read_mask_file(path: str | os.PathLike[str]) -> MaskFile:
+    """Read the labels of a mask file.
 
     A segmentation of 3D Slicer (``.seg.nrrd``, also cropped or in several layers) is brought to labels 1 = right and
-    2 = left lung where names or terminology of its segments tell the side; its other segments are then left out, and so
-    are those beside a segment that is both lungs by its name.
+    2 = left lung where names or terminology of its segments tell the side, also as all lobes of a lung; its other
+    segments are then left out, and so are those beside a segment that is both lungs by its name. A segment without a
+    side that is alone gets label 1.
     Otherwise, and for all other files, label values stay as they are.
 
     Raises
     ------
-    InputError : the file cannot be read, holds other values than whole numbers from 0 to 255, or tells the side of one
-        lung only while it has other segments, too, which may be the other lung, or has several that may be both.
+    InputError : the file cannot be read, holds other values than whole numbers from 0 to 255, tells the side of one
+        lung only while it has other segments, too, which may be the other lung, or has several segments that may be
+        both lungs or only some lobes of a lung.
     """
-    return _read(Path(path))[0]
+    path = Path(path)
+    try:
+        if path.exists() and not path.name.lower().endswith(CT_ENDINGS):
+            raise InputError(f"{path.name} is no mask that can be read; readable are {', '.join(CT_ENDINGS)}.")
+        return _read(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
+    """The labels of `read_mask_file`."""
+    return read_mask_file(path).labels
 
 
 def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, list[str]]:
@@ -53,14 +83,13 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     InputError : the file cannot be read, does not overlap with the CT, or holds labels of other things.
     """
     path = Path(path)
-    image, tells_sides, left_out = _read(path)
-    labels, warnings = mask_on_ct(image, ct)
-    if left_out:
-        warnings.append(f"{path.name} has other segments than lungs, which were left out: {', '.join(left_out)}.")
-    values = np.unique(sitk.GetArrayViewFromImage(image))
+    mask = read_mask_file(path)
+    labels, warnings = mask_on_ct(mask.labels, ct)
+    warnings += mask.warnings
+    values = np.unique(sitk.GetArrayViewFromImage(mask.labels))
     values = values[values > 0].tolist()
     # Nobody marks both lungs with the number of the left one.
-    if tells_sides or values in ([], [LEFT_LUNG], [RIGHT_LUNG, LEFT_LUNG]):
+    if mask.tells_sides or values in ([], [LEFT_LUNG], [RIGHT_LUNG, LEFT_LUNG]):
         return labels, warnings
     if len(values) == 1:
         text = f"{path.name} holds a single label, {values[0]}; it is taken as both lungs together."
@@ -73,17 +102,7 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     )
 
 
-def _read(path: Path) -> tuple[sitk.Image, bool, list[str]]:
-    """Labels as in `read_mask`, whether the file tells the sides, and the names of segments that are left out."""
-    try:
-        if path.exists() and not path.name.lower().endswith(CT_ENDINGS):
-            raise InputError(f"{path.name} is no mask that can be read; readable are {', '.join(CT_ENDINGS)}.")
-        return _read_labels(path)
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
-def _read_labels(path: Path) -> tuple[sitk.Image, bool, list[str]]:
+def _read(path: Path) -> MaskFile:
     reader = open_image_file(path)
     segments = segment_headers(reader)
     named = [_lung_of(segment) for segment in segments]
@@ -111,13 +130,17 @@ def _read_labels(path: Path) -> tuple[sitk.Image, bool, list[str]]:
             raise InputError(
                 f"{path.name} has segments without a valid label value or layer; save it again."
             ) from error
+        if sides == [None]:
+            labels = labels > 0  # the number of a segment tells no side
     else:
         require_one_value_per_voxel(reader)
         image = read_voxels(reader)
         labels = sitk.GetArrayViewFromImage(image)
         if not _whole_numbers_to_255(labels):
             raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
-    return Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8))), tells_sides, left_out
+    told = f"{path.name} has other segments than lungs, which were left out: {', '.join(left_out)}."
+    labels_image = Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8)))
+    return MaskFile(labels_image, tells_sides, (told,) if left_out else ())
 
 
 def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:

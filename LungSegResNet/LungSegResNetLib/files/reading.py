@@ -22,7 +22,7 @@ from .image_files import (
     segment_headers,
     tells_orientation,
 )
-from .mask_reading import mask_on_ct, read_lungs, read_mask
+from .mask_reading import mask_on_ct, read_lungs, read_mask, read_mask_file
 from .nifti_payload import read_slices, tells_voxel_size
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "read_ct",
     "read_lungs",
     "read_mask",
+    "read_mask_file",
 ]
 
 _SMALLEST_MM, _LARGEST_MM = 0.05, 20.0

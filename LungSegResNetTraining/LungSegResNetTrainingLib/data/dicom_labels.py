@@ -35,8 +35,9 @@ _PARTS_OF_LUNG = re.compile(r"lobe|lobus|gtv|ctv|ptv|itv|tum|nodul|lesion|vessel
 _Structures = dict[int, tuple[str, NamedLung | None]]
 
 
-def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str]]:
-    """Values of a DICOM mask (one file, or the folder that holds it) on the CT's grid, its format and notes.
+def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str], bool]:
+    """Values of a DICOM mask (one file, or its folder) on the CT's grid, its format, notes, and whether it says that 1
+    is the right and 2 the left lung.
 
     Raises
     ------
@@ -48,14 +49,14 @@ def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str
     kind = str(first.get("SOPClassUID", ""))
     if kind == SECONDARY_CAPTURE:
         values, notes = _from_colors(_series_of(first, files, path), ct, path.name)
-        return values, "PTK colour DICOM", notes
+        return values, "PTK colour DICOM", notes, False
     structures = _lungs_of_segments(first) if kind in SEGMENTATIONS else _lungs_of_rois(first)
-    chosen = _choose_lungs(structures, path.name)
+    chosen, tells_sides = _choose_lungs(structures, path.name)
     if kind in SEGMENTATIONS:
         values, notes = _from_segmentation(first, chosen, ct, path.name)
-        return values, "DICOM segmentation", notes
+        return values, "DICOM segmentation", notes, tells_sides
     values, notes = read_structure_set(first, chosen, ct, path.name)
-    return values, "structure set (RTSTRUCT)", notes
+    return values, "structure set (RTSTRUCT)", notes, tells_sides
 
 
 def _mask_files(path: Path) -> list[Dataset]:
@@ -151,21 +152,23 @@ def _lungs_of_rois(dataset: Dataset) -> _Structures:
     return {number: (name, lung_of_name(name)) for number, name in names.items()}
 
 
-def _choose_lungs(structures: _Structures, source: str) -> dict[int, int]:
-    """Numbers of the structures to read, each with the value it gets; both lungs in one count only without sides."""
+def _choose_lungs(structures: _Structures, source: str) -> tuple[dict[int, int], bool]:
+    """Numbers of the structures to read, each with the value it gets, and whether they are right and left lung; both
+    lungs in one count only where no structure has a side."""
     lungs = dict(zip(structures, lungs_among([lung for _, lung in structures.values()]), strict=True))
     chosen = {number: lung for number, lung in lungs.items() if lung in (RIGHT_LUNG, LEFT_LUNG)}
-    for lung in (RIGHT_LUNG, LEFT_LUNG) if chosen else (BOTH_LUNGS,):
+    tells_sides = bool(chosen)
+    for lung in (RIGHT_LUNG, LEFT_LUNG) if tells_sides else (BOTH_LUNGS,):
         same = [f"'{name}'" for name, named in structures.values() if named == NamedLung(lung)]
         if len(same) > 1:
             what = "that may be both lungs" if lung == BOTH_LUNGS else "for the same lung"
             raise InputError(f"{source} has several structures {what} ({' and '.join(same)}); keep one of them.")
-    if not chosen:
+    if not tells_sides:
         chosen = {number: RIGHT_LUNG for number, lung in lungs.items() if lung == BOTH_LUNGS}
     if not chosen:
         names = ", ".join(f"'{name}'" for name, _ in structures.values()) or "none at all"
         raise InputError(f"{source} has no structure named as a lung; there are {names}.")
-    return chosen
+    return chosen, tells_sides
 
 
 def _from_segmentation(

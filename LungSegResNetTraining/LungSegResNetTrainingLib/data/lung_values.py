@@ -53,12 +53,14 @@ _NUMBERINGS = (
 def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np.ndarray, list[str]]:
     """Labels 0, 1 = right, 2 = left (uint8) from the values of a mask on the CT's grid, and notes on what they were.
 
+    The value 2 alone is the left lung, as in `read_lungs`; any other alone is lung of either side.
+
     Raises
     ------
     InputError : the values are neither lungs nor lobes, or do not lie on their sides.
     """
     present = {float(v) for v in np.unique(values)} - {0.0}
-    if not present or present == {RIGHT_LUNG, LEFT_LUNG}:
+    if not present or present in ({LEFT_LUNG}, {RIGHT_LUNG, LEFT_LUNG}):
         return values.astype(np.uint8), []
     if len(present) == 1:
         midline = float(np.mean(body_box(ct.hu, ct.spacing_zyx)[2:]))

@@ -10,8 +10,8 @@ import numpy as np
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.dicom_headers import has_dicom_mark
-from LungSegResNetLib.files.reading import mask_on_ct, read_mask
+from LungSegResNetLib.files.dicom_headers import may_be_dicom
+from LungSegResNetLib.files.reading import mask_on_ct, read_mask_file
 
 from .lung_values import as_right_and_left
 from .ptk_files import is_formless_nifti, is_ptk_metafile, read_formless_nifti, read_ptk_mat, read_ptk_metafile
@@ -46,26 +46,30 @@ def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> Reference
     path = Path(path)
     if not path.exists():
         raise InputError(f"The mask {path} does not exist.")
-    values, kind, notes = _read(path, ct)
+    values, kind, notes, tells_sides = _read(path, ct)
+    if tells_sides:
+        return ReferenceMask(values, kind, tuple(notes))
     labels, more = as_right_and_left(values, ct, path.name)
     return ReferenceMask(labels, kind, (*notes, *more))
 
 
-def _read(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str]]:
-    """Values as the file has them, on the CT's grid."""
+def _read(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str], bool]:
+    """Values on the CT's grid, format, notes, and whether the file says that 1 is the right and 2 the left lung."""
     name = path.name.lower()
-    if path.is_dir() or name.endswith(".dcm") or has_dicom_mark(path):
+    if path.is_dir() or may_be_dicom(path):
         # Only data sets with DICOM masks need pydicom and highdicom.
         from .dicom_labels import read_dicom_mask
 
         return read_dicom_mask(path, ct)
     if name.endswith(".mat"):
-        return read_ptk_mat(path, ct)
+        return *read_ptk_mat(path, ct), False
     if name.endswith(".mhd") and is_ptk_metafile(path):
-        return read_ptk_metafile(path, ct)
+        return *read_ptk_metafile(path, ct), False
     if name.endswith((".nii", ".nii.gz", ".hdr", ".img")) and is_formless_nifti(path):
-        return read_formless_nifti(path, ct)
+        return *read_formless_nifti(path, ct), False
     if name.endswith(".raw"):
         raise InputError(f"{path.name} holds bare voxels; give the .mhd file that belongs to it.")
-    values, warnings = mask_on_ct(read_mask(path), ct)
-    return values, "Slicer segmentation" if name.endswith(".seg.nrrd") else "label map", list(warnings)
+    mask = read_mask_file(path)
+    values, warnings = mask_on_ct(mask.labels, ct)
+    kind = "Slicer segmentation" if name.endswith(".seg.nrrd") else "label map"
+    return values, kind, [*warnings, *mask.warnings], mask.tells_sides

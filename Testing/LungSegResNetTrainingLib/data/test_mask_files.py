@@ -17,9 +17,11 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetLib.files.reading import read_ct, read_lungs
+from LungSegResNetLib.files.writing import write_mask
 from LungSegResNetTrainingLib.data.lung_values import as_right_and_left
 from LungSegResNetTrainingLib.data.mask_files import read_reference_mask
+from LungSegResNetTrainingLib.data.pair_check import check_pair
 
 RAS = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
 
@@ -242,7 +244,7 @@ def test_a_third_value_beside_right_and_left_lung_is_no_lobe(
         read_reference_mask(tmp_path / "lungs.nii.gz", ct)
 
 
-@pytest.mark.parametrize("value", [1, 2, 255])
+@pytest.mark.parametrize("value", [1, 3, 255])
 def test_a_mask_with_one_value_is_parted_into_right_and_left(scan, tmp_path: Path, value: int) -> None:
     ct, truth = scan
     ptk_files.write_label_map(tmp_path / "lungs.nrrd", (truth > 0).astype(np.uint8) * value, ct)
@@ -250,6 +252,63 @@ def test_a_mask_with_one_value_is_parted_into_right_and_left(scan, tmp_path: Pat
     np.testing.assert_array_equal(mask.labels > 0, truth > 0)
     assert np.mean(mask.labels == truth) > 0.999
     assert "one value" in mask.notes[-1]
+
+
+@pytest.fixture(params=[1, 2], ids=["right", "left"])
+def lone_lung(request: pytest.FixtureRequest, scan) -> tuple[CTVolume, np.ndarray, str]:
+    """A scan, a lung of it that lies on the other side of the body, as its label, and its name."""
+    ct, truth = scan
+    label = request.param
+    return ct, np.where(truth == 3 - label, label, 0).astype(np.uint8), {1: "right lung", 2: "left lung"}[label]
+
+
+def _exchanged(ct: CTVolume, labels: np.ndarray) -> bool:
+    return any("Right and left are exchanged" in reason for reason in check_pair(ct, labels).reasons)
+
+
+def test_a_lone_lung_that_is_written_comes_back_on_its_side(lone_lung, tmp_path: Path) -> None:
+    ct, labels, _ = lone_lung
+    mask = read_reference_mask(write_mask(tmp_path / "lung.seg.nrrd", labels, ct, overwrite=False), ct)
+    np.testing.assert_array_equal(mask.labels, labels)
+    assert mask.notes == ()
+    assert _exchanged(ct, mask.labels)
+
+
+def test_a_lone_lung_of_a_structure_set_keeps_the_side_that_its_name_tells(lone_lung, tmp_path: Path) -> None:
+    ct, labels, name = lone_lung
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", labels, ct, {int(labels.max()): name})
+    mask = read_reference_mask(tmp_path / "rs.dcm", ct)
+    np.testing.assert_array_equal(mask.labels, labels)
+    assert _exchanged(ct, mask.labels)
+
+
+def test_the_label_of_the_left_lung_alone_is_the_left_lung_wherever_it_lies(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    labels = np.where(truth == 1, 2, 0).astype(np.uint8)
+    ptk_files.write_label_map(tmp_path / "lung.nii.gz", labels, ct)
+    mask = read_reference_mask(tmp_path / "lung.nii.gz", ct)
+    np.testing.assert_array_equal(mask.labels, labels)
+    assert _exchanged(ct, mask.labels)
+
+
+@pytest.mark.parametrize("name", ["lungs", "Segment_2"])
+def test_the_number_of_a_lone_segment_tells_no_side(scan, tmp_path: Path, name: str) -> None:
+    ct, truth = scan
+    _write_slicer_segmentation(tmp_path / "lungs.seg.nrrd", (truth > 0).astype(np.uint8) * 2, ct, {2: name})
+    mask = read_reference_mask(tmp_path / "lungs.seg.nrrd", ct)
+    assert np.mean(mask.labels == truth) > 0.999
+    assert read_lungs(tmp_path / "lungs.seg.nrrd", ct)[0].dtype == bool
+
+
+def test_segments_that_are_left_out_of_a_reference_are_told(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    values = truth.copy()
+    values[_trachea(ct, truth)] = 3
+    names = {1: "right lung", 2: "left lung", 3: "Trachea"}
+    _write_slicer_segmentation(tmp_path / "lungs.seg.nrrd", values, ct, names)
+    mask = read_reference_mask(tmp_path / "lungs.seg.nrrd", ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert mask.notes == ("lungs.seg.nrrd has other segments than lungs, which were left out: 'Trachea'.",)
 
 
 def test_a_structure_set_is_filled_on_the_slices_of_the_ct(scan, tmp_path: Path) -> None:
@@ -290,17 +349,21 @@ def test_of_two_structures_that_may_be_both_lungs_none_is_taken(scan, tmp_path: 
         read_reference_mask(tmp_path / "rs.dcm", ct)
 
 
-def test_a_dicom_segmentation_lies_on_its_dicom_ct(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", [{1: "right lung", 2: "left lung"}, {2: "Lunge rechts"}, {1: "lung lt ROI"}])
+def test_a_dicom_segmentation_lies_on_its_dicom_ct(tmp_path: Path, names: dict[int, str]) -> None:
     image, mask = Thorax(noise=0.0).scan((4.0, 5.0, 8.0), (400.0, 300.0, 304.0))
     files = dicom_files.write_series(
         tmp_path / "ct", image, FrameOfReferenceUID="1.2.3", StudyID="", SeriesNumber=1, PatientBirthDate="",
         PatientSex="", StudyDate="", StudyTime="", AccessionNumber="", ReferringPhysicianName="",
     )  # fmt: skip
     truth = sitk.GetArrayFromImage(mask)
-    ptk_files.write_segmentation(tmp_path / "seg.dcm", truth, files, {1: "right lung", 2: "left lung"})
+    ptk_files.write_segmentation(tmp_path / "seg.dcm", truth, files, names)
     ct, _ = read_ct(tmp_path / "ct")
     reference = read_reference_mask(tmp_path / "seg.dcm", ct)
-    np.testing.assert_array_equal(reference.labels, truth)
+    # A lone lung has the side that its name tells, which is not where it lies.
+    np.testing.assert_array_equal(
+        reference.labels, truth if len(names) == 2 else np.where(truth == [*names], 3 - truth, 0)
+    )
     assert reference.format == "DICOM segmentation"
 
 

@@ -20,6 +20,11 @@ BACKGROUND, TEXT, FAINT, WARNING = (13, 16, 20), (232, 236, 240), (140, 150, 160
 
 _LINE_WIDTH = 1.6  # pixels of the finished picture, as the next ones
 _DASH, _PAUSE = 7.0, 5.0
+# Letters that are no others with an accent.
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
+    | {"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"}
+)
 _AXES = (("I", "S"), ("A", "P"), ("R", "L"))
 
 
@@ -75,9 +80,15 @@ def fitted(draw: ImageDraw.ImageDraw, text: str, room: float, size: int) -> str:
 
 
 def drawable(text: str) -> str:
-    """The text without accents and with ``?`` for other characters that the font would show as empty boxes."""
-    bare = [char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char)]
-    return "".join(char if char.isascii() else "?" for char in bare)
+    """The text on one line, without accents and with ``?`` for what the font would show as empty boxes."""
+    plain = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return "".join(map(_drawable_char, (char for char in plain if not unicodedata.combining(char))))
+
+
+def _drawable_char(char: str) -> str:
+    if unicodedata.category(char) == "Cc":
+        return " "  # a line break, which lines cannot be measured with
+    return char if char.isascii() else "?"
 
 
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

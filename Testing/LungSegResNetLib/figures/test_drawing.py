@@ -20,6 +20,9 @@ def draw() -> ImageDraw.ImageDraw:
         ("肺 case 3", "? case 3"),
         ("½ pass", "1?2 pass"),
         ("a_b-c.d", "a_b-c.d"),
+        ("Straße, Ødegård, Łódź, Fælled", "Strasse, Odegard, Lodz, Faelled"),
+        ("2 \N{MICRO SIGN}m, 3 \N{GREEK SMALL LETTER MU}m", "2 um, 3 um"),
+        ("case\n3\r\n\tof 4", "case 3   of 4"),
     ],
 )
 def test_what_the_font_does_not_have_is_written_with_what_it_has(

@@ -7,10 +7,11 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from ..atomic import write_atomically
-from ..errors import UsageError
+from ..errors import InputError, UsageError
 
 Cell = str | float | int | None
 
@@ -42,6 +43,30 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]],
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(plain)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV by the names of its columns in lower case, also as a spreadsheet saved it.
+
+    Commas, semicolons or tabs part the columns; cells without text are empty.
+
+    Raises
+    ------
+    InputError : the file cannot be read, or is no text in UTF-8.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            separator = column_separator(file.readline())
+            file.seek(0)
+            table = csv.reader(file, delimiter=separator)
+            columns = [column.strip().lower() for column in next(table, [])]
+            return [
+                {c: cell.strip() for c, cell in zip_longest(columns, row[: len(columns)], fillvalue="")}
+                for row in table
+                if any(row)
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"The table {path} cannot be read ({error}).") from error
 
 
 def refuse_other_endings(*paths: Path) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
+from LungSegResNetLib.figures.tables import read_rows
 
+from ..data.case_files import mask_files_of
 from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases, refuse_divided_patients
 from ..data.data_set import CASE_LIST, describing_columns, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
-from ..slices.slice_cache import CachedCase, cache_case, mask_files_of
+from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import counted
 from .seen_scans import ScanMark
 
@@ -152,11 +154,10 @@ def record_cases(
 
 
 def _changed_files(path: Path, prepared: TrainingCases) -> list[str]:
-    """Names of the cases of which the list of a run has another digest; earlier versions wrote none."""
-    with path.open(newline="", encoding="utf-8") as file:
-        before = {row["case"]: row.get("files") for row in csv.DictReader(file)}
+    """Names of the cases of which the list of a run has another digest; one that was left out has none."""
+    before = {row["case"]: row["files"] for row in read_rows(path) if row.get("files")}
     now = {case.name: _digest_of_files(case, prepared.marks) for case in prepared.cases}
-    return sorted(name for name, digest in now.items() if before.get(name) not in (None, "", digest))
+    return sorted(name for name, digest in now.items() if before.get(name, digest) != digest)
 
 
 def _digest_of_files(case: Case, marks: Mapping[str, ScanMark]) -> str:
@@ -167,8 +168,7 @@ def _digest_of_files(case: Case, marks: Mapping[str, ScanMark]) -> str:
 
 def _place(case: Case) -> tuple[str, str, str]:
     """Where a case is in a run: it may not move while the run goes on."""
-    # Earlier versions wrote a patient where nobody had named one, with the slashes of its folder.
-    return case.name, case.patient.replace("/", "_"), case.split
+    return case.name, case.patient, case.split
 
 
 def _row(case: Case, verdict: PairVerdict) -> dict[str, str]:

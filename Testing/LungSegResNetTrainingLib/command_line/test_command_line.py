@@ -35,6 +35,12 @@ def _fit(data: Path, *more: str, steps: int = 2) -> int:
     return main(["fit", str(data), "--out", str(run), "--cache", str(cache), "--steps", str(steps), *_TINY, *more])
 
 
+def _change_a_voxel(path: Path) -> None:
+    mask = sitk.ReadImage(str(path))
+    mask[12, 24, 8] = 2 if mask[12, 24, 8] == 1 else 1
+    sitk.WriteImage(mask, str(path))
+
+
 def _cases(data: Path) -> dict[str, dict[str, str]]:
     with (data.parent / "run" / "cases.csv").open(newline="", encoding="utf-8") as file:
         return {row["case"]: row for row in csv.DictReader(file)}
@@ -80,9 +86,34 @@ def test_a_run_that_goes_on_with_a_changed_mask_says_so(data: Path, capsys: pyte
     capsys.readouterr()
     assert _fit(data, steps=1) == 0
     assert "changed since the run began" not in capsys.readouterr().err
-    mask = sitk.ReadImage(str(data / "a_lungs.nii"))
-    mask[12, 24, 8] = 2 if mask[12, 24, 8] == 1 else 1
-    sitk.WriteImage(mask, str(data / "a_lungs.nii"))
+    _change_a_voxel(data / "a_lungs.nii")
+    assert _fit(data, steps=1) == 0
+    assert "CT or mask of a changed since the run began" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_run_goes_on_with_its_list_as_a_spreadsheet_saves_it(
+    data: Path, capsys: pytest.CaptureFixture[str], separator: str
+) -> None:
+    assert _fit(data, steps=1) == 0
+    path = data.parent / "run" / "cases.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        csv.writer(file, delimiter=separator).writerows(rows)
+    assert _fit(data, steps=1) == 0
+    assert "changed since the run began" not in capsys.readouterr().err
+    _change_a_voxel(data / "a_lungs.nii")
+    assert _fit(data, steps=1) == 0
+    assert "CT or mask of a changed since the run began" in capsys.readouterr().err
+
+
+def test_a_changed_mask_of_a_case_that_is_listed_twice_is_told(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{name},{name}_ct.nii,{name}_lungs.nii" for name in "abca"]
+    (data / "cases.csv").write_text("\n".join(["case,ct,mask", *rows]), encoding="utf-8")
+    assert _fit(data, steps=1) == 0
+    assert "a is left out" in capsys.readouterr().err
+    _change_a_voxel(data / "a_lungs.nii")
     assert _fit(data, steps=1) == 0
     assert "CT or mask of a changed since the run began" in capsys.readouterr().err
 

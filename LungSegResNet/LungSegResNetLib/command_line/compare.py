@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from .values import given_path
 
 SUMMARY = "all metrics of the article and surface distances between two masks of one CT"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("ct", type=Path, help="the CT, as for segment")
-    parser.add_argument("reference", type=Path, help="mask taken as right")
-    parser.add_argument("prediction", type=Path, help="mask to judge")
+    parser.add_argument("ct", type=given_path, help="the CT, as for segment")
+    parser.add_argument("reference", type=given_path, help="mask taken as right")
+    parser.add_argument("prediction", type=given_path, help="mask to judge")
     parser.add_argument("--series", help="DICOM series of the CT")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write .csv or .json")
-    parser.add_argument("--overlay", type=Path, metavar="FILE", help="write a picture with both contours (.png)")
+    parser.add_argument("--output", type=given_path, metavar="FILE", help="write .csv or .json")
+    parser.add_argument("--overlay", type=given_path, metavar="FILE", help="write a picture with both contours (.png)")
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .values import given_path
+
 SUMMARY = "what a network file or a CT is"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("path", type=Path, nargs="?", help="network file or CT (default: the shipped network)")
+    parser.add_argument("path", type=given_path, nargs="?", help="network file or CT (default: the shipped network)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from .values import given_path
 
 SUMMARY = "volumes and densities of the lungs in a mask"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("ct", type=Path, help="the CT, as for segment")
+    parser.add_argument("ct", type=given_path, help="the CT, as for segment")
     parser.add_argument(
-        "mask", type=Path, help="label map or .seg.nrrd (1 right lung, 2 left lung, or one label for both)"
+        "mask", type=given_path, help="label map or .seg.nrrd (1 right lung, 2 left lung, or one label for both)"
     )
     parser.add_argument("--series", help="DICOM series of the CT")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write .csv or .json")
+    parser.add_argument("--output", type=given_path, metavar="FILE", help="write .csv or .json")
     parser.add_argument("--overwrite", action="store_true", help="replace a result that exists")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from .. import __version__
 from ..early_end import stop_on_request
@@ -41,7 +42,10 @@ class Program:
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Run the command line; returns the exit code."""
-        for stream in (sys.stdout, sys.stderr):
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:  # closed by whoever started this
+                setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  for the whole process
+            stream = getattr(sys, name)
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # names of files need not be text everywhere
         options = self._parser().parse_args(arguments)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from ..jobs.reporting import MODES
 from ..network.choices import DEVICES, ENGINES
+from .values import given_path, positive
 
 _MOST_SMOOTHING_MM = 20
 
@@ -20,7 +20,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="where the network runs; gpu is Intel graphics (default: auto)",
     )
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the network (default: auto)")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="network file (default: the shipped one)")
+    parser.add_argument("--model", type=given_path, metavar="FILE", help="network file (default: the shipped one)")
     parser.add_argument(
         "--batch-size", type=positive, metavar="N", help="slices per pass (default: what suits the device)"
     )
@@ -44,12 +44,4 @@ def _millimetres(text: str) -> float:
         value = -1.0
     if not 0 <= value <= _MOST_SMOOTHING_MM:
         raise argparse.ArgumentTypeError(f"must be a number of mm from 0 to {_MOST_SMOOTHING_MM}, not '{text}'")
-    return value
-
-
-def positive(text: str) -> int:
-    """A number of 1 or more, for argparse."""
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not '{text}'")
     return value

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from .run_options import add_run_options
+from .values import given_path
 
 SUMMARY = "segment the lungs of one CT"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("input", type=Path, help="DICOM folder, .dcm, .nii(.gz), .nrrd, .nhdr, .mha or .mhd")
+    parser.add_argument("input", type=given_path, help="DICOM folder, .dcm, .nii(.gz), .nrrd, .nhdr, .mha or .mhd")
     parser.add_argument(
         "output",
-        type=Path,
+        type=given_path,
         help=".seg.nrrd, .nii(.gz), .nrrd, .mha, or a folder that gets masks, measurements and a picture",
     )
     parser.add_argument(
         "--series", help="DICOM series of a folder: its number in the list, its UID, or a part of its description"
     )
     parser.add_argument(
-        "--measurements", type=Path, metavar="FILE", help="also write volumes and densities (.csv or .json)"
+        "--measurements", type=given_path, metavar="FILE", help="also write volumes and densities (.csv or .json)"
     )
-    parser.add_argument("--overlay", type=Path, metavar="FILE", help="also write a picture with contours (.png)")
+    parser.add_argument("--overlay", type=given_path, metavar="FILE", help="also write a picture with contours (.png)")
     parser.add_argument("--json", action="store_true", help="print one machine-readable summary on standard output")
     add_run_options(parser)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from .program import SOME_FAILED
-from .run_options import add_run_options, positive
+from .run_options import add_run_options
+from .values import given_path, positive
 
 SUMMARY = "segment every CT below a folder, with resume and a CSV"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("input", type=Path, help="folder with CT files and DICOM folders at any depth")
-    parser.add_argument("output", type=Path, help="folder for masks, one summary a case, and results.csv")
+    parser.add_argument("input", type=given_path, help="folder with CT files and DICOM folders at any depth")
+    parser.add_argument("output", type=given_path, help="folder for masks, one summary a case, and results.csv")
     parser.add_argument("--format", choices=("seg.nrrd", "nii.gz"), default="seg.nrrd", help="of the masks")
     parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="I/N", help="do part I of N (for job arrays)")
     where = parser.add_mutually_exclusive_group()

@@ -21,7 +21,7 @@ from ..network.engines import EngineSettings, runs_on_processor
 from .folder_job import FinishedCases
 from .folder_task import FolderTask, Row, do_task
 from .kept_engine import kept_engine
-from .reporting import QuietReporter, Reporter
+from .reporting import CaseReporter, QuietReporter, Reporter
 
 # Each takes up to 3 GB for a scan of 1,000 slices.
 _MOST_PROCESSES = 4
@@ -59,7 +59,7 @@ def _one_by_one(tasks: Sequence[FolderTask], reporter: Reporter, settings: Engin
     engine = kept_engine(settings)
     for task in tasks:
         reporter.case(task.event("running"))
-        yield task, do_task(task, engine, reporter)
+        yield task, do_task(task, engine, CaseReporter(reporter, task.name))
 
 
 def _side_by_side(

@@ -133,6 +133,17 @@ class BarReporter(SilentReporter):
         return tqdm(total=total, unit=unit, desc=title, file=self._stream, dynamic_ncols=True, leave=keep)
 
 
+class CaseReporter:
+    """Hands everything on to another reporter, with the name of the case before warnings."""
+
+    def __init__(self, reporter: Reporter, case: str) -> None:
+        self._reporter, self._case = reporter, case
+        self.stage, self.slices, self.case, self.close = reporter.stage, reporter.slices, reporter.case, reporter.close
+
+    def warning(self, text: str) -> None:
+        self._reporter.warning(f"{self._case}: {text}")
+
+
 class JsonReporter:
     """One JSON object a line, with the key ``event``: ``stage``, ``progress``, ``warning`` or ``case``.
 

@@ -30,11 +30,8 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
     missing = [name for name, ml in volumes.items() if ml == 0]
     if missing:
         warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
-        columns = np.arange(mask.shape[2]) * ct.spacing_zyx[2]
-        if len(missing) == 1 and midline_mm is None:
-            warnings.append("The view shows a part of the body only: check whether this is the right or the left lung.")
-        elif len(missing) == 1 and abs(mean_x(mask, columns) - midline_mm) < NEAR_MIDLINE_MM:
-            warnings.append("The lung lies in the middle of the view: check whether it is the right or the left one.")
+        if len(missing) == 1:
+            warnings += _unsure_side(mask, ct.spacing_zyx[2], midline_mm)
     elif max(volumes.values()) > _RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
         warnings.append(f"The lungs differ much in volume ({text}): check for missed dense lung.")
@@ -46,6 +43,15 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
         warnings.append(f"Only {total:.0f} ml of lung was found.")
     warnings += _cut_off(ct, mask)
     return warnings
+
+
+def _unsure_side(mask: np.ndarray, column_mm: float, midline_mm: float | None) -> list[str]:
+    """Warning for a lung that is alone and does not lie where one of the two would in a whole body."""
+    if midline_mm is None:
+        return ["The view shows a part of the body only: check whether this is the right or the left lung."]
+    if abs(mean_x(mask, np.arange(mask.shape[2]) * column_mm) - midline_mm) < NEAR_MIDLINE_MM:
+        return ["The lung lies in the middle of the view: check whether it is the right or the left one."]
+    return []
 
 
 def _voxels(mask: np.ndarray, label: int) -> int:

@@ -197,6 +197,34 @@ def test_a_reader_that_has_enough_of_the_output_ends_the_command_without_a_word(
     assert process.wait(timeout=60) == 130
 
 
+@pytest.mark.skipif(os.name == "nt", reason="streams are closed by a POSIX shell")
+def test_a_command_whose_streams_are_closed_does_its_work() -> None:
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        line = ["/bin/sh", "-c", f'"$0" "$@" {closed}', *COMMAND, "info"]
+        result = subprocess.run(line, capture_output=True, text=True, check=False)
+        assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["segment", "", "lungs.nii.gz"],
+        ["segment", "ct.nii.gz", ""],
+        ["segment-folder", "", "out"],
+        ["measure", "", "m"],
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "must not be empty" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_terminal_is_told_where_slices_to_check_lie(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

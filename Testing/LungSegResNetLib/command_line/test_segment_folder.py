@@ -178,6 +178,16 @@ def test_a_case_that_fails_is_told_once_and_to_programs_as_json_only(
     assert capfd.readouterr().err.count("a.nrrd cannot be read") == 1
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_warnings_name_the_case_they_are_about(
+    tmp_path: Path, processes: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    archive = write_archive(tmp_path / "in", "ab")
+    assert main(["segment-folder", str(archive), str(tmp_path / "out"), "--processes", processes]) == 0
+    warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
+    assert {line.removeprefix("warning: ")[:3] for line in warnings} == {"a: ", "b: "}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are limited in another way on Windows")
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_a_name_too_long_for_its_result_costs_no_other_case(tmp_path: Path, processes: str) -> None:

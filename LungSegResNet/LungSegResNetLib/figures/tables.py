@@ -45,14 +45,14 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]],
             writer.writerows(plain)
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
+def read_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
     """Rows of a CSV by the names of its columns in lower case, also as a spreadsheet saved it.
 
     Commas, semicolons or tabs part the columns; cells without text are empty.
 
     Raises
     ------
-    InputError : the file cannot be read, or is no text in UTF-8.
+    InputError : the file cannot be read, is no text in UTF-8, or lacks a column that is needed.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -60,6 +60,8 @@ def read_rows(path: Path) -> list[dict[str, str]]:
             file.seek(0)
             table = csv.reader(file, delimiter=separator)
             columns = [column.strip().lower() for column in next(table, [])]
+            if not set(needed) <= set(columns):
+                raise InputError(f"The table {path} needs the columns {', '.join(needed[:-1])} and {needed[-1]}.")
             return [
                 {c: cell.strip() for c, cell in zip_longest(columns, row[: len(columns)], fillvalue="")}
                 for row in table

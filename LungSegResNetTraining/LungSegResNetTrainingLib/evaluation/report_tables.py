@@ -12,6 +12,7 @@ from .aggregation import FURTHER_METRICS, METRIC_BY_KEY, Column, values_of, with
 from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, FailedCase
+from .dois import plain_doi
 from .paper_figures import PAPER_METRICS
 from .spread import mean_and_sd, number, range_text, spread_of, with_unit
 
@@ -123,7 +124,7 @@ def definitions_text() -> TextTable:
 
 def sources(results: Sequence[CaseResult]) -> list[tuple[str, str, int]]:
     """Licence, DOI and number of cases of each source of data that the case list names."""
-    counted = Counter((r.case.licence, r.case.doi) for r in results if r.case.licence or r.case.doi)
+    counted = Counter((r.case.licence, plain_doi(r.case.doi)) for r in results if r.case.licence or r.case.doi)
     return [(licence, doi, count) for (licence, doi), count in sorted(counted.items())]
 
 

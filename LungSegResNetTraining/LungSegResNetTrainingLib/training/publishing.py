@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
 from pathlib import Path
 from statistics import mean
@@ -14,9 +13,12 @@ from typing import Any
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.tables import read_rows
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 
-from ..data.cases import Case
+from ..data.cases import TEST, VALIDATION, Case
+from ..evaluation.dois import plain_doi
+from ..evaluation.report_tables import TextTable
 from ..evaluation.run import MARK
 from ..wording import counted
 from .run_cases import some_of
@@ -27,8 +29,9 @@ INTENDED_USE = (
     "It is no medical device and not for diagnosis."
 )
 MODEL_CARD = "MODEL_CARD.md"
-_SOURCE_COLUMNS = ("collection", "doi", "licence", "training_cases", "validation_cases")
+_TRAINING, _VALIDATION, _TEST = _USES = ("training_cases", "validation_cases", "test_cases")
 _FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
+_REPORT_COLUMNS = ("case", "split", "doubtful", "slices", "method", "region", "reference_ml", *_FIGURES)
 
 
 def publish(
@@ -75,13 +78,13 @@ def publish(
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
         training={
             **card.training,
-            "data": _sources(cases, card, names),
+            "data": _sources(cases, card, names, {row["case"] for row in rows}),
         },
         figures=_figures(rows),
     )
     save_model(target, weights, card)
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
-        temporary.write_text(_markdown(card, rows, cases, further, known_limits), encoding="utf-8")
+        temporary.write_text(_markdown(card, rows, further, known_limits), encoding="utf-8")
     return card
 
 
@@ -114,35 +117,34 @@ def _refuse_cases_trained_on(card: ModelCard, judged: Set[str], cases: Sequence[
 
 def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            judged = [row for row in csv.DictReader(file) if row["method"] in ("network", "thresholding")]
+        judged = [row for row in read_rows(path, _REPORT_COLUMNS) if row["method"] in ("network", "thresholding")]
         rows = [row for row in judged if float(row["reference_ml"]) > 0]  # else Dice is the share of nothing
-    except (OSError, KeyError, ValueError) as error:
+    except (InputError, ValueError) as error:
         raise InputError(f"{path} is no table of an evaluation; run lungsegresnet-train evaluate first.") from error
     if not rows:
         raise InputError(f"{path} holds no evaluated case with lung.")
     return rows
 
 
-def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str]) -> list[dict[str, Any]]:
-    """Collections by DOI with their name, licence and numbers of cases that the network was made with."""
+def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str], judged: Set[str]) -> list[dict[str, Any]]:
+    """Collections by DOI with their name, licence and numbers of cases by what they were used for.
+
+    Judged cases that the network neither learnt from nor was validated on are for tests. A CT that is listed twice
+    counts once.
+    """
     seen, kept = seen_scans(card), validation_scans(card)
-    marks = [ScanMark.of(case, with_ct=seen.knows_cts or kept.knows_cts) for case in cases]
-    trained = [seen.holds_scan(mark) for mark in marks]
-    validated = [kept.holds_scan(mark) for mark in marks]
-    by_source: dict[tuple[str, str], list[tuple[bool, bool]]] = defaultdict(list)
-    for case, *uses in zip(cases, trained, validated, strict=True):
-        if any(uses):
-            by_source[case.doi, case.licence].append((uses[0], uses[1] and not uses[0]))
+    by_source: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    told: set[str] = set()
+    for case in cases:
+        mark = ScanMark.of(case, with_ct=seen.knows_cts or kept.knows_cts)
+        scan = mark.ct or mark.name
+        use = _TRAINING if seen.holds_scan(mark) else _VALIDATION if kept.holds_scan(mark) else _TEST
+        if scan not in told and (use != _TEST or case.name in judged):
+            told.add(scan)
+            by_source[plain_doi(case.doi), case.licence][use] += 1
     return [
-        {
-            "collection": names.get(doi, ""),
-            "doi": doi,
-            "licence": licence,
-            "training_cases": sum(trains for trains, _ in chosen),
-            "validation_cases": sum(validates for _, validates in chosen),
-        }
-        for (doi, licence), chosen in sorted(by_source.items())
+        {"collection": names.get(doi, ""), "doi": doi, "licence": licence} | {use: numbers[use] for use in _USES}
+        for (doi, licence), numbers in sorted(by_source.items())
     ]
 
 
@@ -150,14 +152,7 @@ def _collection_names(path: Path) -> dict[str, str]:
     """Names of data collections by DOI, from a CSV with the columns ``doi, collection``; empty if there is none."""
     if not path.is_file():
         return {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            if not {"doi", "collection"} <= set(table.fieldnames or ()):
-                raise ValueError("columns")
-            return {row["doi"]: row["collection"] for row in table}
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read; it needs the columns doi and collection.") from error
+    return {plain_doi(row["doi"]): row["collection"] for row in read_rows(path, ("doi", "collection"))}
 
 
 def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
@@ -190,7 +185,6 @@ def _read_text(path: Path) -> str:
 def _markdown(
     card: ModelCard,
     rows: Sequence[dict[str, str]],
-    cases: Sequence[Case],
     further: Sequence[str],
     limits: Sequence[str],
 ) -> str:
@@ -206,11 +200,11 @@ def _markdown(
         f"Input: slices of {card.slice_shape[0]} x {card.slice_shape[1]} pixels, HU {low:.0f} to {high:.0f} as 0..1.",
         f"The logits of passes at {', '.join(f'1/{scale}' for scale in card.scales)} of that size are averaged.",
         "",
-        "## Figures on the validation cases",
+        f"## Figures on the {_kind_of_cases(rows)}",
         "",
         "The network was not trained on these cases; see the limits below.",
         "",
-        *_figure_table(rows, cases),
+        _figure_table(rows).markdown(),
         "",
         *further,
         "## Training",
@@ -219,7 +213,7 @@ def _markdown(
         "",
         "## Data",
         "",
-        *_data_table(card.training.get("data", [])),
+        _data_table(card.training.get("data", [])).markdown(),
         "",
         *_data_of_start_network(card),
         "## Known failures and limits",
@@ -230,47 +224,53 @@ def _markdown(
     return "\n".join(lines)
 
 
-def _data_table(sources: Sequence[dict[str, Any]]) -> list[str]:
-    return [
-        "| collection | DOI | licence | training cases | validation cases |",
-        "|---|---|---|---|---|",
-        *(f"| {' | '.join(str(row[key]) for key in _SOURCE_COLUMNS)} |" for row in sources),
-    ]
+def _kind_of_cases(rows: Sequence[dict[str, str]]) -> str:
+    """What the report judged, by the splits of its cases, such as ``validation cases``."""
+    splits = {row["split"] for row in rows}
+    if splits <= {VALIDATION, TEST}:
+        return f"{' and '.join(sorted(splits, reverse=True))} cases"
+    return "judged cases"  # a data set without splits
+
+
+def _data_table(sources: Sequence[dict[str, Any]]) -> TextTable:
+    uses = [use for use in _USES if use != _TEST or any(row.get(use) for row in sources)]
+    rows = [[row["collection"], row["doi"], row["licence"], *(str(row.get(use, 0)) for use in uses)] for row in sources]
+    return TextTable(["collection", "DOI", "licence", *(use.replace("_", " ") for use in uses)], rows)
 
 
 def _data_of_start_network(card: ModelCard) -> list[str]:
     """Sources that are in the weights, too, and whose licences may ask to be named; nothing where there are none."""
     sources = card.training.get("start_network_data", [])
     own = {(row["doi"], row["licence"]) for row in card.training.get("data", [])}
-    if all((row["doi"], row["licence"]) in own for row in sources):
+    if all((plain_doi(row["doi"]), row["licence"]) in own for row in sources):
         return []
-    return ["The network that training began with was made with these data:", "", *_data_table(sources), ""]
+    return ["The network that training began with was made with these data:", "", _data_table(sources).markdown(), ""]
 
 
-def _figure_table(rows: Sequence[dict[str, str]], cases: Sequence[Case]) -> list[str]:
-    """A row a case, then means; Dice of the network and of plain thresholding, surface figures of the network."""
+def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
+    """A row a case, then means; Dice of the network and of plain thresholding, surface figures of the network.
+
+    A mean that not all of its cases have a value for says how many do.
+    """
     value: dict[tuple[str, str, str], dict[str, str]] = {(r["case"], r["method"], r["region"]): r for r in rows}
-    doubtful = {case.name for case in cases if case.doubtful}
+    doubtful = {row["case"] for row in rows if row["doubtful"]}
 
-    def cells(names: Sequence[str]) -> str:
+    def cells(names: Sequence[str]) -> list[str]:
         def average(method: str, region: str, key: str, digits: int = 3) -> str:
             texts = [value[n, method, region][key] for n in names if (n, method, region) in value]
             numbers = [float(text) for text in texts if text not in ("", "nan")]
-            return f"{mean(numbers):.{digits}f}" if numbers else "-"
+            fewer = f" (n = {len(numbers)})" if len(numbers) < len(names) else ""
+            return f"{mean(numbers):.{digits}f}{fewer}" if numbers else "-"
 
         shown = [average("network", region, "dice") for region in ("lungs", "right lung", "left lung")]
         shown += [average("network", "lungs", key, 2) for key in _FIGURES[2:]]
         shown.append(average("thresholding", "lungs", "dice"))
-        return " | ".join(shown)
+        return shown
 
-    table = [
-        "| case | Dice | right | left | HD95 (mm) | mean surface distance (mm) | thresholding: Dice |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    table = []
     for kind, chosen in _by_kind(rows).items():
         names = list(dict.fromkeys(row["case"] for row in chosen))
-        table += [
-            f"| {name}{' (doubtful reference)' if name in doubtful else ''} | {cells([name])} |" for name in names
-        ]
-        table.append(f"| **mean of {counted(len(names), kind.removesuffix('s'))}** | {cells(names)} |")
-    return table
+        table += [[f"{name}{' (doubtful reference)' if name in doubtful else ''}", *cells([name])] for name in names]
+        table.append([f"**mean of {counted(len(names), kind.removesuffix('s'))}**", *cells(names)])
+    head = ["case", "Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)", "thresholding: Dice"]
+    return TextTable(head, table)

@@ -37,37 +37,39 @@ def run(tmp_path: Path) -> tuple[Path, list[Case], Path]:
     save_model(tmp_path / "network.safetensors", weights, card)
     splits = {"scan1": "validation", "scan2": "validation", "slice1": "validation", "scan3": "train"}
     cases = [
-        Case(
-            name,
-            tmp_path,
-            tmp_path,
-            split,
-            name,
-            doubtful="hilum" if name == "scan2" else "",
-            licence="CC BY 3.0",
-            doi="10.1/x",
-        )
-        for name, split in splits.items()
+        Case(name, tmp_path, tmp_path, split, name, licence="CC BY 3.0", doi="10.1/x") for name, split in splits.items()
     ]
     report = tmp_path / "report"
     report.mkdir()
     mark = {"network": file_digest(tmp_path / "network.safetensors"), "data set": "", "split": ""}
     (report / "evaluation.json").write_text(json.dumps(mark))
     with (report / "cases.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["case", "slices", "method", "region", *(metric.key for metric in METRICS)])
+        about = ("case", "split", "doubtful", "slices", "method", "region")
+        writer = csv.DictWriter(file, [*about, *(metric.key for metric in METRICS)], restval="")
         writer.writeheader()
         for name, dice in DICE.items():
             for method in ("network", "thresholding"):
                 row = dict.fromkeys((metric.key for metric in METRICS), 1.5)
                 row["dice"] = dice if method == "network" else 0.5
-                slices = 1 if name == "slice1" else 40
-                writer.writerow({"case": name, "slices": slices, "method": method, "region": "lungs", **row})
+                row |= {"slices": 1 if name == "slice1" else 40, "doubtful": "hilum" if name == "scan2" else ""}
+                writer.writerow({"case": name, "split": "validation", "method": method, "region": "lungs", **row})
     return tmp_path / "network.safetensors", cases, report
 
 
 def publish_run(run: tuple[Path, list[Case], Path], target: Path) -> ModelCard:
     network, cases, report = run
     return publish(network, cases, report, target, limits=limits_file(report), **ABOUT)
+
+
+def change_report(run: tuple[Path, list[Case], Path], case: str, **cells: str) -> None:
+    """Other cells in the rows of a case in the report's table."""
+    path = run[2] / "cases.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(row | cells if row["case"] == case else row for row in rows)
 
 
 def limits_file(folder: Path) -> Path:
@@ -99,6 +101,7 @@ def test_the_file_holds_the_weights_and_names_the_data(run: tuple[Path, list[Cas
             "licence": "CC BY 3.0",
             "training_cases": 1,
             "validation_cases": 3,
+            "test_cases": 0,
         }
     ]
     before = load_model(run[0])[1]
@@ -112,8 +115,86 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert "| scan2 (doubtful reference) | 0.960 |" in text
     assert "| **mean of 2 volumes** | 0.970 |" in text
     assert "| **mean of 1 single slice** | 0.900 |" in text
+    assert "## Figures on the validation cases" in text
+    assert "|  | 10.1/x | CC BY 3.0 | 1 | 3 |" in text
     assert "not for diagnosis" in text
     assert text.endswith("## Known failures and limits\n\n- small children\n- masks of two readers\n")
+
+
+def test_a_mean_over_fewer_cases_says_over_how_many(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    change_report(run, "scan2", hd95_mm="")
+    publish_run(run, tmp_path / "lungs.safetensors")
+    text = (tmp_path / "MODEL_CARD.md").read_text()
+    assert "| scan2 (doubtful reference) | 0.960 | - | - | - | 1.50 | 0.500 |" in text
+    assert "| **mean of 2 volumes** | 0.970 | - | - | 1.50 (n = 1) | 1.50 | 0.500 |" in text
+
+
+@pytest.mark.parametrize(
+    ("splits", "judged"),
+    [
+        (("test", "test", "test"), "test cases"),
+        (("validation", "test", "test"), "validation and test cases"),
+        (("train", "train", "train"), "judged cases"),
+    ],
+    ids=str,
+)
+def test_the_figures_are_headed_by_the_cases_that_the_report_judged(
+    run: tuple[Path, list[Case], Path], tmp_path: Path, splits: tuple[str, ...], judged: str
+) -> None:
+    for case, split in zip(DICE, splits, strict=True):
+        change_report(run, case, split=split)
+    publish_run(run, tmp_path / "lungs.safetensors")
+    assert f"\n## Figures on the {judged}\n" in (tmp_path / "MODEL_CARD.md").read_text()
+
+
+def test_data_that_a_network_was_tested_on_are_named_as_such(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    network, cases, report = run
+    tests = [dataclasses.replace(cases[3], name=name, split="test", patient=name) for name in ("new", "not judged")]
+    table = report / "cases.csv"
+    table.write_text(table.read_text().replace("slice1,validation", "new,test"))
+    (source,) = publish_run((network, [*cases, *tests], report), tmp_path / "lungs.safetensors").training["data"]
+    assert (source["training_cases"], source["validation_cases"], source["test_cases"]) == (1, 3, 1)
+    text = (tmp_path / "MODEL_CARD.md").read_text()
+    assert "| licence | training cases | validation cases | test cases |" in text
+    assert "|  | 10.1/x | CC BY 3.0 | 1 | 3 | 1 |" in text
+
+
+def test_a_scan_that_is_listed_twice_counts_once(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    network, cases, report = run
+    twins = [dataclasses.replace(case, ct=tmp_path / f"{case.name}.nii") for case in cases]
+    for case in twins:
+        case.ct.write_text(case.name)
+    twins += [dataclasses.replace(twins[3], name="twin of scan3", doi="10.2/y")]
+    card, weights = load_model(network)
+    training = TRAINING | {"seen_scans": ScanRecord(frozenset([ScanMark.of(twins[3])])).as_json()}
+    save_model(network, weights, dataclasses.replace(card, training=training))
+    (report / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))
+    (source,) = publish_run((network, twins, report), tmp_path / "lungs.safetensors").training["data"]
+    assert (source["training_cases"], source["validation_cases"]) == (1, 3)
+
+
+def test_a_bar_in_a_name_moves_no_column_of_the_card(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    network, cases, report = run
+    table = report / "cases.csv"
+    table.write_text(table.read_text().replace("scan1", "a|b"))
+    cases = [dataclasses.replace(cases[0], name="a|b", licence="CC|BY"), *cases[1:]]
+    publish_run((network, cases, report), tmp_path / "lungs.safetensors")
+    rows = [line for line in (tmp_path / "MODEL_CARD.md").read_text().splitlines() if line.startswith("|")]
+    assert {row.count("|") for row in rows} == {7, 8}
+    assert any(row.startswith("| a/b |") for row in rows)
+
+
+@pytest.mark.parametrize("written", ["https://doi.org/10.1/x", "http://dx.doi.org/10.1/x", "doi:10.1/x"])
+def test_a_doi_given_as_an_address_is_that_doi(
+    run: tuple[Path, list[Case], Path], tmp_path: Path, written: str
+) -> None:
+    network, cases, report = run
+    cases = [dataclasses.replace(cases[0], doi=written), *cases[1:]]
+    (tmp_path / "collections.csv").write_text(f"doi,collection\n{written},Example collection\n")
+    (source,) = publish_run((network, cases, report), tmp_path / "lungs.safetensors").training["data"]
+    assert (source["doi"], source["collection"]) == ("10.1/x", "Example collection")
 
 
 @pytest.mark.parametrize("doi", ["10.1/x", "10.2/y"])
@@ -168,6 +249,12 @@ def test_names_of_collections_come_from_a_spreadsheet_or_a_sentence_says_why_not
     names.write_text("doi,collection\n10.1/x,Collection X\n", encoding="utf-8-sig")  # as spreadsheets save it
     card = publish_run(run, tmp_path / "out" / "lungs.safetensors")
     assert {source["collection"] for source in card.training["data"]} == {"Collection X"}
+    names.write_text("doi;collection\n10.1/x;Collection Y\n10.2/y\n", encoding="utf-8-sig")
+    card = publish_run(run, tmp_path / "out" / "second.safetensors")
+    assert {source["collection"] for source in card.training["data"]} == {"Collection Y"}
+    names.write_text("doi,collection\n10.1/x\n", encoding="utf-8")
+    card = publish_run(run, tmp_path / "out" / "third.safetensors")
+    assert {source["collection"] for source in card.training["data"]} == {""}
     names.write_text("DOI;name\n", encoding="utf-8")
     with pytest.raises(InputError, match="needs the columns doi and collection"):
         publish_run(run, tmp_path / "out" / "other.safetensors")
@@ -236,16 +323,7 @@ def test_a_report_of_cases_that_are_not_listed_is_refused(run: tuple[Path, list[
 
 
 def test_cases_without_lung_are_in_no_figure(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
-    report = run[2] / "cases.csv"
-    with report.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        if row["case"] == "scan2":
-            row |= {"reference_ml": "0", "dice": ""}
-    with report.open("w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    change_report(run, "scan2", reference_ml="0", dice="")
     card = publish_run(run, tmp_path / "lungs.safetensors")
     assert card.figures["volumes: worst dice"] == pytest.approx(0.98)
     assert "scan2" not in (tmp_path / "MODEL_CARD.md").read_text()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from LungSegResNetLib.files.dicom_image import SECONDARY_CAPTURE
 
+from .system_files import users_files
+
 SEGMENTATIONS = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
 STRUCTURE_SET = "1.2.840.10008.5.1.4.1.1.481.3"
 # CT Image, Enhanced CT Image, Legacy Converted Enhanced CT Image.
@@ -44,9 +46,8 @@ def kind_of_folder(folder: Path) -> str | None:
     """Kind of a folder of DICOM files, further folders included: a scan with a report or a picture among its slices
     is a CT."""
     kinds = set()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            kinds.add(kind_of_file(path))
-            if CT in kinds:
-                return CT
+    for path in users_files(folder):
+        kinds.add(kind_of_file(path))
+        if CT in kinds:
+            return CT
     return next((kind for kind in (MASK, PICTURE, OTHER) if kind in kinds), None)

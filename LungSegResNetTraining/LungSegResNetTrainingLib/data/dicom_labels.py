@@ -20,6 +20,7 @@ from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 
 from .dicom_kinds import SEGMENTATIONS, STRUCTURE_SET
 from .structure_sets import read_structure_set
+from .system_files import users_files
 
 # The colours MATLAB once gave to the values 0 to 7, as PTK paints labels with them.
 _PTK_COLORS = np.array(
@@ -63,7 +64,7 @@ def _mask_files(path: Path) -> list[Dataset]:
     """Headers of the mask files at ``path``, those of one kind; the pixels are read later."""
     known = (SECONDARY_CAPTURE, *SEGMENTATIONS, STRUCTURE_SET)
     found: list[Dataset] = []
-    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+    for file in [path] if path.is_file() else users_files(path):
         try:
             header = pydicom.dcmread(file, stop_before_pixels=True)
         except (InvalidDicomError, OSError, EOFError, ValueError):
@@ -84,7 +85,7 @@ def _series_of(first: Dataset, files: list[Dataset], path: Path) -> list[Dataset
         return files
     series = first.get("SeriesInstanceUID", "")
     headers: list[Dataset] = []
-    for file in sorted(path.parent.glob(f"*{path.suffix}")):
+    for file in users_files(path.parent, recursive=False):
         try:
             header = pydicom.dcmread(file, stop_before_pixels=True)
         except (InvalidDicomError, OSError, EOFError, ValueError):

@@ -1,8 +1,12 @@
-"""Tells files that an operating system leaves in folders from those of its user."""
+"""The files that a user has in a folder, without those that an operating system leaves there."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.folder_walk import files_of_folders
 
 _OF_WINDOWS = ("thumbs.db", "desktop.ini")  # small pictures of a folder's files, and how the folder is shown
 
@@ -10,3 +14,15 @@ _OF_WINDOWS = ("thumbs.db", "desktop.ini")  # small pictures of a folder's files
 def is_system_file(path: Path) -> bool:
     """Whether a file or folder is hidden by its name, as .DS_Store and ._IM0001.dcm of macOS are, or is of Windows."""
     return path.name.startswith(".") or path.name.lower() in _OF_WINDOWS
+
+
+def users_files(folder: Path, *, recursive: bool = True) -> list[Path]:
+    """The files of a folder and, if ``recursive``, of all below it, sorted; those from which a scan in it is read.
+
+    Folders that cannot be opened are left out, which reading the scan tells.
+    """
+    folders = files_of_folders(folder, lambda text: None, recursive=recursive)
+    try:
+        return sorted(path for path in itertools.chain.from_iterable(folders) if not is_system_file(path))
+    except InputError:
+        return []

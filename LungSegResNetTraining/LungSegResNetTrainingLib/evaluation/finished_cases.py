@@ -15,8 +15,8 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.figures.metrics import Comparison
 
+from ..data.case_files import files_of, mask_files_of
 from ..data.cases import Case
-from ..slices.slice_cache import files_of, mask_files_of
 from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"

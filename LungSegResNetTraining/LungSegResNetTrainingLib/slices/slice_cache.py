@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,13 @@ from scipy import ndimage
 
 from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.files.detached_voxels import voxel_files
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.preprocessing import BODY_HU, SLICE_SHAPE, SliceFrame, body_box
 
+from ..data.case_files import files_of, mask_files_of
 from ..data.cases import OK, Case
 from ..data.data_set import read_case
-from ..data.dicom_kinds import PICTURE, kind_of_file
 from ..data.pair_check import PairVerdict, check_pair
-from ..data.system_files import is_system_file
 from .stored_array import StoredArray
 
 # Values of the cached label slices.
@@ -112,25 +109,6 @@ def _key(case: Case) -> str:
         for path in (*files_of(case.ct), *mask_files_of(case.mask))
     ]
     return hashlib.sha256(json.dumps([_LAYOUT, __version__, *files]).encode()).hexdigest()[:16]
-
-
-def files_of(place: Path) -> list[Path]:
-    """The files a scan or a mask consists of; none where there is nothing, which reading it explains better."""
-    if place.is_dir():
-        return _users_files(place.rglob("*"))
-    return [place, *voxel_files(place)] if place.is_file() else []
-
-
-def mask_files_of(mask: Path) -> list[Path]:
-    """As `files_of`; where one picture of a colour series is named, all that lie beside it."""
-    if mask.is_file() and kind_of_file(mask) == PICTURE:
-        return _users_files(mask.parent.glob(f"*{mask.suffix}"))
-    return files_of(mask)
-
-
-def _users_files(paths: Iterable[Path]) -> list[Path]:
-    """Sorted; what a system adds when a person opens the folder changes no case."""
-    return sorted(path for path in paths if path.is_file() and not is_system_file(path))
 
 
 def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

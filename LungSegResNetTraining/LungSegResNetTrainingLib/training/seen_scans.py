@@ -13,9 +13,9 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_headers import may_be_dicom
 from LungSegResNetLib.network.model_file import ModelCard
 
+from ..data.case_files import files_of
 from ..data.cases import Case
 from ..data.dicom_kinds import CT, kind_of_file
-from ..slices.slice_cache import files_of
 
 _DIGITS = 16  # hexadecimal: 64 bits, so that no two scans of this world meet by chance
 

@@ -25,8 +25,6 @@ from LungSegResNetTrainingLib.slices.slice_cache import (
     PIXEL_MM,
     RIGHT,
     cache_case,
-    files_of,
-    mask_files_of,
 )
 
 
@@ -189,17 +187,19 @@ def test_a_scan_in_a_dicom_folder_is_read_anew_when_a_file_of_it_changes(tmp_pat
     assert len(list((tmp_path / "cache").glob("dicom-*.json"))) == 2
 
 
-@pytest.mark.parametrize("name", [".DS_Store", "._lungs0.dcm", "Thumbs.db", "desktop.ini"])
-def test_what_a_system_adds_to_the_folders_of_a_case_is_no_file_of_it(tmp_path: Path, name: str) -> None:
-    image, mask = Thorax().scan((20.0, 20.0, 80.0))
-    write_series(tmp_path / "ct", image)
-    ct = CTVolume.from_sitk(image, "ct")
-    ptk_files.write_color_dicom(tmp_path / "lungs", sitk.GetArrayFromImage(mask), ct)
-    picture = tmp_path / "lungs" / "lungs0.dcm"
-    before = files_of(tmp_path / "ct"), mask_files_of(tmp_path / "lungs"), mask_files_of(picture)
-    for folder in ("ct", "lungs"):
-        (tmp_path / folder / name).write_bytes(b"opened by a person")
-    assert (files_of(tmp_path / "ct"), mask_files_of(tmp_path / "lungs"), mask_files_of(picture)) == before
+def test_a_scan_behind_a_link_is_read_anew_when_a_file_of_it_changes(tmp_path: Path) -> None:
+    case = write_case(tmp_path, spacing=(6.0, 6.0, 20.0))
+    files = write_series(tmp_path / "disk", sitk.ReadImage(str(case.ct)))
+    (tmp_path / "ct").mkdir()
+    try:
+        (tmp_path / "ct" / "series").symlink_to(tmp_path / "disk", target_is_directory=True)
+    except OSError:
+        pytest.skip("links are forbidden to this user")
+    linked = replace(case, ct=tmp_path / "ct")
+    before = np.asarray(cache_case(linked, tmp_path / "cache").hu)
+    write_series(tmp_path / "disk", sitk.ReadImage(str(case.ct)) + 8)
+    assert sorted((tmp_path / "disk").iterdir()) == files
+    np.testing.assert_array_equal(np.asarray(cache_case(linked, tmp_path / "cache").hu) - 8, before)
 
 
 def test_a_file_that_is_no_image_is_refused_and_nothing_is_cached(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Container
 from dataclasses import dataclass, field
@@ -113,7 +114,7 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
         return
     items, subfolders, loose_dicom, closed = _look(folder)
     reason = "It cannot be opened; remove it or make it readable."
-    found.problems += [(path.relative_to(top).as_posix(), reason) for path in closed]
+    found.problems += [(path.relative_to(top.parent if path == top else top).as_posix(), reason) for path in closed]
     name = folder.relative_to(top).as_posix()
     scans: dict[str, list[_Item]] = {}
     for item in items:
@@ -128,11 +129,15 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
 
 
 def _look(folder: Path) -> tuple[list[_Item], list[Path], bool, list[Path]]:
-    """Candidates in a folder, folders to go on with (links last), whether slices of a CT lie loose in it, and files
-    that cannot be opened."""
+    """Candidates in a folder, folders to go on with (links last), whether slices of a CT lie loose in it, and what
+    cannot be opened: files, or the folder itself."""
     items, subfolders, slices, closed = [], [], [], []
-    for path in _entries(folder):
-        if path.is_dir():
+    try:
+        entries = _entries(folder)
+    except OSError:
+        return [], [], False, [folder]
+    for path in entries:
+        if os.path.isdir(path):  # noqa: PTH112 - says no to what it may not look at
             if _is_dicom_object(path):
                 items.append(_Item(path, path.name, "/"))
             else:
@@ -155,11 +160,13 @@ def _look(folder: Path) -> tuple[list[_Item], list[Path], bool, list[Path]]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, sorted; none where it cannot be opened."""
-    try:
-        return sorted(path for path in folder.iterdir() if not is_system_file(path))
-    except OSError:
-        return []
+    """What lies in a folder, sorted, without what is no file, as a named pipe, which would be waited for."""
+    return sorted(path for path in folder.iterdir() if not is_system_file(path) and not _is_no_file(path))
+
+
+def _is_no_file(path: Path) -> bool:
+    """True for pipes, sockets and devices; a link that leads nowhere may have been a file."""
+    return os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path)  # noqa: PTH110, PTH112, PTH113
 
 
 def _is_dicom(path: Path) -> bool | None:
@@ -175,8 +182,11 @@ def _is_dicom_object(folder: Path) -> bool:
 
     Their index says nothing, and what cannot be opened is left to reading.
     """
-    entries = [path for path in _entries(folder) if path.name.upper() != "DICOMDIR"]
-    inner = [path for path in entries if path.is_dir()]
+    try:
+        entries = [path for path in _entries(folder) if path.name.upper() != "DICOMDIR"]
+    except OSError:
+        return False
+    inner = [path for path in entries if os.path.isdir(path)]  # noqa: PTH112
     if inner:
         return len(entries) == 1 and _is_dicom_object(inner[0])
     # Slices with a mask among them are a case of their own, not a scan.

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import dicom_files
@@ -12,7 +15,7 @@ from synthetic_thorax import Thorax
 from training_cases import write_case
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetTrainingLib.data.case_search import find_cases
+from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
 from LungSegResNetTrainingLib.data.data_set import check_case, check_data_set, read_case
 
 
@@ -80,6 +83,42 @@ def test_files_that_cannot_be_opened_are_told_and_hide_no_case(tmp_path: Path) -
     assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs.nii"), "p1": ("p1/ct", "p1/lungs.nrrd")}
     reason = "It cannot be opened; remove it or make it readable."
     assert find_cases(tmp_path).problems == [("notes", reason), ("p1/old/notes", reason)]
+
+
+def test_a_folder_that_cannot_be_opened_is_told_and_hides_no_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "a_ct.nii", tmp_path / "a_lungs.nii", tmp_path / "b" / "deep" / "b_ct.nii")
+    folders_of = Path.iterdir
+
+    def iterdir(folder: Path) -> Iterator[Path]:
+        """Nothing is forbidden to some users."""
+        if folder in closed:
+            raise PermissionError
+        return folders_of(folder)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    closed = [tmp_path / "b" / "deep"]
+    reason = "It cannot be opened; remove it or make it readable."
+    assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs.nii")}
+    assert find_cases(tmp_path).problems == [("b/deep", reason)]
+    closed = [tmp_path]
+    assert find_cases(tmp_path).problems == [(tmp_path.name, reason)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize("name", ["b_ct.nii", "pipe", "p1/ct/IM99"])
+def test_a_named_pipe_is_no_file_that_is_waited_for(tmp_path: Path, name: str) -> None:
+    image, _ = Thorax().scan((20.0, 20.0, 80.0))
+    touch(tmp_path / "a_ct.nii", tmp_path / "a_lungs.nii", tmp_path / "p1" / "lungs.nrrd")
+    dicom_files.write_series(tmp_path / "p1" / "ct", image)
+    os.mkfifo(tmp_path / name)
+    found: list[FoundCases] = []
+    search = threading.Thread(target=lambda: found.append(find_cases(tmp_path)), daemon=True)
+    search.start()
+    search.join(60)
+    assert [case.name for case in found[0].cases] == ["a", "p1"]
+    assert found[0].problems == []
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="sockets are no files here")

@@ -12,6 +12,8 @@ from slicer.i18n import tr as _
 from .worker_process import MODULE_FOLDER, WorkerProcess, takeKeptProcess
 
 _DONE = (0, 7)  # cases that failed are told in the results
+# Commands whose process may still write.
+_unfinished: set[BackgroundCommand] = set()
 
 
 class BackgroundCommand:
@@ -24,6 +26,7 @@ class BackgroundCommand:
     ----------
     arguments : of the command line; its progress has to be written as JSON lines (``--progress json``).
     onReleased : called last in any case, when the command has nothing open any more.
+    place : folder that it writes into, for `whyNotYet`.
 
     Attributes
     ----------
@@ -47,18 +50,15 @@ class BackgroundCommand:
         onDone: Callable[[str], None],
         onFailed: Callable[[str], None],
         onReleased: Callable[[], None] = lambda: None,
+        place: str | Path = "",
     ) -> None:
         self._arguments = [str(argument) for argument in arguments]
         self._onEvent, self._onDone, self._onFailed, self._onReleased = onEvent, onDone, onFailed, onReleased
+        self.place = Path(place).resolve() if place else None
         self._process: WorkerProcess | None = None
         self._mayStartAgain = False
         self._cancelled = False
         self._error = ""
-
-    @property
-    def running(self) -> bool:
-        """True from `start` until the command is done; after `cancel` until its process has ended."""
-        return self._process is not None
 
     def start(self) -> None:
         """Start the command, in a process that was kept if there is one.
@@ -73,6 +73,7 @@ class BackgroundCommand:
             process = WorkerProcess(self.worker, self.folder)
             process.start()
         self._process = process
+        _unfinished.add(self)
         process.send(self._arguments, self._handle, self._onProcessEnded)
 
     def cancel(self) -> None:
@@ -101,12 +102,16 @@ class BackgroundCommand:
     def _onProcessEnded(self, exitCode: int) -> None:
         if self._mayStartAgain and not self._cancelled:
             # A kept process ends after a while without a command, perhaps in this very moment.
-            self.start()
-        else:
-            self._finish(exitCode or -1, "")
+            try:
+                self.start()
+                return
+            except RuntimeError as error:
+                self._error = str(error)
+        self._finish(exitCode or -1, "")
 
     def _finish(self, exitCode: int, output: str) -> None:
         process, self._process = self._process, None
+        _unfinished.discard(self)
         reason = process.lastLines[-1] if process.lastLines else f"exit code {exitCode}"
         process.release(self.keep)
         try:
@@ -127,3 +132,10 @@ class BackgroundCommand:
             logging.exception("The result could not be used.")
             text = _("The result could not be used ({reason}); see the application log, and try again.")
             self._onFailed(text.format(reason=f"{type(error).__name__}: {error}"))
+
+
+def whyNotYet(place: str | Path) -> str:
+    """A sentence while a command that was stopped may still write into this folder; empty if none does."""
+    if all(command.place != Path(place).resolve() for command in _unfinished):
+        return ""
+    return _("The process that was stopped is still ending; try again in a moment.")

@@ -12,7 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .advanced_panel import commandSettingsOf
-from .background_command import BackgroundCommand
+from .background_command import BackgroundCommand, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
 from .dependencies import ensurePackages
 from .table_widget import enable, showTable
@@ -106,9 +106,10 @@ class BatchPanel:
                 return
             parameters = self._parameters()
             chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
-            if reason := whyNoBatch(*chosen[:2]):
+            if reason := whyNoBatch(*chosen[:2]) or whyNotYet(parameters.batchOutput):
                 raise RuntimeError(reason)
-            command = BackgroundCommand(self._arguments(parameters), self._onEvent, self._onDone, self._onFailed)
+            callbacks = (self._onEvent, self._onDone, self._onFailed)
+            command = BackgroundCommand(self._arguments(parameters), *callbacks, place=parameters.batchOutput)
             command.start()
         except RuntimeError as error:
             self._onFailed(str(error))

@@ -9,6 +9,7 @@ from typing import Any
 
 import qt
 import slicer
+from LungSegResNetWidgets.background_command import whyNotYet
 from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
@@ -82,9 +83,9 @@ class EvaluatePanel:
 
     def _start(self) -> None:
         folder = self._parameters().runFolder
-        if reason := _whyNoNetwork(folder):
-            raise RuntimeError(reason)
         network, report = networkFile(folder), _report(folder)
+        if reason := _whyNoNetwork(folder) or whyNotYet(report):
+            raise RuntimeError(reason)
         arguments = ["evaluate", network, Path(folder) / "cases.csv", "--out", report]
         arguments += ["--device", self._parameters().device]
         if _isOfAnotherNetwork(report, network):
@@ -92,7 +93,7 @@ class EvaluatePanel:
             if not slicer.util.confirmYesNoDisplay(question):
                 return
             arguments.append("--overwrite")
-        command = TrainingCommand(arguments, self._onEvent, self._onDone, self._onFailed)
+        command = TrainingCommand(arguments, self._onEvent, self._onDone, self._onFailed, report)
         command.start()
         self._command = command
         self._ui.evaluateBar.setRange(0, 0)

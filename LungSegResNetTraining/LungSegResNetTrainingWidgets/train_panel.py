@@ -9,6 +9,7 @@ from typing import Any
 
 import qt
 import slicer
+from LungSegResNetWidgets.background_command import whyNotYet
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
@@ -31,7 +32,6 @@ class TrainPanel:
         self._ensurePackages = ensurePackages
         self._onEnded = onEnded
         self._command: TrainingCommand | None = None
-        self._ending: TrainingCommand | None = None  # stopped, but its process has not ended yet
         self._folder = ""
         self._told = ""  # the last news, shown until another folder is chosen
         self._running: dict[str, Any] = {}
@@ -114,14 +114,12 @@ class TrainPanel:
     def _start(self) -> None:
         from LungSegResNetLib.errors import LungSegError
 
-        if self._ending and self._ending.running:
-            raise RuntimeError(_("The process that was stopped is still ending; try again in a moment."))
         parameters = self._parameters()
-        if reason := self._whyNot(parameters):
-            raise RuntimeError(reason)
         folder = parameters.runFolder
+        if reason := self._whyNot(parameters) or whyNotYet(folder):
+            raise RuntimeError(reason)
         choices = RunChoices(**{name: getattr(parameters, name) for name in _CHOICES})
-        command = TrainingCommand(choices.arguments(Path(folder)), self._onEvent, self._onDone, self._onFailed)
+        command = TrainingCommand(choices.arguments(Path(folder)), self._onEvent, self._onDone, self._onFailed, folder)
         try:
             if not isBegun(folder):
                 choices.save(Path(folder))
@@ -143,7 +141,7 @@ class TrainPanel:
         """End the process; the run can be gone on with."""
         if self._command:
             self._command.cancel()
-            self._ending, self._command = self._command, None
+            self._command = None
             again = _("click Go on to continue") if isBegun(self._folder) else _("it was too young to be kept")
             self._say(_("The run was stopped; {again}.").format(again=again))
             self._end()

@@ -10,7 +10,10 @@ from LungSegResNetWidgets.background_command import BackgroundCommand
 
 
 class TrainingCommand(BackgroundCommand):
-    """Callbacks: ``onEvent(dict)``, at the end ``onDone()`` or ``onFailed(sentence)``; none of them after `cancel`."""
+    """Callbacks: ``onEvent(dict)``, at the end ``onDone()`` or ``onFailed(sentence)``; none of them after `cancel`.
+
+    ``place`` is the folder that it writes into, for ``whyNotYet``.
+    """
 
     worker = "LungSegResNetTrainingLib.command_line.worker"
     folder = Path(__file__).resolve().parents[1]
@@ -22,5 +25,7 @@ class TrainingCommand(BackgroundCommand):
         onEvent: Callable[[dict[str, Any]], None],
         onDone: Callable[[], None],
         onFailed: Callable[[str], None],
+        place: str | Path = "",
     ) -> None:
-        super().__init__([*arguments, "--progress", "json"], onEvent, lambda output: onDone(), onFailed)
+        arguments = [*arguments, "--progress", "json"]
+        super().__init__(arguments, onEvent, lambda output: onDone(), onFailed, place=place)

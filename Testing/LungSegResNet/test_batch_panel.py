@@ -134,6 +134,10 @@ def test_a_run_that_is_stopped_leaves_no_unfinished_file_and_can_go_on(
         assert panel.ui.batchStatusLabel.text.startswith("Stopped")
         assert panel.ui.batchStartButton.visible
         assert panel.ui.batchOutputLineEdit.text == str(results)
+        panel.ui.batchStartButton.click()
+        assert not panel.batchPanel.running
+        assert "still ending" in panel.ui.batchStatusLabel.text
+        host.wait(lambda: panel.ui.batchStartButton.click() or panel.batchPanel.running, 10)
         host.closeModule(panel)
     else:
         host.closeModule(panel)

@@ -267,15 +267,35 @@ def test_the_next_run_is_done_by_the_same_process_with_the_same_lungs(host: Host
     wait_until_ended(host, [launcher], CANCEL_SECONDS)
 
 
-def test_a_waiting_process_that_ends_just_before_a_click_is_replaced(host: Host, ct: Any, panel: Any) -> None:
-    run_to_the_end(host, panel)
+def kill_kept_process() -> int | None:
+    """End Python below the launcher that waits for the next run; returns the launcher's process id."""
     launcher = kept_process()
     children = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True).stdout
     subprocess.run(["kill", "-9", *children.split()], check=True)
+    return launcher
+
+
+def test_a_waiting_process_that_ends_just_before_a_click_is_replaced(host: Host, ct: Any, panel: Any) -> None:
+    run_to_the_end(host, panel)
+    launcher = kill_kept_process()
     panel.ui.outputSelector.setCurrentNode(None)
     run_to_the_end(host, panel)
     assert panel.ui.statusLabel.text.startswith("Done: ")
     assert kept_process() not in (None, launcher)
+
+
+def test_a_waiting_process_that_ends_just_before_a_click_and_cannot_be_replaced_is_told(
+    host: Host, ct: Any, panel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_to_the_end(host, panel)
+    kill_kept_process()
+    monkeypatch.setenv("PATH", "")
+    panel.ui.outputSelector.setCurrentNode(None)
+    panel.ui.segmentButton.click()
+    folder = Path(panel.runPanel.run._folder.name)
+    host.wait(lambda: panel.ui.segmentButton.visible, 30)
+    assert "PythonSlicer" in panel.ui.statusLabel.text
+    assert not folder.exists()
 
 
 def test_a_process_whose_command_is_done_has_ended_when_slicer_quits_at_once(host: Host, panel: Any) -> None:

@@ -55,6 +55,8 @@ def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_
 def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
 ) -> None:
+    from LungSegResNetWidgets.background_command import whyNotYet
+
     run, ui = tmp_path / "run", panel.ui
     host.slicer.mrmlScene.AddNode(host.slicer.vtkMRMLLayoutNode())
     plot_view = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotViewNode")
@@ -125,6 +127,10 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     assert "stopped" in ui.evaluateStatusLabel.text
     assert ui.evaluateButton.enabled
     assert (run / "report" / "summary.csv").read_bytes() == earlier
+    ui.evaluateButton.click()
+    assert "still ending" in ui.evaluateStatusLabel.text
+    assert ui.evaluateButton.visible
+    host.wait(lambda: not whyNotYet(run / "report"), 10)
     host.answers.append(True)
     ui.evaluateButton.click()
     host.wait(lambda: ui.evaluateButton.visible, 300)

@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.atomic import refuse_existing
     from LungSegResNetLib.command_line.program import SOME_FAILED
     from LungSegResNetLib.errors import UsageError
+    from LungSegResNetLib.files.places import place
     from LungSegResNetLib.jobs.reporting import make_reporter
 
     from ..data.contact_sheet import write_contact_sheet
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     from ..training.seen_scans import repeated_scans
 
     case_list = case_list_of(options.dataset)
-    if options.table and case_list and options.table.resolve() == case_list.resolve():
+    if options.table and case_list and place(options.table) == place(case_list):
         raise UsageError(
             f"{options.table} is the list that is checked, whose own columns would be lost; give --table another file."
         )
@@ -71,8 +72,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _table(checks: list[CaseCheck]) -> str:
-    """A line for each case, those with a doubt last."""
+    """A line for each case, those with a doubt last, and below why, and what reading the files had to assume."""
     from LungSegResNetLib.figures.tables import aligned
+
+    from ..training.run_cases import some_of
 
     rows = [("case", "slices", "right ml", "left ml", "mean HU", "status")]
     reasons = []
@@ -90,4 +93,9 @@ def _table(checks: list[CaseCheck]) -> str:
             )
         )
         reasons += [f"  {check.name}: {reason}" for reason in check.verdict.reasons]
-    return "\n".join([aligned(rows), *reasons])
+    names: dict[str, list[str]] = {}
+    for check in checks:
+        for note in check.notes:
+            names.setdefault(note, []).append(check.name)
+    notes = [f"  Note on {some_of(noted)}: {note}" for note, noted in names.items()]
+    return "\n".join([aligned(rows), *reasons, *notes])

@@ -110,11 +110,13 @@ def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases
 def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
     """CT and reference mask of a case on one grid; warnings of the CT lead the mask's notes.
 
+    Of several CT series of about the same size one is chosen, as ``segment-folder`` does, and a warning names it.
+
     Raises
     ------
     InputError : a file cannot be read, or the mask does not belong to the CT.
     """
-    ct, warnings = read_ct(case.ct)
+    ct, warnings = read_ct(case.ct, when_in_doubt="choose")
     if any(TILTED in text for text in warnings):
         _refuse_mask_in_space(case.mask)
     mask = read_reference_mask(case.mask, ct)

@@ -45,7 +45,8 @@ def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Co
     patients = sorted({case.patient for case in cases if case.name in with_lung and case.split != TEST})
     if len(patients) < 2:
         raise InputError(
-            "One patient cannot be for training and for validation both; add a patient, or give --validation-share 0."
+            "One patient cannot be for training and for validation both; add a patient, or in a terminal give "
+            "--validation-share 0."
         )
     count = min(len(patients) - 1, max(1, round(share * len(patients))))
     return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist())

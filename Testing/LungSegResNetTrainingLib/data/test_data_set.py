@@ -16,7 +16,7 @@ from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetTrainingLib.data.cases import Case, read_cases
 from LungSegResNetTrainingLib.data.contact_sheet import write_contact_sheet
-from LungSegResNetTrainingLib.data.data_set import check_data_set, read_case, write_check_table
+from LungSegResNetTrainingLib.data.data_set import check_case, check_data_set, read_case, write_check_table
 
 
 @pytest.fixture
@@ -69,6 +69,23 @@ def test_a_table_that_is_checked_again_loses_no_case_and_judges_what_was_doubted
     assert {name: verdict.status for name, verdict in before.items()}["lonely"] == "refused"
     (data_set / "damaged" / "ct.nii.gz").write_bytes((data_set / "good" / "ct.nii.gz").read_bytes())
     assert {check.name for check in check_data_set(table) if check.ok} == {"good", "damaged"}
+
+
+def test_of_two_equal_series_of_a_ct_the_softer_one_is_read_and_told(tmp_path: Path) -> None:
+    image, mask = Thorax().scan((6.0, 6.0, 20.0))
+    for number, kernel in enumerate(("B70f", "B30f")):
+        tags = {"SeriesDescription": kernel, "ConvolutionKernel": kernel, "SeriesNumber": number}
+        dicom_files.write_series(tmp_path / "a" / "ct" / kernel, image + number, **tags)
+    sitk.WriteImage(mask, str(tmp_path / "a" / "lungs.nii"))
+    case = Case("a", tmp_path / "a" / "ct", tmp_path / "a" / "lungs.nii", "train", "a")
+    np.testing.assert_array_equal(read_case(case)[0].hu, sitk.GetArrayFromImage(image) + 1)
+    check = check_case(case, with_picture=False)
+    assert check.ok
+    (note,) = check.notes
+    assert note == (
+        "Of several CT series 'B30f' (number 2, 16 slices, 20 mm, kernel B30f) was taken; "
+        "left aside: 'B70f' (number 1, 16 slices, 20 mm, kernel B70f)."
+    )
 
 
 def test_what_a_person_excluded_stays_excluded(data_set: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_only_patients_with_lung_validate() -> None:
 
 
 def test_one_patient_cannot_be_on_both_sides() -> None:
-    with pytest.raises(InputError, match="One patient cannot be for training and for validation"):
+    with pytest.raises(InputError, match="add a patient, or in a terminal give --validation-share 0"):
         split_by_share(CASES[:2], 0.05, 0, ALL)
     assert _validating(split_by_share(CASES[:2], 0.0, 0, ALL)) == set()
 

@@ -40,11 +40,16 @@ def without_doubt(results: Sequence[CaseResult]) -> list[CaseResult]:
 
 
 def groups_of(results: Sequence[CaseResult]) -> dict[str, list[CaseResult]]:
-    """Cases by group: normal first, then COVID-19, then the others by name; upper and lower case do not matter."""
+    """Cases by group: normal first, then COVID-19, then the others by name; upper and lower case do not matter.
+
+    A group with the name of all cases together is called otherwise.
+    """
     groups: dict[str, list[CaseResult]] = {}
     titles: dict[str, str] = {}
     for result in results:
         group = result.case.group or NO_GROUP
+        if group.casefold() == ALL_CASES:
+            group = f"group {group}"
         title = titles.setdefault((paper_group(group) or group).casefold(), group)
         groups.setdefault(title, []).append(result)
 

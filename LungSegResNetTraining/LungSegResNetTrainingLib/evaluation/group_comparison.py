@@ -9,11 +9,11 @@ import numpy as np
 
 from LungSegResNetLib.figures.metrics import Metric
 
-from .aggregation import METRIC_BY_KEY, groups_of, patients_of, values_of, with_lung
+from .aggregation import METRIC_BY_KEY, NO_GROUP, groups_of, patients_of, values_of, with_lung
 from .bootstrap import LEVEL_PERCENT, Interval, interval_of, resampled_means
 from .case_result import CaseResult
 from .paper_figures import NORMAL, paper_group
-from .spread import number
+from .spread import is_zero, number
 
 COMPARED_METRICS = (
     "dice",
@@ -64,11 +64,18 @@ class GroupDifference:
                 f"{title}: the difference of {shown} ({LEVEL_PERCENT} % interval {low} to {high}) is not "
                 f"distinguishable from 0 with these {sizes}."
             )
+        if is_zero(self.difference, self.metric):
+            return f"{title}: the means do not differ at the precision shown, {shown} ({sizes})."
         word = "lower" if self.difference < 0 else "higher"
         return (
-            f"{title} is {word} in {self.group} than in {self.against}: difference {shown} "
+            f"{title} is {word} in {in_words(self.group)} than in {in_words(self.against)}: difference {shown} "
             f"({LEVEL_PERCENT} % interval {low} to {high}; {sizes})."
         )
+
+
+def in_words(group: str) -> str:
+    """A group as a sentence names it."""
+    return "cases without a group" if group == NO_GROUP else group
 
 
 def compare_groups(results: Sequence[CaseResult]) -> list[GroupDifference]:
@@ -91,7 +98,8 @@ def statements_by_pair(differences: Sequence[GroupDifference]) -> dict[str, list
     """Statements under a title for each pair of groups; where patients are too few, the first one says it for all."""
     pairs: dict[str, list[GroupDifference]] = {}
     for difference in differences:
-        chosen = pairs.setdefault(f"{difference.group} against {difference.against}", [])
+        pair = f"{in_words(difference.group)} against {in_words(difference.against)}"
+        chosen = pairs.setdefault(pair, [])
         if not (chosen and chosen[0].too_few and difference.too_few):
             chosen.append(difference)
     return {title: [difference.statement for difference in chosen] for title, chosen in pairs.items()}

@@ -15,6 +15,7 @@ from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, RESAMPLES
 from .box_plots import LEAST_CASES, draw_box_plots
 from .case_result import CaseResult
+from .dois import address_of
 from .group_comparison import FEW_PATIENTS, GroupDifference, compare_groups, statements_by_pair
 from .html_page import figure, heading, link, page, paragraph, png_image, scan_image, table, text, tiles
 from .report_tables import (
@@ -37,6 +38,12 @@ _TYPICAL, _WORST = 6, 4  # cases shown
 _TABLE1_NOTE = (
     "Mean ± standard deviation (of the sample), below it (minimum, maximum) over cases, both lungs pooled. The figures "
     "of the article stand beside the groups it has; its signs of the two relative differences are not defined there."
+)
+_DEFINITION_NOTE = (
+    "R reference, P prediction; TP, FP, FN, TN count voxels of the whole scan, V is the number of voxels of R; the "
+    "lung box is the box around R, extended to hold P. Values that do not exist (no lung found, infinite PSNR of "
+    f"equal masks) count in no mean. Confidence intervals are percentiles of {RESAMPLES} bootstrap draws of patients "
+    "with all their cases, seed 0."
 )
 
 
@@ -120,7 +127,7 @@ def _html(evaluation: Evaluation, plots: _BoxPlots | None) -> str:
         body += _worst_section(results)
     body += _case_section(evaluation)
     body += [heading("Definitions"), _shown(definitions_text(), "text")]
-    body += [paragraph(_definition_note(evaluation), "faint"), *_source_section(results)]
+    body += [paragraph(_DEFINITION_NOTE, "faint"), *_source_section(results)]
     digest = " ".join(
         f"Network file{f' of fold {one.fold}' if one.fold else ''}: SHA-256 {one.digest}, run with {one.engine}."
         for one in evaluation.judges
@@ -191,11 +198,11 @@ def _interval_note(differences: Sequence[GroupDifference]) -> str:
 
 
 def _typical_section(results: Sequence[CaseResult]) -> list[str]:
-    parts = [
-        heading("Typical results"),
-        paragraph("The case at the middle of each group by Dice. Dashed: reference; solid: network.", "faint"),
-    ]
-    for group, members in list(groups_of(with_lung(results)).items())[:_TYPICAL]:
+    groups = sorted(groups_of(with_lung(results)).items(), key=lambda group: -len(group[1]))
+    which = "each group" if len(groups) <= _TYPICAL else f"each of the {_TYPICAL} largest of {len(groups)} groups"
+    note = f"The case at the middle of {which} by Dice. Dashed: reference; solid: network."
+    parts = [heading("Typical results"), paragraph(note, "faint")]
+    for group, members in groups[:_TYPICAL]:
         ordered = worst_first(members)
         middle = ordered[len(ordered) // 2]
         caption = f"{middle.case.name}, {group}: Dice {middle.dice:.3f}"
@@ -253,20 +260,11 @@ def _source_section(results: Sequence[CaseResult]) -> list[str]:
         return []
     items = []
     for licence, doi, count in known:
-        place = link(f"https://doi.org/{doi}", f"doi:{doi}") if doi else "no DOI"
+        place = link(address_of(doi), doi if doi == address_of(doi) else f"doi:{doi}") if doi else "no DOI"
         items.append(
             f"<li>{place}: {text(licence or 'licence not stated')}, {count} {'case' if count == 1 else 'cases'}"
         )
     return [heading("Data"), f"<ul>{'</li>'.join(items)}</li></ul>"]
-
-
-def _definition_note(evaluation: Evaluation) -> str:
-    return (
-        "R reference, P prediction; TP, FP, FN, TN count voxels of the whole scan, V is the number of voxels of R; the "
-        "lung box is the box around R, extended to hold P. Values that do not exist (no lung found, infinite PSNR of "
-        "equal masks) count in no mean. Confidence intervals are percentiles of "
-        f"{RESAMPLES} bootstrap draws of patients with all their cases, seed 0."
-    )
 
 
 def _shown(content: TextTable, kind: str = "") -> str:

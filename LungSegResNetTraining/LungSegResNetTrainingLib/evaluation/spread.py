@@ -41,6 +41,11 @@ def number(value: float, metric: Metric) -> str:
     return text.removeprefix("-") if float(text) == 0.0 else text
 
 
+def is_zero(value: float, metric: Metric) -> bool:
+    """Whether a value that is known is written as 0."""
+    return not math.isnan(value) and float(number(value, metric)) == 0.0
+
+
 def mean_and_sd(spread: Spread, metric: Metric) -> str:
     """Such as ``0.980 ± 0.003``."""
     mean = number(spread.mean, metric)

@@ -14,7 +14,7 @@ from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
 from .case_result import CaseResult
 from .group_comparison import compare_groups
 from .run import Evaluation, trained_patients
-from .spread import spread_of
+from .spread import is_zero, spread_of
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,8 @@ def _beside_thresholding(results: Sequence[CaseResult]) -> list[str]:
         return []
     dice = comparisons[0]
     text = f"Plain thresholding reaches a mean Dice of {dice.thresholding.mean:.3f} on the same cases"
+    if is_zero(dice.difference, dice.metric):
+        return [f"{text}; at this precision the network does not differ from it."]
     if dice.interval is None:
         return [f"{text}; the network differs by {dice.difference:+.3f}."]
     limits = f"{LEVEL_PERCENT} % interval {dice.interval.low:+.3f} to {dice.interval.high:+.3f}"
@@ -162,7 +164,8 @@ def _doubtful(results: Sequence[CaseResult]) -> list[str]:
     count = len(results) - len(certain)
     if not count:
         return []
-    text = f"In {_cases(count)} a part of the reference is doubtful; they are marked and counted in."
+    marked = "it is" if count == 1 else "they are"
+    text = f"In {_cases(count)} a part of the reference is doubtful; {marked} marked and counted in."
     if with_lung(certain):
         dice = mean_dice(certain)
         text += f" Without them the mean Dice is {dice.mean:.3f} ({dice.interval_text}; {_cases(dice.cases)})."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from judged_cases import case_of, comparison_of, judged_case
@@ -15,8 +18,11 @@ from LungSegResNetTrainingLib.evaluation.aggregation import (
     with_lung,
     without_doubt,
 )
+from LungSegResNetTrainingLib.evaluation.dois import address_of
 from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_METRICS, paper_group
-from LungSegResNetTrainingLib.evaluation.report_tables import cases_text, sides_text, table1_text
+from LungSegResNetTrainingLib.evaluation.report_tables import cases_text, sides_text, sources, table1_text
+from LungSegResNetTrainingLib.evaluation.result_tables import write_summary
+from LungSegResNetTrainingLib.evaluation.run import Evaluation
 from LungSegResNetTrainingLib.evaluation.spread import Spread, mean_and_sd, range_text, spread_of
 
 
@@ -60,6 +66,17 @@ def test_cases_of_one_group_have_one_column(group: str) -> None:
 
 def test_a_case_without_group_is_named_so_beside_others() -> None:
     assert list(groups_of([judged_case("a", 0.9), judged_case("b", 0.9, "tumour")])) == ["tumour", "no group"]
+
+
+def test_a_group_that_is_called_all_is_not_taken_for_all_cases(tmp_path: Path) -> None:
+    results = [judged_case("a", 0.8, "All"), judged_case("b", 0.9, "tumour"), judged_case("c", 1.0, "all")]
+    assert [column.title for column in table1(results)] == ["group All", "tumour", "all"]
+    write_summary(tmp_path / "summary.csv", Evaluation([], results))
+    with (tmp_path / "summary.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "dice"]
+    assert [(row["group"], row["cases"], row["mean"]) for row in rows] == [
+        ("group All", "2", "0.9"), ("tumour", "1", "0.9"), ("all", "3", "0.9"),
+    ]  # fmt: skip
 
 
 def test_an_empty_prediction_counts_with_its_zeros() -> None:
@@ -111,6 +128,15 @@ def test_a_lung_that_is_not_there_is_in_no_mean_of_its_side() -> None:
     table = sides_text([one_lung])
     assert table.head[1:] == ["both lungs\nn = 1", "right lung\nn = 1", "left lung\nn = 0"]
     assert [cell.strip() for cell in table.rows[0][1:]] == ["0.900", "1.000", "-"]
+
+
+def test_a_doi_counts_as_one_source_however_it_is_written() -> None:
+    written = ("10.1/x", "https://doi.org/10.1/x", "doi:10.1/x", "https://example.org/data")
+    results = [judged_case(str(number), 0.9) for number in range(len(written))]
+    results = [replace(one, case=replace(one.case, doi=doi)) for one, doi in zip(results, written, strict=True)]
+    assert sources(results) == [("", "10.1/x", 3), ("", "https://example.org/data", 1)]
+    assert address_of("10.1/x") == "https://doi.org/10.1/x"
+    assert address_of("https://example.org/data") == "https://example.org/data"
 
 
 def test_numbers_are_written_as_in_the_article() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from judged_cases import judged_case
 
+from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
 from LungSegResNetTrainingLib.evaluation.group_comparison import compare_groups, statements_by_pair
+from LungSegResNetTrainingLib.evaluation.run import Evaluation, Judge
+from LungSegResNetTrainingLib.evaluation.summary import sentences
 
 
 def group_of(name: str, mean: float, count: int, seed: int) -> list[CaseResult]:
@@ -31,6 +35,35 @@ def test_a_clear_difference_is_stated_with_its_direction() -> None:
 def test_a_difference_within_the_scatter_is_not_distinguishable_from_0() -> None:
     dice = compare_groups([*group_of("normal", 0.970, 12, 0), *group_of("COVID-19", 0.969, 9, 1)])[0]
     assert dice.statement.endswith("is not distinguishable from 0 with these 9 and 12 cases.")
+
+
+def test_cases_without_a_group_are_named_so_in_words() -> None:
+    differences = compare_groups([*group_of("normal", 0.98, 12, 0), *group_of("", 0.93, 12, 1)])
+    assert differences[0].statement.startswith("Dice is lower in cases without a group than in normal: ")
+    assert list(statements_by_pair(differences)) == ["cases without a group against normal"]
+
+
+def test_a_difference_that_is_written_as_0_is_none() -> None:
+    results = [judged_case(f"a{n}", 0.97, "normal") for n in range(12)]
+    results += [judged_case(f"b{n}", 0.9701, "tumour", baseline_dice=0.97) for n in range(12)]
+    dice = compare_groups(results)[0]
+    assert dice.interval is not None
+    assert not dice.interval.holds_zero
+    assert dice.statement == "Dice: the means do not differ at the precision shown, 0.000 (12 and 12 cases)."
+    said = " ".join(sentences(Evaluation([_judge()], results)))
+    assert "a mean Dice of 0.970 on the same cases; at this precision the network does not differ from it." in said
+    assert "better by" not in said
+
+
+def _judge() -> Judge:
+    """A network of which nothing but its card is known."""
+    return Judge(SimpleNamespace(card=ModelCard(config={})), "an engine", "a digest")  # type: ignore[arg-type]
+
+
+def test_one_doubtful_case_is_one() -> None:
+    results = [judged_case("a", 0.9), judged_case("b", 0.8, doubtful="border estimated")]
+    said = sentences(Evaluation([_judge()], results))
+    assert any(text.startswith("In 1 case a part of the reference is doubtful; it is marked") for text in said)
 
 
 def test_few_patients_allow_no_statement_however_large_the_difference() -> None:

@@ -69,6 +69,8 @@ def read_ct(
             volume, warnings = read_dicom_folder(path, series, when_in_doubt=when_in_doubt, recursive=recursive)
         elif series is not None and path.is_file():
             raise UsageError(f"{path.name} is a single file; --series chooses among the series of a DICOM folder.")
+        elif path.is_file() and path.name.upper() == "DICOMDIR":
+            raise InputError(f"{path.name} only lists DICOM files; give the folder that it lies in.")
         elif path.is_file() and may_be_dicom(path):
             _refuse_empty(path)
             volume, warnings = read_dicom_file(path)

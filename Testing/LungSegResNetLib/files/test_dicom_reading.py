@@ -87,6 +87,8 @@ def test_scouts_screenshots_reports_and_copies_do_not_disturb(image, hu, tmp_pat
     np.testing.assert_array_equal(volume.hu, hu)
     assert warnings == []
     assert sorted(info.kind for info in list_series(tmp_path)) == ["localizer", "original", "secondary capture"]
+    with pytest.raises(InputError, match="DICOMDIR only lists DICOM files; give the folder that it lies in"):
+        read_ct(tmp_path / "DICOMDIR")
 
 
 def test_the_largest_original_axial_series_is_chosen(image, hu, tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -12,7 +14,7 @@ from ..errors import InputError, unreadable
 from .compressed_voxels import is_undamaged
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
-from .nifti_payload import GZIP_MARK, is_complete
+from .nifti_payload import GZIP_MARK, is_complete, unreadable_kind
 from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
@@ -43,7 +45,8 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
     reader = sitk.ImageFileReader()
     try:
         reader.SetFileName(library_path(path))
-        reader.ReadImageInformation()
+        with _quiet_library():
+            reader.ReadImageInformation()
     except UnusableNameError as error:
         raise InputError(f"{path.name} cannot be read: {error}.") from error
     except RuntimeError as error:
@@ -64,7 +67,8 @@ def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
     with ThreadPoolExecutor(1) as helper:
         undamaged = helper.submit(is_undamaged, path)
         try:
-            image = reader.Execute()
+            with _quiet_library():
+                image = reader.Execute()
         except RuntimeError as error:
             raise_if_out_of_memory(error)
             raise _damaged(path, error) from error
@@ -112,7 +116,25 @@ def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:
     return segments
 
 
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """Without what SimpleITK writes to standard error itself, which is for events or sentences."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
 def _damaged(path: Path, error: RuntimeError) -> InputError:
+    if "orthonormal" in str(error):
+        return InputError(
+            f"{path.name} has axes that are not at right angles, as after a registration; resample it to a grid "
+            "that has."
+        )
+    if kind := unreadable_kind(path):
+        return InputError(f"{path.name} {kind}")
     return InputError(
         f"{path.name} cannot be read: it is damaged, cut off or not what its ending says ({reason_of(error)})."
     )

@@ -1,4 +1,4 @@
-"""The voxels of a NIfTI file, read once and slice by slice.
+"""NIfTI files beside SimpleITK: voxels, read once and slice by slice, and what a header lacks or says twice.
 
 SimpleITK reads and writes cut-off files without a word, and holds a scan as a whole.
 """
@@ -23,6 +23,7 @@ GZIP_MARK = b"\x1f\x8b"
 _SMALLEST_HEADER_BYTES, _HEADER_BYTES = 348, 540
 _LONGEST_FILE = 1 << 40
 _DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, struct.error)
+_MILLIMETRES = (0, 2)  # unknown counts as such
 # Data types of a CT by their NIfTI code; files of other types are left to SimpleITK.
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 256: "i1", 512: "u2"}
 
@@ -39,6 +40,8 @@ class _Header:
     offset: int
     slope: float
     intercept: float
+    in_mm: bool
+    sform: tuple[float, ...] | None
 
     @classmethod
     def of(cls, content: bytes) -> _Header | None:
@@ -51,16 +54,20 @@ class _Header:
             (size,) = values("i", 0)
             if size == _SMALLEST_HEADER_BYTES:
                 dimensions, (code, bits), numbers = values("8h", 40), values("2h", 70), values("3f", 108)
-                pixel = values("8f", 76)
+                pixel, units, forms, matrix = values("8f", 76), values("b", 123), values("2h", 252), values("12f", 280)
             elif size == _HEADER_BYTES:
                 dimensions, (code, bits), pixel = values("8q", 16), values("2h", 12), values("8d", 104)
                 numbers = (*values("q", 168), *values("2d", 176))
+                units, forms, matrix = values("i", 500), values("2i", 344), values("12d", 400)
             else:
                 continue
             if not abs(numbers[0]) < _LONGEST_FILE:  # or no number
                 raise struct.error("the voxels lie in no file")
             sizes = tuple(max(n, 1) for n in dimensions[1 : 1 + dimensions[0]])
-            return cls(order, code, bits, sizes, pixel[1 : 1 + len(sizes)], int(numbers[0]), *numbers[1:])
+            slope, intercept = numbers[1:]
+            in_mm, sform = units[0] & 7 in _MILLIMETRES, matrix if forms[1] > 0 else None
+            own = pixel[1 : 1 + len(sizes)]
+            return cls(order, code, bits, sizes, own, int(numbers[0]), slope, intercept, in_mm, sform)
         return None
 
     @property
@@ -83,12 +90,43 @@ def is_complete(path: Path) -> bool:
 
 def tells_voxel_size(path: Path) -> bool:
     """False if a size of the voxels is missing, for which the libraries take 1 mm without a word."""
+    header = _header_of(path)
+    return header is None or all(math.isfinite(mm) and mm != 0 for mm in header.pixel_mm[:3])
+
+
+def sform_axes(path: Path) -> np.ndarray | None:
+    """Steps (3, 3) in mm from voxel to voxel in LPS, a column for each axis, as the sform has them; None without one.
+
+    Libraries differ in which of the two geometries of a file they take, and SimpleITK takes none with sheared axes.
+    """
+    header = _header_of(path)
+    if header is None or header.sform is None or not header.in_mm:
+        return None
+    axes = np.array(header.sform).reshape(3, 4)[:, :3] * [[-1.0], [-1.0], [1.0]]
+    return axes if np.isfinite(axes).all() else None
+
+
+def unreadable_kind(path: Path) -> str | None:
+    """How a sentence about a file goes on that is healthy, but of a kind that SimpleITK does not read."""
     try:
         with _opened(path) as stream:
-            header = _Header.of(stream.read(_HEADER_BYTES))
+            content = stream.read(_HEADER_BYTES)
+    except (OSError, *_DAMAGES):
+        return None
+    if content[: len(GZIP_MARK)] == GZIP_MARK:
+        return "is compressed twice; unpack it once."
+    if len(content) == _HEADER_BYTES and content[4:8] == b"n+2\0":
+        return "is a NIfTI-2 file, which cannot be read; save it as NIfTI-1 or NRRD."
+    return None
+
+
+def _header_of(path: Path) -> _Header | None:
+    """None where there is none that can be understood; reading the voxels will tell."""
+    try:
+        with _opened(path) as stream:
+            return _Header.of(stream.read(_HEADER_BYTES))
     except _DAMAGES:
-        return True  # which reading the voxels will tell
-    return header is None or all(math.isfinite(mm) and mm != 0 for mm in header.pixel_mm[:3])
+        return None
 
 
 def read_slices(path: Path, size: tuple[int, ...]) -> Iterator[np.ndarray] | None:
@@ -97,11 +135,7 @@ def read_slices(path: Path, size: tuple[int, ...]) -> Iterator[np.ndarray] | Non
     Equal to what SimpleITK reads; None for kinds of files that are left to it. A file that turns out to be cut off or
     damaged raises InputError while it is read.
     """
-    try:
-        with _opened(path) as stream:
-            header = _Header.of(stream.read(_HEADER_BYTES))
-    except _DAMAGES:
-        return None
+    header = _header_of(path)
     if header is None or header.code not in _TYPES or len(size) != 3:
         return None
     if math.prod(header.dimensions) != math.prod(size) or header.dimensions[:3] != size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
@@ -23,7 +24,7 @@ from .image_files import (
     tells_orientation,
 )
 from .mask_reading import mask_on_ct, read_lungs, read_mask, read_mask_file
-from .nifti_payload import read_slices, tells_voxel_size
+from .nifti_payload import read_slices, sform_axes, tells_voxel_size
 
 __all__ = [
     "CT_ENDINGS",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _SMALLEST_MM, _LARGEST_MM = 0.05, 20.0
+_SAME_AXES = 0.02  # relative difference of the steps from voxel to voxel
 
 
 def read_ct(
@@ -93,6 +95,8 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
         warnings.append(
             f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."
         )
+    if path.name.lower().endswith(NIFTI_ENDINGS):
+        warnings += _second_geometry(path, native)
     if reader.GetDimension() == 2:
         warnings.append(
             f"{path.name} is a picture of two dimensions, which does not tell how thick its slice is; 1 mm was taken, "
@@ -104,6 +108,29 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
             "may be exchanged."
         )
     return CTVolume.from_array(buffer.array, native, path.name), warnings
+
+
+def _second_geometry(path: Path, taken: Geometry) -> list[str]:
+    """Warning where the sform of a NIfTI file has other voxels than the geometry that was taken."""
+    other = sform_axes(path)
+    if other is None or len(taken.size) != 3:
+        return []
+    axes = np.array(taken.direction).reshape(3, 3) * taken.spacing
+    if (np.linalg.norm(other - axes, axis=0) <= _SAME_AXES * np.linalg.norm(axes, axis=0)).all():
+        return []
+    mm, other_mm = (" x ".join(f"{step:.3g}" for step in np.linalg.norm(m, axis=0)) for m in (axes, other))
+    how = ", with sheared axes" if _is_sheared(other) else ""
+    return [
+        (
+            f"{path.name} says twice how its voxels lie, and differently: voxels of {mm} mm were taken; its sform has "
+            f"{other_mm} mm{how}. Other programs may take that, so that volumes and the place of the mask differ."
+        )
+    ]
+
+
+def _is_sheared(axes: np.ndarray) -> bool:
+    unit = axes / np.maximum(np.linalg.norm(axes, axis=0), 1e-9)
+    return bool(np.abs(unit.T @ unit - np.eye(3)).max() > _SAME_AXES)
 
 
 def _voxels_of(reader: sitk.ImageFileReader, path: Path) -> tuple[HounsfieldBuffer, Geometry]:

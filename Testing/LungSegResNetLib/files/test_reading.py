@@ -10,6 +10,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -592,3 +593,55 @@ class TestMasks:
         lobes[labels.nonzero()[0][0]] *= 2
         with pytest.raises(InputError, match=r"labels 11, 12, \d\d.* 1 for the right and 2 for the left"):
             read_lungs(save(from_array(lobes, scan[1]), tmp_path / "lobes.nrrd"), ct)
+
+
+def _nifti(path, hu, affine, qform_code=1, sform_code=1, pixel_mm=None, kind=nibabel.Nifti1Image):
+    image = kind(hu.T, affine)
+    image.set_qform(np.diag([2.0, 2.0, 8.0, 1.0]), qform_code)
+    image.set_sform(affine, sform_code)
+    if pixel_mm is not None:
+        image.header["pixdim"][1:4] = pixel_mm
+    image.to_filename(path)
+    return path
+
+
+SHEARED = [[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 2.0, 0.0], [0.0, 0.0, 8.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+
+
+@pytest.mark.parametrize(
+    ("affine", "codes", "pixel_mm", "told"),
+    [
+        (np.diag([2.0, 2.0, 8.0, 1.0]), (1, 1), None, None),
+        (np.diag([2.0, 2.0, 16.0, 1.0]), (1, 0), None, None),
+        (
+            np.diag([2.0, 2.0, 16.0, 1.0]),
+            (1, 1),
+            None,
+            "voxels of 2 x 2 x 8 mm were taken; its sform has 2 x 2 x 16 mm",
+        ),
+        (
+            np.diag([2.0, 2.0, 8.0, 1.0]),
+            (0, 1),
+            (1, 1, 1),
+            "voxels of 1 x 1 x 1 mm were taken; its sform has 2 x 2 x 8",
+        ),
+        (np.diag([-2.0, 2.0, 8.0, 1.0]), (1, 1), None, None),  # SimpleITK takes the sform then
+        (np.array(SHEARED), (1, 1), None, "its sform has 2 x 2 x 8.25 mm, with sheared axes"),
+    ],
+)
+def test_a_nifti_file_that_says_two_geometries_is_read_with_a_warning_and_nothing_else_is_written(
+    hu, affine, codes, pixel_mm, told, tmp_path, capfd
+):
+    _, warnings = read_ct(_nifti(tmp_path / "ct.nii.gz", hu, affine, *codes, pixel_mm))
+    assert [told in text for text in warnings] == ([True] if told else [])
+    assert capfd.readouterr().err == ""
+
+
+def test_files_that_are_healthy_but_of_a_kind_that_cannot_be_read_are_not_called_damaged(scan, hu, tmp_path):
+    sheared = _nifti(tmp_path / "sheared.nii.gz", hu, np.array(SHEARED), qform_code=0)
+    assert "not at right angles" in refusal(sheared)
+    second = _nifti(tmp_path / "second.nii.gz", hu, np.eye(4), kind=nibabel.Nifti2Image)
+    assert "NIfTI-2" in refusal(second)
+    twice = save(scan[0], tmp_path / "twice.nii.gz")
+    twice.write_bytes(gzip.compress(twice.read_bytes()))
+    assert "compressed twice" in refusal(twice)

@@ -10,16 +10,16 @@ from typing import Any
 
 from .. import __version__
 from ..ct_volume import CTVolume
-from ..errors import DeviceError
 from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
 from ..figures.overlay import write_overlay
 from ..files.reading import WhenInDoubt, read_ct
 from ..files.writing import write_mask
 from ..lungs.doubtful_slices import slices_to_check
-from ..lungs.segmentation import Segmentation, segment
+from ..lungs.segmentation import Segmentation
 from ..network.engines import LoadedEngine
 from ..timing import timed
+from .failing_card import segment_in_any_case
 from .outputs import Outputs
 from .reporting import Reporter
 
@@ -83,15 +83,16 @@ def run_case(
         with timed(seconds, "load network"):
             engine = loading.result()
     reporter.stage("segment")
-    try:
-        result = segment(ct, engine.predictor, reporter.slices, smoothing_mm=smoothing_mm)
-    except DeviceError as error:
-        if engine.on_processor is None:
-            raise
-        warnings = [*warnings, f"{error} The scan was segmented on the processor instead."]
-        reporter.warning(warnings[-1])
-        engine = engine.on_processor()
-        result = segment(ct, engine.predictor, reporter.slices, smoothing_mm=smoothing_mm)
+    warnings = list(warnings)
+
+    def on_warning(text: str) -> None:
+        warnings.append(text)
+        reporter.warning(text)
+
+    result, other = segment_in_any_case(
+        ct, engine.predictor, engine.on_processor, reporter.slices, on_warning, smoothing_mm=smoothing_mm
+    )
+    engine = other or engine
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage("write")

@@ -13,8 +13,9 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.drawing import position_text
 from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
+from LungSegResNetLib.jobs.failing_card import segment_in_any_case
 from LungSegResNetLib.lungs.prediction import Predictor
-from LungSegResNetLib.lungs.segmentation import segment
+from LungSegResNetLib.network.engines import LoadedEngine
 
 from ..data.cases import Case
 from ..data.data_set import read_case
@@ -33,17 +34,18 @@ def judge_case(
     predictor: Predictor,
     *,
     with_baseline: bool,
+    on_processor: Callable[[], LoadedEngine] | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CaseResult:
     """Segment and compare one case; an overlay and pictures of the worst slices land in ``folder``.
 
     A case in which no lung is found counts with an empty mask, not as an error. A pair that its check doubts is judged,
-    and the result says so.
+    and the result says so, as it does where ``on_processor`` had to take over from a graphics processor that failed.
 
     Raises
     ------
     InputError : a file cannot be read, or the mask does not belong to the CT.
-    DeviceError : the device has too little memory.
+    DeviceError : the device has too little memory, and there is nothing to take over.
     OutputError : a picture cannot be written.
     """
     ct, mask = read_case(case)
@@ -51,14 +53,16 @@ def judge_case(
     verdict = check_pair(ct, reference)
     if verdict.status == REFUSED:
         raise InputError(" ".join(verdict.reasons))
-    predicted, warnings = _predicted(ct, predictor, on_progress)
+    predicted, warnings = _predicted(ct, predictor, on_processor, on_progress)
     comparisons = {NETWORK: compare_lungs(reference, predicted, ct.spacing_zyx, ct.hu, ct.voxel_ml)}
     if with_baseline:
         comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.spacing_zyx, ct.hu, ct.voxel_ml)
 
-    title = f"{case.name}: Dice {comparisons[NETWORK][LUNGS].dice:.3f}"
-    write_overlay(folder / _OVERLAY, ct, predicted, overwrite=True, title=title, reference=reference)
     in_reference, in_predicted = reference > 0, predicted > 0
+    score = f"Dice {comparisons[NETWORK][LUNGS].dice:.3f}" if in_reference.any() else "No lung in the reference"
+    # Its end is cut off where there is no room for it.
+    title = f"{score}: {case.name}"
+    write_overlay(folder / _OVERLAY, ct, predicted, overwrite=True, title=title, reference=reference)
     missed, added = in_reference & ~in_predicted, in_predicted & ~in_reference
     dense = ct.hu > DENSE_HU
     missed_ml, missed_dense_ml, added_ml, added_dense_ml = (
@@ -81,14 +85,19 @@ def judge_case(
 
 
 def _predicted(
-    ct: CTVolume, predictor: Predictor, on_progress: Callable[[int, int], None]
+    ct: CTVolume,
+    predictor: Predictor,
+    on_processor: Callable[[], LoadedEngine] | None,
+    on_progress: Callable[[int, int], None],
 ) -> tuple[np.ndarray, list[str]]:
+    """The labels, and what there is to say about them."""
+    told: list[str] = []
     try:
-        result = segment(ct, predictor, on_progress)
+        result, _ = segment_in_any_case(ct, predictor, on_processor, on_progress, told.append)
     except InputError as error:
         # The scan was read before: what is left to complain about is that there is no lung in it.
-        return np.zeros(ct.hu.shape, np.uint8), [str(error)]
-    return result.mask, result.warnings
+        return np.zeros(ct.hu.shape, np.uint8), [*told, str(error).removesuffix(" Nothing was written.")]
+    return result.mask, [*told, *result.warnings]
 
 
 def _thresholded(ct: CTVolume) -> np.ndarray:

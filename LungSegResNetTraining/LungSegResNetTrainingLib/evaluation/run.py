@@ -13,7 +13,7 @@ from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
 from LungSegResNetLib.lungs.prediction import Predictor
-from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
 
 from ..data.case_search import FoundCases
@@ -41,12 +41,14 @@ class Judge:
     predictor, engine : what runs it, also in words.
     digest : SHA-256 of its file.
     fold : its number (from 1 on) in a cross-validation.
+    on_processor : what takes over when a graphics processor fails, as in `LoadedEngine`.
     """
 
     predictor: Predictor
     engine: str
     digest: str
     fold: int | None = None
+    on_processor: Callable[[], LoadedEngine] | None = None
 
     @classmethod
     def load(cls, model: Path, device: str, fold: int | None = None) -> Judge:
@@ -54,7 +56,7 @@ class Judge:
         engine = load_engine(EngineSettings(device=device, model=model))
         predictor = engine.predictor
         about = f"{predictor.engine} on {engine.device}, {predictor.precision}"
-        return cls(predictor, about, file_digest(model), fold)
+        return cls(predictor, about, file_digest(model), fold, engine.on_processor)
 
     @property
     def card(self) -> ModelCard:
@@ -215,6 +217,7 @@ class _Job:
                 self.folder,
                 judge.predictor,
                 with_baseline=self.with_baseline,
+                on_processor=judge.on_processor,
                 on_progress=reporter.slices,
             )
             save_result(result, key)

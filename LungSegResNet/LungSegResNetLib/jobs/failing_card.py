@@ -1,0 +1,39 @@
+"""A scan whose graphics processor fails is segmented on the processor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..ct_volume import CTVolume
+from ..errors import DeviceError
+from ..lungs.prediction import Predictor
+from ..lungs.segmentation import Segmentation, segment
+from ..network.engines import LoadedEngine
+
+
+def segment_in_any_case(
+    ct: CTVolume,
+    predictor: Predictor,
+    on_processor: Callable[[], LoadedEngine] | None,
+    on_progress: Callable[[int, int], None],
+    on_warning: Callable[[str], None],
+    *,
+    smoothing_mm: float = 0.0,
+) -> tuple[Segmentation, LoadedEngine | None]:
+    """As `segment`; also gives the engine that took over where the device failed, of which ``on_warning`` is told.
+
+    ``on_processor`` is that of a `LoadedEngine`.
+
+    Raises
+    ------
+    InputError : no lung was found.
+    DeviceError : the device failed, and there is nothing to take over.
+    """
+    try:
+        return segment(ct, predictor, on_progress, smoothing_mm=smoothing_mm), None
+    except DeviceError as error:
+        if on_processor is None:
+            raise
+        on_warning(f"{error} The scan was segmented on the processor instead.")
+    engine = on_processor()
+    return segment(ct, engine.predictor, on_progress, smoothing_mm=smoothing_mm), engine

@@ -1,0 +1,87 @@
+"""What is said about a single case: by the network beside it, in its picture and in its notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from training_cases import write_case
+
+from LungSegResNetLib.errors import DeviceError
+from LungSegResNetLib.lungs.prediction import Predictor
+from LungSegResNetLib.network.engines import LoadedEngine
+from LungSegResNetLib.network.model_file import ModelCard
+from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.evaluation.judging import judge_case
+
+_SMALL: dict[str, Any] = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
+
+
+@dataclass
+class Fixed:
+    """A predictor that takes what is darker than a grey value for lung, or fails."""
+
+    below: float = 0.5
+    fails: bool = False
+    card = ModelCard(config={})
+    engine, precision, batch_size = "torch", "float32", 8
+
+    def for_scan(self, slices: int) -> Predictor:
+        return self
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda count: None) -> np.ndarray:
+        if self.fails:
+            raise DeviceError("The cuda device has too little free memory for a single slice.")
+        return (slices < self.below).astype(np.float32)
+
+
+@pytest.fixture
+def titles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Titles of the pictures that are drawn from now on."""
+    drawn: list[str] = []
+    place = "LungSegResNetTrainingLib.evaluation.judging.write_overlay"
+    monkeypatch.setattr(place, lambda path, ct, mask, overwrite, title, reference: drawn.append(title))
+    return drawn
+
+
+def _without_lung(folder: Path) -> Case:
+    """A slice whose reference has no lung."""
+    case = write_case(folder, "abdomen", **_SMALL)
+    sitk.WriteImage(sitk.ReadImage(str(case.mask)) * 0, str(case.mask))
+    return case
+
+
+def test_a_card_that_fails_hands_its_case_to_the_processor_and_the_report_says_so(tmp_path: Path) -> None:
+    case = write_case(tmp_path, "thorax", **_SMALL)
+    processor = LoadedEngine(Fixed(), "cpu", "")
+    judged = [
+        judge_case(case, tmp_path / "out", predictor, with_baseline=False, on_processor=lambda: processor)
+        for predictor in (Fixed(fails=True), Fixed())
+    ]
+    assert judged[0].comparisons == judged[1].comparisons
+    told, *others = judged[0].notes
+    assert told.endswith("too little free memory for a single slice. The scan was segmented on the processor instead.")
+    assert tuple(others) == judged[1].notes
+    with pytest.raises(DeviceError, match="too little free memory"):
+        judge_case(case, tmp_path / "out", Fixed(fails=True), with_baseline=False)
+
+
+def test_a_case_in_which_no_lung_is_found_has_a_note_of_its_own(tmp_path: Path) -> None:
+    result = judge_case(_without_lung(tmp_path), tmp_path / "out", Fixed(below=-1.0), with_baseline=False)
+    assert result.notes[-1] == "No lung was found in abdomen_ct.nii; is it a chest CT?"
+
+
+def test_the_picture_of_a_case_begins_with_its_dice(tmp_path: Path, titles: list[str]) -> None:
+    result = judge_case(write_case(tmp_path, "thorax", **_SMALL), tmp_path / "out", Fixed(), with_baseline=False)
+    assert titles == [f"Dice {result.dice:.3f}: thorax"]
+
+
+@pytest.mark.parametrize("below", [-1.0, 0.5], ids=["found none", "found some"])
+def test_the_picture_of_a_case_without_lung_shows_no_dice(tmp_path: Path, titles: list[str], below: float) -> None:
+    judge_case(_without_lung(tmp_path), tmp_path / "out", Fixed(below=below), with_baseline=False)
+    assert titles == ["No lung in the reference: abdomen"]

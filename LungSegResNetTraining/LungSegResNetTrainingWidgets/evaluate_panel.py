@@ -14,6 +14,8 @@ from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.errors import LungSegError
+
 from .case_nodes import jumpToSlice, showCase
 from .evaluation_results import REPORT, ListedSlice, table1Rows, worstSlices
 from .run_folder import networkFile
@@ -86,11 +88,14 @@ class EvaluatePanel:
         network, report = networkFile(folder), _report(folder)
         if reason := _whyNoNetwork(folder) or whyNotYet(report):
             raise RuntimeError(reason)
-        arguments = ["evaluate", network, Path(folder) / "cases.csv", "--out", report]
+        arguments = ["evaluate", network, _caseList(folder), "--out", report]
         arguments += ["--device", self._parameters().device]
-        if _isOfAnotherNetwork(report, network):
-            question = _("The run has an evaluation of an earlier network in {path}. Replace it?").format(path=report)
-            if not slicer.util.confirmYesNoDisplay(question):
+        if _isOfSomethingElse(report, network, _caseList(folder)):
+            question = _(
+                "{path} has an evaluation of an earlier network or other cases, or one from before the run was moved. "
+                "Replace it?"
+            )
+            if not slicer.util.confirmYesNoDisplay(question.format(path=report)):
                 return
             arguments.append("--overwrite")
         command = TrainingCommand(arguments, self._onEvent, self._onDone, self._onFailed, report)
@@ -115,8 +120,6 @@ class EvaluatePanel:
 
     def onShowSlice(self, row: int, column: int = 0) -> None:
         """Show the case and go to the slice."""
-        from LungSegResNetLib.errors import LungSegError
-
         chosen = self._slices[row]
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
@@ -158,8 +161,15 @@ class EvaluatePanel:
         self.update()
 
     def _showResults(self) -> list[dict[str, Any]]:
-        folder = Path(self._folder)
-        rows = table1Rows(_report(self._folder)) if self._folder else []
+        report = _report(self._folder)
+        rows, self._slices = [], []
+        try:
+            rows = table1Rows(report) if self._folder else []
+            self._slices = worstSlices(report, _caseList(self._folder)) if rows else []
+        except ImportError:
+            self._told = _("Click Evaluate to install the Python packages that the worst slices are listed with.")
+        except LungSegError as error:
+            self._told = str(error)
         groups = len({row["group"] for row in rows}) > 1
         headers = [_("Metric"), _("Mean"), _("SD"), _("Least"), _("Largest"), *([_("Group")] if groups else [])]
         texts = [
@@ -169,11 +179,6 @@ class EvaluatePanel:
         showTable(self._ui.table1, headers, texts, headers[0])
         count = max((row["cases"] for row in rows), default=0)
         self._ui.table1Label.text = _("Table 1, both lungs pooled (held-out cases: {count}):").format(count=count)
-        try:
-            self._slices = worstSlices(_report(self._folder), folder / "cases.csv") if rows else []
-        except ImportError:
-            self._slices = []
-            self._told = _("Click Evaluate to install the Python packages that the worst slices are listed with.")
         lines = [[one.case.name, one.position, f"{one.dice:.3f}", one.reason] for one in self._slices]
         headers = [_("Case"), _("Slice"), _("Dice"), _("Why")]
         showTable(self._ui.worstTable, headers, lines, headers[-1])
@@ -204,15 +209,20 @@ def _report(folder: str) -> Path:
     return Path(folder) / "report"
 
 
-def _isOfAnotherNetwork(report: Path, network: Path) -> bool:
-    """Whether the folder has an evaluation of something else than this network file."""
+def _caseList(folder: str) -> Path:
+    return Path(folder) / "cases.csv"
+
+
+def _isOfSomethingElse(report: Path, network: Path, caseList: Path) -> bool:
+    """Whether the folder has an evaluation that the command would replace only if that is allowed."""
     from LungSegResNetLib.digests import file_digest
 
+    mark = {"network": file_digest(network), "data set": str(caseList.resolve()), "split": ""}
     try:
-        earlier = json.loads((report / "evaluation.json").read_text(encoding="utf-8"))["network"]
-    except (OSError, ValueError, KeyError):
+        earlier = json.loads((report / "evaluation.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return False
-    return bool(earlier != file_digest(network))
+    return not isinstance(earlier, dict) or any(earlier.get(key) != value for key, value in mark.items())
 
 
 def _number(value: float | None) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slicer.i18n import tr as _
+
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.tables import read_rows
+
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import Case
 
-REPORT, SUMMARY = "report.html", "summary.csv"
+REPORT, SUMMARY, CASES = "report.html", "summary.csv", "cases.csv"
+_COLUMNS = ("method", "group", "region", "doubtful", "metric", "cases", "mean", "sd", "min", "max")
+_JUDGED, _FAILED = "judged", "failed"
 _MOST_SLICES = 30
 
 
@@ -27,46 +33,65 @@ class ListedSlice:
 
 
 def table1Rows(folder: Path) -> list[dict[str, Any]]:
-    """Mean, SD and range of each metric and group, of the network and both lungs; empty without an evaluation."""
+    """Mean, SD and range of each metric and group, of the network and both lungs; empty without an evaluation.
+
+    Raises
+    ------
+    InputError : the table cannot be read, or is not as an evaluation writes it.
+    """
     from LungSegResNetLib.figures.metrics import METRICS
     from LungSegResNetTrainingLib.evaluation.aggregation import ALL_CASES
 
-    try:
-        with (folder / SUMMARY).open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError:
+    if not (folder / SUMMARY).is_file():
         return []
     metrics = {metric.key: metric for metric in METRICS}
     table = []
-    for row in rows:
+    for row in read_rows(folder / SUMMARY, _COLUMNS):
         if (row["method"], row["region"], row["doubtful"]) != ("network", "lungs", "included"):
             continue
-        metric = metrics[row["metric"]]
-        figures = {key: float(row[key]) if row[key] else None for key in ("mean", "sd", "min", "max")}
+        try:
+            metric = metrics[row["metric"]]
+            figures = {key: _number(row[key]) for key in ("mean", "sd", "min", "max")}
+            count = int(row["cases"])
+        except (KeyError, ValueError) as error:
+            text = _("The table {path} is not as an evaluation writes it; click Evaluate to have it written again.")
+            raise InputError(text.format(path=folder / SUMMARY)) from error
         title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
-        table.append({"group": row["group"], "metric": title, "cases": int(row["cases"]), **figures})
+        table.append({"group": row["group"], "metric": title, "cases": count, **figures})
     # A single group is the same as all cases.
     several = len({row["group"] for row in table}) > 2
     return [row for row in table if several or row["group"] == ALL_CASES]
 
 
 def worstSlices(folder: Path, caseList: Path) -> list[ListedSlice]:
-    """The listed slices of all judged cases, the worst first; empty without an evaluation."""
-    from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
+    """The listed slices of all judged cases, the worst first; empty without an evaluation.
+
+    Raises
+    ------
+    InputError : a list of cases cannot be read.
+    """
+    from LungSegResNetTrainingLib.data.cases import read_cases
     from LungSegResNetTrainingLib.evaluation.finished_cases import folder_names
 
-    if not (folder / SUMMARY).is_file():
+    if not (folder / CASES).is_file():
         return []
+    statuses = {row["case"]: row["status"] for row in read_rows(folder / CASES, ("case", "status"))}
     cases = read_cases(caseList, files_must_exist=False)
-    cases = [case for case in cases if case.split == VALIDATION] or cases
+    cases = [case for case in cases if statuses.get(case.name) in (_JUDGED, _FAILED)]
     found = []
     for case, name in zip(cases, folder_names(cases), strict=True):
+        if statuses[case.name] != _JUDGED:
+            continue  # its folder may have the result of an earlier network
         try:
             result = json.loads((folder / "cases" / name / "result.json").read_text(encoding="utf-8"))["result"]
-        except (OSError, ValueError, KeyError):
-            continue  # a case that failed has no slices
-        found += [
-            ListedSlice(case, one["index"], one["position"], one["reason"], one["dice"])
-            for one in result["worst_slices"]
-        ]
+            found += [
+                ListedSlice(case, one["index"], one["position"], one["reason"], one["dice"])
+                for one in result["worst_slices"]
+            ]
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # the next evaluation judges it again
     return sorted(found, key=lambda one: one.dice)[:_MOST_SLICES]
+
+
+def _number(text: str) -> float | None:
+    return float(text.replace(",", ".")) if text else None  # spreadsheets may write decimals with a comma

@@ -1,0 +1,91 @@
+"""Step 3 of the panel on what an evaluation left, without one: tables that were changed, and a run that was moved."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mrml_data import parameters, rows_of
+from slicer_host import Host
+
+_SUMMARY = (
+    "method,group,region,doubtful,metric,cases,mean,sd,min,max\n"
+    "network,all,lungs,included,dice,2,0.975,0.01,0.95,0.985\n"
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path, small_network: Path) -> Path:
+    """A run with a network and its evaluation: anna was judged; bert failed, but was judged with an earlier network."""
+    from LungSegResNetLib.digests import file_digest
+
+    run = tmp_path / "run"
+    report = run / "report"
+    shutil.copytree(small_network.parent, run)
+    (run / small_network.name).rename(run / "network.safetensors")
+    lines = [f"{name},{name}_ct.nrrd,{name}_lungs.nrrd,validation\n" for name in ("anna", "bert")]
+    (run / "cases.csv").write_text("case,ct,mask,split\n" + "".join(lines), encoding="utf-8")
+    for name in ("anna", "bert"):
+        worst = {"index": 3, "position": "S 60.0 mm", "reason": "lowest Dice", "dice": 0.9}
+        (report / "cases" / name).mkdir(parents=True)
+        text = json.dumps({"key": "", "result": {"worst_slices": [worst]}})
+        (report / "cases" / name / "result.json").write_text(text, encoding="utf-8")
+    (report / "cases.csv").write_text("case,status,error\nanna,judged,\nbert,failed,no CT\n", encoding="utf-8")
+    (report / "summary.csv").write_text(_SUMMARY, encoding="utf-8")
+    data_set = str((run / "cases.csv").resolve())
+    mark = {"network": file_digest(run / "network.safetensors"), "data set": data_set, "split": ""}
+    (report / "evaluation.json").write_text(json.dumps(mark), encoding="utf-8")
+    return run
+
+
+def test_only_slices_of_cases_that_the_evaluation_judged_are_listed(panel: Any, run: Path) -> None:
+    parameters(panel).runFolder = str(run)
+    assert [row[0] for row in rows_of(panel.ui.worstTable)] == ["anna"]
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_table_that_a_spreadsheet_has_saved_is_shown_all_the_same(panel: Any, run: Path, decimal: str) -> None:
+    text = _SUMMARY.replace(",", ";").replace(".", decimal)
+    (run / "report" / "summary.csv").write_bytes(text.encode("utf-8-sig"))
+    parameters(panel).runFolder = str(run)
+    assert rows_of(panel.ui.table1) == [["Dice", "0.975", "0.010", "0.950", "0.985"]]
+
+
+@pytest.mark.parametrize("text", ["case;mean\nanna;1\n", _SUMMARY.replace("0.975", "good"), "\x00"])
+def test_a_table_that_was_spoilt_is_told_in_a_sentence(panel: Any, run: Path, text: str) -> None:
+    (run / "report" / "summary.csv").write_text(text, encoding="utf-8")
+    parameters(panel).runFolder = str(run)
+    assert str(run / "report" / "summary.csv") in panel.ui.evaluateStatusLabel.text
+    assert rows_of(panel.ui.table1) == []
+    assert panel.ui.evaluateButton.enabled
+
+
+def test_a_second_evaluation_begins_only_when_the_process_of_a_stopped_one_has_ended(panel: Any, run: Path) -> None:
+    parameters(panel).runFolder = str(run)
+    panel.ui.evaluateButton.click()
+    panel.ui.stopEvaluateButton.click()
+    panel.ui.evaluateButton.click()
+    assert "still ending" in panel.ui.evaluateStatusLabel.text
+    assert panel.ui.evaluateButton.visible
+
+
+def test_the_evaluation_of_a_run_that_was_moved_is_replaced_after_a_yes(host: Host, panel: Any, run: Path) -> None:
+    from LungSegResNetWidgets.background_command import whyNotYet
+
+    parameters(panel).runFolder = str(run)
+    panel.ui.evaluateButton.click()
+    assert host.questions == []
+    panel.ui.stopEvaluateButton.click()
+    host.wait(lambda: not whyNotYet(run / "report"), 30)
+    moved = run.rename(run.with_name("moved"))
+    parameters(panel).runFolder = str(moved)
+    host.answers += [False, True]
+    panel.ui.evaluateButton.click()
+    assert "Replace it?" in host.questions[-1]
+    assert panel.ui.evaluateButton.visible
+    panel.ui.evaluateButton.click()
+    assert "--overwrite" in panel.evaluatePanel._command._arguments
+    panel.ui.stopEvaluateButton.click()

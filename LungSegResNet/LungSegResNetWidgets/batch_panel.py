@@ -15,7 +15,7 @@ from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
 from .dependencies import ensurePackages
-from .table_widget import enable, showTable
+from .table_widget import enable, showRow, showTable
 
 FORMATS = ("seg.nrrd", "nii.gz")
 _FINISHED = ("done", "already done")
@@ -36,6 +36,8 @@ class BatchPanel:
         self._requirements = requirements
         self._command: BackgroundCommand | None = None
         self._cases: dict[str, BatchCase] = {}
+        self._lines: dict[str, int] = {}  # of the cases in the table
+        self._finished = 0  # cases of the run that goes on
         self._chosen = ("", "", FORMATS[0])  # folders and format of the run that goes on
         self._folder = ""  # the results that are shown
         self._told = ""  # the last news, shown until another folder is chosen
@@ -161,17 +163,14 @@ class BatchPanel:
     def _onEvent(self, event: dict[str, Any]) -> None:
         bar = self._ui.batchBar
         if event["event"] == "case":
-            self._cases[event["case"]] = BatchCase(event["case"], event["status"], event["error"])
-            self._show(self._cases)
+            self._showCase(BatchCase(event["case"], event["status"], event["error"]))
             # A hundred steps a case, so that the bar moves within one, too.
             bar.setRange(0, 100 * event["total"])
-            finished = sum(case.status != "running" for case in self._cases.values())
-            bar.value = 100 * finished
+            bar.value = 100 * self._finished
             bar.format = _("case {number} of {all}").format(number=event["number"], all=event["total"])
             self._say(_("Segmenting {name}...").format(name=event["case"]))
         elif event["event"] == "progress":
-            finished = sum(case.status != "running" for case in self._cases.values())
-            bar.value = 100 * finished + 100 * event["done"] // event["total"]
+            bar.value = 100 * self._finished + 100 * event["done"] // event["total"]
 
     def _onDone(self, output: str) -> None:
         statuses = [case.status for case in self._cases.values()]
@@ -194,9 +193,16 @@ class BatchPanel:
 
     def _show(self, cases: dict[str, BatchCase]) -> None:
         self._cases = cases
+        self._lines = {name: line for line, name in enumerate(cases)}
+        self._finished = 0
         headers = [_("Case"), _("Status"), _("Reason")]
-        rows = [[case.name, _statusText(case.status), case.error] for case in cases.values()]
-        showTable(self._ui.batchTable, headers, rows, headers[-1])
+        showTable(self._ui.batchTable, headers, [_texts(case) for case in cases.values()], headers[-1])
+
+    def _showCase(self, case: BatchCase) -> None:
+        """News of a case, without making the whole table anew, which takes long where there are many."""
+        self._cases[case.name] = case
+        self._finished += case.status != "running"
+        showRow(self._ui.batchTable, self._lines.setdefault(case.name, len(self._lines)), _texts(case))
 
     def _updateButtons(self) -> None:
         ui, row = self._ui, self._ui.batchTable.currentRow()
@@ -217,14 +223,14 @@ class BatchPanel:
         self._ui.batchStatusLabel.text = sentence
 
 
-def _statusText(status: str) -> str:
-    texts = {
+def _texts(case: BatchCase) -> list[str]:
+    statuses = {
         "running": _("running"),
         "done": _("done"),
         "already done": _("already done"),
         "failed": _("failed"),
     }
-    return texts.get(status, status)
+    return [case.name, statuses.get(case.status, case.status), case.error]
 
 
 def whyNoBatch(inputFolder: str, outputFolder: str) -> str:

@@ -9,27 +9,49 @@ from typing import Any
 import qt
 
 _MOST_ROWS = 7
+_MEASURED_ROWS = 100  # that tell how wide a column has to be; a thousand are measured at each change otherwise
 
 
 def showTable(widget: Any, headers: Sequence[str], rows: Sequence[Sequence[str]], widest: str) -> None:
     """Fill a QTableWidget with texts; it is hidden while it is empty; the column ``widest`` takes what room is left."""
-    widget.setVisible(bool(rows))
     widget.setColumnCount(len(headers))
     widget.setHorizontalHeaderLabels(list(headers))
     widget.setRowCount(len(rows))
     for line, row in enumerate(rows):
-        for column, text in enumerate(row):
-            item = qt.QTableWidgetItem(text)
-            item.setToolTip(wrapped(text))
-            item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
-            widget.setItem(line, column, item)
+        _fillRow(widget, line, row)
     for column, title in enumerate(headers):
         mode = qt.QHeaderView.Stretch if title == widest else qt.QHeaderView.ResizeToContents
         widget.horizontalHeader().setSectionResizeMode(column, mode)
+    widget.horizontalHeader().setResizeContentsPrecision(_MEASURED_ROWS)
     widget.wordWrap = False  # the whole text is in the tool tip
-    height = widget.fontMetrics().height() + 6
-    widget.verticalHeader().setDefaultSectionSize(height)
-    widget.setFixedHeight(height * (min(len(rows), _MOST_ROWS) + 2))  # the header and a scroll bar are rows, too
+    widget.verticalHeader().setDefaultSectionSize(_rowHeight(widget))
+    _fitHeight(widget, len(rows))
+
+
+def showRow(widget: Any, line: int, row: Sequence[str]) -> None:
+    """Change a row of a table of `showTable`, or append it where ``line`` is the number of rows; others stay."""
+    if line == widget.rowCount:
+        widget.insertRow(line)
+        _fitHeight(widget, line + 1)
+    _fillRow(widget, line, row)
+
+
+def _fillRow(widget: Any, line: int, row: Sequence[str]) -> None:
+    for column, text in enumerate(row):
+        item = qt.QTableWidgetItem(text)
+        item.setToolTip(wrapped(text))
+        item.setFlags(qt.Qt.ItemIsSelectable | qt.Qt.ItemIsEnabled)
+        widget.setItem(line, column, item)
+
+
+def _fitHeight(widget: Any, count: int) -> None:
+    widget.setVisible(count > 0)
+    # The header and a scroll bar are rows, too.
+    widget.setFixedHeight(_rowHeight(widget) * (min(count, _MOST_ROWS) + 2))
+
+
+def _rowHeight(widget: Any) -> int:
+    return widget.fontMetrics().height() + 6
 
 
 def enable(button: Any, whyNot: str, toolTip: str) -> None:

@@ -116,6 +116,23 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     assert "a.nii.gz" in panel.ui.batchStatusLabel.text
 
 
+def test_news_of_a_case_change_its_own_row_only(host: Host, panel: Any) -> None:
+    def tell(name: str, status: str, number: int) -> None:
+        event = {"event": "case", "case": name, "status": status, "error": "", "number": number, "total": 3}
+        panel.batchPanel._onEvent(event)
+
+    panel.batchPanel._show({})  # as at the start of a run
+    tell("a", "already done", 1)
+    role = host.qt.Qt.UserRole
+    panel.ui.batchTable.item(0, 0).setData(role, "not made anew")
+    tell("b", "running", 2)
+    assert panel.ui.batchBar.value == 100
+    tell("b", "done", 2)
+    assert (panel.ui.batchBar.value, panel.ui.batchBar.maximum) == (200, 300)
+    assert shown(panel) == {"a": ("already done", ""), "b": ("done", "")}
+    assert panel.ui.batchTable.item(0, 0).data(role) == "not made anew"
+
+
 @pytest.mark.parametrize("way", ["stop", "quit"])
 def test_a_run_that_is_stopped_leaves_no_unfinished_file_and_can_go_on(
     host: Host, scans: Path, results: Path, way: str

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
-from LungSegResNetLib.figures.tables import column_separator
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.tables import read_rows
 
 from .segmentation_nodes import addVolume, placeWithVolume, writeLungs
 
@@ -34,13 +33,10 @@ def resultsFile(folder: str) -> Path:
 def casesIn(folder: str) -> list[BatchCase]:
     """Cases of earlier runs into this folder; empty where there was none."""
     try:
-        # With the mark and the separators of spreadsheets, which may have saved it since.
-        text = resultsFile(folder).read_text(encoding="utf-8-sig")
-        delimiter = column_separator(text.partition("\n")[0])
-        rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-        return [BatchCase(row["case"], row["status"], row["error"]) for row in rows]
-    except (OSError, KeyError, ValueError, csv.Error):
+        rows = read_rows(resultsFile(folder), ("case", "status", "error"))
+    except InputError:
         return []
+    return [BatchCase(row["case"], row["status"], row["error"]) for row in rows]
 
 
 def showResult(folder: Path, name: str) -> tuple[Any, Any]:
@@ -50,7 +46,6 @@ def showResult(folder: Path, name: str) -> tuple[Any, Any]:
     ------
     LungSegError : a file is not there any more or cannot be read.
     """
-    from LungSegResNetLib.errors import InputError
     from LungSegResNetLib.files.mask_reading import mask_on_ct
     from LungSegResNetLib.files.reading import read_ct, read_mask
 

@@ -91,12 +91,8 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
     require_one_value_per_voxel(reader)
     buffer, native = _voxels_of(reader, path)
     warnings = judge(buffer, path.name)
-    if path.name.lower().endswith(NIFTI_ENDINGS) and not tells_voxel_size(path):
-        warnings.append(
-            f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."
-        )
     if path.name.lower().endswith(NIFTI_ENDINGS):
-        warnings += _second_geometry(path, native)
+        warnings += _doubts_of_nifti(path, native)
     if reader.GetDimension() == 2:
         warnings.append(
             f"{path.name} is a picture of two dimensions, which does not tell how thick its slice is; 1 mm was taken, "
@@ -110,8 +106,10 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
     return CTVolume.from_array(buffer.array, native, path.name), warnings
 
 
-def _second_geometry(path: Path, taken: Geometry) -> list[str]:
-    """Warning where the sform of a NIfTI file has other voxels than the geometry that was taken."""
+def _doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
+    """Warning where a file lacks a size of its voxels, or its sform has others than the geometry that was taken."""
+    if not tells_voxel_size(path):
+        return [f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."]
     other = sform_axes(path)
     if other is None or len(taken.size) != 3:
         return []

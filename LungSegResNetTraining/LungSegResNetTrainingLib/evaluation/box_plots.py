@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,13 @@ _SIGNED = ("mean_error", "mean_hu_difference_percent", "volume_difference_percen
 _COLORS = ("#3b82c4", "#e07b39", "#4f9d69", "#a8577e", "#8a78c9", "#8c8c84")
 _LIGHT = {"paper": "#ffffff", "ink": "#22272e", "faint": "#d9dde2"}
 _DARK = {"paper": "#161b22", "ink": "#d6dce3", "faint": "#39414b"}
-_MANY_GROUPS = 4  # more names do not fit side by side
+_MANY_GROUPS = 4  # more names do not fit side by side, they are written aslant
+_NAME_LENGTH = 24  # of an aslant name
+_LINES = 3  # of one that is not
+_PANEL = (3.6, 3.3)  # inches, the least
+_GROUP = 1.2, 0.45  # inches for a group beside others, with an upright and an aslant name
+_CHARACTER = 0.085  # inches, in the mean
+_MOST_INCHES = 22.0  # across; a wider figure has fewer pixels to the inch
 LEAST_CASES = 5  # for a box: fewer have no quartiles worth the name
 _MANY_CASES = 20
 _DPI = 200
@@ -57,7 +64,9 @@ def draw_box_plots(results: Sequence[CaseResult], dark: bool = False) -> bytes:
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)  # inches
     colors = _DARK if dark else _LIGHT
     groups = groups_of(with_lung(results))
-    figure = Figure(figsize=(11.0, 6.6), facecolor=colors["paper"], dpi=_DPI, layout=layout)
+    width, height = _size(len(groups))
+    dpi = _DPI * min(1.0, _MOST_INCHES / width)
+    figure = Figure(figsize=(width, height), facecolor=colors["paper"], dpi=dpi, layout=layout)
     canvas = FigureCanvasAgg(figure)
     for letter, key, axes in zip("ABCDEF", PLOTTED_METRICS, figure.subplots(2, 3).flat, strict=True):
         axes.set_title(
@@ -75,6 +84,26 @@ def draw_box_plots(results: Sequence[CaseResult], dark: bool = False) -> bytes:
     with io.BytesIO() as buffer:
         canvas.print_png(buffer, metadata={"Software": None})
         return buffer.getvalue()
+
+
+def _size(groups: int) -> tuple[float, float]:
+    """Width and height in inches of a figure in which the names of so many groups have room."""
+    many = groups > _MANY_GROUPS
+    return 3 * max(_PANEL[0], groups * _GROUP[many]), 2 * (_PANEL[1] + many * 0.5)
+
+
+def _shortened(name: str, groups: int) -> str:
+    """The name of a group in characters that the font has, broken or cut off for the room beside the others."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    has = get_font(findfont(FontProperties())).get_char_index
+    plain = "".join(char if char.isspace() or has(ord(char)) else "?" for char in name)
+    upright = groups <= _MANY_GROUPS
+    room = int(_size(groups)[0] / 3 / groups / _CHARACTER) - 1 if upright else _NAME_LENGTH
+    lines, most = textwrap.wrap(plain, room), _LINES if upright else 1
+    if len(lines) > most:
+        lines[most - 1] = f"{lines[most - 1][: room - 3].rstrip()}..."
+    return "\n".join(lines[:most])
 
 
 def _draw_group(
@@ -111,12 +140,14 @@ def _dress(axes: Axes, groups: dict[str, list[CaseResult]], colors: dict[str, st
     axes.set_facecolor(colors["paper"])
     axes.set_xlim(-0.6, len(groups) - 0.4)
     names = [ALL_CASES if title == NO_GROUP and len(groups) == 1 else title for title in groups]
-    labels = [f"{name}\nn = {len(members)}" for name, members in zip(names, groups.values(), strict=True)]
     many = len(groups) > _MANY_GROUPS
+    short = [_shortened(name, len(groups)) for name in names]
+    counts = [f"n = {len(members)}" for members in groups.values()]
     axes.set_xticks(
         range(len(groups)),
-        [label.replace("\n", ", ") for label in labels] if many else labels,
+        [(", " if many else "\n").join(label) for label in zip(short, counts, strict=True)],
         rotation=30 if many else 0,
+        rotation_mode="anchor" if many else "default",
         ha="right" if many else "center",
         fontsize=8.5 if many else 9.5,
         parse_math=False,  # a dollar sign in the name of a group is no formula

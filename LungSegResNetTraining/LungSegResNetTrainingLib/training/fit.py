@@ -71,7 +71,7 @@ def fit(
     OutputError : the folder cannot be written; of a checkpoint that another program holds, only the last one counts.
     """
     processes = processes or Processes()
-    _check(training, validation, settings, patience, processes)
+    refuse_impossible(training, validation, settings, patience, processes)
     run = TrainingRun(
         settings, run_folder, device,
         start=start, slices_at_once=slices_at_once, processes=processes, on_warning=on_warning,
@@ -87,7 +87,7 @@ def fit(
         best = _Best(records.log.rows() if records else [])
         if processes.from_first(best.is_stale(patience)):
             if processes.first:
-                _export_missing(run, details)
+                _export_missing(run, details, best, on_warning)
             return run_folder / NETWORK
         clock = _Clock(run.step)
         saved = time.monotonic()
@@ -116,7 +116,8 @@ def fit(
     if processes.first:
         if patience is None and not _is_exported(run):
             _export(run, details)
-        _export_missing(run, details)
+        if patience is not None:
+            _export_missing(run, details, best, on_warning)
     return run_folder / NETWORK
 
 
@@ -169,6 +170,11 @@ class _Best:
         self._dice, self._since = (round(dice, 5), 0) if better else (self._dice, self._since + 1)
         return better
 
+    @property
+    def is_the_last(self) -> bool:
+        """Whether no validation came after it."""
+        return self._since == 0
+
     def is_stale(self, patience: int | None) -> bool:
         return patience is not None and self._since >= patience
 
@@ -205,15 +211,16 @@ class _Clock:
         )
 
 
-def _check(
+def refuse_impossible(
     training: Sequence[CachedCase],
     validation: Sequence[CachedCase],
     settings: TrainingSettings,
     patience: int | None,
     processes: Processes,
 ) -> None:
+    """Raise InputError or UsageError, as ``fit`` does, where a run cannot even begin."""
     if not training:
-        raise InputError("All cases are for validation; put some into the split train.")
+        raise InputError("No case is for training; put some into the split train.")
     if not any(len(case.lung_slices) for case in training):
         raise InputError("No training case has a slice with lung.")
     if validation and not any(len(case.lung_slices) for case in validation):
@@ -261,7 +268,7 @@ def _export(run: TrainingRun, details: dict[str, Any]) -> None:
     }
     card = ModelCard(
         run.averaged.config,
-        run.folder.name,
+        run.folder.resolve().name,
         slice_shape=run.settings.slice_shape,
         scales=run.settings.scales,
         training=details | {"steps_done": run.step},
@@ -277,10 +284,16 @@ def _is_exported(run: TrainingRun) -> bool:
         return False
 
 
-def _export_missing(run: TrainingRun, details: dict[str, Any]) -> None:
-    """The network as it is now, where none was better since patience was asked for in a run that began without it."""
-    if not (run.folder / NETWORK).is_file():
-        _export(run, details)
+def _export_missing(run: TrainingRun, details: dict[str, Any], best: _Best, on_warning: Callable[[str], None]) -> None:
+    """The network as it is now, where that of the best validation was deleted or was before patience was asked for."""
+    if (run.folder / NETWORK).is_file():
+        return
+    _export(run, details)
+    if not best.is_the_last:
+        on_warning(
+            f"The network of the best validation is not there any more; {NETWORK} is now the last one, of step "
+            f"{run.step}."
+        )
 
 
 @contextmanager

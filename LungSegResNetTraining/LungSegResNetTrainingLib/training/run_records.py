@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -45,7 +45,8 @@ class RunRecords:
             from torch.utils.tensorboard import SummaryWriter
 
             # What an interrupted run wrote beyond its checkpoint is hidden by purging.
-            self._events = SummaryWriter(str(folder), purge_step=step + 1)
+            with self._writing():
+                self._events = SummaryWriter(str(folder), purge_step=step + 1)
 
     def __enter__(self) -> RunRecords:
         return self
@@ -54,7 +55,8 @@ class RunRecords:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._events is not None:
-            self._events.close()
+            with self._writing() if error is None else suppress(OSError):
+                self._events.close()
 
     def add(self, progress: Progress) -> None:
         """Write down a step; the curves are drawn anew after a validation and at the end.
@@ -74,16 +76,16 @@ class RunRecords:
         if self._draws and (progress.validation_dice is not None or progress.step == progress.steps):
             try:
                 draw_curves(self._folder / CURVES, self.log.rows())
-            except OutputError:  # a picture is no reason to end hours of training
-                self._warn_once(CURVES)
+            except OutputError as error:  # a picture is no reason to end hours of training
+                self._warn_once(CURVES, error)
 
     @contextmanager
     def tolerating_held(self, name: str) -> Iterator[None]:
         """Only warn, once, of the file ``name`` that another program holds, which is not for ever."""
         try:
             yield
-        except OutputInUseError:
-            self._warn_once(name)
+        except OutputInUseError as error:
+            self._warn_once(name, error)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -95,12 +97,12 @@ class RunRecords:
                 "the same command again to go on."
             ) from error
 
-    def _warn_once(self, name: str) -> None:
+    def _warn_once(self, name: str, error: OutputError) -> None:
         if name not in self._held:
             self._held.add(name)
-            self._on_warning(
-                f"{name} cannot be written; is it open in another program? Training goes on and tries again."
-            )
+            in_use = f"{name} cannot be written; is it open in another program?"
+            reason = in_use if isinstance(error, OutputInUseError) else str(error)
+            self._on_warning(f"{reason} Training goes on and tries again.")
 
 
 def _log_of(path: Path) -> ProgressLog:

@@ -9,9 +9,9 @@ from pathlib import Path
 from LungSegResNetLib.cores import cores
 from LungSegResNetLib.errors import InputError, UsageError
 
-from ..data.cases import TRAIN, VALIDATION, unnamed_patients
+from ..data.cases import TEST, TRAIN, VALIDATION, unnamed_patients
 from ..data.splits import names_a_split, require_share, split_by_fold, split_by_share
-from .fit import fit, refuse_other_files
+from .fit import fit, refuse_impossible, refuse_other_files
 from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
@@ -90,8 +90,8 @@ def choose_cases(
 
     Raises
     ------
-    InputError : there is no data set, no case that can be trained on, none of its validation cases, or too few
-        patients to divide.
+    InputError : there is no data set, no case that can be trained on, none of its validation cases, too few patients
+        to divide, or all are for tests.
     """
     reporter.stage("read and check cases")
     with processes.one_per_machine_first():
@@ -112,6 +112,8 @@ def choose_cases(
         )
     for text in repeated_scans(cases):
         reporter.warning(text)
+    if all(case.split == TEST for case in cases):
+        raise InputError("All cases are in the split test, which training leaves alone; put some into the split train.")
     if choice.folds is not None:
         if choice.fold is not None:
             cases = split_by_fold(cases, choice.folds, choice.fold, prepared.with_lung)
@@ -135,6 +137,9 @@ def train(
     start: StartNetwork | None = None,
 ) -> Path:
     """Train or go on with a run; returns the network file. Raises as ``record_cases`` and ``fit`` do."""
+    training, validation = cases.of_split(TRAIN), cases.of_split(VALIDATION)
+    # Else the folder would hold the cases of a run that never began.
+    refuse_impossible(training, validation, settings, choice.patience, processes)
     if processes.first:
         refuse_other_files(run_folder)
         record_cases(run_folder, cases, reporter.warning)
@@ -151,8 +156,8 @@ def train(
         reporter.step(progress)
 
     path = fit(
-        cases.of_split(TRAIN),
-        cases.of_split(VALIDATION),
+        training,
+        validation,
         settings,
         run_folder,
         device=choice.device,

@@ -243,7 +243,4 @@ class _JointPasses(nn.Module):
 
 
 def _lacks_memory(error: RuntimeError | MemoryError) -> bool:
-    """Whether memory is the reason; oneDNN, which multiplies on CPUs, names none when it gets no memory."""
-    if isinstance(error, MemoryError):
-        return True
-    return is_out_of_memory(error) or "could not create a primitive" in str(error)
+    return isinstance(error, MemoryError) or is_out_of_memory(error)

@@ -224,6 +224,21 @@ def test_a_doubtful_scan_is_not_included_on_the_other_side_of_its_patient(
     assert "Patient q is in both validation and train" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("splits", "reason"),
+    [(("test", "test"), "All cases are in the split test"), (("validation", "test"), "No case is for training")],
+    ids=str,
+)
+def test_a_folder_is_not_spoilt_by_a_run_that_cannot_begin(
+    data: Path, capsys: pytest.CaptureFixture[str], splits: tuple[str, str], reason: str
+) -> None:
+    for chosen, code in ((splits, 3), (("train", "train"), 0)):
+        rows = [f"{name},{name}_ct.nii,{name}_lungs.nii,{split}" for name, split in zip("ab", chosen, strict=True)]
+        (data / "cases.csv").write_text("\n".join(["case,ct,mask,split", *rows]), encoding="utf-8")
+        assert _fit(data, "--validation-share", "0", steps=1) == code
+        assert (reason in capsys.readouterr().err) == (code != 0)
+
+
 def test_doubtful_cases_train_when_asked_for(data: Path) -> None:
     assert _fit(data, "--include-doubtful") == 0
     assert {name for name, row in _cases(data).items() if row["status"] == "ok"} == {"a", "b", "c", "exchanged"}

@@ -341,13 +341,39 @@ def test_a_run_that_gets_patience_when_it_has_got_worse_already_leaves_a_network
     assert read_card(path).training["steps_done"] == 4
 
 
+def test_a_best_network_that_was_deleted_is_told_and_replaced_by_the_last(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
+    case, warnings = small_case(), list[str]()
+    for deletes in (True, False):
+        path = fit(
+            [case], [case], settings, tmp_path,
+            workers=0, validate_every=1, patience=2, on_warning=warnings.append,
+        )  # fmt: skip
+        if deletes:
+            best = read_card(path).training["steps_done"]
+            path.unlink()
+            assert warnings == []
+    assert read_card(path).training["steps_done"] == best + 2
+    assert len(warnings) == 1
+    assert f"network.safetensors is now the last one, of step {best + 2}" in warnings[0]
+
+
+def test_a_network_that_is_trained_in_the_current_folder_is_called_as_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lungs").mkdir()
+    monkeypatch.chdir(tmp_path / "lungs")
+    path = fit([small_case()], [], replace(SETTINGS, steps=1), Path(), workers=0)
+    assert read_card(path).name == "lungs"
+
+
 def test_patience_needs_validation_cases(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Without validation cases"):
         fit([small_case()], [], SETTINGS, tmp_path, workers=0, patience=2)
 
 
 def test_a_data_set_for_validation_alone_trains_nothing(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="All cases are for validation"):
+    with pytest.raises(InputError, match="No case is for training"):
         fit([], [small_case()], SETTINGS, tmp_path, workers=0)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetTrainingLib.training.progress import Progress, ProgressLog
 from LungSegResNetTrainingLib.training.run_records import CURVES, LOG, RunRecords
 
@@ -133,5 +133,18 @@ def test_a_picture_that_cannot_be_replaced_is_a_warning(tmp_path: Path) -> None:
         for step in (1, 2):
             records.add(Progress(step, 2, 0.5, 2.0, 0.8))
         assert len(records.log.rows()) == 2
-    assert len(warnings) == 1
-    assert warnings[0].startswith(f"{CURVES} cannot be written")
+    (warning,) = warnings
+    assert CURVES in warning
+    assert "another program" not in warning
+    assert warning.endswith("Training goes on and tries again.")
+
+
+def test_a_disk_that_is_full_from_the_beginning_ends_a_run_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(folder: str, purge_step: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter", refused)
+    with pytest.raises(OutputError, match="No space left on device"):
+        RunRecords(tmp_path, 0, lambda text: None)

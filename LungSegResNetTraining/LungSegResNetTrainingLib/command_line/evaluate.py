@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_result import CaseResult, FailedCase
     from ..evaluation.report import write_report
-    from ..evaluation.run import claim_folder, evaluate
+    from ..evaluation.run import cases_digest, claim_folder, evaluate
     from ..evaluation.summary import sentences
 
     def show(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:
@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
     assigned, unassigned, trained_on = _judges(options, found)
     digests = " ".join(dict.fromkeys(judge.digest for _, judge in assigned))
     about = {"network": digests, "data set": str(options.dataset.resolve()), "split": options.split or ""}
-    claim_folder(options.out, about, options.overwrite)
+    about["cases"] = cases_digest(found.cases)
+    claim_folder(options.out, about, options.overwrite, [case for case, _ in assigned])
     evaluation = evaluate(
         assigned,
         options.out,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
+from LungSegResNetLib.errors import OutputError
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.case_files import files_of, mask_files_of
@@ -20,6 +22,7 @@ from ..data.cases import Case
 from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"
+_OWN_FILES = re.compile(r"result\.json|overlay\.png|slice_\d+\.png")
 _NAME_LENGTH = 100  # of a case's folder; a name may have 255 bytes, on Windows its whole path not many more
 _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the place and the judge, not from the file
 
@@ -60,6 +63,25 @@ def save_result(result: CaseResult, key: str) -> None:
     values = {name: value for name, value in asdict(result).items() if name not in _OWN_FIELDS}
     with write_atomically(result.folder / _FILE, overwrite=True) as temporary:
         temporary.write_text(json.dumps({"key": key, "result": values}, indent=1), encoding="utf-8")
+
+
+def forget_result(folder: Path) -> None:
+    """Remove what an earlier evaluation wrote of a case, and its folder where nothing else is in it.
+
+    Raises
+    ------
+    OutputError : a file cannot be removed.
+    """
+    if not folder.is_dir():
+        return
+    try:
+        for path in folder.iterdir():
+            if _OWN_FILES.fullmatch(path.name):
+                path.unlink()
+    except OSError as error:
+        raise OutputError(f"{folder} holds a result that cannot be replaced ({error.strerror or error}).") from error
+    with suppress(OSError):  # files of somebody else
+        folder.rmdir()
 
 
 def load_result(case: Case, folder: Path, key: str) -> CaseResult | None:

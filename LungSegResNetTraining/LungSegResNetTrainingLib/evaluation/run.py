@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from ..data.cases import VALIDATION, Case
 from ..data.system_files import is_system_file
 from ..training.seen_scans import NOTHING_SEEN, ScanMark, ScanRecord
 from .case_result import CaseResult, FailedCase
-from .finished_cases import case_key, folder_names, load_result, save_result
+from .finished_cases import case_key, folder_names, forget_result, load_result, save_result
 from .judging import judge_case
 
 ALL = "all"
@@ -127,35 +128,72 @@ def trained_patients(cases: Sequence[Case], seen: ScanRecord) -> set[str]:
     return {case.patient for case in cases if seen.holds(ScanMark.of(case, with_ct=seen.knows_cts))}
 
 
-def claim_folder(folder: Path, about: dict[str, str], overwrite: bool) -> None:
+def cases_digest(cases: Sequence[Case]) -> str:
+    """Digest of the cases' names, CTs and patients, by which a data set is known when it has moved."""
+    record = ScanRecord(frozenset(map(ScanMark.of, cases)))
+    return hashlib.sha256(json.dumps(record.as_json()).encode()).hexdigest()
+
+
+def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Sequence[Case] = ()) -> None:
     """Make ``folder`` the place of the evaluation that ``about`` describes; going on with the same one is allowed.
 
-    The report of another one is removed, so that nobody takes its figures for those of this one.
+    The report of another one is removed, so that nobody takes its figures for those of this one, and so are its results
+    and pictures of cases that are not among ``cases``.
 
     Raises
     ------
     OutputError : the folder holds another evaluation and ``overwrite`` is false, or other files, or cannot be written.
     """
-    mark = folder / MARK
-    try:
-        earlier = json.loads(mark.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        earlier = None
-    if earlier is None and folder.exists() and not all(map(is_system_file, folder.iterdir())):
-        # A data set and a run have a cases.csv of their own.
-        raise OutputError(f"{folder} holds files that are no evaluation; choose another folder.")
-    if earlier not in (None, about) and not overwrite:
-        raise OutputError(f"{folder} holds another evaluation; choose another folder or allow it (--overwrite).")
-    if earlier not in (None, about):
-        try:
-            for name in REPORT_FILES:
-                (folder / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{folder} holds a report that cannot be replaced ({error.strerror or error})."
-            ) from error
-    with write_atomically(mark, overwrite=True) as temporary:
+    earlier = _earlier_mark(folder)
+    if earlier is None:
+        _refuse_other_files(folder)
+    elif not _is_same(earlier, about):
+        if not overwrite:
+            raise OutputError(f"{folder} holds another evaluation; choose another folder or allow it (--overwrite).")
+        _remove_report(folder)
+        names = folder_names(cases)
+        for path in (folder / CASES_FOLDER).glob("*"):
+            if path.name not in names:
+                forget_result(path)
+    with write_atomically(folder / MARK, overwrite=True) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+
+
+def _earlier_mark(folder: Path) -> dict[str, str] | None:
+    """What the evaluation in a folder is about; None where there is none."""
+    try:
+        mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return mark if isinstance(mark, dict) else None
+
+
+def _is_same(earlier: dict[str, str], about: dict[str, str]) -> bool:
+    """Whether two marks are of one evaluation; a data set is known by its place and, where it has moved, its cases."""
+    data = {"data set", "cases"}
+    others = (earlier.keys() | about.keys()) - data
+    same = {key for key in others | data if earlier.get(key) == about.get(key)}
+    return others <= same and bool(data & same)
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """Raise OutputError unless a folder is empty or is still to be made; a data set and a run have a cases.csv, too."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; choose a folder for the report.")
+    try:
+        is_used = folder.exists() and not all(map(is_system_file, folder.iterdir()))
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be used ({error.strerror or error}); choose another folder.") from error
+    if is_used:
+        raise OutputError(f"{folder} holds files that are no evaluation; choose another folder.")
+
+
+def _remove_report(folder: Path) -> None:
+    try:
+        for name in REPORT_FILES:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} holds a report that cannot be replaced ({error.strerror or error}).") from error
 
 
 def evaluate(
@@ -212,6 +250,7 @@ class _Job:
             result = load_result(self.case, self.folder, key)
             if result is not None:
                 return dataclasses.replace(result, fold=judge.fold), True
+            forget_result(self.folder)
             result = judge_case(
                 self.case,
                 self.folder,

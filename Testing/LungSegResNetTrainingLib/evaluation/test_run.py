@@ -26,7 +26,14 @@ from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
 from LungSegResNetTrainingLib.evaluation.finished_cases import case_key, folder_names
-from LungSegResNetTrainingLib.evaluation.run import Judge, cases_trained_on, choose_cases, claim_folder, evaluate
+from LungSegResNetTrainingLib.evaluation.run import (
+    Judge,
+    cases_digest,
+    cases_trained_on,
+    choose_cases,
+    claim_folder,
+    evaluate,
+)
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 
@@ -201,6 +208,47 @@ def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: 
     for overwrite in (False, True):  # it may be a run or a data set, whose case list is called as a report's table is
         with pytest.raises(OutputError, match="no evaluation"):
             claim_folder(tmp_path, {"network": "a"}, overwrite)
+
+
+def test_a_report_is_not_written_to_the_place_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("notes", encoding="utf-8")
+    with pytest.raises(OutputError, match="is a file; choose a folder"):
+        claim_folder(tmp_path / "report", {"network": "a"}, overwrite=True)
+    assert (tmp_path / "report").read_text(encoding="utf-8") == "notes"
+
+
+def test_an_evaluation_goes_on_where_its_data_set_has_moved(tmp_path: Path) -> None:
+    shapes = {"here": Thorax(), "there": Thorax(), "elsewhere": Thorax(noise=5.0)}
+    about = {}
+    for place, shape in shapes.items():
+        case = write_case(tmp_path / place, "x", thorax=shape, **_SMALL)  # type: ignore[arg-type]
+        about[place] = {"network": "a", "data set": place, "cases": cases_digest([case])}
+    claim_folder(tmp_path / "out", about["here"], overwrite=False)
+    claim_folder(tmp_path / "out", about["there"], overwrite=False)
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8")) == about["there"]
+    # A data set may grow where it is, but one with other scans somewhere else is another.
+    claim_folder(tmp_path / "out", about["there"] | {"cases": "more"}, overwrite=False)
+    with pytest.raises(OutputError, match="another evaluation"):
+        claim_folder(tmp_path / "out", about["elsewhere"], overwrite=False)
+
+
+def test_an_evaluation_that_replaces_another_leaves_no_picture_of_it(judge: Judge, tmp_path: Path) -> None:
+    case = write_case(tmp_path, "kept", **_SMALL)  # type: ignore[arg-type]
+    out = tmp_path / "out"
+    claim_folder(out, {"network": "a"}, overwrite=False)
+    files = ("result.json", "overlay.png", "slice_099.png", "slice_099.png.txt", "mine.png")
+    for name in ("kept", "gone", "with mine"):
+        (out / "cases" / name).mkdir(parents=True)
+        for file in files if name != "gone" else files[:3]:
+            (out / "cases" / name / file).touch()
+    claim_folder(out, {"network": "b"}, True, [case])
+    evaluate([(case, judge)], out, with_baseline=False)
+    left = {path.relative_to(out / "cases").as_posix() for path in (out / "cases").rglob("*.*")}
+    assert {path for path in left if not path.startswith("kept/slice_001")} == {
+        "kept/result.json", "kept/overlay.png", "kept/slice_099.png.txt", "kept/mine.png",
+        "with mine/slice_099.png.txt", "with mine/mine.png",
+    }  # fmt: skip
+    assert not (out / "cases" / "gone").exists()
 
 
 def test_a_folder_that_only_its_system_has_written_to_may_be_used(tmp_path: Path) -> None:

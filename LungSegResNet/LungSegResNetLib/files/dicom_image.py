@@ -31,6 +31,7 @@ _TAGS = {
     "orientation": "0020|0037",
     "colours": "0028|0002",
     "spacing": "0028|0030",
+    "bits": "0028|0100",
 }
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 # Values of the image type; the enhanced CT object says MAXIMUM and MINIMUM.
@@ -45,6 +46,9 @@ _PIXEL_SPACING = re.compile(rb"\x28\x00\x30\x00" + _ELEMENT, re.DOTALL)
 _THICKNESS = re.compile(rb"\x18\x00\x50\x00" + _ELEMENT, re.DOTALL)
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
 _LONGEST_HEADER = 64 << 20
+_FILE_META_BYTES = 4096
+_TRANSFER_SYNTAX = re.compile(rb"\x02\x00\x10\x00UI..([0-9.]+)", re.DOTALL)
+_UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 # Both shift a pixel at the far edge of a matrix of 512 by half a pixel at most.
 _SPACING_TOLERANCE = 1e-3  # relative
 _COSINE_TOLERANCE = 1e-3
@@ -85,6 +89,19 @@ class Header:
     @property
     def is_coloured(self) -> bool:
         return self.tags["colours"] not in ("", "1")
+
+    @property
+    def lacks_pixels(self) -> bool:
+        """True for an uncompressed file too small for its pixels; the library would leave them what memory held before.
+
+        Raises OSError if it cannot be opened.
+        """
+        with self.path.open("rb") as file:
+            syntax = _TRANSFER_SYNTAX.search(file.read(_FILE_META_BYTES))
+        if syntax and syntax[1].decode() not in _UNCOMPRESSED:
+            return False
+        bits = int(self.tags["bits"]) if self.tags["bits"].isdecimal() else 0
+        return self.path.stat().st_size < math.prod(self.size) * bits // 8
 
     @property
     def has_places(self) -> bool:

@@ -22,6 +22,7 @@ TILTED = "was scanned with the gantry tilted"  # in the warning of a scan whose 
 _TILT_DEGREES = 1.0
 # More slices than this share are a part of the lungs; fewer can be interpolated.
 _MOST_LOST = 0.05
+_WHOLE_SHARE = 0.95  # of the length of all stacks in a series
 
 
 def read_dicom_folder(
@@ -132,8 +133,11 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
         used = _one_stack(headers)
         if not used:
             raise InputError(f"{name} cannot be stacked to a volume: it {error}.") from error
+        whole, part = (float(np.ptp(along_normal(list(some)))) for some in (headers, used))
+        covered = "" if part > _WHOLE_SHARE * whole else f", which covers {part:.0f} of {whole:.0f} mm"
         warnings.append(
-            f"{name} holds {len(headers)} images of several scans or reconstructions; one with {len(used)} was taken."
+            f"{name} holds {len(headers)} images of several scans or reconstructions; one with {len(used)} was "
+            f"taken{covered}."
         )
         grid = even_grid(along_normal(used))
     if missing := grid.missing:
@@ -186,6 +190,8 @@ def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
 
 
 def _open(header: Header) -> sitk.Image:
+    if header.lacks_pixels:
+        raise InputError(f"{header.path.name} is damaged: it holds fewer pixels than it says; copy or export it again.")
     try:
         return dicom_reader(header.path).Execute()
     except RuntimeError as error:

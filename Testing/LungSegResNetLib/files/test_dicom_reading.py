@@ -325,6 +325,24 @@ def test_repeated_scans_told_apart_only_by_instance_numbers_are_parted(image, hu
     assert "several scans" in warnings[0]
 
 
+def test_what_the_larger_of_two_overlapping_acquisitions_covers_is_told(image, hu, tmp_path):
+    series = {"SeriesInstanceUID": "1.2.3"}
+    write_series(tmp_path / "a", image[:, :, :20], AcquisitionNumber=1, **series)
+    write_series(tmp_path / "b", image[:, :, 18:], AcquisitionNumber=2, InstanceNumber=lambda n: 50 + n, **series)
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu[:20])
+    assert "one with 20 was taken, which covers 190 of 310 mm" in warnings[0]
+
+
+def test_a_slice_with_fewer_pixels_than_it_says_does_not_get_those_of_another(image, tmp_path):
+    files = write_series(tmp_path, image)
+    data = dcmread(files[5])
+    data.PixelData = data.PixelData[:1000]
+    data.save_as(files[5])
+    with pytest.raises(InputError, match="holds fewer pixels than it says"):
+        read_ct(tmp_path)
+
+
 def test_doubled_positions_without_an_order_are_refused(image, tmp_path):
     write_series(tmp_path / "a", image, SeriesInstanceUID="1.2.3")
     write_series(tmp_path / "b", image[:, :, 3:9], SeriesInstanceUID="1.2.3")

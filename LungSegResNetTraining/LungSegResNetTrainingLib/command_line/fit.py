@@ -109,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
     from ..training.reporting import MuteTrainingReporter, make_training_reporter
     from ..training.run_cases import counts
     from ..training.training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
+    from ..wording import quoted
 
     case_choice = CaseChoice(
         options.dataset,
@@ -141,7 +142,8 @@ def run(options: argparse.Namespace) -> int:
             train_folds(cases, plans, options.out, run_choice, processes, reporter)
             if processes.first:
                 print(f"The networks are in {options.out}; judge each case by the one that has not seen it with:")
-                print(f"lungsegresnet-train evaluate {options.out} {options.dataset} --folds {len(plans)} --out REPORT")
+                places = f"{quoted(options.out)} {quoted(options.dataset)}"
+                print(f"lungsegresnet-train evaluate {places} --folds {len(plans)} --out REPORT")
             return 0
         if processes.first:
             print(counts(cases.cases), flush=True)

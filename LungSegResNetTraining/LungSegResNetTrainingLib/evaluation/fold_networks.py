@@ -14,6 +14,7 @@ from ..data.cases import TEST, Case
 from ..training.cross_validation import fold_network
 from ..training.seen_scans import ScanMark, ScanRecord, seen_scans, validation_scans
 from ..training.settings import TrainingSettings
+from ..wording import quoted
 from .case_result import FailedCase
 
 
@@ -57,7 +58,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
     if missing:
         raise InputError(
             f"In {runs} there is no network of fold {', '.join(missing)}; train it first "
-            f"(lungsegresnet-train fit DATASET --folds {folds} --out {runs})."
+            f"(lungsegresnet-train fit DATASET --folds {folds} --out {quoted(runs)})."
         )
     networks = [FoldNetwork(fold, path, read_card(path)) for fold, path in paths.items()]
     for network in networks:

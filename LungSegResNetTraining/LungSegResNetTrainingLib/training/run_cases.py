@@ -18,7 +18,7 @@ from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases, refuse_divided
 from ..data.data_set import CASE_LIST, describing_columns, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
-from ..wording import counted
+from ..wording import counted, quoted
 from .seen_scans import ScanMark
 
 _COLUMNS = (
@@ -106,7 +106,7 @@ def prepare_cases(
     on_case(len(found.cases), len(found.cases))
     if not used:
         raise InputError(
-            f"None of the {found.count} cases can be trained on; look at: lungsegresnet-train check {data_set}"
+            f"None of the {found.count} cases can be trained on; look at: lungsegresnet-train check {quoted(data_set)}"
         )
     marks = {case.name: ScanMark.of(case) for case, _ in used}
     return TrainingCases([case for case, _ in used], [cached for _, cached in used], left_out, marks)

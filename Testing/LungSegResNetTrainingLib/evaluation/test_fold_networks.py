@@ -67,6 +67,8 @@ def test_missing_folds_are_named(tmp_path: Path) -> None:
         read_fold_networks(tmp_path, 3)
     with pytest.raises(UsageError, match="no cross-validation with 1 folds"):
         read_fold_networks(tmp_path, 1)
+    with pytest.raises(InputError, match=r'--folds 2 --out ".*my folds"\)'):  # to be typed as it stands
+        read_fold_networks(tmp_path / "my folds", 2)
 
 
 @pytest.mark.parametrize(("training", "start"), [("bc", ""), ("c", "a"), ("ac", "")])

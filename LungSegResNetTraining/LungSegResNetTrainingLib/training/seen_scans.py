@@ -128,7 +128,7 @@ def repeated_scans(cases: Sequence[Case]) -> list[str]:
 
 
 def _record(card: ModelCard, key: str, *names: str) -> ScanRecord:
-    """What a file says under ``key``; files of earlier versions have the names of the cases only."""
+    """What a file says under ``key``; one that does not, as of another program, is asked for the names of its cases."""
     about: dict[str, Any] = card.training
     if key in about:
         return ScanRecord.from_json(about[key])

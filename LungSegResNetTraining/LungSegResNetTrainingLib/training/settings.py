@@ -79,15 +79,9 @@ class TrainingSettings:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainingSettings:
-        """Inverse of ``as_json``; what an older file does not name has its default.
-
-        Changes of the slices that are younger than a file are the exception: its run did not have them.
-        """
-        values = dict(values, augmentation=AugmentationSettings(**({"wall_air": 0.0} | values["augmentation"])))
-        for key in ("scales", "full_size_share", "slice_shape"):
-            if key in values:
-                values[key] = tuple(values[key])
-        return cls(**values)
+        """Inverse of ``as_json``."""
+        lists = {key: tuple(values[key]) for key in ("scales", "full_size_share", "slice_shape")}
+        return cls(**values | lists | {"augmentation": AugmentationSettings(**values["augmentation"])})
 
 
 RECOMMENDED = TrainingSettings()

@@ -409,20 +409,6 @@ def test_a_run_draws_its_curves_and_writes_event_files(finished: Path) -> None:
     assert [event.step for event in events.Scalars("validation Dice")] == [3, 6]
 
 
-def test_settings_of_an_older_checkpoint_have_the_defaults_of_what_it_does_not_name() -> None:
-    values = RECOMMENDED.as_json()
-    del values["slice_shape"], values["start"]
-    assert TrainingSettings.from_json(values) == RECOMMENDED
-
-
-def test_settings_of_an_older_run_have_no_air_in_the_chest_wall() -> None:
-    values = RECOMMENDED.as_json()
-    del values["augmentation"]["wall_air"]
-    assert TrainingSettings.from_json(values) == replace(
-        RECOMMENDED, augmentation=replace(RECOMMENDED.augmentation, wall_air=0.0)
-    )
-
-
 @pytest.mark.parametrize(
     "changes", [{"steps": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"slice_shape": (60, 88)}]
 )

@@ -98,7 +98,7 @@ def test_the_files_of_a_scan_are_read_once_and_again_when_one_has_changed(
     assert ScanMark.of(case) != marks[0]
 
 
-def test_a_network_of_an_earlier_version_knows_names_only() -> None:
+def test_a_network_that_says_nothing_of_its_scans_is_known_by_the_names_of_its_cases() -> None:
     training = {"training_cases": ["b", "a"], "start_network_cases": ["c"], "validation_cases": ["v"]}
     card = ModelCard({}, training=training)
     assert seen_scans(card) == ScanRecord.by_names("abc")

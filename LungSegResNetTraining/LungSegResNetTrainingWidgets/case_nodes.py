@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +16,20 @@ from slicer.i18n import tr as _
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import Case
 
-_CT_FILE, _SEGMENTATION = "LungSegResNetTraining.ct", "LungSegResNetTraining.segmentation"
+_FILES, _SEGMENTATION = "LungSegResNetTraining.files", "LungSegResNetTraining.segmentation"
 
 
 def showCase(case: Case) -> Any:
-    """Show CT and mask of a case in the slice views, loaded if they are not in the scene; returns the volume node.
+    """Show CT and mask of a case in the slice views; returns the volume node.
+
+    They are loaded unless they are in the scene as they are on disk now.
 
     Raises
     ------
     LungSegError : a file cannot be read, or the mask does not belong to the CT.
     """
-    volumeNode = _loaded(case) or _load(case)
+    files = _stateOfFiles(case)
+    volumeNode = _loaded(files) or _load(case, files)
     shown = volumeNode.GetNodeReference(_SEGMENTATION)
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         segmentation = node.GetNodeReference(_SEGMENTATION)
@@ -93,24 +97,37 @@ def whyNoCase(volumeNode: Any, segmentationNode: Any, dataSet: str) -> str:
     return ""
 
 
-def _loaded(case: Case) -> Any:
+def _stateOfFiles(case: Case) -> str:
+    """Is another text for another CT or mask, and after one of their files was changed; empty if one cannot be read."""
+    from LungSegResNetLib.digests import file_digest
+    from LungSegResNetTrainingLib.data.case_files import files_of, mask_files_of
+
+    try:
+        files = [*files_of(case.ct), *mask_files_of(case.mask)]
+        parts = [str(case.ct), str(case.mask), *(f"{path} {file_digest(path)}" for path in files)]
+    except OSError:
+        return ""  # which reading the case explains better
+    return hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()
+
+
+def _loaded(files: str) -> Any:
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if node.GetAttribute(_CT_FILE) == str(case.ct) and node.GetNodeReference(_SEGMENTATION) is not None:
+        if files and node.GetAttribute(_FILES) == files and node.GetNodeReference(_SEGMENTATION) is not None:
             return node
     return None
 
 
-def _load(case: Case) -> Any:
+def _load(case: Case, files: str) -> Any:
     from LungSegResNetTrainingLib.data.data_set import read_case
 
     # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
     ct, mask = read_case(case)
-    volumeNode = addVolume(ct, case.name)
-    segmentationNode = slicer.mrmlScene.AddNewNodeByClass(
-        "vtkMRMLSegmentationNode", _("{name} reference").format(name=case.name)
-    )
+    scene = slicer.mrmlScene
+    volumeNode = addVolume(ct, scene.GenerateUniqueName(case.name))
+    name = scene.GenerateUniqueName(_("{name} reference").format(name=case.name))
+    segmentationNode = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
     placeWithVolume(segmentationNode, volumeNode)
     writeLungs(segmentationNode, volumeNode, mask.labels)
-    volumeNode.SetAttribute(_CT_FILE, str(case.ct))
+    volumeNode.SetAttribute(_FILES, files)
     volumeNode.SetNodeReferenceID(_SEGMENTATION, segmentationNode.GetID())
     return volumeNode

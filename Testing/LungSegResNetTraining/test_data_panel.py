@@ -61,6 +61,39 @@ def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
     assert "no mask" in panel.ui.dataStatusLabel.text
 
 
+def test_a_click_shows_the_mask_of_that_case_as_it_is_on_disk_now(host: Host, panel: Any, tmp_path: Path) -> None:
+    from LungSegResNetTrainingWidgets.case_nodes import showCase
+
+    from LungSegResNetTrainingLib.data.cases import Case
+
+    image, mask = Thorax().scan((4.0, 4.0, 20.0))
+    sitk.WriteImage(image, str(tmp_path / "ct.nrrd"))
+    readers = [
+        Case(name, tmp_path / "ct.nrrd", tmp_path / f"{name}.nrrd", "train", name) for name in ("reader1", "reader2")
+    ]
+    for case in readers:
+        sitk.WriteImage(mask, str(case.mask))
+
+    def shown() -> list[str]:
+        nodes = host.slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+        return [node.GetName() for node in nodes if node.GetDisplayVisibility()]
+
+    for case in (*readers, readers[0]):
+        volume = showCase(case)
+        assert shown() == [f"{case.name} reference"]
+    assert len(host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
+
+    corrected = sitk.GetArrayFromImage(mask)
+    corrected[:4] = 0
+    again = sitk.GetImageFromArray(corrected)
+    again.CopyInformation(mask)
+    sitk.WriteImage(again, str(readers[0].mask))
+    volume = showCase(readers[0])
+    (name,) = shown()
+    right = segment_array(host, host.slicer.util.getNode(name), "right_lung", volume)
+    assert right.sum() == (corrected == 1).sum()
+
+
 def test_a_folder_without_cases_is_an_error_in_one_sentence(host: Host, panel: Any, tmp_path: Path) -> None:
     assert check(host, panel, tmp_path) == []
     assert panel.ui.dataStatusLabel.text.startswith("No case was found")

@@ -53,12 +53,14 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
 
     Raises
     ------
-    LungSegError : what is missing, or that a file is there already; nothing was written.
+    LungSegError : what is missing, that a file is there already or cannot be written; nothing was written.
     """
     import SimpleITK as sitk
 
     from LungSegResNetLib.atomic import write_atomically
     from LungSegResNetLib.errors import InputError, OutputError
+    from LungSegResNetLib.files.library_errors import reason_of
+    from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
     from LungSegResNetLib.files.writing import write_mask
 
     if reason := whyNoCase(volumeNode, segmentationNode, dataSet):
@@ -74,7 +76,11 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
         raise InputError(_("The lungs of the segmentation lie outside of the CT; choose those that belong together."))
     with write_atomically(ctFile, overwrite=False) as temporary:
         temporary.touch()  # no permission shows here, as an OSError with its reason
-        sitk.WriteImage(ct.to_native(ct.hu), str(temporary), useCompression=True)
+        try:
+            sitk.WriteImage(ct.to_native(ct.hu), library_path(temporary), useCompression=True)
+        except (RuntimeError, UnusableNameError) as error:
+            text = _("{path} could not be written ({reason}); look whether the disk is full.")
+            raise OutputError(text.format(path=ctFile, reason=reason_of(error))) from error
         # A CT without its mask is no case, so the CT gets its name after the mask.
         write_mask(maskFile, labels, ct, overwrite=False)
     return name

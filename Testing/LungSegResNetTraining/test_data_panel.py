@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 import vtk
 from mrml_data import add_volume, parameters, rows_of, segment_array
@@ -139,6 +141,32 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     (folder / "cases.csv").write_text("case,ct,mask\n", encoding="utf-8")
     panel.updateGui()
     assert "cases.csv" in panel.ui.addCaseButton.toolTip
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for file sizes")
+def test_a_case_that_does_not_fit_on_the_disk_is_told_and_leaves_nothing(
+    host: Host, panel: Any, tmp_path: Path
+) -> None:
+    import resource
+
+    from LungSegResNetWidgets import segmentation_nodes
+
+    image, mask = Thorax().scan((4.0, 4.0, 20.0))
+    volume = add_volume(host, image, "Large")
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+    segmentation_nodes.placeWithVolume(segmentation, volume)
+    segmentation_nodes.writeLungs(segmentation, volume, sitk.GetArrayFromImage(mask))
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), volume, segmentation
+    panel.updateGui()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # as on a full disk
+    try:
+        panel.ui.addCaseButton.click()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert f"{tmp_path / 'Large_ct.nrrd'} could not be written" in panel.ui.dataStatusLabel.text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_label_map_is_neither_offered_nor_taken_as_a_ct(host: Host, panel: Any, tmp_path: Path) -> None:

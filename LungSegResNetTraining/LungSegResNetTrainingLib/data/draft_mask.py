@@ -12,6 +12,7 @@ from scipy import ndimage
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
+from LungSegResNetLib.lungs.laterality import body_midline
 from LungSegResNetLib.lungs.postprocessing import clean_mask
 from LungSegResNetLib.lungs.preprocessing import body_box
 from LungSegResNetLib.lungs.regions import bounding_box
@@ -36,14 +37,14 @@ def draft_lungs(ct: CTVolume) -> np.ndarray:
     InputError : nothing in the scan looks like aerated lung.
     """
     spacing = ct.spacing_zyx
-    midline = float(np.mean(body_box(ct.hu, spacing)[2:]))
+    middle = float(np.mean(body_box(ct.hu, spacing)[2:]))
     smooth = _smooth(ct.hu, spacing)
     air = _inside_body(smooth < LUNG_HU, spacing)
-    airways = find_airways(smooth, air, spacing, midline)
+    airways = find_airways(smooth, air, spacing, middle)
     lungs = _lung_parts(air & ~airways, smooth)
     if not lungs.any():
         raise InputError(f"No aerated lung was found in {ct.source}; draw its mask by hand or leave the scan out.")
-    labels = clean_mask(lungs, spacing, midline)
+    labels = clean_mask(lungs, spacing, body_midline(ct.hu, spacing, middle))
     return _close(labels, airways, spacing)
 
 

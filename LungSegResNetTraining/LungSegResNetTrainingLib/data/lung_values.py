@@ -9,7 +9,7 @@ import numpy as np
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
-from LungSegResNetLib.lungs.laterality import split_lungs
+from LungSegResNetLib.lungs.laterality import body_midline, split_lungs
 from LungSegResNetLib.lungs.preprocessing import body_box
 
 
@@ -63,7 +63,7 @@ def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np
     if not present or present in ({LEFT_LUNG}, {RIGHT_LUNG, LEFT_LUNG}):
         return values.astype(np.uint8), []
     if len(present) == 1:
-        midline = float(np.mean(body_box(ct.hu, ct.spacing_zyx)[2:]))
+        midline = body_midline(ct.hu, ct.spacing_zyx)
         note = "The mask has one value; right and left lung were told apart by position."
         return split_lungs(values != 0, ct.spacing_zyx, midline), [note]
     for numbering in _NUMBERINGS:

@@ -124,6 +124,8 @@ class EvaluatePanel:
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             jumpToSlice(showCase(chosen.case), chosen.index)
+        except ImportError:
+            self._say(_("Click Evaluate to install the Python packages that cases are read with."))
         except LungSegError as error:
             self._say(str(error))
         else:
@@ -166,8 +168,6 @@ class EvaluatePanel:
         try:
             rows = table1Rows(report) if self._folder else []
             self._slices = worstSlices(report, _caseList(self._folder)) if rows else []
-        except ImportError:
-            self._told = _("Click Evaluate to install the Python packages that the worst slices are listed with.")
         except LungSegError as error:
             self._told = str(error)
         groups = len({row["group"] for row in rows}) > 1

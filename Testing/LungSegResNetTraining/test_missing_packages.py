@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,8 @@ parameters.dataSet, parameters.runFolder = str(folder / "data"), str(folder / "r
 training.dataPanel.onAddCase()
 assert "is a case of the data set now" in training.ui.dataStatusLabel.text
 assert training.ui.table1.item(0, 0).text() == "Dice"
-assert training.ui.worstTable.rowCount == 0
+assert training.ui.worstTable.item(0, 0).text() == "anna"
+training.ui.worstTable.cellClicked.emit(0, 0)
 assert "install" in training.ui.evaluateStatusLabel.text
 """
 
@@ -72,6 +74,7 @@ def run_with_slicers_packages(code: str, *arguments: str) -> None:
         "LungSegResNetLib.network.devices",
         "LungSegResNetTrainingLib.data.cases",
         "LungSegResNetTrainingLib.evaluation.aggregation",
+        "LungSegResNetTrainingLib.evaluation.finished_cases",
         "LungSegResNetTrainingLib.training.progress",
     ],
 )
@@ -81,7 +84,11 @@ def test_what_panels_import_before_the_installation_needs_slicers_packages_only(
 
 def test_both_panels_work_as_far_as_slicers_packages_go(tmp_path: Path) -> None:
     report = tmp_path / "run" / "report"
-    report.mkdir(parents=True)
+    (report / "cases" / "anna").mkdir(parents=True)
+    (report / "cases.csv").write_text("case,status\nanna,judged\n", encoding="utf-8")
+    worst = {"index": 3, "position": "S 60.0 mm", "reason": "lowest Dice", "dice": 0.9}
+    result = json.dumps({"key": "", "result": {"worst_slices": [worst]}})
+    (report / "cases" / "anna" / "result.json").write_text(result, encoding="utf-8")
     (tmp_path / "data").mkdir()
     (report / "summary.csv").write_text(
         "method,group,region,doubtful,metric,cases,mean,sd,min,max\n"

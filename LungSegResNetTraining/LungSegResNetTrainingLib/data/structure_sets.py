@@ -10,6 +10,7 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 
 _BETWEEN_SLICES = 0.4  # of the slice distance: contours further from the slice's plane were drawn on another scan
+_CUT_SHARE = 0.05  # of the structures: above, what lies beyond the CT is told
 
 
 def read_structure_set(
@@ -27,13 +28,15 @@ def read_structure_set(
     names = {int(roi.ROINumber): str(roi.get("ROIName", "")) for roi in dataset.get("StructureSetROISequence", [])}
     contours = {int(roi.ReferencedROINumber): roi for roi in dataset.get("ROIContourSequence", [])}
     notes = []
+    inside, beyond = 0, 0
     for number, value in chosen.items():
         name = names.get(number, str(number))
         drawn = list(contours[number].get("ContourSequence", [])) if number in contours else []
         filled = np.zeros(ct.hu.shape, bool)
+        others: dict[int, np.ndarray] = {}
         for contour in drawn:
             if contour.get("ContourGeometricType", "CLOSED_PLANAR") == "CLOSED_PLANAR":
-                _fill(filled, np.array(contour.ContourData, float).reshape(-1, 3), ct, name, source)
+                _fill(filled, others, np.array(contour.ContourData, float).reshape(-1, 3), ct, name, source)
         if not filled.any():
             raise InputError(f"The structure '{name}' of {source} has no contour inside its CT.")
         slices = np.flatnonzero(filled.any(axis=(1, 2)))
@@ -41,11 +44,17 @@ def read_structure_set(
         if empty:
             notes.append(f"The structure '{name}' is not drawn on {empty} slices between its first and its last one.")
         values[filled] = value
+        inside += int(filled.sum())
+        beyond += sum(int(section.sum()) for section in others.values())
+    if (share := beyond / (inside + beyond)) > _CUT_SHARE:
+        notes.append(f"{100 * share:.0f} % of the mask lies outside {ct.source} and was cut off.")
     return values, notes
 
 
-def _fill(filled: np.ndarray, points: np.ndarray, ct: CTVolume, name: str, source: str) -> None:
-    """Turn over the pixels within one contour (points in mm, LPS)."""
+def _fill(
+    filled: np.ndarray, others: dict[int, np.ndarray], points: np.ndarray, ct: CTVolume, name: str, source: str
+) -> None:
+    """Turn over the pixels within one contour (points in mm, LPS); ``others`` are slices beyond those of the CT."""
     axes = np.array(ct.geometry.direction).reshape(3, 3)
     x, y, z = ((points - ct.geometry.origin) @ axes / ct.geometry.spacing).T
     index = round(float(np.median(z)))
@@ -54,5 +63,8 @@ def _fill(filled: np.ndarray, points: np.ndarray, ct: CTVolume, name: str, sourc
             f"A contour of '{name}' in {source} lies {np.abs(z - index).max() * ct.geometry.spacing[2]:.1f} mm off the "
             "slices of its CT; it was drawn on another scan."
         )
+    within = polygon2mask(filled.shape[1:], np.stack([y, x], axis=1))
     if 0 <= index < len(filled):
-        filled[index] ^= polygon2mask(filled.shape[1:], np.stack([y, x], axis=1))
+        filled[index] ^= within
+    else:
+        others[index] = others.get(index, False) ^ within

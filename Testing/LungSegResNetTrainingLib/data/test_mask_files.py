@@ -320,6 +320,20 @@ def test_a_structure_set_is_filled_on_the_slices_of_the_ct(scan, tmp_path: Path)
     assert mask.format == "structure set (RTSTRUCT)"
 
 
+def test_contours_beyond_the_slices_of_the_ct_are_told_as_voxels_are(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    lung = np.flatnonzero(truth.any(axis=(1, 2)))
+    low, high = lung[0] + len(lung) // 4, lung[-1] + 1 - len(lung) // 4
+    part = CTVolume.from_sitk(ct.geometry.apply_to(sitk.GetImageFromArray(ct.hu))[:, :, int(low) : int(high)], "part")
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {2: "Lung_L", 1: "Lung_R"})
+    ptk_files.write_label_map(tmp_path / "lungs.nii.gz", truth, ct)
+    contours, label_map = (read_reference_mask(tmp_path / name, part) for name in ("rs.dcm", "lungs.nii.gz"))
+    assert len(contours.notes) == 1
+    assert contours.notes == label_map.notes
+    assert "% of the mask lies outside part and was cut off" in contours.notes[0]
+    np.testing.assert_array_equal(contours.labels, label_map.labels)
+
+
 def test_lobes_of_a_structure_set_are_joined_to_their_lung_where_all_are_drawn(scan, tmp_path: Path) -> None:
     ct, truth = scan
     names = {1: "Lobe upper R", 2: "Lobe middle R", 4: "Lobe lower R", 5: "Lung left upper", 6: "Lung left lower"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Container
-from dataclasses import dataclass, field
+import unicodedata
+from collections import Counter
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from LungSegResNetLib.errors import InputError
@@ -50,7 +52,7 @@ class FoundCases:
 
 @dataclass(frozen=True)
 class _Item:
-    """Something that may be a CT or a mask: a file, or a folder of DICOM files."""
+    """What may be a CT or a mask: a file, the first file of a series of pictures, or a folder of DICOM files."""
 
     path: Path
     stem: str
@@ -76,7 +78,8 @@ def find_cases(folder: Path) -> FoundCases:
       their names elsewhere. Each is a file or a folder of DICOM files; the CT's DICOM files may lie in the case's
       folder itself.
 
-    A CT that is found twice, by way of a symbolic link, is a case once.
+    Capital letters and forms of Unicode make no other name. A CT that is found twice, by way of a symbolic link, is a
+    case once.
     """
     found = FoundCases()
     _search(folder, folder, found, frozenset())
@@ -123,7 +126,7 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
     if scans:
         _pair_by_name(scans, items, "" if name == "." else name + "/", found)
     elif items or loose_dicom:
-        _pair_of_folder(folder, name if name != "." else folder.name, items, loose_dicom, found)
+        _pair_of_folder(folder, name if name != "." else folder.resolve().name, items, loose_dicom, found)
     for subfolder in subfolders:
         _search(subfolder, top, found, above | {here})
 
@@ -156,7 +159,19 @@ def _look(folder: Path) -> tuple[list[_Item], list[Path], bool, list[Path]]:
     if len(single) > 1:
         items = [i for i in items if i not in single]
         slices += [i.path for i in single]
-    return items, sorted(subfolders, key=Path.is_symlink), bool(slices), closed
+    return _series_of_pictures(items), sorted(subfolders, key=Path.is_symlink), bool(slices), closed
+
+
+def _series_of_pictures(items: list[_Item]) -> list[_Item]:
+    """The items; pictures whose names differ only by a number at the end, as PTK names slices of a mask, are one."""
+    series: dict[str, list[_Item]] = {}
+    for item in items:
+        if item.ending in ("", ".dcm") and kind_of_file(item.path) == PICTURE:
+            series.setdefault(item.stem.rstrip("0123456789"), []).append(item)
+    several = {stem: pictures for stem, pictures in series.items() if len(pictures) > 1}
+    slices = {item for pictures in several.values() for item in pictures}
+    whole = [replace(pictures[0], stem=stem) for stem, pictures in several.items()]
+    return [item for item in items if item not in slices] + whole
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -197,12 +212,13 @@ def _is_dicom_object(folder: Path) -> bool:
 
 def _pair_by_name(scans: dict[str, list[_Item]], items: list[_Item], prefix: str, found: FoundCases) -> None:
     masks: dict[str, list[_Item]] = {}
+    count = Counter(map(_alike, scans))
+    alike = {_alike(case): case for case in scans if count[_alike(case)] == 1}
+    beginnings = tuple(name + mark for name in count for mark in "_-")
     for item in items:
-        if (case := _case_of_mask(item.stem, scans)) is not None:
+        if (case := _case_of_mask(item.stem, scans, alike)) is not None:
             masks.setdefault(case, []).append(item)
-        elif not _CT_NAME.match(item.stem) and not any(
-            re.match(rf"{re.escape(case)}[_-]", item.stem) for case in scans
-        ):
+        elif not _CT_NAME.match(item.stem) and not _alike(item.stem).startswith(beginnings):
             # What bears the name of a case is something else of it, such as its vessels.
             reason = f"There is no CT or no mask to {item.path.name}; the CT's name has to end with _ct."
             found.problems.append((prefix + item.stem, reason))
@@ -216,10 +232,17 @@ def _pair_by_name(scans: dict[str, list[_Item]], items: list[_Item], prefix: str
             _report(prefix + case, fitting, found)
 
 
-def _case_of_mask(stem: str, scans: Container[str]) -> str | None:
-    """The case among ``scans`` that a mask belongs to by its name; None where it is no mask or has no scan."""
-    matches = (pattern.match(stem) for pattern in (_MASK_NAME, _LONG_MASK_NAME))
-    return next((match["case"] for match in matches if match and match["case"] in scans), None)
+def _alike(name: str) -> str:
+    """Equal for names that differ only in capital letters, or in how Unicode puts letters together."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _case_of_mask(stem: str, scans: Container[str], alike: Mapping[str, str]) -> str | None:
+    """The case among ``scans`` that a mask belongs to by its name, else among those that are called ``alike``; None
+    where it is no mask or has no scan."""
+    names = [match["case"] for pattern in (_MASK_NAME, _LONG_MASK_NAME) if (match := pattern.match(stem))]
+    same = [name for name in names if name in scans]
+    return next(iter(same + [alike[key] for key in map(_alike, names) if key in alike]), None)
 
 
 def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bool, found: FoundCases) -> None:
@@ -232,16 +255,28 @@ def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bo
     if len(masks) == 1 and len(scans) == 1:
         found.cases.append(_case(name, scans[0], masks[0].path))
     elif not scans:
-        found.problems.append((name, "There is a mask but no CT."))
+        found.problems.append((name, _reason_without_ct([item.path.name for item in masks])))
     elif len(scans) > 1:
         _report_scans(name, scans, found)
     else:
         _report(name, masks, found)
 
 
+def _reason_without_ct(masks: list[str]) -> str:
+    named = ", ".join(masks[:4])
+    if len(masks) == 1:
+        return f"There is a mask ({named}) but no CT."
+    return (
+        f"There are masks ({named}) but no CT; if one of them is the CT, call it 'ct', or list the cases in a CSV file."
+    )
+
+
 def _report_scans(name: str, scans: list[Path], found: FoundCases) -> None:
     names = ", ".join(path.name for path in scans[:4])
-    reason = f"There are several files that may be the CT ({names}); keep the one that is meant, called '..._ct'."
+    reason = (
+        f"There are several files that may be the CT ({names}); list the cases in a CSV file, or keep only the one "
+        "that is meant, called '..._ct'."
+    )
     found.problems.append((name, reason))
 
 

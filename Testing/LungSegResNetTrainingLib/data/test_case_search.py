@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,28 @@ def test_masks_are_paired_by_the_names_that_programs_give_them(tmp_path: Path) -
     assert found_in(tmp_path) == {case: tuple(n for n in names if n[0] == case[0]) for case in ("a", "b", "c_lung")}
 
 
+def test_capital_letters_and_forms_of_unicode_part_no_pair(tmp_path: Path) -> None:
+    composed, decomposed = (unicodedata.normalize(form, "Jörg") for form in ("NFC", "NFD"))
+    names = [("Case1_CT.nii.gz", "case1_lungs.nii.gz"), (f"{composed}_ct.nii", f"{decomposed}_lungs.nii")]
+    touch(*(tmp_path / name for pair in names for name in pair), tmp_path / "CASE1_vessels.nii.gz")
+    assert found_in(tmp_path) == {"Case1": names[0], composed: names[1]}
+    assert find_cases(tmp_path).problems == []
+
+
+def test_of_cases_that_differ_in_capital_letters_each_has_its_own_mask(tmp_path: Path) -> None:
+    names = ["A_ct.nii", "A_lungs.nii", "a_ct.nii", "a_lungs.nii"]
+    touch(*(tmp_path / name for name in names))
+    if len(list(tmp_path.iterdir())) < len(names):
+        pytest.skip("capital letters make no other file here")
+    assert found_in(tmp_path) == {"A": ("A_ct.nii", "A_lungs.nii"), "a": ("a_ct.nii", "a_lungs.nii")}
+
+
+def test_a_case_whose_folder_is_the_current_one_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "p1" / "scan.nii", tmp_path / "p1" / "lungs.nii")
+    monkeypatch.chdir(tmp_path / "p1")
+    assert [case.name for case in find_cases(Path()).cases] == ["p1"]
+
+
 def test_nothing_that_may_be_a_case_is_lost_without_a_word(tmp_path: Path) -> None:
     names = ["a_ct.nii", "a_lungs.nii", "a_vessels.nii", "b_lungs.nii", "c.nii", "c_lungs.nii", "d_CT1.nii"]
     touch(*(tmp_path / name for name in names), tmp_path / "e_ct.nii", tmp_path / "e_ct.nrrd", tmp_path / "e_mask.nii")
@@ -203,6 +226,30 @@ def test_dicom_that_is_named_by_numbers_is_told_apart_by_its_kind(
     assert found_in(tmp_path) == {"1.1": ("1.1/1.1.1", "1.1/1.1.2")}
 
 
+@pytest.mark.parametrize("loose", [True, False], ids=["slices beside it", "slices in a folder"])
+def test_colour_pictures_in_the_folder_of_their_case_are_one_mask(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path, loose: bool
+) -> None:
+    image, ct, labels = thorax
+    scan = tmp_path / "P1" if loose else tmp_path / "P1" / "CT"
+    dicom_files.write_series(scan, image)
+    ptk_files.write_color_dicom(tmp_path / "P1", labels, ct)
+    assert found_in(tmp_path) == {"P1": (scan.relative_to(tmp_path).as_posix(), "P1/lungs0.dcm")}
+    (case,) = find_cases(tmp_path).cases
+    np.testing.assert_array_equal(read_case(case)[1].labels, labels)
+    ptk_files.write_color_dicom(tmp_path / "P1", labels, ct, "lobes")
+    assert "several masks (lobes0.dcm, lungs0.dcm)" in dict(find_cases(tmp_path).problems)["P1"]
+
+
+def test_colour_pictures_are_paired_by_the_name_of_their_series(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    _, ct, labels = thorax
+    touch(tmp_path / "a_ct.nii")
+    ptk_files.write_color_dicom(tmp_path, labels, ct, "a_lungs")
+    assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs0.dcm")}
+
+
 def link(path: Path, target: Path) -> None:
     try:
         path.symlink_to(target, target_is_directory=target.is_dir())
@@ -233,10 +280,12 @@ def test_what_is_no_pair_is_told_with_its_reason(tmp_path: Path) -> None:
     touch(tmp_path / "three" / "ct.nii", tmp_path / "three" / "lungs.nii", tmp_path / "three" / "lobes.nii")
     touch(tmp_path / "four" / "a.nii", tmp_path / "four" / "b.nii", tmp_path / "four" / "mask.nii")
     touch(tmp_path / "five" / "a_ct.nii", tmp_path / "five" / "b_lungs.nii")
+    touch(tmp_path / "six" / "Thorax_1.0_Lung_B70f.nii.gz", tmp_path / "six" / "lungs.nii.gz")
     problems = dict(find_cases(tmp_path).problems)
     assert "no mask" in problems["one"]
-    assert "no CT" in problems["two"]
+    assert problems["two"] == "There is a mask (mask.nii) but no CT."
     assert "several masks (lobes.nii, lungs.nii)" in problems["three"]
-    assert "may be the CT (a.nii, b.nii)" in problems["four"]
+    assert "may be the CT (a.nii, b.nii); list the cases in a CSV file, or" in problems["four"]
     assert "no mask" in problems["five/a"]
+    assert "masks (Thorax_1.0_Lung_B70f.nii.gz, lungs.nii.gz) but no CT; if one of them is the CT" in problems["six"]
     assert not find_cases(tmp_path).cases

@@ -6,19 +6,43 @@ import csv
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
+from typing import TextIO
 
 from ..atomic import write_atomically
 from ..errors import InputError, UsageError
 
 Cell = str | float | int | None
 
+_TOLD_SEPARATOR = re.compile(r'"?sep=([^"\s]|\t)"?[,;\t]*\s*', re.I)
 
-def column_separator(header: str) -> str:
-    """What parts the columns of a CSV with this first line; spreadsheets take semicolons where decimals have commas."""
-    return max(",;\t", key=header.count)
+
+def column_separator(header: str, needed: Collection[str] = ()) -> str:
+    """What parts the columns of a CSV with this header: what gives all that are ``needed`` (in lower case), else what
+    is found most often. Spreadsheets take semicolons where decimals have commas."""
+    return max(",;\t", key=lambda mark: (set(needed) <= set(_columns(header, mark)), header.count(mark)))
+
+
+def to_header(file: TextIO, needed: Collection[str] = ()) -> tuple[int, str]:
+    """Go on to the line that names the columns of a CSV; returns how many lines lie above, and what parts the columns.
+
+    Lines without text are passed over, and a line ``sep=;``, in which Excel is told what parts the columns.
+    """
+    above, told, header, start = 0, "", "", file.tell()
+    for line in iter(file.readline, ""):
+        if match := _TOLD_SEPARATOR.fullmatch(line):
+            told = match[1]
+        elif line.strip(' \t\r\n,;"'):
+            header = line
+            break
+        above += 1
+    file.seek(start)
+    for _ in range(above):
+        file.readline()
+    return above, told or column_separator(header, needed)
 
 
 def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]], overwrite: bool) -> None:
@@ -48,7 +72,7 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]],
 def read_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
     """Rows of a CSV by the names of its columns in lower case, also as a spreadsheet saved it.
 
-    Commas, semicolons or tabs part the columns; cells without text are empty.
+    Commas, semicolons or tabs part the columns; cells without text are empty. See `to_header` for the lines above.
 
     Raises
     ------
@@ -56,8 +80,7 @@ def read_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            separator = column_separator(file.readline())
-            file.seek(0)
+            _, separator = to_header(file, needed)
             table = csv.reader(file, delimiter=separator)
             columns = [column.strip().lower() for column in next(table, [])]
             if not set(needed) <= set(columns):
@@ -69,6 +92,10 @@ def read_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"The table {path} cannot be read ({error}).") from error
+
+
+def _columns(header: str, separator: str) -> list[str]:
+    return [column.strip().lower() for column in next(csv.reader([header], delimiter=separator), [])]
 
 
 def refuse_other_endings(*paths: Path) -> None:

@@ -7,10 +7,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.tables import column_separator
+from LungSegResNetLib.figures.tables import to_header
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -21,6 +20,7 @@ _SPLITS = {
     "test": TEST,
 }
 OK = "ok"
+_NEEDED = ("case", "ct", "mask")
 _BEYOND = "beyond the last column"
 
 
@@ -60,7 +60,8 @@ class ListedCase:
 def read_cases(csv_path: str | os.PathLike[str], files_must_exist: bool = True) -> list[Case]:
     """Cases of a CSV with the columns ``case, ct, mask`` and, where known, ``split, patient, group, doubtful, ...``.
 
-    Commas, semicolons or tabs part the columns, in whose names upper and lower case do not matter.
+    Commas, semicolons or tabs part the columns, in whose names upper and lower case do not matter; above them may be
+    empty lines, as of a spreadsheet, and a line ``sep=;``.
     Paths are relative to the CSV's folder; without a split a case is for training, without a patient it is its own.
     Where there is a column ``status``, as in the table that the check of a data set writes, only ``ok`` rows count.
 
@@ -94,9 +95,10 @@ def read_case_list(csv_path: Path) -> list[ListedCase]:
     """
     try:
         with csv_path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file, restval="", restkey=_BEYOND, delimiter=_delimiter(file))
+            above, separator = to_header(file, _NEEDED)
+            table = csv.DictReader(file, restval="", restkey=_BEYOND, delimiter=separator)
             table.fieldnames = [column.strip().lower() for column in table.fieldnames or ()]
-            rows = [(table.line_num, row) for row in table if any(_texts(row))]
+            rows = [(above + table.line_num, row) for row in table if any(_texts(row))]
     except UnicodeDecodeError as error:
         raise InputError(
             f"The case list {csv_path} is no text in UTF-8; in a spreadsheet, save it as 'CSV UTF-8'."
@@ -105,7 +107,7 @@ def read_case_list(csv_path: Path) -> list[ListedCase]:
         raise InputError(f"The case list {csv_path} cannot be read ({error}).") from error
     if not rows:
         raise InputError(f"The case list {csv_path} is empty.")
-    missing = {"case", "ct", "mask"} - rows[0][1].keys()
+    missing = set(_NEEDED) - rows[0][1].keys()
     if missing:
         raise InputError(f"The case list {csv_path} has no column {', '.join(sorted(missing))}.")
     return [_listed(csv_path, line, row) for line, row in rows]
@@ -113,12 +115,17 @@ def read_case_list(csv_path: Path) -> list[ListedCase]:
 
 def refuse_divided_patients(cases: Sequence[Case]) -> None:
     """Raise InputError where one patient is in two splits."""
-    splits: dict[str, str] = {}
+    firsts: dict[str, Case] = {}
     for case in cases:
-        if splits.setdefault(case.patient, case.split) != case.split:
+        first = firsts.setdefault(case.patient, case)
+        if first.split == case.split:
+            continue
+        if not first.patient_is_named and not case.patient_is_named:
             raise InputError(
-                f"Patient {case.patient} is in both {splits[case.patient]} and {case.split} (case {case.name})."
+                f"Two cases are called {case.name}, one in {first.split} and one in {case.split}; give each its own "
+                "name."
             )
+        raise InputError(f"Patient {case.patient} is in both {first.split} and {case.split} (case {case.name}).")
 
 
 def unnamed_patients(cases: Sequence[Case]) -> str:
@@ -131,20 +138,13 @@ def unnamed_patients(cases: Sequence[Case]) -> str:
     return f"{unnamed} of {len(cases)} cases name no patient, and each of them counts as a patient of its own"
 
 
-def _delimiter(file: TextIO) -> str:
-    start = file.tell()
-    head = file.readline()
-    file.seek(start)
-    return column_separator(head)
-
-
 def _texts(row: dict[str, str]) -> list[str]:
     return [value.strip() for column, value in row.items() if column != _BEYOND]
 
 
 def _listed(csv_path: Path, line: int, row: dict[str, str]) -> ListedCase:
     name, status = row["case"].strip(), (row.get("status") or OK).strip().lower()
-    empty = [column for column in ("case", "ct", "mask") if not row[column].strip()]
+    empty = [column for column in _NEEDED if not row[column].strip()]
     if empty and (status == OK or not name):
         called = f" ({name})" if name else ""
         raise InputError(f"Line {line}{called} of the case list {csv_path} lacks {', '.join(empty)}.")

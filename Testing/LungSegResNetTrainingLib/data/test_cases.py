@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.tables import read_rows
 from LungSegResNetTrainingLib.data.cases import OK, read_case_list, read_cases, unnamed_patients
 from LungSegResNetTrainingLib.data.data_set import list_data_set
 from LungSegResNetTrainingLib.data.pair_check import DOUBTFUL
@@ -54,6 +55,38 @@ def test_a_list_is_read_as_spreadsheets_of_any_country_save_it(tmp_path: Path, d
     path.write_text(text.replace(",", delimiter).replace("b.nii", "", 1), encoding="utf-8")
     with pytest.raises(InputError, match=r"Line 2 \(a\) .* lacks mask"):
         read_cases(path, files_must_exist=False)
+
+
+@pytest.mark.parametrize("above", ["\n", ",,,\r\n", ";;;\n\n", "sep=;\n", '\ufeff"sep=;"\n', "SEP=;;;\r\n \n"])
+def test_empty_lines_and_excels_separator_may_lie_above_the_columns(tmp_path: Path, above: str) -> None:
+    path = write_list(tmp_path, f"{above}case;ct;mask\na;a.nii;b.nii\nb;b.nii;\n")
+    line = above.count("\n") + 3
+    with pytest.raises(InputError, match=rf"Line {line} \(b\) .* lacks mask"):
+        read_case_list(path)
+    path.write_text(path.read_text(encoding="utf-8").replace("b;b.nii;", ";;"), encoding="utf-8")
+    assert [case.name for case in read_cases(path, files_must_exist=False)] == ["a"]
+    assert read_rows(path, ("case", "mask"))[0] == {"case": "a", "ct": "a.nii", "mask": "b.nii"}
+
+
+def test_the_separator_that_excel_is_told_may_be_any(tmp_path: Path) -> None:
+    path = write_list(tmp_path, "sep=|\ncase|ct|mask\na|a,1.nii|b.nii\n")
+    assert [case.ct.name for case in read_cases(path, files_must_exist=False)] == ["a,1.nii"]
+
+
+@pytest.mark.parametrize("header", ["case;ct;mask;Note (age, sex, smoker, dose)", '"case";"ct";"mask";"a, b, c, d, e"'])
+def test_what_parts_the_columns_that_are_needed_goes_before_commas_in_a_name(tmp_path: Path, header: str) -> None:
+    path = write_list(tmp_path, f"{header}\na;a.nii;b.nii;60, m, no, 2\n")
+    assert [case.mask.name for case in read_cases(path, files_must_exist=False)] == ["b.nii"]
+    assert read_rows(path, ("case", "mask"))[0]["mask"] == "b.nii"
+
+
+def test_of_two_cases_of_one_name_in_two_splits_the_name_is_told_not_a_patient(tmp_path: Path) -> None:
+    path = write_list(tmp_path, "case,ct,mask,split\na,a.nii,a.nii,train\na,b.nii,b.nii,validation\n")
+    with pytest.raises(InputError, match="Two cases are called a, one in train and one in validation; give each its"):
+        list_data_set(path)
+    path = write_list(tmp_path, "case,ct,mask,split,patient\na,a.nii,a.nii,train,p\nb,b.nii,b.nii,validation,p\n")
+    with pytest.raises(InputError, match=r"Patient p is in both train and validation \(case b\)"):
+        list_data_set(path)
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])

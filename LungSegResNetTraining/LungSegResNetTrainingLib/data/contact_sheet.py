@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from skimage.segmentation import find_boundaries
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.figures.drawing import LUNG_WINDOW, fitted, font
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
@@ -54,22 +55,39 @@ def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) 
 def write_contact_sheet(path: str | os.PathLike[str], checks: Sequence[CaseCheck], overwrite: bool) -> list[Path]:
     """Write the rows of all cases as PNG and return the files: more than 40 cases go on in ``<name>_2.png`` and so on.
 
+    With ``overwrite`` the pages that an earlier, longer sheet of this name has beyond are removed.
+
     Raises
     ------
     InputError : there is no case.
-    OutputError : a file exists and ``overwrite`` is false, or cannot be written.
+    OutputError : a file exists and ``overwrite`` is false, or cannot be written or removed.
     """
     path = Path(path)
     if not checks:
         raise InputError("There is no case to draw on a contact sheet.")
     written = []
     for page, start in enumerate(range(0, len(checks), _ROWS_A_PAGE), start=1):
-        target = path if page == 1 else path.with_name(f"{path.stem}_{page}{path.suffix}")
+        target = _page(path, page)
         rows = [_row_of(check) for check in checks[start : start + _ROWS_A_PAGE]]
         with write_atomically(target, overwrite) as temporary:
             Image.fromarray(np.concatenate(rows)).save(temporary, "PNG")
         written.append(target)
+    if overwrite:
+        _remove_pages(path, len(written) + 1)
     return written
+
+
+def _page(path: Path, number: int) -> Path:
+    return path if number == 1 else path.with_name(f"{path.stem}_{number}{path.suffix}")
+
+
+def _remove_pages(path: Path, first: int) -> None:
+    """Remove page ``first`` and those that follow one another from there; what lies beyond a gap is no page."""
+    for page in itertools.takewhile(Path.is_file, (_page(path, number) for number in itertools.count(first))):
+        try:
+            page.unlink()
+        except OSError as error:
+            raise OutputError(f"{page}, a page of an earlier sheet, cannot be removed ({error.strerror}).") from error
 
 
 def _row_of(check: CaseCheck) -> np.ndarray:

@@ -161,3 +161,13 @@ def test_a_large_data_set_gets_several_contact_sheets(data_set: Path, tmp_path: 
     files = write_contact_sheet(tmp_path / "sheet.png", checks, overwrite=False)
     assert [file.name for file in files] == ["sheet.png", "sheet_2.png"]
     assert all(file.is_file() for file in files)
+
+
+def test_a_smaller_data_set_leaves_no_page_of_an_earlier_contact_sheet(data_set: Path, tmp_path: Path) -> None:
+    (check,) = check_data_set(data_set / "foreign")
+    write_contact_sheet(tmp_path / "s.png", [check] * 81, overwrite=False)
+    others = [tmp_path / name for name in ("s_5.png", "s_03.png", "s_2.txt", "ss_2.png")]
+    for path in others:
+        path.touch()
+    assert write_contact_sheet(tmp_path / "s.png", [check], overwrite=True) == [tmp_path / "s.png"]
+    assert sorted(tmp_path.glob("s*")) == sorted([tmp_path / "s.png", *others])

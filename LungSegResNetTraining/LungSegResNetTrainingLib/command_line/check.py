@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import glob
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from LungSegResNetLib.command_line.values import given_path
 
 if TYPE_CHECKING:
     from ..data.data_set import CaseCheck
@@ -16,14 +17,16 @@ SUMMARY = "look whether CTs and reference masks belong together before training 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("dataset", type=Path, help="folder with CTs and masks, or CSV with the columns case, ct, mask")
+    parser.add_argument(
+        "dataset", type=given_path, help="folder with CTs and masks, or CSV with the columns case, ct, mask"
+    )
     parser.add_argument(
         "--table",
-        type=Path,
+        type=given_path,
         metavar="FILE",
         help="write the table as CSV, which fit takes as data set; never over the list that is checked",
     )
-    parser.add_argument("--contact-sheet", type=Path, metavar="FILE", help="write a picture of all cases (.png)")
+    parser.add_argument("--contact-sheet", type=given_path, metavar="FILE", help="write a picture of all cases (.png)")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.add_argument("--progress", choices=("json", "none"), default="none", help="json: on standard error")
 

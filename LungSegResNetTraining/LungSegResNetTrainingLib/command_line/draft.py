@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from LungSegResNetLib.command_line.values import given_path
 
 SUMMARY = "make a draft mask without a network, for a person to correct"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("ct", type=Path, help="DICOM folder, .dcm, .nii(.gz), .nrrd, .mha or .mhd")
-    parser.add_argument("out", type=Path, help=".seg.nrrd, which the Segment Editor opens, .nii.gz, .nrrd or .mha")
+    parser.add_argument("ct", type=given_path, help="DICOM folder, .dcm, .nii(.gz), .nrrd, .mha or .mhd")
+    parser.add_argument(
+        "out", type=given_path, help=".seg.nrrd, which the Segment Editor opens, .nii.gz, .nrrd or .mha"
+    )
     parser.add_argument("--series", help="DICOM series: its number in the list, its UID, or a part of its description")
     parser.add_argument("--overwrite", action="store_true", help="replace a mask that is there already")
 

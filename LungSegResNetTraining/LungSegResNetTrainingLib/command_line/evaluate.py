@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from LungSegResNetLib.command_line.values import given_path
+
 if TYPE_CHECKING:
     from ..data.case_search import FoundCases
     from ..data.cases import Case
@@ -22,9 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="network file, or 'shipped' for the one that comes with the product; with --folds the folder that "
         "fit --folds wrote",
     )
-    parser.add_argument("dataset", type=Path, help="CSV with the columns case, ct and mask, or a folder of cases")
+    parser.add_argument("dataset", type=given_path, help="CSV with the columns case, ct and mask, or a folder of cases")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="REPORT", help="folder of the report; run again to go on"
+        "--out", type=given_path, required=True, metavar="REPORT", help="folder of the report; run again to go on"
     )
     parser.add_argument(
         "--split",

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from LungSegResNetLib.command_line.values import given_path
+
 if TYPE_CHECKING:
     from ..training.settings import TrainingSettings
     from ..training.start_network import StartNetwork
@@ -17,13 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument(
         "dataset",
-        type=Path,
+        type=given_path,
         help="folder with CTs and masks, or CSV with the columns case, ct, mask and, if known, split, patient, group",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run; run again to go on")
+    parser.add_argument(
+        "--out", type=given_path, required=True, metavar="RUN", help="folder of the run; run again to go on"
+    )
     parser.add_argument(
         "--cache",
-        type=Path,
+        type=given_path,
         default=Path(".cache/slices"),
         help="folder for prepared slices, which may be deleted when training has ended (default: .cache/slices in the "
         "current folder)",
@@ -159,7 +163,7 @@ def _start_networks(options: argparse.Namespace) -> list[StartNetwork | None]:
     from ..training.start_network import read_start_network
 
     folds = [options.fold] if options.fold or not options.folds else range(1, options.folds + 1)
-    if not options.start_network:
+    if options.start_network is None:
         return [None for _ in folds]
     if options.folds and Path(options.start_network).is_dir():
         return [read_start_network(str(fold_network(Path(options.start_network), fold))) for fold in folds]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from LungSegResNetLib.command_line.values import given_path
 
 SUMMARY = "average the weights of networks that were fine-tuned from one another"
 
@@ -11,7 +12,9 @@ SUMMARY = "average the weights of networks that were fine-tuned from one another
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument("networks", nargs="+", metavar="NETWORK", help="network file, or 'shipped'")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="network file to write (.safetensors)")
+    parser.add_argument(
+        "--out", type=given_path, required=True, metavar="FILE", help="network file to write (.safetensors)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a network that exists")
 
 

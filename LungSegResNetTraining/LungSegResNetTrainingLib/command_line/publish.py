@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from LungSegResNetLib.command_line.values import given_path
 
 SUMMARY = "make a network file to hand on: with its data, figures, licence and model card"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("network", type=Path, help="network.safetensors of a finished run")
-    parser.add_argument("dataset", type=Path, help="the data set it was trained and judged on, as for fit")
-    parser.add_argument("--report", type=Path, required=True, help="folder written by evaluate")
+    parser.add_argument("network", type=given_path, help="network.safetensors of a finished run")
+    parser.add_argument("dataset", type=given_path, help="the data set it was trained and judged on, as for fit")
+    parser.add_argument("--report", type=given_path, required=True, help="folder written by evaluate")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=given_path,
         required=True,
         metavar="FILE",
         help="network file to write (.safetensors), with MODEL_CARD.md beside it; a collections.csv in that folder "
@@ -26,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--licence", default="Apache-2.0", help="licence of the weights (default: Apache-2.0)")
     parser.add_argument(
         "--limits",
-        type=Path,
+        type=given_path,
         required=True,
         metavar="FILE",
         help="text with a known failure or a limit of the data (whom it was not trained on) in each line",
     )
     parser.add_argument(
         "--section",
-        type=Path,
+        type=given_path,
         metavar="FILE",
         help="Markdown with its own heading to put into the card, such as a table",
     )

@@ -293,3 +293,36 @@ def test_the_speed_is_measured_without_a_run(data: Path, capsys: pytest.CaptureF
 def test_impossible_options_end_in_a_sentence(data: Path, options: list[str]) -> None:
     assert _fit(data, *options) == 2
     assert not (data.parent / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["check", ""],
+        ["check", "data", "--table", ""],
+        ["draft", "", "lungs.seg.nrrd"],
+        ["draft", "ct.nii", ""],
+        ["fit", "", "--out", "run"],
+        ["fit", "data", "--out", ""],
+        ["fit", "data", "--out", "run", "--cache", ""],
+        ["mean", "shipped", "shipped", "--out", ""],
+        ["evaluate", "shipped", "", "--out", "report"],
+        ["publish", "", "data"],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_path_is_not_the_current_folder(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    assert "must not be empty" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("folds", [[], ["--folds", "2"]], ids=["one network", "folds"])
+def test_a_start_network_whose_name_is_empty_is_not_none_at_all(data: Path, folds: list[str]) -> None:
+    assert _fit(data, "--start-network", "", *folds) != 0
+    assert not (data.parent / "run").exists()

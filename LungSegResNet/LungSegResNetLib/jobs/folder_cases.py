@@ -52,9 +52,14 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
 
     Raises
     ------
-    InputError : the folder is not there, cannot be opened or has no case.
-    UsageError : the output folder is the input folder or holds it.
+    InputError : the folder is not there, is a file, cannot be opened or has no case.
+    UsageError : the output folder is the input folder or holds it, or is a file.
     """
+    # Functions of os.path say no to what cannot be opened, where methods of Path raise an error.
+    if os.path.isfile(folder):  # noqa: PTH113
+        raise InputError(f"{folder} is a file; give the folder of the scans, or take 'segment' for a single one.")
+    if os.path.isfile(output):  # noqa: PTH113
+        raise UsageError(f"The folder for results, {output}, is a file; choose another one.")
     if place(folder).is_relative_to(place(output)):
         raise UsageError(f"The folder for results, {output}, holds the scans themselves; choose another one.")
     found = [

@@ -39,6 +39,16 @@ def test_results_are_no_scans(tmp_path: Path) -> None:
     assert [case.path for case in find_cases(tmp_path, tmp_path / "out")] == [tmp_path / "a.nii.gz"]
 
 
+def test_a_file_is_neither_a_folder_of_scans_nor_one_for_results(tmp_path: Path) -> None:
+    scan = tmp_path / "in" / "a.nii.gz"
+    scan.parent.mkdir()
+    scan.touch()
+    with pytest.raises(InputError, match=r"a\.nii\.gz is a file; give the folder of the scans, or take 'segment'"):
+        find_cases(scan, tmp_path / "out")
+    with pytest.raises(UsageError, match=r"The folder for results, .*a\.nii\.gz, is a file"):
+        find_cases(scan.parent, scan)
+
+
 @pytest.mark.parametrize("output", ["in", "."])
 def test_an_output_folder_that_holds_the_scans_is_refused(output: str, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()

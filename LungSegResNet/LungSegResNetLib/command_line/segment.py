@@ -42,6 +42,7 @@ def run(options: argparse.Namespace) -> int:
     from ..jobs.reporting import make_reporter
     from ..network.engines import EngineSettings
     from ..timing import timed
+    from ..wording import counted
 
     outputs = Outputs.at(options.output)
     if options.measurements and options.measurements not in outputs.measurements:
@@ -71,8 +72,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(values, indent=2))
     else:
         print(table_from_json(values["measurements"]))
-        count = "1 slice" if summary.slices == 1 else f"{summary.slices} slices"
-        print(f"{count} in {seconds['total']:.1f} s ({summary.why}, {summary.precision})")
+        print(f"{counted(summary.slices, 'slice')} in {seconds['total']:.1f} s ({summary.why}, {summary.precision})")
         first = ", ".join(f"{one['slice']} ({one['position']})" for one in summary.slices_to_check)
         print(f"slices to check first: {first}; --json says why")
         for path in summary.outputs:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import InputError
+from ..wording import counted
 from .dicom_image import (
     Header,
     has_dicom_mark,
@@ -63,7 +64,7 @@ class SeriesInfo:
     @property
     def _reconstruction(self) -> str:
         thickness = f"{float(self.thickness_mm):g} mm" if numbers_in(self.thickness_mm) else "thickness unknown"
-        text = f"{self.slices} slices, {thickness}, kernel {self.kernel or 'unknown'}"
+        text = f"{counted(self.slices, 'slice')}, {thickness}, kernel {self.kernel or 'unknown'}"
         return f"{text}, {self.part}" if self.part else text
 
 

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError
+from ..wording import counted
 from .dicom_choice import WhenInDoubt, choose_series
 from .dicom_headers import Series, scan_folder, series_of_file
 from .dicom_image import Header, along_normal, dicom_reader, may_be_dicom, numbers_in, whole_number_in
@@ -42,7 +43,7 @@ def read_dicom_folder(
     volume, warnings = read_series(chosen)
     warnings = left_out + choice_warnings + warnings
     if damaged:
-        warnings.insert(0, f"{len(damaged)} damaged DICOM files were left out (the first is {damaged[0].name}).")
+        warnings.insert(0, f"Left out: {counted(len(damaged), 'damaged DICOM file')} (the first is {damaged[0].name}).")
     return volume, warnings
 
 
@@ -145,7 +146,8 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
             raise InputError(f"{name} cannot be used: {len(missing)} of its {len(grid.order)} slices are missing.")
         places = ", ".join(f"{mm:.1f}" for mm in _lps_mm([grid.position(plane) for plane in missing], used))
         where = f" at {places} mm" if len(missing) <= 5 else ""
-        warnings.append(f"{name} lacks {len(missing)} slices{where}; they were interpolated from their neighbours.")
+        lacking = counted(len(missing), "slice") + where
+        warnings.append(f"{name} lacks {lacking}, interpolated from the neighbours.")
     return used, grid, warnings
 
 

@@ -8,6 +8,7 @@ from skimage.draw import polygon2mask
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.wording import counted
 
 _BETWEEN_SLICES = 0.4  # of the slice distance: contours further from the slice's plane were drawn on another scan
 _CUT_SHARE = 0.05  # of the structures: above, what lies beyond the CT is told
@@ -42,7 +43,8 @@ def read_structure_set(
         slices = np.flatnonzero(filled.any(axis=(1, 2)))
         empty = slices[-1] - slices[0] + 1 - len(slices)
         if empty:
-            notes.append(f"The structure '{name}' is not drawn on {empty} slices between its first and its last one.")
+            gap = counted(int(empty), "slice")
+            notes.append(f"The structure '{name}' is not drawn on {gap} between its first and its last one.")
         values[filled] = value
         inside += int(filled.sum())
         beyond += sum(int(section.sum()) for section in others.values())

@@ -11,6 +11,7 @@ from dicom_files import make_colour_picture, write_series
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.files.dicom_headers import list_series
 from LungSegResNetLib.files.dicom_kernels import sharpness
 from LungSegResNetLib.files.dicom_reading import read_dicom_folder
 
@@ -51,6 +52,12 @@ def test_an_original_scan_with_half_the_slices_of_a_derived_one_is_taken_and_bot
         "Of several CT series 'original' (number 1, 16 slices, 20 mm, kernel unknown) was taken; "
         "left aside: 'reformatted' (number 2, 32 slices, 10 mm, kernel unknown)."
     )
+
+
+def test_a_series_of_one_slice_is_listed_as_such(image, tmp_path):
+    _write(tmp_path, image[:, :, :1], "bolus", 1)
+    (series,) = list_series(tmp_path)
+    assert str(series).startswith("1: bolus (CT, axial, original, 1 slice, 10 mm, kernel unknown, UID ...")
 
 
 def test_projections_are_not_taken_for_the_scan_even_where_they_are_many(image, tmp_path):

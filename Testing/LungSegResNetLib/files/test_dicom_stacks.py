@@ -105,7 +105,7 @@ class TestGrid:
         volume, warnings = read_ct(tmp_path)
         assert volume.hu.shape == hu.shape
         assert "(1 of " in warnings[0]
-        assert "lacks 1 slices" in warnings[1]
+        assert "lacks 1 slice" in warnings[1]
 
 
 class TestLineOfSlices:

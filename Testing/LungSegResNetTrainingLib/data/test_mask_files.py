@@ -320,6 +320,17 @@ def test_a_structure_set_is_filled_on_the_slices_of_the_ct(scan, tmp_path: Path)
     assert mask.format == "structure set (RTSTRUCT)"
 
 
+@pytest.mark.parametrize(("lost", "told"), [(1, "1 slice"), (2, "2 slices")])
+def test_slices_that_a_structure_skips_are_counted(scan, tmp_path: Path, lost: int, told: str) -> None:
+    ct, truth = scan
+    drawn = truth.copy()
+    middle = int(np.flatnonzero(truth.any(axis=(1, 2))).mean())
+    drawn[middle : middle + lost] = 0
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", drawn, ct, {2: "Lung_L", 1: "Lung_R"})
+    notes = read_reference_mask(tmp_path / "rs.dcm", ct).notes
+    assert notes[0] == f"The structure 'Lung_L' is not drawn on {told} between its first and its last one."
+
+
 def test_contours_beyond_the_slices_of_the_ct_are_told_as_voxels_are(scan, tmp_path: Path) -> None:
     ct, truth = scan
     lung = np.flatnonzero(truth.any(axis=(1, 2)))

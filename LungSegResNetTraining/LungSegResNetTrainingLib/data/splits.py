@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.wording import counted
 
 from .cases import TEST, TRAIN, VALIDATION, Case
 
@@ -72,7 +73,8 @@ def split_by_fold(cases: Sequence[Case], folds: int, fold: int, with_lung: Colle
         raise UsageError(f"There is no fold {fold} of {folds}; give --folds from 2 on and --fold from 1 to --folds.")
     group_of = {case.patient: case.group for case in reversed(cases) if case.split != TEST}
     if len(group_of) < folds:
-        raise InputError(f"{len(group_of)} patients cannot be divided into {folds} folds; give fewer --folds.")
+        patients = counted(len(group_of), "patient")
+        raise InputError(f"{patients} cannot be divided into {folds} folds; give fewer --folds.")
     shuffled = np.random.default_rng(_FOLD_SEED).permutation(sorted(group_of)).tolist()
     lung = {case.patient for case in cases if case.name in with_lung and case.split != TEST}
     if len(lung) < folds:

@@ -77,6 +77,8 @@ def test_a_fold_that_does_not_exist_is_refused(folds: int, fold: int) -> None:
 def test_more_folds_than_patients_are_refused() -> None:
     with pytest.raises(InputError, match="20 patients cannot be divided into 21 folds"):
         split_by_fold(CASES, 21, 1, ALL)
+    with pytest.raises(InputError, match="1 patient cannot be divided into 2 folds"):
+        split_by_fold(CASES[:2], 2, 1, ALL)
 
 
 def test_a_data_set_with_a_validation_case_names_its_split() -> None:

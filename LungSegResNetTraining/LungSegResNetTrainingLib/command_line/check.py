@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the table as CSV, which fit takes as data set; never over the list that is checked",
     )
     parser.add_argument("--contact-sheet", type=given_path, metavar="FILE", help="write a picture of all cases (.png)")
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there, all pages of a contact sheet, too"
+    )
     parser.add_argument("--progress", choices=("json", "none"), default="none", help="json: on standard error")
 
 

@@ -20,10 +20,14 @@ Cell = str | float | int | None
 _TOLD_SEPARATOR = re.compile(r'"?sep=([^"\s]|\t)"?[,;\t]*\s*', re.I)
 
 
-def column_separator(header: str, needed: Collection[str] = ()) -> str:
+def column_separator(header: str, needed: Collection[str] = (), told: str = "") -> str:
     """What parts the columns of a CSV with this header: what gives all that are ``needed`` (in lower case), else what
-    is found most often. Spreadsheets take semicolons where decimals have commas."""
-    return max(",;\t", key=lambda mark: (set(needed) <= set(_columns(header, mark)), header.count(mark)))
+    was ``told``, else what is found most often. Spreadsheets take semicolons where decimals have commas."""
+
+    def fitness(mark: str) -> tuple[bool, bool, int]:
+        return set(needed) <= set(_columns(header, mark)), mark == told, header.count(mark)
+
+    return max(told + ",;\t", key=fitness)
 
 
 def to_header(file: TextIO, needed: Collection[str] = ()) -> tuple[int, str]:
@@ -42,7 +46,7 @@ def to_header(file: TextIO, needed: Collection[str] = ()) -> tuple[int, str]:
     file.seek(start)
     for _ in range(above):
         file.readline()
-    return above, told or column_separator(header, needed)
+    return above, column_separator(header, needed, told)
 
 
 def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]], overwrite: bool) -> None:

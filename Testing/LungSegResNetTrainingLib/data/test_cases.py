@@ -68,9 +68,11 @@ def test_empty_lines_and_excels_separator_may_lie_above_the_columns(tmp_path: Pa
     assert read_rows(path, ("case", "mask"))[0] == {"case": "a", "ct": "a.nii", "mask": "b.nii"}
 
 
-def test_the_separator_that_excel_is_told_may_be_any(tmp_path: Path) -> None:
+def test_the_separator_that_excel_is_told_may_be_any_and_another_program_may_have_replaced_it(tmp_path: Path) -> None:
     path = write_list(tmp_path, "sep=|\ncase|ct|mask\na|a,1.nii|b.nii\n")
     assert [case.ct.name for case in read_cases(path, files_must_exist=False)] == ["a,1.nii"]
+    path = write_list(tmp_path, "sep=;,,\ncase,ct,mask\na,a.nii,b.nii\n")
+    assert [case.ct.name for case in read_cases(path, files_must_exist=False)] == ["a.nii"]
 
 
 @pytest.mark.parametrize("header", ["case;ct;mask;Note (age, sex, smoker, dose)", '"case";"ct";"mask";"a, b, c, d, e"'])

@@ -3,8 +3,8 @@
 ``python Testing/judge_painted_disease.py NETWORK [NETWORK ...] --cases CASES.csv [--cache FOLDER]``
 
 NETWORK is a network file, or ``shipped``. Of each validation volume six slices are shown: as they are, with the front
-three fifths of one lung or all of it as solid as soft tissue, and with air in the chest wall. Figures are the mean and
-the lowest Dice of the slices.
+three fifths of one lung or all of it as solid as soft tissue, with air in the chest wall, and with
+parts of the tissue outside the lungs made even. Figures are the mean and the lowest Dice of the slices.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import torch
 from LungSegResNetLib.lungs.preprocessing import Resampling, scale_hu, to_frame_matrices
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
-from LungSegResNetTrainingLib.slices.simulated_disease import like_soft_tissue, settle_border, wall_air
+from LungSegResNetTrainingLib.slices.simulated_disease import even_tissue, like_soft_tissue, settle_border, wall_air
 from LungSegResNetTrainingLib.slices.slice_cache import BODY, LEFT, PIXEL_MM, RIGHT, CachedCase, cache_case
 
-KINDS = ("as they are", "front of one lung solid", "one lung solid", "air in the chest wall")
+KINDS = ("as they are", "front of one lung solid", "one lung solid", "air in the chest wall", "tissue made even")
 SLICES = 6
 CONSOLIDATED = {KINDS[1]: 0.6, KINDS[2]: 1.0}  # of the lung's height in the slice
 _SMALLEST_LUNG = 500  # pixels
@@ -36,8 +36,9 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
     labels = torch.from_numpy(np.array(case.labels[index]))
     lung = labels >= RIGHT
     rng = np.random.default_rng(1000 + number)
-    slices = {KINDS[0]: hu.clone(), KINDS[3]: hu.clone()}
+    slices = {kind: hu.clone() for kind in (KINDS[0], *KINDS[3:])}
     wall_air(slices[KINDS[3]], labels >= BODY, lung, PIXEL_MM, rng)
+    even_tissue(slices[KINDS[4]], (labels >= BODY) & ~lung, PIXEL_MM, np.random.default_rng(2000 + number))
     side = labels == (RIGHT if number % 2 else LEFT)
     if int(side.sum()) >= _SMALLEST_LUNG:
         rows = torch.nonzero(side.any(dim=1)).ravel()

@@ -31,12 +31,13 @@ class AugmentationSettings:
     effusion: float = 0.06
     gas: float = 0.15
     wall_air: float = 0.08
+    even_tissue: float = 0.25
     largest_mass_mm: float = LARGEST_MASS_MM
 
     @classmethod
     def none(cls) -> AugmentationSettings:
         """No augmentation, as in the article."""
-        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def training_slice(
@@ -66,6 +67,9 @@ def training_slice(
     lung = (sampled[0, 1] + sampled[0, 2]) > 0.5
     right, left = right & lung, lung & ~right
 
+    even = rng.random() < settings.even_tissue
+    if even:
+        disease.even_tissue(image, body & ~(right | left), pixel_mm, rng)
     solid = False
     if bool(lung.any()):
         healthy, whole = image.clone(), right | left
@@ -83,7 +87,7 @@ def training_slice(
     if rng.random() < settings.surroundings:
         paint_surroundings(image, ~(body | right | left), pixel_mm, rng)
     if rng.random() < settings.scanner:
-        image, visible = degrade(image, pixel_mm, rng, same_noise=solid)
+        image, visible = degrade(image, pixel_mm, rng, same_noise=solid or even)
         lung = lung & visible
     scaled = torch.from_numpy(scale_hu(image.numpy(), HU_WINDOW))
     return scaled[None], lung.long()

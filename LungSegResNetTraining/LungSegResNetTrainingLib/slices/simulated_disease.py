@@ -133,6 +133,23 @@ def effusion(hu: torch.Tensor, side: torch.Tensor, pixel_mm: float, rng: np.rand
     return side & (amount > 0.5)
 
 
+def even_tissue(hu: torch.Tensor, tissue: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
+    """Take the structure from parts of the soft tissue in ``tissue`` (bool: body that is not lung).
+
+    Painted lung without air is even, too; that alone must not make it lung.
+    """
+    shape = (hu.shape[0], hu.shape[1])
+    soft = tissue & (hu > _TISSUE_HU[0]) & (hu < _TISSUE_HU[1])
+    if not bool(soft.any()):
+        return
+    score = _lobe_score(shape, pixel_mm, rng) if rng.random() < 0.5 else smooth_noise(rng, shape, 50.0 / pixel_mm)
+    inside = score[soft]
+    threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], rng.uniform(0.0, 0.7))
+    amount = torch.sigmoid((score - threshold) / rng.uniform(0.01, 0.1))
+    painted = hu + amount * (like_soft_tissue(hu, pixel_mm, rng) - hu)
+    hu[soft] = painted[soft]
+
+
 def gas_pocket(hu: torch.Tensor, tissue: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
     """Gas as in stomach or colon, now and then over a fluid level, inside ``tissue`` (bool: body that is not lung)."""
     shape = (hu.shape[0], hu.shape[1])

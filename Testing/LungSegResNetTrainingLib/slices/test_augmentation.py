@@ -136,7 +136,9 @@ def test_geometry_moves_the_lung_together_with_its_mask(cached: CachedCase) -> N
         assert float(slices[0][target == 1].median()) < 0.2
 
 
-@pytest.mark.parametrize("changes", [{"disease": 1.0}, {"gas": 1.0}, {"wall_air": 1.0}, {"surroundings": 1.0}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{"disease": 1.0}, {"gas": 1.0}, {"wall_air": 1.0}, {"even_tissue": 1.0}, {"surroundings": 1.0}], ids=str
+)
 def test_disease_gas_and_table_change_the_slice_but_never_the_target(
     cached: CachedCase, changes: dict[str, float]
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from LungSegResNetTrainingLib.slices.simulated_disease import opacity, settle_border, wall_air
+from LungSegResNetTrainingLib.slices.simulated_disease import even_tissue, opacity, settle_border, wall_air
 
 NOISE_HU = 12.0
 
@@ -88,3 +88,28 @@ def test_the_border_of_lung_that_nothing_was_painted_into_stays_as_it_is() -> No
     image = healthy.clone()
     settle_border(image, healthy, healthy < -420.0, 1.0)
     assert torch.equal(image, healthy)
+
+
+def test_tissue_loses_its_structure_and_neither_lung_nor_bone_changes() -> None:
+    rng = np.random.default_rng(0)
+    hu, lung = chest(rng)
+    body = torch.zeros_like(lung)
+    body[10:150, 10:190] = True
+    hu[10:150:8, 130:190] -= 120.0  # layers of fat
+    hu[60:80, 150:170] = 600.0
+    soft = body & ~lung & (hu < 150.0)
+    evened = 0
+    for seed in range(10):
+        image = hu.clone()
+        even_tissue(image, body & ~lung, 1.0, np.random.default_rng(seed))
+        assert torch.equal(image[~soft], hu[~soft])
+        layers, between = image[10:146:8, 130:145], image[14:150:8, 130:145]
+        gone = (layers - between).abs() < 60.0
+        evened += float(gone.float().mean()) > 0.3
+    assert evened >= 5
+
+
+def test_where_there_is_no_tissue_none_is_evened() -> None:
+    hu = torch.full((40, 50), -1000.0)
+    even_tissue(hu, torch.ones(hu.shape, dtype=torch.bool), 1.0, np.random.default_rng(0))
+    assert bool((hu == -1000.0).all())

@@ -53,9 +53,17 @@ train: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --steps 5512 --out $(RUN)
 	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 2601 --batch-size 16 --learning-rate 0.002 \
 		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
-	fine_tuned=$(RUN)-fine-tuned/network.safetensors; $(BIN)/lungsegresnet-train mean $(RUN)/network.safetensors \
-		$$fine_tuned $$fine_tuned $$fine_tuned --out $(RUN)-mean.safetensors --overwrite
-	$(BIN)/lungsegresnet-train evaluate $(RUN)-mean.safetensors $(RUN)/cases.csv --out $(RUN)-mean-report
+	first=$(RUN)/network.safetensors; second=$(RUN)-fine-tuned/network.safetensors; $(BIN)/lungsegresnet-train mean \
+		$$first $$second $$second $$second --out $(RUN)-mean.safetensors --overwrite
+	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 1300 --batch-size 16 --learning-rate 0.002 \
+		--seed 3 --start-network $(RUN)-mean.safetensors --out $(RUN)-third
+	$(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors $(RUN)-third/network.safetensors \
+		--out $(RUN)-third-mean.safetensors --overwrite
+	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 400 --batch-size 16 --learning-rate 0.0015 \
+		--seed 4 --start-network $(RUN)-third-mean.safetensors --out $(RUN)-fourth
+	$(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors $(RUN)-fourth/network.safetensors \
+		--out $(RUN)-last.safetensors --overwrite
+	$(BIN)/lungsegresnet-train evaluate $(RUN)-last.safetensors $(RUN)/cases.csv --out $(RUN)-last-report
 
 cross-validate: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) $(if $(STEPS),--steps $(STEPS)) --out $(RUN)-folds

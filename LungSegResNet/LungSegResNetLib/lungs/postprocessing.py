@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..network.passes import FEW_SLICES
 from .border import fit_border
 from .laterality import split_lungs
 from .regions import DENSE_HU, bounding_box, over_slabs
@@ -17,6 +18,9 @@ _FAR_MM = 30.0  # above or below all such parts: air of the head or bowel
 _HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
 _VESSEL_MM2 = 100.0  # a hole that is nowhere larger is a vessel
 _COVERED = 0.5
+_AERATED_HU = -500.0
+_AERATED_MM2 = 100.0  # in a slice; noise alone makes less of tissue
+_AIRLESS_MM = 10.0
 _LONE_MM = 6.0  # between thicker slices consolidation may lie in one of them only
 
 
@@ -30,8 +34,8 @@ def clean_mask(
 
     Small parts go, and those far above or below the lungs. Holes that are closed on all sides in 3D are filled, and so
     are vessels and small holes of slices that have lung above and below, while the dome of the diaphragm stays open.
-    Where the scan ``hu`` is given, borders follow it as in `fit_border`, and dense tissue that is lung in one slice but
-    neither above nor below goes.
+    Where the scan ``hu`` is given, borders follow it as in `fit_border`, dense tissue that is lung in one slice but
+    neither above nor below goes, and so does tissue above or below all lung that has air (not in a few slices alone).
     """
     box = bounding_box(mask, margin=3)  # room for the border to move
     if box is None:
@@ -39,6 +43,10 @@ def clean_mask(
     inside = _without_small_parts(mask[box], spacing_zyx)
     if not inside.any():
         return np.zeros(mask.shape, np.uint8)
+    if hu is not None and len(mask) > FEW_SLICES:
+        inside = _without_airless_ends(inside, hu[box], spacing_zyx)
+        if not inside.any():
+            return np.zeros(mask.shape, np.uint8)
     if hu is not None and spacing_zyx[0] <= _LONE_MM:
         inside = _without_lone_tissue(inside, hu[box])
     inside = _fill_holes(inside, spacing_zyx)
@@ -75,6 +83,19 @@ def _far_from(runs: Runs, numbers: np.ndarray, large: np.ndarray, slices: float)
     np.minimum.at(begin, numbers, z)
     np.maximum.at(end, numbers, z + 1)
     return (begin - end[large].max() > slices) | (begin[large].min() - end > slices)
+
+
+def _without_airless_ends(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """The mask without slices more than ``_AIRLESS_MM`` above or below all that have air in it."""
+    least = _AERATED_MM2 / (spacing[1] * spacing[2])
+    aerated = [z for z in range(len(mask)) if np.count_nonzero(hu[z][mask[z]] < _AERATED_HU) >= least]
+    if not aerated:
+        return np.zeros_like(mask)
+    reach = int(_AIRLESS_MM / spacing[0])
+    result = mask.copy()
+    result[: max(0, aerated[0] - reach)] = False
+    result[aerated[-1] + reach + 1 :] = False
+    return result
 
 
 def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:

@@ -121,3 +121,21 @@ def test_small_holes_of_a_single_slice_are_filled_and_large_ones_are_not() -> No
 
 def test_an_empty_mask_stays_empty() -> None:
     assert not clean_mask(np.zeros((5, 20, 20), bool), SPACING).any()
+
+
+def test_tissue_beyond_all_lung_with_air_goes_but_solid_lung_beside_it_stays() -> None:
+    lungs = two_lungs()
+    hu = np.where(lungs, -850, 40).astype(np.int16)
+    hu[4:, 40:100, 120:170] = 45  # the left lung is solid
+    hu[4:8] = 45  # and so are both bases, 20 mm high
+    expected = lungs.copy()
+    expected[4:6] = False  # more than 10 mm below the first air
+    np.testing.assert_array_equal(clean_mask(lungs, SPACING, hu=hu) > 0, expected)
+    # Four slices alone do not tell what lies above and below.
+    few = clean_mask(lungs[4:8], SPACING, hu=hu[4:8]) > 0
+    np.testing.assert_array_equal(few, lungs[4:8])
+
+
+def test_a_mask_without_any_air_is_no_lung() -> None:
+    lungs = two_lungs()
+    assert not clean_mask(lungs, SPACING, hu=np.full(lungs.shape, 45, np.int16)).any()

@@ -22,12 +22,13 @@ ENGINES = (TorchPredictor, OpenVinoPredictor)
 
 @pytest.fixture(scope="module")
 def slices() -> np.ndarray:
-    """A slice with one lung, so that the other half may be spared, between two of air, as the network gets them."""
+    """A slice with half a body, so that the other half may be spared, between two of air, as the network gets them."""
     image, _ = Thorax(right_lung=False).scan((3.0, 3.0, 20.0))
     ct = CTVolume.from_sitk(image, "thorax")
     frame = frame_for(ct.hu, ct.spacing_zyx)
     into_frame = Resampling(*to_frame_matrices(frame, ct.hu.shape[1:], ct.spacing_zyx[1:]))
     thorax = into_frame(scale_hu(ct.hu[len(ct.hu) // 2]))
+    thorax[:, : SLICE_SHAPE[1] // 2] = 0.0
     return np.stack([np.zeros(SLICE_SHAPE, np.float32), thorax, np.zeros(SLICE_SHAPE, np.float32)])
 
 

@@ -61,7 +61,7 @@ train: $(VENV)/run.stamp
 		--out $(RUN)-third-mean.safetensors --overwrite
 	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 400 --batch-size 16 --learning-rate 0.0015 \
 		--seed 4 --start-network $(RUN)-third-mean.safetensors --out $(RUN)-fourth
-	$(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors $(RUN)-fourth/network.safetensors \
+	$(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors $(RUN)-mean.safetensors $(RUN)-fourth/network.safetensors \
 		--out $(RUN)-last.safetensors --overwrite
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-last.safetensors $(RUN)/cases.csv --out $(RUN)-last-report
 

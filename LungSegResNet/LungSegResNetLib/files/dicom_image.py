@@ -96,12 +96,12 @@ class Header:
 
         Raises OSError if it cannot be opened.
         """
+        bits = int(self.tags["bits"]) if self.tags["bits"].isdecimal() else 0
+        if self.path.stat().st_size >= math.prod(self.size) * bits // 8:
+            return False
         with self.path.open("rb") as file:
             syntax = _TRANSFER_SYNTAX.search(file.read(_FILE_META_BYTES))
-        if syntax and syntax[1].decode() not in _UNCOMPRESSED:
-            return False
-        bits = int(self.tags["bits"]) if self.tags["bits"].isdecimal() else 0
-        return self.path.stat().st_size < math.prod(self.size) * bits // 8
+        return syntax is None or syntax[1].decode() in _UNCOMPRESSED
 
     @property
     def has_places(self) -> bool:

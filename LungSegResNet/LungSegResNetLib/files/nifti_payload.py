@@ -29,7 +29,7 @@ _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 256: "i1", 512: "u2"}
 
 
 @dataclass(frozen=True)
-class _Header:
+class NiftiHeader:
     """What a NIfTI header says of the voxels behind it (https://nifti.nimh.nih.gov: nifti1.h, nifti2.h)."""
 
     byte_order: str
@@ -44,7 +44,7 @@ class _Header:
     sform: tuple[float, ...] | None
 
     @classmethod
-    def of(cls, content: bytes) -> _Header | None:
+    def of(cls, content: bytes) -> NiftiHeader | None:
         """None if this is no NIfTI header. Raises struct.error if it is cut off or damaged."""
         for order in "<>":
 
@@ -75,6 +75,22 @@ class _Header:
         """Bytes of header and voxels."""
         return self.offset + math.prod(self.dimensions) * self.bits // 8
 
+    @property
+    def tells_voxel_size(self) -> bool:
+        """False if a size of the voxels is missing, for which the libraries take 1 mm without a word."""
+        return all(math.isfinite(mm) and mm != 0 for mm in self.pixel_mm[:3])
+
+    @property
+    def sform_axes(self) -> np.ndarray | None:
+        """Steps (3, 3) in mm from voxel to voxel in LPS, a column for each axis, by the sform; None without one.
+
+        Libraries differ in which of the two geometries of a file they take; SimpleITK takes none with sheared axes.
+        """
+        if self.sform is None or not self.in_mm:
+            return None
+        axes = np.array(self.sform).reshape(3, 4)[:, :3] * [[-1.0], [-1.0], [1.0]]
+        return axes if np.isfinite(axes).all() else None
+
 
 def is_complete(path: Path) -> bool:
     """False if the file ends before its last voxel or its compressed data are damaged."""
@@ -82,28 +98,10 @@ def is_complete(path: Path) -> bool:
         with _opened(path) as stream:
             content = stream.read(_HEADER_BYTES)
             length = len(content) + _rest(stream)
-        header = _Header.of(content)
+        header = NiftiHeader.of(content)
         return header is None or length >= header.end  # what is not NIfTI is for the reader to judge
     except _DAMAGES:
         return False
-
-
-def tells_voxel_size(path: Path) -> bool:
-    """False if a size of the voxels is missing, for which the libraries take 1 mm without a word."""
-    header = _header_of(path)
-    return header is None or all(math.isfinite(mm) and mm != 0 for mm in header.pixel_mm[:3])
-
-
-def sform_axes(path: Path) -> np.ndarray | None:
-    """Steps (3, 3) in mm from voxel to voxel in LPS, a column for each axis, as the sform has them; None without one.
-
-    Libraries differ in which of the two geometries of a file they take, and SimpleITK takes none with sheared axes.
-    """
-    header = _header_of(path)
-    if header is None or header.sform is None or not header.in_mm:
-        return None
-    axes = np.array(header.sform).reshape(3, 4)[:, :3] * [[-1.0], [-1.0], [1.0]]
-    return axes if np.isfinite(axes).all() else None
 
 
 def unreadable_kind(path: Path) -> str | None:
@@ -120,11 +118,11 @@ def unreadable_kind(path: Path) -> str | None:
     return None
 
 
-def _header_of(path: Path) -> _Header | None:
+def read_nifti_header(path: Path) -> NiftiHeader | None:
     """None where there is none that can be understood; reading the voxels will tell."""
     try:
         with _opened(path) as stream:
-            return _Header.of(stream.read(_HEADER_BYTES))
+            return NiftiHeader.of(stream.read(_HEADER_BYTES))
     except _DAMAGES:
         return None
 
@@ -135,7 +133,7 @@ def read_slices(path: Path, size: tuple[int, ...]) -> Iterator[np.ndarray] | Non
     Equal to what SimpleITK reads; None for kinds of files that are left to it. A file that turns out to be cut off or
     damaged raises InputError while it is read.
     """
-    header = _header_of(path)
+    header = read_nifti_header(path)
     if header is None or header.code not in _TYPES or len(size) != 3:
         return None
     if math.prod(header.dimensions) != math.prod(size) or header.dimensions[:3] != size:
@@ -147,7 +145,7 @@ def read_slices(path: Path, size: tuple[int, ...]) -> Iterator[np.ndarray] | Non
     return _slices(path, header)
 
 
-def _slices(path: Path, header: _Header) -> Iterator[np.ndarray]:
+def _slices(path: Path, header: NiftiHeader) -> Iterator[np.ndarray]:
     columns, rows, planes = header.dimensions[:3]
     kind = np.dtype(header.byte_order + _TYPES[header.code])
     wanted = columns * rows * kind.itemsize
@@ -166,7 +164,7 @@ def _slices(path: Path, header: _Header) -> Iterator[np.ndarray]:
         ) from error
 
 
-def _rescaled(section: np.ndarray, header: _Header) -> np.ndarray:
+def _rescaled(section: np.ndarray, header: NiftiHeader) -> np.ndarray:
     """A slope of 0 counts as 1."""
     slope, intercept = header.slope or 1.0, header.intercept
     if (slope, intercept) == (1.0, 0.0):

@@ -24,7 +24,7 @@ from .image_files import (
     tells_orientation,
 )
 from .mask_reading import mask_on_ct, read_lungs, read_mask, read_mask_file
-from .nifti_payload import read_slices, sform_axes, tells_voxel_size
+from .nifti_payload import read_nifti_header, read_slices
 
 __all__ = [
     "CT_ENDINGS",
@@ -108,9 +108,12 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
 
 def _doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
     """Warning where a file lacks a size of its voxels, or its sform has others than the geometry that was taken."""
-    if not tells_voxel_size(path):
+    header = read_nifti_header(path)
+    if header is None:
+        return []
+    if not header.tells_voxel_size:
         return [f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."]
-    other = sform_axes(path)
+    other = header.sform_axes
     if other is None or len(taken.size) != 3:
         return []
     axes = np.array(taken.direction).reshape(3, 3) * taken.spacing

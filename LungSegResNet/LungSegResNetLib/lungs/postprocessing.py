@@ -88,13 +88,19 @@ def _far_from(runs: Runs, numbers: np.ndarray, large: np.ndarray, slices: float)
 def _without_airless_ends(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """The mask without slices more than ``_AIRLESS_MM`` above or below all that have air in it."""
     least = _AERATED_MM2 / (spacing[1] * spacing[2])
-    aerated = [z for z in range(len(mask)) if np.count_nonzero(hu[z][mask[z]] < _AERATED_HU) >= least]
-    if not aerated:
+
+    def is_aerated(z: int) -> bool:
+        return int(np.count_nonzero(hu[z][mask[z]] < _AERATED_HU)) >= least
+
+    planes = range(len(mask))
+    lowest = next(filter(is_aerated, planes), None)
+    if lowest is None:
         return np.zeros_like(mask)
+    highest = next(filter(is_aerated, reversed(planes)))
     reach = int(_AIRLESS_MM / spacing[0])
     result = mask.copy()
-    result[: max(0, aerated[0] - reach)] = False
-    result[aerated[-1] + reach + 1 :] = False
+    result[: max(0, lowest - reach)] = False
+    result[highest + reach + 1 :] = False
     return result
 
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from LungSegResNetLib.wording import counted
-
-__all__ = ["counted", "quoted"]
-
 
 def quoted(path: object) -> str:
     """A path as a command takes it: in quotes where it has a space."""

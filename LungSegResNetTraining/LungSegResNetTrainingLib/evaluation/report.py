@@ -9,6 +9,7 @@ from pathlib import Path
 
 from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.wording import counted
 
 from .aggregation import groups_of, table1, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
@@ -261,9 +262,7 @@ def _source_section(results: Sequence[CaseResult]) -> list[str]:
     items = []
     for licence, doi, count in known:
         place = link(address_of(doi), doi if doi == address_of(doi) else f"doi:{doi}") if doi else "no DOI"
-        items.append(
-            f"<li>{place}: {text(licence or 'licence not stated')}, {count} {'case' if count == 1 else 'cases'}"
-        )
+        items.append(f"<li>{place}: {text(licence or 'licence not stated')}, {counted(count, 'case')}")
     return [heading("Data"), f"<ul>{'</li>'.join(items)}</li></ul>"]
 
 

@@ -15,12 +15,12 @@ from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.tables import read_rows
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
+from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION, Case
 from ..evaluation.dois import plain_doi
 from ..evaluation.report_tables import TextTable
 from ..evaluation.run import MARK
-from ..wording import counted
 from .run_cases import some_of
 from .seen_scans import ScanMark, seen_scans, validation_scans
 

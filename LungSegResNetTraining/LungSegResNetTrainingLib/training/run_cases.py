@@ -12,13 +12,14 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 from LungSegResNetLib.figures.tables import read_rows
+from LungSegResNetLib.wording import counted
 
 from ..data.case_files import mask_files_of
 from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases, refuse_divided_patients
 from ..data.data_set import CASE_LIST, describing_columns, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
-from ..wording import counted, quoted
+from ..wording import quoted
 from .seen_scans import ScanMark
 
 _COLUMNS = (

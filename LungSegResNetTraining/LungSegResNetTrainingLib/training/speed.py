@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from LungSegResNetLib.network.network import HighRes2DNet
+from LungSegResNetLib.wording import counted
 
 from ..slices.slice_cache import CachedCase
-from ..wording import counted
 from .fit import slice_loader
 from .mixed_precision import autocast
 from .parallel import Processes

@@ -16,6 +16,7 @@ LARGEST_MASS_MM = 45.0  # radius
 _BORDER_MM = 2.5  # around a lung whose pixels are partly lung, partly what lies there
 _TISSUE_HU = (-200.0, 150.0)
 _AIRWAY_HU = -650.0  # below: air of its own, as in a main bronchus beside the lung
+_LARGEST_DENSE_SHARE = 0.7  # of all lung in a slice: nobody breathes without air, and all solid is a body without lungs
 
 
 def paint_disease(
@@ -33,9 +34,11 @@ def paint_disease(
     sides = [side for side in (right, left) if int(side.sum()) * pixel_mm**2 > 300.0]
     if not sides:
         return False
-    lung = torch.stack(sides).any(dim=0) if rng.random() < 0.5 else sides[int(rng.integers(len(sides)))]
+    both = rng.random() < 0.5
+    lung = torch.stack(sides).any(dim=0) if both else sides[int(rng.integers(len(sides)))]
     kind = rng.random()
-    solid = opacity(hu, lung, pixel_mm, rng) if kind < 0.75 else False
+    largest = _LARGEST_DENSE_SHARE if both or len(sides) == 1 else 1.0
+    solid = opacity(hu, lung, pixel_mm, rng, largest) if kind < 0.75 else False
     if kind > 0.65:
         mass(hu, lung, pixel_mm, rng, largest_mass_mm)
     if rng.random() < 0.2:
@@ -43,22 +46,26 @@ def paint_disease(
     return solid
 
 
-def opacity(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> bool:
+def opacity(
+    hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator, largest_dense_share: float = 1.0
+) -> bool:
     """Ground glass to consolidation: in patches, along the pleura, in the dependent part, in a lobe, or everywhere.
 
-    Returns whether it is a lobe as solid as soft tissue.
+    Consolidation fills at most ``largest_dense_share`` of ``lung``. Returns whether it is a lobe as solid as tissue.
     """
     shape = (hu.shape[0], hu.shape[1])
     lobar = rng.random() < 0.5
     score = _lobe_score(shape, pixel_mm, rng) if lobar else _patch_score(lung, pixel_mm, rng)
     extent = 1.0 if rng.random() < 0.2 else rng.beta(1.2, 1.4)
+    dense = lobar or rng.random() < 0.6
+    if dense:
+        extent = min(extent, largest_dense_share)
     inside = score[lung]
     some = inside[:: max(1, len(inside) // 5000)]
     threshold = torch.quantile(some, 1.0 - extent) if extent < 1.0 else inside.min() - 1.0
     softness = rng.uniform(0.01, 0.05) if lobar else rng.uniform(0.03, 0.5)
     amount = torch.sigmoid((score - threshold) / softness)
 
-    dense = lobar or rng.random() < 0.6
     solid = lobar and rng.random() < 0.65
     if solid:  # no air left: as even as muscle or liver
         texture = like_soft_tissue(hu, pixel_mm, rng)
@@ -127,7 +134,7 @@ def effusion(hu: torch.Tensor, side: torch.Tensor, pixel_mm: float, rng: np.rand
     inside = level[side]
     threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], 1.0 - rng.uniform(0.05, 0.7))
     amount = torch.sigmoid((level - threshold) * (30.0 / pixel_mm))
-    fluid = rng.uniform(-5.0, 25.0) + rng.uniform(0.0, 6.0) * smooth_noise(rng, shape, 3.0 / pixel_mm)
+    fluid = rng.uniform(-5.0, 25.0) + _noise_of_soft_tissue(hu, pixel_mm, rng)
     painted = hu + amount * (fluid - hu)
     hu[side] = painted[side]
     return side & (amount > 0.5)
@@ -144,7 +151,8 @@ def even_tissue(hu: torch.Tensor, tissue: torch.Tensor, pixel_mm: float, rng: np
         return
     score = _lobe_score(shape, pixel_mm, rng) if rng.random() < 0.5 else smooth_noise(rng, shape, 50.0 / pixel_mm)
     inside = score[soft]
-    threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], rng.uniform(0.0, 0.7))
+    share_kept = 0.0 if rng.random() < 0.2 else rng.uniform(0.0, 0.7)
+    threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], share_kept)
     amount = torch.sigmoid((score - threshold) / rng.uniform(0.01, 0.1))
     painted = hu + amount * (like_soft_tissue(hu, pixel_mm, rng) - hu)
     hu[soft] = painted[soft]
@@ -231,17 +239,25 @@ def _lobe_score(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generato
 
 def like_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
     """Values (HU) about as high and as noisy as the slice's own soft tissue."""
+    level = _level_and_spread(hu)[0]
+    level = level + rng.normal(0.0, 12.0) if rng.random() < 0.7 else rng.uniform(10.0, 100.0)
+    return level + _noise_of_soft_tissue(hu, pixel_mm, rng)
+
+
+def _noise_of_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    noise = smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(0.7, 2.0) / pixel_mm)
+    return _level_and_spread(hu)[1] * rng.uniform(0.6, 1.3) * noise
+
+
+def _level_and_spread(hu: torch.Tensor) -> tuple[float, float]:
+    """Median of the slice's soft tissue and standard deviation of its noise (HU)."""
     inner = hu[1:-1, 1:-1]
     neighbours = (hu[:-2, 1:-1] + hu[2:, 1:-1] + hu[1:-1, :-2] + hu[1:-1, 2:]) / 4.0
     soft = (inner > -20.0) & (inner < 120.0) & ((neighbours - 50.0).abs() < 70.0)
-    level, spread = 45.0, 10.0
-    if int(soft.sum()) > 100:
-        level = float(inner[soft].median())
-        # Of white noise, a pixel less the mean of its four neighbours has a variance larger by a quarter.
-        spread = float((inner - neighbours)[soft].std()) / 1.25**0.5
-    level = level + rng.normal(0.0, 12.0) if rng.random() < 0.7 else rng.uniform(10.0, 100.0)
-    noise = smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(0.7, 2.0) / pixel_mm)
-    return level + spread * rng.uniform(0.6, 1.3) * noise
+    if int(soft.sum()) <= 100:
+        return 45.0, 10.0
+    # Of white noise, a pixel less the mean of its four neighbours has a variance larger by a quarter.
+    return float(inner[soft].median()), float((inner - neighbours)[soft].std()) / 1.25**0.5
 
 
 def _air_bronchograms(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:

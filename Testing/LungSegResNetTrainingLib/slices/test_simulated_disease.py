@@ -7,7 +7,14 @@ import pytest
 import torch
 from scipy import ndimage
 
-from LungSegResNetTrainingLib.slices.simulated_disease import even_tissue, opacity, settle_border, wall_air
+from LungSegResNetTrainingLib.slices.simulated_disease import (
+    effusion,
+    even_tissue,
+    opacity,
+    paint_disease,
+    settle_border,
+    wall_air,
+)
 
 NOISE_HU = 12.0
 
@@ -40,6 +47,36 @@ def test_some_consolidated_lobes_are_as_even_as_soft_tissue_and_end_at_a_line() 
             between = lung & (hu <= -60.0) & (hu > -700.0)
             solid += int(float(between.sum()) < 0.1 * float(lung.sum()))
     assert solid >= 3
+
+
+def test_one_lung_may_become_solid_as_a_whole_but_never_all_lung_of_a_slice() -> None:
+    rng = np.random.default_rng(0)
+    healthy, lung = chest(rng)
+    columns = np.indices(lung.shape)[1]
+    right, left = lung & torch.from_numpy(columns < 70), lung & torch.from_numpy(columns >= 70)
+    nothing = torch.zeros_like(lung)
+    white_lungs = 0
+    for seed in range(60):
+        for sides in ((right, left), (lung, nothing)):
+            hu = healthy.clone()
+            paint_disease(hu, *sides, 1.0, np.random.default_rng(seed), 20.0)
+            assert float((hu[lung] > -60.0).float().mean()) < 0.95
+            white_lungs += max(float((hu[side] > -60.0).float().mean()) for side in (right, left)) > 0.98
+    assert white_lungs >= 1
+
+
+def test_fluid_is_as_noisy_as_soft_tissue_so_that_noise_does_not_tell_it_from_solid_lung() -> None:
+    rng = np.random.default_rng(0)
+    healthy, lung = chest(rng)
+    spreads = []
+    for seed in range(12):
+        hu = healthy.clone()
+        fluid = effusion(hu, lung, 1.0, np.random.default_rng(seed))
+        assert bool((fluid & ~lung).sum() == 0)
+        inner = hu[fluid & (hu > -50.0)]
+        assert 0.0 - 3 * NOISE_HU < float(inner.median()) < 30.0
+        spreads.append(float((inner - inner.median()).abs().median() / 0.6745))
+    assert 0.7 * NOISE_HU < float(np.median(spreads)) < 1.3 * NOISE_HU
 
 
 def test_air_of_the_chest_wall_stays_in_the_body_and_away_from_the_lung() -> None:

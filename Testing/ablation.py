@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.network.model_file import load_model, save_model
+from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetTrainingLib.data.cases import VALIDATION, Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
 from LungSegResNetTrainingLib.evaluation.judging import DENSE_HU

@@ -28,11 +28,11 @@ from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.torch_predictor import mean_logits
 from LungSegResNetTrainingLib.data.cases import TRAIN, VALIDATION
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings, training_slice
-from LungSegResNetTrainingLib.slices.sampling import StepBatches, TrainingSlices
 from LungSegResNetTrainingLib.slices.slice_cache import CachedCase
 from LungSegResNetTrainingLib.training.mixed_precision import autocast
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.reporting import make_training_reporter
+from LungSegResNetTrainingLib.training.sampling import StepBatches, TrainingSlices
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.start_network import StartNetwork
 from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases, default_workers

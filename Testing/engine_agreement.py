@@ -17,10 +17,11 @@ import numpy as np
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.reading import read_ct
-from LungSegResNetLib.lungs.prediction import SLICES_APART_MM, Predictor
+from LungSegResNetLib.lungs.prediction import SLICES_APART_MM
 from LungSegResNetLib.lungs.segmentation import segment
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetLib.network.model_file import default_model_path
+from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetLib.network.torch_predictor import TorchPredictor
 from LungSegResNetTrainingLib.data.cases import read_cases
 

@@ -21,9 +21,9 @@ from scipy.stats import rankdata
 
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.lungs.doubtful_slices import slices_to_check
-from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.lungs.segmentation import segment
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetTrainingLib.data.cases import Case, read_cases
 from LungSegResNetTrainingLib.data.data_set import read_case
 

@@ -18,9 +18,9 @@ from scipy import ndimage
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.files.reading import read_ct
-from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.lungs.segmentation import segment
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetLib.network.predictor import Predictor
 
 Change = Callable[[sitk.Image], sitk.Image]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from ..ct_volume import CTVolume
 from ..errors import DeviceError
-from ..lungs.prediction import Predictor
 from ..lungs.segmentation import Segmentation, segment
 from ..network.engines import LoadedEngine
+from ..network.predictor import Predictor
 
 
 def segment_in_any_case(

@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
-from ..lungs.prediction import Predictor
 from ..network.engines import EngineSettings, LoadedEngine
+from ..network.predictor import Predictor
 from .kept_engine import kept_engine
 
 _loading = threading.Lock()

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 
 from ..ct_volume import CTVolume
-from ..network.model_file import ModelCard
+from ..network.predictor import Predictor
 from ..timing import timed
 from .doubtful_slices import NetworkDoubt
 from .preprocessing import Resampling, SliceFrame, from_frame_matrices, scale_hu, to_frame_matrices
@@ -25,23 +24,6 @@ SLICES_APART_MM = 2.5
 _MOST_CHANGE = 0.05  # of the lung's area; two slices that differ by more disagree
 _CHUNK = 32  # slices for the network between two steps of the road, or two batches; bounds memory
 _SURE = 1e-6  # probabilities nearer to 0 and 1 weigh no more
-
-
-class Predictor(Protocol):
-    """A loaded network: probability (n, h, w) from scaled slices (n, h, w), both float32.
-
-    ``for_scan`` gives the predictor, perhaps itself, that suits a scan of so many slices; ``batch_size`` is how many it
-    computes together.
-    """
-
-    card: ModelCard
-    engine: str
-    precision: str
-    batch_size: int
-
-    def for_scan(self, slices: int) -> Predictor: ...
-
-    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = ...) -> np.ndarray: ...
 
 
 def predict_mask(

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from ..network.architecture import HU_WINDOW, SLICE_SHAPE
 from .regions import grown, shrunk
 from .runs import Runs, part_sizes
 
-SLICE_SHAPE = (216, 296)  # rows (anterior-posterior), columns (left-right), as in the article
-HU_WINDOW = (-1024.0, 600.0)
 BODY_HU = -500.0
 _COARSE_MM = 4.0
 _MARGIN_MM = 4.0

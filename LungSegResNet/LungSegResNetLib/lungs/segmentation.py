@@ -9,12 +9,13 @@ import numpy as np
 
 from ..ct_volume import CTVolume
 from ..errors import InputError
+from ..network.predictor import Predictor
 from ..timing import timed
 from .diaphragm import without_domes
 from .doubtful_slices import DoubtfulSlice, NetworkDoubt, rank_slices
 from .laterality import body_midline
 from .postprocessing import clean_mask
-from .prediction import SLICES_APART_MM, Predictor, predict_mask
+from .prediction import SLICES_APART_MM, predict_mask
 from .preprocessing import SliceFrame, frame_for
 from .quality import quality_warnings
 from .smoothing import smooth_lungs

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from ..errors import DeviceError
-from ..lungs.prediction import Predictor
 from .devices import choose_device, may_have_graphics_card
 from .model_file import default_model_path
+from .predictor import Predictor
 
 
 @dataclass(frozen=True)

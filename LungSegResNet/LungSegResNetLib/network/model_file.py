@@ -15,7 +15,7 @@ from safetensors.numpy import save as safetensors_bytes
 
 from ..atomic import write_atomically
 from ..errors import ModelError
-from ..lungs.preprocessing import HU_WINDOW, SLICE_SHAPE
+from .architecture import HU_WINDOW, SLICE_SHAPE
 
 ARCHITECTURE = "HighRes2DNet"
 FORMAT = "LungSegResNet network 1"

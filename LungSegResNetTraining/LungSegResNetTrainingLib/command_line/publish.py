@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.atomic import refuse_existing
 
     from ..data.data_set import list_data_set
-    from ..training.publishing import MODEL_CARD, publish
+    from ..evaluation.publishing import MODEL_CARD, publish
 
     refuse_existing(options.out, options.out.with_name(MODEL_CARD), overwrite=options.overwrite)
     found = list_data_set(options.dataset)

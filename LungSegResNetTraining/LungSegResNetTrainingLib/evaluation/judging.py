@@ -14,8 +14,8 @@ from LungSegResNetLib.figures.drawing import position_text
 from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.jobs.failing_card import segment_in_any_case
-from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.network.engines import LoadedEngine
+from LungSegResNetLib.network.predictor import Predictor
 
 from ..data.cases import Case
 from ..data.data_set import read_case

@@ -13,9 +13,9 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
-from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
+from LungSegResNetLib.network.predictor import Predictor
 
 from ..data.case_search import FoundCases
 from ..data.cases import VALIDATION, Case

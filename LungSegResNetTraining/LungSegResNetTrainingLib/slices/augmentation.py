@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from LungSegResNetLib.lungs.preprocessing import HU_WINDOW, scale_hu
+from LungSegResNetLib.lungs.preprocessing import scale_hu
+from LungSegResNetLib.network.architecture import HU_WINDOW
 
 from . import simulated_disease as disease
 from .simulated_disease import LARGEST_MASS_MM
@@ -28,7 +29,7 @@ class AugmentationSettings:
     scanner: float = 1.0
     surroundings: float = 0.3
     disease: float = 0.5
-    effusion: float = 0.06
+    effusion: float = 0.12
     gas: float = 0.15
     wall_air: float = 0.08
     even_tissue: float = 0.25
@@ -67,18 +68,20 @@ def training_slice(
     lung = (sampled[0, 1] + sampled[0, 2]) > 0.5
     right, left = right & lung, lung & ~right
 
-    even = rng.random() < settings.even_tissue
+    # Slices without lung most of all have to show that even tissue is not lung.
+    even = rng.random() < settings.even_tissue * (1 if bool(lung.any()) else 2)
     if even:
         disease.even_tissue(image, body & ~(right | left), pixel_mm, rng)
-    solid = False
+    noise_told = even  # whether something was painted that only its noise would tell from tissue
     if bool(lung.any()):
         healthy, whole = image.clone(), right | left
         if rng.random() < settings.disease:
-            solid = disease.paint_disease(image, right, left, pixel_mm, rng, settings.largest_mass_mm)
+            noise_told |= disease.paint_disease(image, right, left, pixel_mm, rng, settings.largest_mass_mm)
         if rng.random() < settings.effusion:
             side = right if rng.random() < 0.5 else left
             if int(side.sum()) * pixel_mm**2 > 500.0:
                 lung = lung & ~disease.effusion(image, side, pixel_mm, rng)
+                noise_told = True
         disease.settle_border(image, healthy, whole, pixel_mm)
     if rng.random() < settings.gas:
         disease.gas_pocket(image, body & ~(right | left), pixel_mm, rng)
@@ -87,7 +90,7 @@ def training_slice(
     if rng.random() < settings.surroundings:
         paint_surroundings(image, ~(body | right | left), pixel_mm, rng)
     if rng.random() < settings.scanner:
-        image, visible = degrade(image, pixel_mm, rng, same_noise=solid or even)
+        image, visible = degrade(image, pixel_mm, rng, same_noise=noise_told)
         lung = lung & visible
     scaled = torch.from_numpy(scale_hu(image.numpy(), HU_WINDOW))
     return scaled[None], lung.long()

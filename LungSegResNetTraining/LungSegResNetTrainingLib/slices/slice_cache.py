@@ -15,7 +15,8 @@ from scipy import ndimage
 from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
-from LungSegResNetLib.lungs.preprocessing import BODY_HU, SLICE_SHAPE, SliceFrame, body_box
+from LungSegResNetLib.lungs.preprocessing import BODY_HU, SliceFrame, body_box
+from LungSegResNetLib.network.architecture import SLICE_SHAPE
 
 from ..data.case_files import files_of, mask_files_of
 from ..data.cases import OK, Case

@@ -16,11 +16,11 @@ from LungSegResNetLib import __version__
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, read_card, save_model
 
-from ..slices.sampling import StepBatches, TrainingSlices
 from ..slices.slice_cache import CachedCase
 from .parallel import Processes
 from .progress import Progress
 from .run_records import CURVES, LOG, RunRecords
+from .sampling import StepBatches, TrainingSlices
 from .seen_scans import ScanMark, ScanRecord
 from .settings import TrainingSettings
 from .start_network import StartNetwork

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from LungSegResNetLib.errors import UsageError
-from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE
+from LungSegResNetLib.network.architecture import SLICE_SHAPE
 
 from ..slices.augmentation import AugmentationSettings
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import ModelError
-from LungSegResNetLib.lungs.preprocessing import HU_WINDOW
+from LungSegResNetLib.network.architecture import HU_WINDOW
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model
 
 from .seen_scans import ScanRecord, seen_scans

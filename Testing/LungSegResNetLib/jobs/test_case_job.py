@@ -13,8 +13,8 @@ from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.jobs.case_job import run_case
 from LungSegResNetLib.jobs.outputs import Outputs
 from LungSegResNetLib.jobs.reporting import QuietReporter
-from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
+from LungSegResNetLib.network.predictor import Predictor
 
 
 class FullCard:

@@ -11,9 +11,10 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.lungs.doubtful_slices import NetworkDoubt
-from LungSegResNetLib.lungs.prediction import Predictor, predict_mask
+from LungSegResNetLib.lungs.prediction import predict_mask
 from LungSegResNetLib.lungs.preprocessing import frame_for
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetLib.network.predictor import Predictor
 
 
 class Counting:

@@ -9,9 +9,9 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import Cancelled, InputError
-from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.lungs.segmentation import Segmentation, segment
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
+from LungSegResNetLib.network.predictor import Predictor
 
 COARSE = (2.5, 2.5, 12.0)
 

@@ -10,11 +10,12 @@ import pytest
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.lungs.prediction import Predictor
-from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE, Resampling, frame_for, scale_hu, to_frame_matrices
+from LungSegResNetLib.lungs.preprocessing import Resampling, frame_for, scale_hu, to_frame_matrices
+from LungSegResNetLib.network.architecture import SLICE_SHAPE
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
 from LungSegResNetLib.network.passes import lung_box, lung_probability, split_scales
+from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetLib.network.torch_predictor import TorchPredictor
 
 ENGINES = (TorchPredictor, OpenVinoPredictor)

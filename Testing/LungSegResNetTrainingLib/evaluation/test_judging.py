@@ -13,9 +13,9 @@ import SimpleITK as sitk
 from training_cases import write_case
 
 from LungSegResNetLib.errors import DeviceError
-from LungSegResNetLib.lungs.prediction import Predictor
 from LungSegResNetLib.network.engines import LoadedEngine
 from LungSegResNetLib.network.model_file import ModelCard
+from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.judging import judge_case
 

@@ -11,7 +11,8 @@ from scipy import ndimage
 from training_cases import small_case, write_case
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE, frame_for, scale_hu, to_frame_matrices
+from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
+from LungSegResNetLib.network.architecture import SLICE_SHAPE
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.slices import simulated_disease as disease
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings, training_slice

@@ -16,7 +16,7 @@ from training_cases import write_case
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.lungs.preprocessing import SLICE_SHAPE
+from LungSegResNetLib.network.architecture import SLICE_SHAPE
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.slices.slice_cache import (
     BODY,

@@ -14,8 +14,8 @@ import SimpleITK as sitk
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import UsageError
-from LungSegResNetTrainingLib.slices.sampling import StepBatches
 from LungSegResNetTrainingLib.training.parallel import Processes, joined_processes
+from LungSegResNetTrainingLib.training.sampling import StepBatches
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
 _MAIN = "LungSegResNetTrainingLib.command_line.main"

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from ..training.parallel import Processes
-from ..training.settings import TrainingSettings
-from .augmentation import training_slice
-from .slice_cache import CachedCase
+from ..slices.augmentation import training_slice
+from ..slices.slice_cache import CachedCase
+from .parallel import Processes
+from .settings import TrainingSettings
 
 _BORDER_SHARE = 0.25  # of slices drawn from the first and last eighth of the lung, where the shape changes fastest
 

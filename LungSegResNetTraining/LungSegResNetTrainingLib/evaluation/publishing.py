@@ -18,11 +18,11 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, save_mode
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION, Case
-from ..evaluation.dois import plain_doi
-from ..evaluation.report_tables import TextTable
-from ..evaluation.run import MARK
-from .run_cases import some_of
-from .seen_scans import ScanMark, seen_scans, validation_scans
+from ..training.run_cases import some_of
+from ..training.seen_scans import ScanMark, seen_scans, validation_scans
+from .dois import plain_doi
+from .report_tables import TextTable
+from .run import MARK
 
 INTENDED_USE = (
     "Draft lung masks in chest CT, for research, to be looked at and corrected by a person. "

@@ -15,7 +15,7 @@ from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.training.publishing import publish
+from LungSegResNetTrainingLib.evaluation.publishing import publish
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 
 TRAINING = {

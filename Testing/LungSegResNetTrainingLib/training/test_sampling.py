@@ -7,7 +7,7 @@ import pytest
 import torch
 from training_cases import small_case
 
-from LungSegResNetTrainingLib.slices.sampling import TrainingSlices
+from LungSegResNetTrainingLib.training.sampling import TrainingSlices
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
 SETTINGS = replace(RECOMMENDED, steps=100, batch_size=4, scales=(1, 2))

@@ -6,7 +6,7 @@ import argparse
 
 from .values import given_path
 
-SUMMARY = "all metrics of the article and surface distances between two masks of one CT"
+SUMMARY = "compare two masks of one CT: Dice, surface distances and other metrics"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .values import given_path
 
-SUMMARY = "what a network file or a CT is"
+SUMMARY = "describe a network file or a CT"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -43,7 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--include-doubtful", action="store_true", help="judge cases that the list calls doubtful in its status, too"
     )
     parser.add_argument("--no-baseline", action="store_true", help="leave out the thresholding beside the network")
-    parser.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cuda", "mps", "cpu"),
+        default="auto",
+        help="where the network runs (default: auto, a graphics card if there is one)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the evaluation of another network or data")
     parser.add_argument(
         "--progress",

@@ -71,8 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_argument(
         "--slice-shape", type=int, nargs=2, metavar=("ROWS", "COLUMNS"), help="of the network (default: 216 296)"
     )
-    training.add_argument("--seed", type=int, default=0, help="of the split, the order of slices and the augmentation")
-    training.add_argument("--validate-every", type=int, default=100, metavar="STEPS")
+    training.add_argument(
+        "--seed", type=int, default=0, help="of the split, the order of slices and the augmentation (default: 0)"
+    )
+    training.add_argument(
+        "--validate-every", type=int, default=100, metavar="STEPS", help="steps between two validations (default: 100)"
+    )
     training.add_argument(
         "--checkpoint-every",
         type=float,
@@ -88,7 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
     machine = parser.add_argument_group("machine (several graphics cards or machines: start with torchrun)")
-    machine.add_argument("--device", choices=("auto", "cuda", "mps", "cpu"), default="auto")
+    machine.add_argument(
+        "--device",
+        choices=("auto", "cuda", "mps", "cpu"),
+        default="auto",
+        help="where to train (default: auto, a graphics card if there is one)",
+    )
     machine.add_argument(
         "--workers",
         type=int,

@@ -267,7 +267,7 @@ def test_a_section_of_ones_own_goes_into_the_card(run: tuple[Path, list[Case], P
     about = {**ABOUT, "limits": limits_file(tmp_path)}
     publish(network, cases, report, tmp_path / "own" / "lungs.safetensors", section=section, **about)
     text = (tmp_path / "own" / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert "\n## What each part contributes\n\n| a | b |\n\n## Training\n" in text
+    assert "\n## What each part contributes\n\n| a | b |\n\n## Settings of the last training\n" in text
     with pytest.raises(InputError, match=r"missing\.md cannot be read"):
         publish(network, cases, report, tmp_path / "none.safetensors", section=tmp_path / "missing.md", **about)
     assert not (tmp_path / "none.safetensors").exists()

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from scipy import ndimage
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.image_files import open_image_file, read_voxels
 from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
 from LungSegResNetLib.files.text_headers import read_fields, voxel_file_names
+from LungSegResNetLib.lungs.preprocessing import BODY_HU
 
 _AXIAL = (0, 1, 0, 1, 0, 0, 0, 0, 1)
 _CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
@@ -25,6 +27,7 @@ _CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
 _NO_OFFSET = ((0.0, 0.0, 0.0), (48.0, 32.0, 48.0))
 _SPACING_TOLERANCE = 0.01  # relative
 _LUNG_HU = -400.0
+_COARSE_MM = 3.0
 _PAIR = (".hdr", ".img")
 
 Values = tuple[np.ndarray, str, list[str]]
@@ -76,7 +79,7 @@ def read_formless_nifti(path: Path, ct: CTVolume) -> Values:
     """Values of a NIfTI without orientation on the CT's grid, its format and notes.
 
     PTK stores the axes as right-anterior-superior, some of its branches as left-posterior-superior: the order is
-    taken whose lungs lie on the air of the CT.
+    taken whose lungs lie on the air inside the body.
 
     Raises
     ------
@@ -85,8 +88,18 @@ def read_formless_nifti(path: Path, ct: CTVolume) -> Values:
     array, spacing = _voxels(path)
     _require_grid(path, array.shape, spacing, ct)
     orders = {"RAS": array[:, ::-1, ::-1], "LPS": array}
-    aerated = ct.hu < _LUNG_HU
-    order = max(orders, key=lambda name: np.count_nonzero(aerated & (orders[name] != 0)))
+    coarse = tuple(slice(None, None, max(1, round(_COARSE_MM / s))) for s in ct.spacing_zyx)
+    hu = ct.hu[coarse]
+    air = hu < _LUNG_HU
+    inside = air & _filled_body(hu)
+
+    def fit(order: str) -> tuple[int, int]:
+        # The turned lungs of a patient who lies off centre may hold more air outside than dense ones inside. All air
+        # decides only where the field of view cuts every lung, so that the body encloses none.
+        mask = orders[order][coarse] != 0
+        return int(np.count_nonzero(inside & mask)), int(np.count_nonzero(air & mask))
+
+    order = max(orders, key=fit)
     note = f"The file has no orientation; its axes were taken as {order}, which fits the CT, and given its geometry."
     return orders[order], "NIfTI without orientation (PTK)", [note]
 
@@ -112,6 +125,11 @@ def read_ptk_mat(path: Path, ct: CTVolume) -> Values:
     array = np.atleast_3d(image).transpose(2, 0, 1)[::-1]
     _require_grid(path, array.shape, None, ct)
     return array, "PTK MATLAB matrix", ["A .mat file has no geometry; the mask was given the CT's."]
+
+
+def _filled_body(hu: np.ndarray) -> np.ndarray:
+    """The body in each slice with all that it encloses; thin things, such as the surface of the table, stay out."""
+    return np.stack([ndimage.binary_fill_holes(ndimage.binary_opening(section > BODY_HU)) for section in hu])
 
 
 def _voxels(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:

@@ -105,6 +105,30 @@ def test_a_nifti_without_orientation_is_turned_until_it_fits_the_ct(
     assert order in mask.notes[0]
 
 
+@pytest.mark.parametrize("order", ["RAS", "LPS"])
+@pytest.mark.parametrize(("dense_share", "rows"), [(0.5, 10), (0.7, -13), (0.85, 20)])
+def test_the_axes_of_dense_lungs_off_centre_are_found_by_the_air_inside_the_body(
+    scan, tmp_path: Path, order: str, dense_share: float, rows: int
+) -> None:
+    ct, truth = scan
+    rear = np.arange(ct.hu.shape[1])[:, None] >= np.quantile(np.argwhere(truth)[:, 1], 1 - dense_share)
+    hu = np.where((truth > 0) & rear, np.int16(30), ct.hu)
+    moved, lungs = np.roll(hu, rows, 1), np.roll(truth, rows, 1)
+    ptk_files.write_nii(tmp_path / "lungs.nii", lungs, ct, order)
+    mask = read_reference_mask(tmp_path / "lungs.nii", replace(ct, hu=moved))
+    np.testing.assert_array_equal(mask.labels, lungs)
+
+
+@pytest.mark.parametrize("order", ["RAS", "LPS"])
+def test_the_axes_are_found_where_the_field_of_view_cuts_the_lung(scan, tmp_path: Path, order: str) -> None:
+    ct, truth = scan
+    _, rows, columns = (int(middle) for middle in np.median(np.argwhere(truth == 1), axis=0))
+    view = np.s_[5:-4, rows:, columns - 8 : columns + 8]
+    part = replace(ct, hu=ct.hu[view])
+    ptk_files.write_nii(tmp_path / "lungs.nii", truth[view], part, order)
+    np.testing.assert_array_equal(read_reference_mask(tmp_path / "lungs.nii", part).labels > 0, truth[view] > 0)
+
+
 @pytest.mark.parametrize("name", ["lungs.nii", "lungs.nii.gz", "lungs.hdr"])
 def test_a_mask_without_orientation_that_is_cut_off_is_refused(scan, tmp_path: Path, name: str) -> None:
     ct, truth = scan

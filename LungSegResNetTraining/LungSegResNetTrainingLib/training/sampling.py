@@ -24,6 +24,8 @@ class TrainingSlices(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         with_lung = [case for case in cases if len(case.lung_slices)]
         self._volumes = [case for case in with_lung if len(case.hu) > 1]
         self._singles = [case for case in with_lung if len(case.hu) == 1]
+        # Few single slices are shown no more often than their number among the cases, or they would be learnt by heart.
+        self._single_share = min(settings.single_slice_share, len(self._singles) / max(1, len(with_lung)))
         self._empty = [case for case in cases if len(case.lung_slices) < len(case.hu)]
 
     def __len__(self) -> int:
@@ -50,7 +52,7 @@ class TrainingSlices(Dataset[tuple[torch.Tensor, torch.Tensor]]):
             case = self._empty[rng.integers(len(self._empty))]
             empty = np.setdiff1d(np.arange(len(case.hu)), case.lung_slices)
             return case, int(rng.choice(empty))
-        single = rng.random() < self.settings.single_slice_share
+        single = rng.random() < self._single_share
         cases = (self._singles if single else self._volumes) or self._singles or self._volumes
         case = cases[rng.integers(len(cases))]
         slices = case.lung_slices

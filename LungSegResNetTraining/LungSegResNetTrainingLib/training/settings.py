@@ -31,7 +31,7 @@ class TrainingSettings:
     full_size_share : share of steps at scale 1 when there is a second scale, at the start and the end of the run.
     joint : train all passes of a slice together by the mean of their logits, as they are used, instead of one pass a
         step; the statistics of the batch norms then stay as they are, because the passes share them.
-    single_slice_share : share of training slices that come from single-slice cases.
+    single_slice_share : share of training slices that come from single-slice cases, at most their share of the cases.
     empty_share : share of training slices without lung.
     slice_shape : rows and columns of a network slice, multiples of 8.
     start : name and digest of the network that training begins with; empty for random weights.

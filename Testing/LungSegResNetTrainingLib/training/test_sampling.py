@@ -74,6 +74,12 @@ def test_single_slice_cases_have_the_share_that_is_set() -> None:
     assert {name for name, _ in drawn} == {case.name for case in cases}
 
 
+def test_few_single_slice_cases_are_drawn_as_often_as_others() -> None:
+    cases = [small_case("single", slices=1), *(small_case(f"volume {n}") for n in range(9))]
+    drawn = _drawn(TrainingSlices(cases, replace(SETTINGS, single_slice_share=0.4)), 2000)
+    assert np.mean([name == "single" for name, _ in drawn]) == pytest.approx(0.1, abs=0.02)
+
+
 @pytest.mark.parametrize("slices", [1, 6])
 def test_one_kind_of_case_is_enough(slices: int) -> None:
     drawn = _drawn(TrainingSlices([small_case("only", slices=slices)], SETTINGS), 200)

@@ -1,4 +1,7 @@
-"""Loss and validation Dice of a run in Slicer's plot view; made again after the scene was closed."""
+"""Loss and validation Dice of a run in Slicer's plot view.
+
+The nodes are of the run, not of a patient: a scene has them only once they were shown in it, and is saved without them.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,16 @@ class TrainingCurves:
             self._fill()
 
     def add(self, step: int, loss: float, dice: float | None) -> None:
-        """One step more; a resumed run does the last steps before its interruption again."""
+        """One step more; a resumed run does the last steps before its interruption again.
+
+        A scene without the nodes stays without them until `show`, as it may be another patient's.
+        """
         again = bool(self.rows) and self.rows[-1][0] >= step
         self.rows = [row for row in self.rows if row[0] < step] if again else self.rows
         self.rows.append((step, loss, dice))
-        if again or not self._isInScene():
+        if not self._isInScene():
+            return
+        if again:
             self._fill()
             return
         self._loss.append(step, loss)
@@ -51,7 +59,7 @@ class TrainingCurves:
 
     def _fill(self) -> None:
         if not self._isInScene():
-            self._chart = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotChartNode", _("Training"))
+            self._chart = _addNode(slicer.vtkMRMLPlotChartNode(), _("Training"))
             self._chart.SetTitle(_("Training"))
             self._chart.SetXAxisTitle(_("Step"))
             self._chart.SetYAxisTitle(_("Loss and validation Dice"))
@@ -69,12 +77,14 @@ class _Curve:
         self.nodes: tuple[Any, Any] = (None, None)
 
     def make(self) -> Any:
-        table = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", self._title)
+        table = slicer.vtkMRMLTableNode()
+        table.SetHideFromEditors(True)
+        _addNode(table, self._title)
         for kind, name in ((vtk.vtkIntArray, _("Step")), (vtk.vtkDoubleArray, self._title)):
             column = kind()
             column.SetName(name)
             table.AddColumn(column)
-        series = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLPlotSeriesNode", self._title)
+        series = _addNode(slicer.vtkMRMLPlotSeriesNode(), self._title)
         series.SetAndObserveTableNodeID(table.GetID())
         series.SetXColumnName(_("Step"))
         series.SetYColumnName(self._title)
@@ -102,3 +112,10 @@ class _Curve:
             values.InsertNextValue(value)
         node.GetTable().Modified()
         node.Modified()
+
+
+def _addNode(node: Any, name: str) -> Any:
+    """Add a node that is not saved with the scene, nor asked about when the scene is."""
+    node.SetName(name)
+    node.SetSaveWithScene(False)
+    return slicer.mrmlScene.AddNode(node)

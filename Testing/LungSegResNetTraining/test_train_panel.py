@@ -32,6 +32,12 @@ def points_of(host: Host, title: str) -> list[tuple[int, float]]:
     return [(steps.GetValue(row), values.GetValue(row)) for row in range(table.GetNumberOfRows())]
 
 
+def curve_nodes(host: Host) -> list[Any]:
+    """Tables, series and chart of the curves in the scene."""
+    kinds = ("vtkMRMLTableNode", "vtkMRMLPlotSeriesNode", "vtkMRMLPlotChartNode")
+    return [node for kind in kinds for node in host.slicer.util.getNodesByClass(kind)]
+
+
 def processes_of(panel: Any) -> list[int]:
     """Process ids of the launcher, of Python below it, and of the processes that prepare slices."""
     return below(panel.trainPanel._command._process.processId)
@@ -137,6 +143,23 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     assert (run / "report" / "summary.csv").read_bytes() != earlier
 
 
+def test_the_nodes_of_the_curves_are_neither_saved_nor_offered_in_other_modules(
+    host: Host, panel: Any, tmp_path: Path
+) -> None:
+    scene, curves = host.slicer.mrmlScene, panel.trainPanel.curves
+    curves.restart([(1, 0.5, None), (2, 0.4, 0.7)])
+    curves.show()
+    curves.add(3, 0.3, None)
+    assert len(curve_nodes(host)) == 5
+    assert points_of(host, "Loss") == [(1, 0.5), (2, 0.4), (3, 0.3)]
+    assert all(node.GetHideFromEditors() for node in host.slicer.util.getNodesByClass("vtkMRMLTableNode"))
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+    scene.Clear(False)
+    scene.Connect()
+    assert curve_nodes(host) == []
+
+
 def kept_step(run: Path) -> int:
     """Step of the checkpoint in the folder of a run; 0 while there is none."""
     path = run / "checkpoint.pt"
@@ -205,10 +228,15 @@ def test_a_run_outlives_a_closed_scene_and_quitting_asks(
     host.slicer.mrmlScene.Import()
     assert parameters(panel).runFolder == str(run)
     host.leaveModule(panel)
+    host.slicer.mrmlScene.Clear(False)  # the next patient, in another module
     before = len(panel.trainPanel.curves.rows)
     host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)
+    assert curve_nodes(host) == []
     host.enterModule(panel)
     assert panel.ui.stopButton.visible
+    before = len(panel.trainPanel.curves.rows)
+    host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)
+    assert [step for step, _loss in points_of(host, "Loss")] == [row[0] for row in panel.trainPanel.curves.rows]
 
     window = host.slicer.util.mainWindow()
     window.show()

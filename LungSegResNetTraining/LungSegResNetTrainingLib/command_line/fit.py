@@ -121,7 +121,14 @@ def run(options: argparse.Namespace) -> int:
     from ..training.parallel import joined_processes
     from ..training.reporting import MuteTrainingReporter, make_training_reporter
     from ..training.run_cases import counts
-    from ..training.training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
+    from ..training.training_job import (
+        CaseChoice,
+        RunChoice,
+        choose_cases,
+        default_workers,
+        refuse_seen_fold,
+        train,
+    )
     from ..wording import quoted
 
     case_choice = CaseChoice(
@@ -160,6 +167,8 @@ def run(options: argparse.Namespace) -> int:
             return 0
         if processes.first:
             print(counts(cases.cases), flush=True)
+        if options.fold:
+            refuse_seen_fold(cases, options.fold, start)
         path = train(cases, settings, options.out, run_choice, processes, reporter, start)
         if processes.first:
             print(f"The network is in {path}")

@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, read_card
 
 from ..data.cases import TEST, Case
 from ..training.cross_validation import fold_network
-from ..training.seen_scans import ScanMark, ScanRecord, seen_scans, validation_scans
+from ..training.seen_scans import ScanMark, ScanRecord, copied_scans, seen_scans, validation_scans
 from ..training.settings import TrainingSettings
 from ..wording import quoted
 from .case_result import FailedCase
@@ -98,19 +99,31 @@ def assign_networks(
     def patients_of(record: ScanRecord) -> set[str]:
         return {case.patient for case, mark in zip(cases, marks, strict=True) if record.holds(mark)}
 
+    def refuse(patient: str, problem: str, advice: str) -> NoReturn:
+        for copy, owner in copied_scans(cases) if with_ct else ():
+            if patient in (copy.patient, owner.patient):
+                advice = (
+                    f"{copy.name} has the same CT as {owner.name}: leave one of the two out, or name the same patient "
+                    "for both, and train all folds anew"
+                )
+        raise InputError(f"{problem}; {advice}.")
+
     seen = {network.fold: patients_of(network.seen) for network in networks}
     judges: dict[str, FoldNetwork] = {}
     for network in networks:
         for patient in sorted(patients_of(network.validated)):
             if patient in judges:
-                raise InputError(
-                    f"Patient {patient} is in fold {judges[patient].fold} and in fold {network.fold}; "
-                    "the runs were divided differently and have to be trained anew together."
+                refuse(
+                    patient,
+                    f"Patient {patient} is in fold {judges[patient].fold} and in fold {network.fold}",
+                    "the runs were divided differently and have to be trained anew together",
                 )
             if patient in seen[network.fold]:
-                raise InputError(
+                refuse(
+                    patient,
                     f"The network of fold {network.fold} was trained on a scan of patient {patient}, whom it should "
-                    "judge; train that fold anew, from a network that has not seen the patient."
+                    "judge",
+                    "train all folds anew, from networks that have not seen the patient and with each CT listed once",
                 )
             judges[patient] = network
     for case in cases:

@@ -13,7 +13,7 @@ from .reporting import TrainingReporter
 from .run_cases import TrainingCases, counts
 from .settings import TrainingSettings
 from .start_network import StartNetwork
-from .training_job import RunChoice, train
+from .training_job import RunChoice, refuse_seen_fold, train
 
 
 def fold_folder(runs: Path, fold: int) -> Path:
@@ -45,11 +45,15 @@ def train_folds(
     Raises
     ------
     UsageError : there is no division into so many folds.
-    InputError : there are fewer patients with lung than folds, or a folder holds another run. Otherwise as ``train``.
+    InputError : there are fewer patients with lung than folds, a start network has seen a scan of its fold, or a folder
+        holds another run. Otherwise as ``train``.
     """
+    folds = range(1, len(plans) + 1)
+    divided = [replace(cases, cases=split_by_fold(cases.cases, len(plans), fold, cases.with_lung)) for fold in folds]
+    for fold, part, (_, start) in zip(folds, divided, plans, strict=True):
+        refuse_seen_fold(part, fold, start)
     networks = []
-    for fold, (settings, start) in enumerate(plans, start=1):
-        divided = replace(cases, cases=split_by_fold(cases.cases, len(plans), fold, cases.with_lung))
-        reporter.stage(f"fold {fold} of {len(plans)}: {counts(divided.cases)}")
-        networks.append(train(divided, settings, fold_folder(runs, fold), choice, processes, reporter, start))
+    for fold, part, (settings, start) in zip(folds, divided, plans, strict=True):
+        reporter.stage(f"fold {fold} of {len(plans)}: {counts(part.cases)}")
+        networks.append(train(part, settings, fold_folder(runs, fold), choice, processes, reporter, start))
     return networks

@@ -112,19 +112,25 @@ def validation_scans(card: ModelCard) -> ScanRecord:
     return _record(card, "validation_scans", "validation_cases")
 
 
-def repeated_scans(cases: Sequence[Case]) -> list[str]:
-    """Sentences about copies of one CT that count as scans of several patients."""
+def copied_scans(cases: Sequence[Case]) -> list[tuple[Case, Case]]:
+    """Cases that have the CT of an earlier case of another patient, each with that one."""
     owners: dict[str, Case] = {}
-    told = []
+    copies = []
     for case in cases:
         ct = ScanMark.of(case).ct
         owner = owners.setdefault(ct, case)
         if ct and owner.patient != case.patient:
-            told.append(
-                f"{case.name} has the same CT as {owner.name}, though they count as two patients; leave one of them "
-                "out, or they may be on both sides."
-            )
-    return told
+            copies.append((case, owner))
+    return copies
+
+
+def repeated_scans(cases: Sequence[Case]) -> list[str]:
+    """Sentences about copies of one CT that count as scans of several patients."""
+    return [
+        f"{copy.name} has the same CT as {owner.name}, though they count as two patients; leave one of them out, or "
+        "they may be on both sides."
+        for copy, owner in copied_scans(cases)
+    ]
 
 
 def _record(card: ModelCard, key: str, *names: str) -> ScanRecord:

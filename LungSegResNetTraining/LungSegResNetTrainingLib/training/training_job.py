@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from LungSegResNetLib.cores import cores
 from LungSegResNetLib.errors import InputError, UsageError
 
-from ..data.cases import TEST, TRAIN, VALIDATION, unnamed_patients
+from ..data.cases import TEST, TRAIN, VALIDATION, Case, unnamed_patients
 from ..data.splits import names_a_split, require_share, split_by_fold, split_by_share
 from .fit import fit, refuse_impossible, refuse_other_files
 from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
 from .run_cases import TrainingCases, prepare_cases, record_cases, some_of
-from .seen_scans import ScanMark, repeated_scans
+from .seen_scans import ScanMark, copied_scans, repeated_scans
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
@@ -91,7 +92,7 @@ def choose_cases(
     Raises
     ------
     InputError : there is no data set, no case that can be trained on, none of its validation cases, too few patients
-        to divide, or all are for tests.
+        to divide, one CT under two patients who are to be divided into folds, or all are for tests.
     """
     reporter.stage("read and check cases")
     with processes.one_per_machine_first():
@@ -110,6 +111,8 @@ def choose_cases(
             f"{unnamed}; where some are of the same patient, say so in the column patient of a case list, or they may "
             "be on both sides."
         )
+    if choice.folds is not None:
+        _refuse_copies([case for case in cases if case.split != TEST])
     for text in repeated_scans(cases):
         reporter.warning(text)
     if all(case.split == TEST for case in cases):
@@ -125,6 +128,27 @@ def choose_cases(
             )
         cases = split_by_share(cases, choice.validation_share, settings.seed, prepared.with_lung)
     return replace(prepared, cases=cases)
+
+
+def _refuse_copies(cases: Sequence[Case]) -> None:
+    """Raise InputError where patients who are to be divided into folds share a CT."""
+    if copies := copied_scans(cases):
+        copy, owner = copies[0]
+        raise InputError(
+            f"{copy.name} has the same CT as {owner.name}, though they count as two patients, so that a network would "
+            "be judged on a scan it was trained on; leave one of the two out, or name the same patient for both in a "
+            "case list."
+        )
+
+
+def refuse_seen_fold(cases: TrainingCases, fold: int, start: StartNetwork | None) -> None:
+    """Raise InputError where the start network has seen patients of the fold that is to judge what comes of it."""
+    if start is not None and (seen := _validated_and_seen(cases, start)):
+        raise InputError(
+            f"The start network was trained on {len(seen)} of the cases of fold {fold} ({some_of(seen)}), which could "
+            "not judge the network that comes of it; begin with one that has not seen them, or give the folder of a "
+            "cross-validation with the same folds to --start-network."
+        )
 
 
 def train(

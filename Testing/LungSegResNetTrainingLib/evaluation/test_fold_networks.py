@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from synthetic_thorax import Thorax
+from training_cases import write_case
 
 from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
+from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
 # Two scans of patient p and one of each other.
 CASES = [Case(name, Path("ct"), Path("mask"), "train", "p" if name in "ab" else name) for name in "abcd"]
 
 
-def _write(runs: Path, fold: int, training: str, validation: str, start: str = "", steps: int = 10) -> None:
+def _write(
+    runs: Path, fold: int, training: str, validation: str, start: str = "", steps: int = 10, **about: Any
+) -> None:
     network = HighRes2DNet()
     weights = {name: value.numpy() for name, value in network.state_dict().items() if value.is_floating_point()}
     about = {
-        "settings": dataclasses.replace(RECOMMENDED, steps=steps, start=f"start {fold}").as_json(),
+        **about,
+        "settings": replace(RECOMMENDED, steps=steps, start=f"start {fold}").as_json(),
         "training_cases": list(training),
         "validation_cases": list(validation),
         "start_network_cases": list(start),
@@ -90,6 +98,23 @@ def test_networks_that_are_no_division_of_the_patients_are_refused(tmp_path: Pat
     _write(tmp_path / "three", 2, "abd", "c")
     with pytest.raises(InputError, match="Patient d was trained on and is in none of the 2 folds"):
         _judges(tmp_path / "three")
+
+
+def test_a_copy_under_another_patient_is_named_where_it_makes_the_networks_no_division(tmp_path: Path) -> None:
+    cases = [write_case(tmp_path, name, (6.0, 6.0, 40.0), thorax=Thorax(noise=n)) for n, name in enumerate("ab", 5)]
+    copy = replace(cases[0], name="copy", patient="copy", ct=Path(shutil.copy(cases[0].ct, tmp_path / "copy.nii")))
+    a, b, c = (ScanMark.of(case) for case in (*cases, copy))
+    for fold, training, validation in ((1, [b, c], [a]), (2, [a], [b, c])):
+        records = {"seen_scans": training, "validation_scans": validation}
+        _write(
+            tmp_path, fold, "", "", **{key: ScanRecord(frozenset(marks)).as_json() for key, marks in records.items()}
+        )
+    with pytest.raises(
+        InputError, match="copy has the same CT as a: leave one of the two out, or name the same patient"
+    ):
+        assign_networks([*cases, copy], read_fold_networks(tmp_path, 2))
+    with pytest.raises(InputError, match=r"train all folds anew, .* with each CT listed once"):
+        assign_networks(cases, read_fold_networks(tmp_path, 2))
 
 
 def test_networks_trained_in_different_ways_are_no_cross_validation(tmp_path: Path) -> None:

@@ -91,9 +91,11 @@ def test_each_fold_is_tuned_from_its_own_network(
         assert seen_scans(cards[0]) == seen_scans(cards[1])
         assert all(mark.ct and mark.patient for mark in seen_scans(cards[1]).marks)
     first = str(runs / "fold-1" / "network.safetensors")
-    one = ["--fold", "2", "--start-network", first, "--out", str(tmp_path / "one")]
-    assert main([*command, *one]) == 0
-    assert "of the validation cases (" in capsys.readouterr().err
+    for fold in ([], ["--fold", "2"]):
+        out = tmp_path / f"one{len(fold)}"
+        assert main([*command, *fold, "--start-network", first, "--out", str(out)]) == 3
+        assert "of the cases of fold 2 (" in capsys.readouterr().err
+        assert not out.exists()
 
 
 def test_one_report_says_which_fold_judged_each_case(
@@ -164,6 +166,26 @@ def test_a_copy_of_a_scan_that_counts_as_another_patient_is_told(
             shutil.copy(data.parent / f"{copied}_{part}.nii", tmp_path / f"{name}_{part}.nii")
     assert main(["fit", str(tmp_path), "--cache", str(cache), "--out", str(tmp_path / "run"), *_TINY]) == 0
     assert "latest has the same CT as a, though they count as two patients" in capsys.readouterr().err
+
+
+def test_a_copy_of_a_scan_that_counts_as_another_patient_is_not_divided_into_folds(
+    trained: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, _, cache = trained
+    rows = [
+        f"{name},{data.parent}/{old}_ct.nii,{data.parent}/{old}_mask.nii,{split}"
+        for name, old, split in (("a", "a", ""), ("b", "b", ""), ("again", "a", "{}"))
+    ]
+    shutil.copy(data.parent / "a_ct.nii", tmp_path / "again_ct.nii")
+    listed = "\n".join(["case,ct,mask,split", *rows]).replace(f"again,{data.parent}/a_ct", f"again,{tmp_path}/again_ct")
+    command = ["fit", str(tmp_path / "list.csv"), "--cache", str(cache), "--folds", "2", *_TINY, "--steps", "1"]
+    (tmp_path / "list.csv").write_text(listed.format(""), encoding="utf-8")
+    for fold in ([], ["--fold", "1"]):
+        assert main([*command, *fold, "--out", str(tmp_path / "runs")]) == 3
+        assert "again has the same CT as a, though they count as two patients" in capsys.readouterr().err
+        assert not (tmp_path / "runs").exists()
+    (tmp_path / "list.csv").write_text(listed.format("test"), encoding="utf-8")  # is in no fold
+    assert main([*command, "--fold", "1", "--out", str(tmp_path / "runs")]) == 0
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,8 @@ class BatchPanel:
             return _("Choose a case in the table.")
         if case.status not in _FINISHED:
             return _("{name} has no lungs yet.").format(name=case.name)
+        if not self._ui.inputsCollapsibleButton.enabled:  # CT and lungs of the panel cannot be changed now
+            return _("Another CT is being segmented; look at this case when that is done.")
         return ""
 
     def _say(self, sentence: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 from dicom_files import write_series
-from mrml_data import segment_array
+from mrml_data import segment_array, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -114,6 +114,25 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     panel.ui.batchTable.selectRow(0)
     panel.ui.batchShowButton.click()
     assert "a.nii.gz" in panel.ui.batchStatusLabel.text
+
+
+def test_no_case_takes_the_place_of_the_ct_that_is_being_segmented(
+    host: Host, panel: Any, ct: Any, scans: Path, results: Path
+) -> None:
+    results.mkdir()
+    (results / "results.csv").write_text("case,status,error\na,done,\n", encoding="utf-8")
+    choose(host, panel, scans, results)
+    panel.ui.batchTable.selectRow(0)
+    assert panel.ui.batchShowButton.enabled
+    panel.ui.segmentButton.click()
+    assert not panel.ui.batchShowButton.enabled
+    sentence = "Another CT is being segmented; look at this case when that is done."
+    assert tool_tip(panel.ui.batchShowButton) == sentence
+    panel.ui.batchTable.cellDoubleClicked.emit(0, 0)
+    assert panel.ui.batchStatusLabel.text == sentence
+    assert panel.logic.getParameterNode().inputVolume is ct
+    panel.ui.cancelButton.click()
+    assert panel.ui.batchShowButton.enabled
 
 
 def test_news_of_a_case_change_its_own_row_only(host: Host, panel: Any) -> None:

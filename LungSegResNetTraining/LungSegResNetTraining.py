@@ -8,7 +8,7 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from LungSegResNetTrainingWidgets.case_nodes import showCase, writeCase
+from LungSegResNetTrainingWidgets.case_nodes import segmentationOf, showCase, writeCase
 from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
@@ -236,12 +236,12 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         return isReady
 
     def initializeParameterNode(self) -> None:
-        """Make sure that there is a parameter node; the CT in the scene is chosen for a new case."""
+        """Make sure that there is a parameter node; the CT in the scene and its lungs are chosen for a new case."""
         parameterNode = self.logic.getParameterNode()
         if not parameterNode.caseVolume:
             parameterNode.caseVolume = firstScan()
         if not parameterNode.caseSegmentation:
-            parameterNode.caseSegmentation = slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+            parameterNode.caseSegmentation = segmentationOf(parameterNode.caseVolume)
         self.setParameterNode(parameterNode)
 
     def setParameterNode(self, parameterNode: LungSegResNetTrainingParameterNode | None) -> None:

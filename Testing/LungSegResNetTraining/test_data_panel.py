@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_volume, parameters, rows_of, segment_array
+from mrml_data import add_volume, parameters, rows_of, segment_array, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -180,6 +180,28 @@ def test_a_label_map_is_neither_offered_nor_taken_as_a_ct(host: Host, panel: Any
     for node in others:
         node.SetAndObserveImageData(vtk.vtkImageData())
         assert whyNoCase(node, None, str(tmp_path)).startswith(f'"{node.GetName()}" is no CT')
+
+
+def test_lungs_of_another_ct_are_not_added_as_those_of_a_case(host: Host, panel: Any, tmp_path: Path) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    image, mask = Thorax().scan((6.0, 6.0, 40.0))
+    first, second = add_volume(host, image, "First"), add_volume(host, Thorax().scan((8.0, 8.0, 40.0))[0], "Second")
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+    segmentation_nodes.placeWithVolume(segmentation, first)
+    segmentation_nodes.writeLungs(segmentation, first, sitk.GetArrayFromImage(mask))
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), second, segmentation
+    panel.updateGui()
+    assert not panel.ui.addCaseButton.enabled
+    sentence = 'The segmentation "Lungs" belongs to the CT "First"; choose those that belong together.'
+    assert tool_tip(panel.ui.addCaseButton) == sentence
+    panel.dataPanel.onAddCase()
+    assert panel.ui.dataStatusLabel.text == sentence
+    assert list(tmp_path.iterdir()) == []
+    host.slicer.mrmlScene.RemoveNode(first)
+    panel.updateGui()
+    assert panel.ui.addCaseButton.enabled
 
 
 def test_a_transformed_ct_is_written_where_the_scanner_had_it(host: Host, panel: Any, tmp_path: Path) -> None:

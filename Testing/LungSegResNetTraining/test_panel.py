@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import vtk
 from mrml_data import parameters, tool_tip
 from slicer_host import Host
 
@@ -63,6 +64,22 @@ def test_ct_and_lungs_of_a_case_stay_chosen_when_a_scene_is_added_and_are_not_re
         assert chosen is scene.GetFirstNodeByClass(kind)
         scene.RemoveNode(chosen)
         assert getattr(parameters(panel), field) is None
+
+
+def test_ct_and_lungs_that_belong_together_are_proposed_for_a_case_and_no_others(host: Host, panel: Any) -> None:
+    scene, chosen = host.slicer.mrmlScene, parameters(panel)
+    volumes = [scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name) for name in ("First", "Second")]
+    for volume in volumes:
+        volume.SetAndObserveImageData(vtk.vtkImageData())
+    lungs = [scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name) for name in ("Of second", "Of none", "Of first")]
+    lungs[0].SetReferenceImageGeometryParameterFromVolumeNode(volumes[1])
+    host.leaveModule(panel)
+    host.enterModule(panel)
+    assert (chosen.caseVolume, chosen.caseSegmentation) == (volumes[0], None)
+    lungs[2].SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
+    host.leaveModule(panel)
+    host.enterModule(panel)
+    assert (chosen.caseVolume, chosen.caseSegmentation) == (volumes[0], lungs[2])
 
 
 def test_the_panel_opens_without_a_main_window(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import slicer
 import vtk
 from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
 from LungSegResNetWidgets.batch_panel import FORMATS, BatchPanel
+from LungSegResNetWidgets.ct_of_lungs import followCt
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.frames import FRAMES
@@ -248,7 +249,10 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters = self._parameterNode
         if not parameters:
             return
+        before = self._volume.Get()
         self._observeVolume(parameters.inputVolume)
+        if before and before is not parameters.inputVolume:
+            followCt(parameters)
         self.advancedPanel.update(parameters)
         self.runPanel.update(parameters)
         self.resultPanel.update(parameters)

@@ -8,6 +8,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from .ct_of_lungs import whyNotTogether
 from .segmentation_nodes import BINARY_LABELMAP
 
 
@@ -35,7 +36,7 @@ def whyNotReady(volumeNode: Any, segmentationNode: Any, modelFile: str) -> str:
             return _(
                 'The segmentation "{name}" lies under another transform than the CT; choose another or a new one.'
             ).format(name=name)
-    return ""
+    return whyNotTogether(volumeNode, segmentationNode)
 
 
 def modelToolTip(modelFile: str) -> str:

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 
 from . import segmentation_nodes
 from .check_panel import CheckPanel, keepSlices
+from .ct_of_lungs import whyNotTogether
 from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, findTable, keepTable, removeTable
 from .measurement_panel import MeasurementPanel
 from .segmentation_run import RunResult
@@ -45,20 +46,21 @@ class ResultPanel:
 
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
-        ui, segmentation = self._ui, parameters.outputSegmentation
+        ui, volume, segmentation = self._ui, parameters.inputVolume, parameters.outputSegmentation
         if segmentation is not self._measured.Get():
             self._noteMeasured(segmentation)
         ui.show3DButton.setSegmentationNode(segmentation)
         hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
         noLungs = "" if hasLungs else _("There are no lungs yet; click Segment lungs first.")
+        noLungs = noLungs or whyNotTogether(volume, segmentation)
         enable(ui.editButton, noLungs, _("Correct the lungs in the module Segment Editor."))
         noUndo = "" if self._undo else _("There is nothing to undo.")
         whatUndoDoes = _("Bring the lungs back as they were before the last run; a second click takes that back.")
         enable(ui.undoButton, noUndo, whatUndoDoes)
-        noCt = "" if parameters.inputVolume else _("Choose a CT volume first.")
+        noCt = "" if volume else _("Choose a CT volume first.")
         enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
-        self._measurementPanel.show(parameters.inputVolume, segmentation)
-        self._checkPanel.show(parameters.inputVolume)
+        self._measurementPanel.show(volume, segmentation)
+        self._checkPanel.show(volume)
 
     def take(self, result: RunResult) -> None:
         """Make the result of a run the one that is shown and can be undone."""

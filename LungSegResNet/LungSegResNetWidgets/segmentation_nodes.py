@@ -16,6 +16,7 @@ from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 
 BINARY_LABELMAP = "Binary labelmap"
 CLOSED_SURFACE = "Closed surface"
+CT = "LungSegResNet.ct"  # role of the reference from a segmentation to the CT whose lungs it has
 _ALL_LUNGS = (*LUNG_SEGMENTS, BOTH_LUNGS)
 
 
@@ -112,11 +113,12 @@ def addVolume(ct: CTVolume, name: str) -> Any:
 
 
 def placeWithVolume(segmentationNode: Any, volumeNode: Any) -> None:
-    """Give the node the volume's geometry, parent transform and place in the subject hierarchy.
+    """Give the node the volume's geometry, parent transform and place in the subject hierarchy, and note its CT.
 
     Segments besides the lungs keep the geometry in which they are edited.
     """
     segmentationNode.CreateDefaultDisplayNodes()
+    segmentationNode.SetNodeReferenceID(CT, volumeNode.GetID())
     # Before the geometry, which is that of the volume in the space of the node.
     segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
     if _hasLungsOnly(segmentationNode):

@@ -160,7 +160,9 @@ def test_a_scene_that_is_added_leaves_ct_lungs_and_roi_chosen(
     added.SetURL(str(tmp_path / "added.mrml"))
     assert added.Commit()
     chosen = parameters(done)
+    lungs = chosen.outputSegmentation
     chosen.inputVolume = add_volume(host, thorax[0], "Second")
+    chosen.outputSegmentation = lungs
     chosen.roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
     scene.SetURL(str(tmp_path / "added.mrml"))
     scene.Import()

@@ -115,6 +115,17 @@ def test_all_frames_become_a_sequence_in_step_with_the_ct_and_corrections_stay_w
     show_frame(host, browser, 1)
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", proxy(browser)), corrected)
 
+    # The pair of CT and lungs is that of all frames.
+    single = add_volume(host, Thorax().scan(spacing=(6.0, 6.0, 20.0))[0], "Single")
+    for number in range(FRAMES):
+        show_frame(host, browser, number)
+        assert panel.ui.outputSelector.currentNode() is segmentation
+        assert panel.ui.measureButton.enabled
+    panel.ui.inputSelector.setCurrentNode(single)
+    assert panel.ui.outputSelector.currentNode() is None
+    panel.ui.inputSelector.setCurrentNode(proxy(browser))
+    assert panel.ui.outputSelector.currentNode() is segmentation
+
 
 def test_frames_in_step_and_the_choice_survive_saving_and_loading_the_scene(
     host: Host, browser: Any, panel: Any, scans: Any, tmp_path: Path

@@ -1,0 +1,69 @@
+"""Which segmentation goes with which CT, so that lungs of one patient are not mixed with the CT of another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from slicer.i18n import tr as _
+
+from .segmentation_nodes import CT, hasLungs
+
+
+def followCt(parameters: Any) -> None:
+    """Another CT was chosen: choose its lungs, or none (a new segmentation) where it has none yet.
+
+    A segmentation that is chosen and tells of no CT that is in the scene stays.
+    """
+    segmentation, volume = parameters.outputSegmentation, parameters.inputVolume
+    cts = _ctsOf(segmentation)
+    if segmentation is None or (cts and volume not in cts):
+        parameters.outputSegmentation = lungsOf(volume)
+
+
+def lungsOf(volumeNode: Any) -> Any:
+    """The segmentation with the lungs of this CT, the last one if there are several; None if there is none."""
+    for node in reversed(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")):
+        if volumeNode in _ctsOf(node)[:1] and not node.GetHideFromEditors() and hasLungs(node):
+            return node
+    return None
+
+
+def whyNotTogether(volumeNode: Any, segmentationNode: Any) -> str:
+    """A sentence if the segmentation has the lungs of another CT that is in the scene; else empty.
+
+    Not refused are CTs on the same voxels, as those of two kernels are; segmentations that tell of no CT, or of one
+    that is not in the scene any more; and segmentations without lungs, as a nodule may be drawn on another CT.
+    """
+    cts = _ctsOf(segmentationNode)
+    if volumeNode is None or not cts or any(ct is volumeNode or _onSameVoxels(ct, volumeNode) for ct in cts):
+        return ""
+    if not hasLungs(segmentationNode):
+        return ""
+    text = _('The segmentation "{lungs}" has the lungs of the CT "{ct}"; choose that CT, or another segmentation.')
+    return text.format(lungs=segmentationNode.GetName(), ct=cts[0].GetName())
+
+
+def _ctsOf(segmentationNode: Any) -> list[Any]:
+    """CTs in the scene that the segmentation tells of: that of its lungs, then that on whose voxels it is edited."""
+    if segmentationNode is None:
+        return []
+    roles = (CT, segmentationNode.GetReferenceImageGeometryReferenceRole())
+    nodes = [segmentationNode.GetNodeReference(role) for role in roles]
+    return [node for node in nodes if node is not None]
+
+
+def _onSameVoxels(one: Any, other: Any) -> bool:
+    """Whether two volumes have as many voxels at the same places."""
+    images = [node.GetImageData() for node in (one, other)]
+    if None in images or images[0].GetDimensions() != images[1].GetDimensions():
+        return False
+    return one.GetTransformNodeID() == other.GetTransformNodeID() and np.allclose(_ijkToRas(one), _ijkToRas(other))
+
+
+def _ijkToRas(volumeNode: Any) -> np.ndarray:
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)

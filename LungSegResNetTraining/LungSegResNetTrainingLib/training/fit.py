@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from torch.utils.data import DataLoader
 
 from LungSegResNetLib import __version__
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError, UsageError
-from LungSegResNetLib.network.model_file import ModelCard, read_card, save_model
+from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 
 from ..slices.slice_cache import CachedCase
+from .best_validation import BestValidation
 from .parallel import Processes
 from .progress import Progress
 from .run_records import CURVES, LOG, RunRecords
@@ -77,17 +79,18 @@ def fit(
         start=start, slices_at_once=slices_at_once, processes=processes, on_warning=on_warning,
     )  # fmt: skip
     loader = slice_loader(training, settings, run.step, workers, processes, pinned=run.device.type == "cuda")
-    details = _training_details(settings, training, validation, start, marks or {})
+    details = _training_details(settings, training, validation, start, marks or {}) | {"patience": patience}
     if processes.first and run.step == 0:
         run.save_checkpoint()  # from now on the folder is known to hold a run
     with (
         _lost_workers_told(),
         RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records,
     ):
-        best = _Best(records.log.rows() if records else [])
+        # A checkpoint of an earlier version does not say, and the log may be lost.
+        best = run.best = run.best or BestValidation.of_log(records.log.rows() if records else [])
         if processes.from_first(best.is_stale(patience)):
             if processes.first:
-                _export_missing(run, details, best, on_warning)
+                _finish(run, details, best, patience, on_warning)
             return run_folder / NETWORK
         clock = _Clock(run.step)
         saved = time.monotonic()
@@ -103,7 +106,7 @@ def fit(
                 records.add(progress)
                 on_progress(progress)
                 if best.improves(dice) and patience is not None:
-                    _export(run, details)
+                    _export(run, details, finished=False)
             stale = validates and processes.from_first(best.is_stale(patience))
             last = finished or stale
             if records is not None and (last or time.monotonic() - saved > checkpoint_seconds):
@@ -114,10 +117,7 @@ def fit(
                 break
             clock.waits_for_slices()
     if processes.first:
-        if patience is None and not _is_exported(run):
-            _export(run, details)
-        if patience is not None:
-            _export_missing(run, details, best, on_warning)
+        _finish(run, details, best, patience, on_warning)
     return run_folder / NETWORK
 
 
@@ -152,31 +152,6 @@ def slice_loader(
         pin_memory=pinned,
         worker_init_fn=_prepare_worker,
     )
-
-
-class _Best:
-    """The best validation of a run so far, and how many came after it."""
-
-    def __init__(self, rows: Sequence[tuple[int, float, float | None]]) -> None:
-        self._dice, self._since = float("-inf"), 0
-        for _, _, dice in rows:
-            self.improves(dice)
-
-    def improves(self, dice: float | None) -> bool:
-        """Take note of a validation; whether it is the best so far. The log keeps five decimals, so they decide."""
-        if dice is None:
-            return False
-        better = round(dice, 5) > self._dice
-        self._dice, self._since = (round(dice, 5), 0) if better else (self._dice, self._since + 1)
-        return better
-
-    @property
-    def is_the_last(self) -> bool:
-        """Whether no validation came after it."""
-        return self._since == 0
-
-    def is_stale(self, patience: int | None) -> bool:
-        return patience is not None and self._since >= patience
 
 
 class _Clock:
@@ -259,8 +234,8 @@ def _recorded(cases: Sequence[CachedCase], marks: Mapping[str, ScanMark]) -> Sca
     return ScanRecord(frozenset(marks.get(case.name, ScanMark(case.name)) for case in cases))
 
 
-def _export(run: TrainingRun, details: dict[str, Any]) -> None:
-    """Write the averaged network with its card."""
+def _export(run: TrainingRun, details: dict[str, Any], *, finished: bool) -> None:
+    """Write the averaged network with its card, which says whether it is that of a finished run."""
     weights = {
         name: value.float().cpu().numpy()
         for name, value in run.averaged.state_dict().items()
@@ -271,29 +246,35 @@ def _export(run: TrainingRun, details: dict[str, Any]) -> None:
         run.folder.resolve().name,
         slice_shape=run.settings.slice_shape,
         scales=run.settings.scales,
-        training=details | {"steps_done": run.step},
+        training=details | {"steps_done": run.step, "finished": finished},
     )
     save_model(run.folder / NETWORK, weights, card)
 
 
-def _is_exported(run: TrainingRun) -> bool:
-    """Whether the network file is of this step: others may know it by its digest, so it is not written again."""
+def _finish(
+    run: TrainingRun,
+    details: dict[str, Any],
+    best: BestValidation,
+    patience: int | None,
+    on_warning: Callable[[str], None],
+) -> None:
+    """Leave the last network or, with patience, that of the best validation, as the one of a finished run.
+
+    A file that is this already is not written again, because others may know it by its digest. Where the best one was
+    deleted, or was before patience was asked for, the last one has to do.
+    """
+    path = run.folder / NETWORK
     try:
-        return read_card(run.folder / NETWORK).training.get("steps_done") == run.step
-    except ModelError:
-        return False
-
-
-def _export_missing(run: TrainingRun, details: dict[str, Any], best: _Best, on_warning: Callable[[str], None]) -> None:
-    """The network as it is now, where that of the best validation was deleted or was before patience was asked for."""
-    if (run.folder / NETWORK).is_file():
-        return
-    _export(run, details)
-    if not best.is_the_last:
-        on_warning(
-            f"The network of the best validation is not there any more; {NETWORK} is now the last one, of step "
-            f"{run.step}."
-        )
+        card, weights = load_model(path)
+    except ModelError:  # there is none, or it is damaged
+        card, weights = None, {}
+    step = run.step if card is None else card.training.get("steps_done")
+    if card is None or (patience is None and step != run.step):
+        _export(run, details, finished=True)
+    elif card.training.get("finished") is False:
+        save_model(path, weights, replace(card, training=card.training | {"finished": True}))
+    if patience is not None and step == run.step and not best.is_the_last:
+        on_warning(f"The network of the best validation is not there; {NETWORK} is the last one, of step {run.step}.")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from LungSegResNetLib.network.cpu_memory import keep_freed_memory
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, mean_logits, place
 
+from .best_validation import BestValidation
 from .losses import dice_and_cross_entropy, dice_ns
 from .mixed_precision import autocast
 from .parallel import Processes
@@ -44,6 +45,7 @@ class TrainingRun:
     Attributes
     ----------
     step : number of optimiser steps done.
+    best : the best validation; None where there was no checkpoint, or one of an earlier version.
     network, averaged : the network that learns, and the running average of its weights that is used in the end.
 
     Raises
@@ -84,6 +86,7 @@ class TrainingRun:
             else torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
         )
         self.step = 0
+        self.best: BestValidation | None = None
         folder.mkdir(parents=True, exist_ok=True)
         # The first process reads for all, so that machines need no common disk.
         content = self.checkpoint.read_bytes() if self.processes.first and self.checkpoint.is_file() else None
@@ -193,6 +196,7 @@ class TrainingRun:
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
+            "best": None if self.best is None else (self.best.dice, self.best.since),
         }
         # By way of memory, because PyTorch reports a full disk as a RuntimeError without saying so.
         buffer = io.BytesIO()
@@ -213,6 +217,8 @@ class TrainingRun:
                 self.optimiser.load_state_dict(state["optimiser"])
                 self.schedule.load_state_dict(state["schedule"])
                 self.step = int(state["step"])
+                if state.get("best") is not None:
+                    self.best = BestValidation(*state["best"])
         except Exception as error:  # a broken archive can fail in many ways
             raise ModelError(f"The checkpoint {self.checkpoint} is damaged; move it away to start anew.") from error
         if settings != self.settings and state["step"]:

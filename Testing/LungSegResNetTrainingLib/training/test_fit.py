@@ -109,6 +109,7 @@ def test_the_finished_file_says_how_it_was_trained(finished: Path) -> None:
     assert card.scales == SETTINGS.scales
     assert TrainingSettings.from_json(card.training["settings"]) == SETTINGS
     assert card.training["steps_done"] == 6
+    assert (card.training["finished"], card.training["patience"]) == (True, None)
     assert card.training["training_cases"] == ["a", "b"]
     assert card.training["validation_cases"] == ["v"]
 
@@ -355,7 +356,64 @@ def test_a_best_network_that_was_deleted_is_told_and_replaced_by_the_last(tmp_pa
             assert warnings == []
     assert read_card(path).training["steps_done"] == best + 2
     assert len(warnings) == 1
-    assert f"network.safetensors is now the last one, of step {best + 2}" in warnings[0]
+    assert f"network.safetensors is the last one, of step {best + 2}" in warnings[0]
+
+
+def _with_patience(folder: Path, patience: int | None, kill_after: int = 0) -> tuple[Path, list[str]]:
+    """A run of 12 steps that gets no better after its first validation, and its warnings."""
+    settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
+    case, warnings = small_case(), list[str]()
+
+    def on_progress(progress: Progress) -> None:
+        if progress.step == kill_after:
+            raise Killed
+
+    path = fit(
+        [case], [case], settings, folder, workers=0, validate_every=1, checkpoint_seconds=0.0,
+        patience=patience, on_progress=on_progress, on_warning=warnings.append,
+    )  # fmt: skip
+    return path, warnings
+
+
+def test_the_network_of_the_best_validation_says_whether_its_run_has_finished(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        _with_patience(tmp_path, 4, kill_after=3)
+    before, weights = load_model(tmp_path / "network.safetensors")
+    assert (before.training["finished"], before.training["patience"]) == (False, 4)
+    path, warnings = _with_patience(tmp_path, 4)
+    after, same = load_model(path)
+    assert after == replace(before, training=before.training | {"finished": True})
+    assert all(np.array_equal(weights[name], same[name]) for name in weights)
+    content = path.read_bytes()
+    assert _with_patience(tmp_path, 4)[0].read_bytes() == content
+    assert warnings == []
+
+
+@pytest.mark.parametrize("earlier_version", [False, True])
+def test_the_best_validation_is_known_without_the_log(tmp_path: Path, earlier_version: bool) -> None:
+    with pytest.raises(Killed):
+        _with_patience(tmp_path, 8, kill_after=5)
+    best = (tmp_path / "network.safetensors").read_bytes()
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 4
+    if earlier_version:
+        del state["best"]
+        torch.save(state, tmp_path / "checkpoint.pt")
+    else:
+        (tmp_path / "progress.csv").unlink()
+    with pytest.raises(Killed):
+        _with_patience(tmp_path, 8, kill_after=6)
+    assert (tmp_path / "network.safetensors").read_bytes() == best
+
+
+def test_patience_that_comes_after_a_run_has_finished_is_told_that_the_best_network_is_gone(tmp_path: Path) -> None:
+    path, _ = _with_patience(tmp_path, None)
+    content = path.read_bytes()
+    again, warnings = _with_patience(tmp_path, 3)
+    assert again.read_bytes() == content
+    assert warnings == [
+        "The network of the best validation is not there; network.safetensors is the last one, of step 12."
+    ]
 
 
 def test_a_network_that_is_trained_in_the_current_folder_is_called_as_the_folder(

@@ -49,7 +49,8 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
     Raises
     ------
     UsageError : less than two folds.
-    InputError : one is missing, does not say how it was trained, or was trained otherwise than the first.
+    InputError : one is missing or of an unfinished run, does not say how it was trained, or was trained otherwise than
+        the first.
     ModelError : a file is damaged.
     """
     if folds < 2:
@@ -62,6 +63,13 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
             f"(lungsegresnet-train fit DATASET --folds {folds} --out {quoted(runs)})."
         )
     networks = [FoldNetwork(fold, path, read_card(path)) for fold, path in paths.items()]
+    # Networks of earlier versions do not say.
+    unfinished = [str(one.fold) for one in networks if one.card.training.get("finished") is False]
+    if unfinished:
+        raise InputError(
+            f"The training of fold {', '.join(unfinished)} has not finished; go on with it first "
+            f"(lungsegresnet-train fit DATASET --folds {folds} --out {quoted(runs)}, with the options it began with)."
+        )
     for network in networks:
         if not network.validated.marks or "settings" not in network.card.training:
             raise InputError(f"{network.path} does not say how it was trained, or has no validation cases.")

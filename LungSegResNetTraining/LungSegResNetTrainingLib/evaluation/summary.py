@@ -51,7 +51,7 @@ def sentences(evaluation: Evaluation) -> list[str]:
     chosen = with_lung(results)
     paragraphs = [_what_was_judged(evaluation), *_unnamed(results), *_trained_on(evaluation)]
     if chosen:
-        paragraphs += [_how_good(results), *_by_fold(chosen), _what_goes_wrong(chosen)]
+        paragraphs += [_how_good(results), *_by_fold(chosen), *_chosen_by_judged(evaluation), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(results)
         paragraphs += [d.statement for d in compare_groups(results) if d.metric.key == "dice" and not d.too_few]
     return [*paragraphs, *_doubtful(results), *_no_lung(results), *_not_judged(evaluation)]
@@ -110,6 +110,16 @@ def _by_fold(chosen: Sequence[CaseResult]) -> list[str]:
     members = {fold: [result for result in chosen if result.fold == fold] for fold in folds}
     parts = [f"{fold}: {mean_dice(some).mean:.3f} ({_cases(len(some))})" for fold, some in members.items()]
     return [f"Mean Dice by fold: {', '.join(parts)}."] if parts else []
+
+
+def _chosen_by_judged(evaluation: Evaluation) -> list[str]:
+    if len(evaluation.judges) < 2 or not any(judge.card.training.get("patience") for judge in evaluation.judges):
+        return []
+    text = (
+        "The Dice is optimistic: networks were trained with --patience, which chose their steps by the very cases that "
+        "they judge here."
+    )
+    return [text]
 
 
 def _how_good(results: Sequence[CaseResult]) -> str:

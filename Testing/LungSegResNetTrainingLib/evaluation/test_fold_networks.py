@@ -79,6 +79,13 @@ def test_missing_folds_are_named(tmp_path: Path) -> None:
         read_fold_networks(tmp_path / "my folds", 2)
 
 
+def test_networks_of_runs_that_have_not_finished_are_named(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "cd", "ab", finished=True)
+    _write(tmp_path, 2, "ab", "cd", finished=False)
+    with pytest.raises(InputError, match=r"training of fold 2 has not finished; .* --folds 2 --out"):
+        read_fold_networks(tmp_path, 2)
+
+
 @pytest.mark.parametrize(("training", "start"), [("bc", ""), ("c", "a"), ("ac", "")])
 def test_a_network_that_has_seen_a_patient_it_should_judge_is_refused(
     tmp_path: Path, training: str, start: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,9 +56,17 @@ def test_a_difference_that_is_written_as_0_is_none() -> None:
     assert "better by" not in said
 
 
-def _judge() -> Judge:
+def _judge(**training: Any) -> Judge:
     """A network of which nothing but its card is known."""
-    return Judge(SimpleNamespace(card=ModelCard(config={})), "an engine", "a digest")  # type: ignore[arg-type]
+    return Judge(SimpleNamespace(card=ModelCard(config={}, training=training)), "an engine", "a digest")  # type: ignore[arg-type]
+
+
+def test_a_cross_validation_whose_steps_were_chosen_on_the_judged_cases_says_so() -> None:
+    results = [judged_case("a", 0.9), judged_case("b", 0.8)]
+    for patience in (None, 3):
+        judges = [_judge(), replace(_judge(patience=patience), digest="another")]
+        told = [text for text in sentences(Evaluation(judges, results)) if "The Dice is optimistic" in text]
+        assert len(told) == (patience is not None)
 
 
 def test_one_doubtful_case_is_one() -> None:

@@ -156,14 +156,18 @@ def _collection_names(path: Path) -> dict[str, str]:
 
 
 def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
-    """Mean and worst Dice of volumes and of single slices, and mean surface distances (mm)."""
+    """Mean and worst Dice of volumes and of single slices, and mean surface distances (mm).
+
+    A mean that not all of its cases have a value for, as where nothing was found, says how many do.
+    """
     figures: dict[str, float] = {}
     for kind, chosen in _by_kind(rows).items():
         lungs = [row for row in chosen if row["method"] == "network" and row["region"] == "lungs"]
         for key in _FIGURES:
             values = [float(row[key]) for row in lungs if row[key] not in ("", "nan")]
+            fewer = f" (n = {len(values)})" if len(values) < len(lungs) else ""
             if values:
-                figures[f"{kind}: mean {key}"] = round(mean(values), 4)
+                figures[f"{kind}: mean {key}{fewer}"] = round(mean(values), 4)
         figures[f"{kind}: worst dice"] = round(min(float(row["dice"]) for row in lungs), 4)
     return figures
 

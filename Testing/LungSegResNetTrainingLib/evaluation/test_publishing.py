@@ -86,6 +86,15 @@ def test_figures_are_means_of_the_report(run: tuple[Path, list[Case], Path], tmp
     assert card.figures["volumes: mean hd95_mm"] == pytest.approx(1.5)
 
 
+def test_a_mean_that_leaves_out_a_complete_failure_says_so(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    change_report(run, "scan2", dice="0", hd95_mm="", mean_surface_distance_mm="")
+    figures = publish_run(run, tmp_path / "lungs.safetensors").figures
+    assert figures["volumes: mean hd95_mm (n = 1)"] == pytest.approx(1.5)
+    assert "volumes: mean hd95_mm" not in figures
+    assert figures["volumes: mean dice"] == pytest.approx(0.49)
+    assert figures["single slices: mean hd95_mm"] == pytest.approx(1.5)
+
+
 def test_the_file_holds_the_weights_and_names_the_data(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
     target = tmp_path / "out" / "lungs.safetensors"
     target.parent.mkdir()

@@ -9,11 +9,11 @@ import slicer
 from slicer.i18n import tr as _
 
 from .frames import frameNumber
-from .segmentation_nodes import placeBeside
+from .segmentation_nodes import digestOfLungs, placeBeside
 from .table_node import fillTableNode, rowsOf
 
 MEASUREMENTS, SLICES_TO_CHECK = "measurements", "slices to check"
-_KIND, _FRAME = "LungSegResNet.table", "LungSegResNet.frame"  # attributes
+_KIND, _FRAME, _DIGEST = "LungSegResNet.table", "LungSegResNet.frame", "LungSegResNet.digest"  # attributes
 _CT, _LUNGS = "LungSegResNet.ct", "LungSegResNet.lungs"  # roles of references
 
 
@@ -27,7 +27,10 @@ def findTable(kind: str, volumeNode: Any, segmentationNode: Any = None) -> Any:
 
 
 def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmentationNode: Any = None) -> Any:
-    """Write rows into the table of this kind, made beside the CT if there is none; returns the node."""
+    """Write rows into the table of this kind, made beside the CT if there is none; returns the node.
+
+    A table of a segmentation remembers the lungs as they are now, for `isOutdated`.
+    """
     tableNode = findTable(kind, volumeNode, segmentationNode)
     if tableNode is None:
         title = {MEASUREMENTS: _("{ct} lung measurements"), SLICES_TO_CHECK: _("{ct} slices to check")}[kind]
@@ -39,6 +42,8 @@ def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmen
             tableNode.SetNodeReferenceID(_LUNGS, segmentationNode.GetID())
         placeBeside(tableNode, volumeNode)
     tableNode.SetAttribute(_FRAME, str(frameNumber(volumeNode)))
+    if segmentationNode is not None:
+        tableNode.SetAttribute(_DIGEST, digestOfLungs(volumeNode, segmentationNode))
     fillTableNode(tableNode, rows)
     return tableNode
 
@@ -49,10 +54,22 @@ def removeTable(kind: str, volumeNode: Any, segmentationNode: Any = None) -> Non
         slicer.mrmlScene.RemoveNode(tableNode)
 
 
+def isOutdated(volumeNode: Any, segmentationNode: Any) -> bool:
+    """Whether the lungs were changed after they were measured, in this frame of the CT; False if they never were."""
+    tableNode = findTable(MEASUREMENTS, volumeNode, segmentationNode) if segmentationNode else None
+    if tableNode is None or _frameOf(tableNode) != frameNumber(volumeNode):
+        return False
+    return tableNode.GetAttribute(_DIGEST) not in (None, digestOfLungs(volumeNode, segmentationNode))
+
+
 def shownRows(kind: str, volumeNode: Any, segmentationNode: Any = None) -> tuple[list[dict[str, Any]], int | None]:
     """Rows of the table of this kind, and None; no rows, and the number of their frame, while another one is shown."""
     tableNode = findTable(kind, volumeNode, segmentationNode)
     if tableNode is None:
         return [], None
-    number = int(tableNode.GetAttribute(_FRAME) or 0)
+    number = _frameOf(tableNode)
     return (rowsOf(tableNode), None) if number == frameNumber(volumeNode) else ([], number)
+
+
+def _frameOf(tableNode: Any) -> int:
+    return int(tableNode.GetAttribute(_FRAME) or 0)

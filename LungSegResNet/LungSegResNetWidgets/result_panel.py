@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from . import segmentation_nodes
 from .check_panel import CheckPanel, keepSlices
 from .ct_of_lungs import whyNotTogether
-from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, findTable, keepTable, removeTable
+from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, isOutdated, keepTable, removeTable
 from .measurement_panel import MeasurementPanel
 from .segmentation_run import RunResult
 from .table_widget import enable
@@ -35,9 +35,8 @@ class ResultPanel:
         self._say = say
         self._onChanged = onChanged
         self._undo: RunResult | None = None
-        # What was measured last; a weak reference, so that nothing that was closed stays in memory.
-        self._measured = vtk.vtkWeakReference()
-        self._measuredState: Any = None
+        # The pair that is shown; weak references, so that nothing that was closed stays in memory.
+        self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._measurementPanel = MeasurementPanel(ui, say)
         self._checkPanel = CheckPanel(ui)
         ui.editButton.connect("clicked(bool)", self.onEdit)
@@ -47,8 +46,10 @@ class ResultPanel:
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
         ui, volume, segmentation = self._ui, parameters.inputVolume, parameters.outputSegmentation
-        if segmentation is not self._measured.Get():
-            self._noteMeasured(segmentation)
+        if (volume, segmentation) != (self._volume.Get(), self._segmentation.Get()):
+            self._volume.Set(volume)
+            self._segmentation.Set(segmentation)
+            self.renew()
         ui.show3DButton.setSegmentationNode(segmentation)
         hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
         noLungs = "" if hasLungs else _("There are no lungs yet; click Segment lungs first.")
@@ -68,7 +69,6 @@ class ResultPanel:
         self._logic.getParameterNode().outputSegmentation = result.segmentationNode
         keepTable(MEASUREMENTS, result.summary["measurements"], result.volumeNode, result.segmentationNode)
         keepSlices(result.volumeNode, result.summary["slices_to_check"])
-        self._noteMeasured(result.segmentationNode)
 
     def forgetUndo(self) -> None:
         """The scene is about to be closed."""
@@ -80,10 +80,10 @@ class ResultPanel:
             self._undo = None
 
     def renew(self) -> None:
-        """Measure again if the lungs were changed, as in Segment Editor."""
+        """Measure again if the lungs were changed after they were measured, as in Segment Editor."""
         parameters = self._logic.getParameterNode()
-        known = findTable(MEASUREMENTS, parameters.inputVolume, parameters.outputSegmentation)
-        if known and self._isOutdated() and self._measure(parameters.inputVolume, parameters.outputSegmentation):
+        volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
+        if isOutdated(volume, segmentation) and self._measure(volume, segmentation):
             self._say(_("The segments were changed, so they were measured again."))
             self._onChanged()
 
@@ -117,7 +117,6 @@ class ResultPanel:
 
     def _measure(self, volumeNode: Any, segmentationNode: Any) -> bool:
         """Bring the table up to date with the segments, without lungs there is none; False if it could not be done."""
-        self._noteMeasured(segmentationNode)
         rows, isMeasured = [], False
         with slicer.util.tryWithErrorDisplay(_("The lungs could not be measured."), waitCursor=True):
             if volumeNode.GetScene() and segmentation_nodes.hasLungs(segmentationNode):
@@ -128,11 +127,3 @@ class ResultPanel:
         else:
             removeTable(MEASUREMENTS, volumeNode, segmentationNode)
         return isMeasured
-
-    def _noteMeasured(self, segmentationNode: Any) -> None:
-        self._measured.Set(segmentationNode)
-        self._measuredState = segmentation_nodes.stateOfLungs(segmentationNode) if segmentationNode else None
-
-    def _isOutdated(self) -> bool:
-        node = self._measured.Get()
-        return node is not None and segmentation_nodes.stateOfLungs(node) != self._measuredState

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,19 @@ def stateOfLungs(segmentationNode: Any) -> tuple[tuple[str, int], ...]:
         labelmap = segmentation.GetSegmentRepresentation(segmentId, BINARY_LABELMAP) if segmentId else None
         state.append((segmentId, labelmap.GetMTime() if labelmap else 0))
     return tuple(state)
+
+
+def digestOfLungs(volumeNode: Any, segmentationNode: Any) -> str:
+    """Is another one after lungs were changed or moved on the CT, and the same one after they were saved and loaded."""
+    digest = hashlib.sha256()
+    for lung in _ALL_LUNGS:
+        segmentId = findLung(segmentationNode, lung)
+        labelmap = _labelmapOf(segmentationNode, segmentId) if segmentId else None
+        if labelmap is not None:
+            first, inside = _cropped(labelmap)
+            digest.update(f"{lung.name} {inside.shape} {_nearestVoxel(volumeNode, labelmap, first)}".encode())
+            digest.update(np.packbits(inside).tobytes())
+    return digest.hexdigest()
 
 
 def writeLungs(
@@ -260,14 +274,36 @@ def _labelmapFrom(volumeNode: Any, inside: np.ndarray) -> Any:
     labelmap.SetImageToWorldMatrix(matrix)
     if not inside.any():
         return labelmap
-    bounds = []
-    for axis in range(3):
-        hits = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
-        bounds.append((int(hits[0]), int(hits[-1])))
-    (k0, k1), (j0, j1), (i0, i1) = bounds
+    (k0, k1), (j0, j1), (i0, i1) = _boundsOf(inside)
     labelmap.SetExtent(i0, i1, j0, j1, k0, k1)
     _setVoxels(labelmap, np.ascontiguousarray(inside[k0 : k1 + 1, j0 : j1 + 1, i0 : i1 + 1], np.uint8))
     return labelmap
+
+
+def _boundsOf(inside: np.ndarray) -> list[tuple[int, int]]:
+    """First and last index along each axis of what is inside."""
+    bounds = []
+    for axis in range(inside.ndim):
+        hits = np.flatnonzero(inside.any(axis=tuple(other for other in range(inside.ndim) if other != axis)))
+        bounds.append((int(hits[0]), int(hits[-1])))
+    return bounds
+
+
+def _cropped(labelmap: Any) -> tuple[list[int], np.ndarray]:
+    """Index (i, j, k) of the first voxel of the box around what is inside, and that box (bool, k, j, i)."""
+    voxels = vtk_to_numpy(labelmap.GetPointData().GetScalars()) > 0
+    inside = voxels.reshape(labelmap.GetDimensions()[::-1])
+    (k0, k1), (j0, j1), (i0, i1) = _boundsOf(inside)
+    i, _i1, j, _j1, k, _k1 = labelmap.GetExtent()
+    return [i + i0, j + j0, k + k0], inside[k0 : k1 + 1, j0 : j1 + 1, i0 : i1 + 1]
+
+
+def _nearestVoxel(volumeNode: Any, labelmap: Any, ijk: list[int]) -> list[int]:
+    """Index (i, j, k) of the volume's voxel that is nearest to a voxel of the labelmap."""
+    labelmapToRas, rasToIjk = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(labelmapToRas)
+    volumeNode.GetRASToIJKMatrix(rasToIjk)
+    return [round(index) for index in rasToIjk.MultiplyPoint(labelmapToRas.MultiplyPoint((*ijk, 1.0)))[:3]]
 
 
 def _emptyLabelmap() -> Any:

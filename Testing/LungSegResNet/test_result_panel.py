@@ -135,6 +135,54 @@ def test_segments_that_were_all_replaced_are_measured_again(host: Host, ct: Any,
     )
 
 
+def correct(host: Host, segmentation: Any, volume: Any, smaller: np.ndarray) -> None:
+    """The right lung as Segment Editor leaves it."""
+    inside = (smaller == 1).astype(np.uint8)
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(inside, segmentation, "right_lung", volume)
+
+
+def test_lungs_that_were_corrected_while_another_ct_was_chosen_are_measured_again_with_theirs(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    lungs = parameters(done).outputSegmentation
+    done.ui.inputSelector.setCurrentNode(add_volume(host, thorax[0], "Next patient"))
+    run_to_the_end(host, done)
+    smaller = drawn.copy()
+    smaller[:5] = 0
+    correct(host, lungs, ct, smaller)
+    done.ui.inputSelector.setCurrentNode(ct)
+    assert parameters(done).outputSegmentation is lungs
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    volume_ml = float(done.ui.measurementsTable.item(0, 0).text())
+    assert volume_ml == pytest.approx((smaller == 1).sum() * voxel_ml, abs=0.51)
+    assert "measured again" in done.ui.statusLabel.text
+
+
+@pytest.mark.parametrize("is_corrected", [True, False])
+def test_a_scene_that_was_saved_with_corrected_lungs_is_measured_again_and_another_one_is_not(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, tmp_path: Path, is_corrected: bool
+) -> None:
+    scene, lungs = host.slicer.mrmlScene, parameters(done).outputSegmentation
+    lungs.GetSegmentation().CollapseBinaryLabelmaps(False)
+    smaller = drawn.copy()
+    smaller[:5] = 0
+    if is_corrected:
+        correct(host, lungs, ct, smaller)
+    for node, ending in ((ct, "nrrd"), (lungs, "seg.nrrd"), (table_of(done), "tsv")):
+        node.AddDefaultStorageNode()
+        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
+        assert node.GetStorageNode().WriteData(node)
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+    scene.Clear(False)
+    scene.Connect()
+    voxel_ml = np.prod(parameters(done).inputVolume.GetSpacing()) / 1000
+    volume_ml = float(done.ui.measurementsTable.item(0, 0).text())
+    assert ("measured again" in done.ui.statusLabel.text) == is_corrected
+    wanted = smaller if is_corrected else drawn
+    assert volume_ml == pytest.approx((wanted == 1).sum() * voxel_ml, abs=0.51)
+
+
 def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:
     done.ui.copyButton.click()
     lines = [line.split("\t") for line in host.slicer.app.clipboard().text().splitlines()]

@@ -222,6 +222,23 @@ def test_the_other_kind_of_segments_stays_outside_of_a_region(
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), (drawn == 2) & region)
 
 
+def test_the_digest_of_lungs_tells_changes_and_moves_and_nothing_else(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    nodes.placeWithVolume(segmentation, ct)
+    digests = []
+    for labels in (drawn, np.roll(drawn, 1, axis=0), np.where(drawn == 1, 1, 0), np.where(drawn > 0, 3 - drawn, 0)):
+        nodes.writeLungs(segmentation, ct, labels.astype(np.uint8))
+        digests.append(nodes.digestOfLungs(ct, segmentation))
+    assert len(set(digests)) == 4
+    nodes.writeLungs(segmentation, ct, drawn)
+    add_segment(host, segmentation, "nodule", np.roll(drawn, 5, axis=1) == 2, ct)
+    segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
+    segmentation.GetSegmentation().GetSegment("left_lung").SetName("Lung, left")
+    assert nodes.digestOfLungs(ct, segmentation) == digests[0]
+    assert nodes.digestOfLungs(ct, host.slicer.vtkMRMLSegmentationNode()) not in digests
+
+
 def editing_grid(host: Host, segmentation: Any) -> list[float]:
     """The image to world matrix, row by row, of the geometry in which Segment Editor works."""
     name = host.slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()

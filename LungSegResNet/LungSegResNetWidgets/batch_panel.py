@@ -15,6 +15,7 @@ from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
 from .dependencies import ensurePackages
+from .shown_cases import removeOtherCases
 from .table_widget import enable, showRow, showTable
 
 FORMATS = ("seg.nrrd", "nii.gz")
@@ -154,6 +155,7 @@ class BatchPanel:
             slicer.app.restoreOverrideCursor()
         parameters = self._parameters()
         parameters.inputVolume, parameters.outputSegmentation = volumeNode, segmentationNode
+        removeOtherCases(volumeNode)  # only now, as the one before was chosen in the panel
         self._say(_("{name} is in the scene.").format(name=case.name))
 
     def onOpenResults(self, checked: bool = False) -> None:

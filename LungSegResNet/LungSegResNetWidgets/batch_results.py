@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import slicer
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.tables import read_rows
 
-from .segmentation_nodes import addVolume, placeWithVolume, writeLungs
+from .shown_cases import addCase, caseInScene, lungsOfCase, showAlone
 
 
 @dataclass(frozen=True)
@@ -40,26 +41,39 @@ def casesIn(folder: str) -> list[BatchCase]:
 
 
 def showResult(folder: Path, name: str) -> tuple[Any, Any]:
-    """Load CT and lungs of a case and show them; returns volume node and segmentation node.
+    """Show CT and lungs of a case, loaded unless they are in the scene; returns volume node and segmentation node.
+
+    The case that was shown before stays until `removeOtherCases`.
 
     Raises
     ------
     LungSegError : a file is not there any more or cannot be read.
     """
-    from LungSegResNetLib.files.mask_reading import mask_on_ct
-    from LungSegResNetLib.files.reading import read_ct, read_mask
-
     try:
-        summary = json.loads((folder / f"{name}.summary.json").read_text(encoding="utf-8"))
+        text = (folder / f"{name}.summary.json").read_text(encoding="utf-8")
+        summary = json.loads(text)
         source, mask = summary["input"], summary["outputs"][0]
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
+    files = _stateOfFiles(text, mask)
+    volumeNode = caseInScene(files) or _load(name, files, source, mask)
+    showAlone(volumeNode)
+    return volumeNode, lungsOfCase(volumeNode)
+
+
+def _stateOfFiles(summary: str, mask: str) -> str:
+    """Is another text for another case, and after another run or a change of the mask; empty if it cannot be read."""
+    try:
+        return hashlib.sha256(f"{summary}\n{mask} {file_digest(Path(mask))}".encode()).hexdigest()
+    except OSError:
+        return ""  # which reading the mask explains better
+
+
+def _load(name: str, files: str, source: str, mask: str) -> Any:
+    from LungSegResNetLib.files.mask_reading import mask_on_ct
+    from LungSegResNetLib.files.reading import read_ct, read_mask
+
     # Not Slicer's own readers: the scan is shown as it was segmented.
     ct, _warnings = read_ct(source, when_in_doubt="choose", recursive=False)  # as the run read it
     labels, _warnings = mask_on_ct(read_mask(mask), ct)
-    volumeNode = addVolume(ct, name)
-    segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", _("{ct} lungs").format(ct=name))
-    placeWithVolume(segmentationNode, volumeNode)
-    writeLungs(segmentationNode, volumeNode, labels)
-    slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
-    return volumeNode, segmentationNode
+    return addCase(files, ct, labels, name, _("{ct} lungs").format(ct=name))

@@ -9,33 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 import slicer
 import vtk
-from LungSegResNetWidgets.segmentation_nodes import addVolume, ctAndLungs, hasSides, placeWithVolume, writeLungs
+from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasSides
+from LungSegResNetWidgets.shown_cases import addCase, caseInScene, removeOtherCases, showAlone
 from LungSegResNetWidgets.slice_views import jumpToPoint
 from slicer.i18n import tr as _
 
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import Case
 
-_FILES, _SEGMENTATION = "LungSegResNetTraining.files", "LungSegResNetTraining.segmentation"
-
 
 def showCase(case: Case) -> Any:
     """Show CT and mask of a case in the slice views; returns the volume node.
 
-    They are loaded unless they are in the scene as they are on disk now.
+    They are loaded unless they are in the scene as they are on disk now; the case before leaves the scene, see
+    `removeOtherCases`.
 
     Raises
     ------
     LungSegError : a file cannot be read, or the mask does not belong to the CT.
     """
     files = _stateOfFiles(case)
-    volumeNode = _loaded(files) or _load(case, files)
-    shown = volumeNode.GetNodeReference(_SEGMENTATION)
-    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        segmentation = node.GetNodeReference(_SEGMENTATION)
-        if segmentation is not None:
-            segmentation.SetDisplayVisibility(segmentation is shown)
-    slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+    volumeNode = caseInScene(files) or _load(case, files)
+    showAlone(volumeNode)
+    removeOtherCases(volumeNode)
     return volumeNode
 
 
@@ -134,24 +130,9 @@ def _stateOfFiles(case: Case) -> str:
     return hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()
 
 
-def _loaded(files: str) -> Any:
-    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
-        if files and node.GetAttribute(_FILES) == files and node.GetNodeReference(_SEGMENTATION) is not None:
-            return node
-    return None
-
-
 def _load(case: Case, files: str) -> Any:
     from LungSegResNetTrainingLib.data.data_set import read_case
 
     # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
     ct, mask = read_case(case)
-    scene = slicer.mrmlScene
-    volumeNode = addVolume(ct, scene.GenerateUniqueName(case.name))
-    name = scene.GenerateUniqueName(_("{name} reference").format(name=case.name))
-    segmentationNode = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    placeWithVolume(segmentationNode, volumeNode)
-    writeLungs(segmentationNode, volumeNode, mask.labels)
-    volumeNode.SetAttribute(_FILES, files)
-    volumeNode.SetNodeReferenceID(_SEGMENTATION, segmentationNode.GetID())
-    return volumeNode
+    return addCase(files, ct, mask.labels, case.name, _("{name} reference").format(name=case.name))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,40 @@ def scans(tmp_path: Path) -> Path:
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     return tmp_path / "results"
+
+
+@pytest.fixture
+def looked_through(host: Host, panel: Any, scans: Path, results: Path) -> Callable[[str], tuple[Any, Any]]:
+    """The panel with the results of a, b and c, as a run leaves them; shows one, and returns its CT and lungs."""
+    names = ("a", "b", "c")
+    results.mkdir()
+    for number, name in enumerate(names):
+        for image, path in zip(Thorax().scan((6.0, 6.0, 20.0), seed=number), case_files(results, name), strict=True):
+            sitk.WriteImage(image, str(path))
+        ct, mask = map(str, case_files(results, name))
+        summary = {"input": ct, "outputs": [mask]}
+        (results / f"{name}.summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    rows = "".join(f"{name},done,\n" for name in names)
+    (results / "results.csv").write_text(f"case,status,error\n{rows}", encoding="utf-8")
+    choose(host, panel, scans, results)
+
+    def show(name: str) -> tuple[Any, Any]:
+        panel.ui.batchTable.cellDoubleClicked.emit(names.index(name), 0)
+        chosen = panel.logic.getParameterNode()
+        return chosen.inputVolume, chosen.outputSegmentation
+
+    return show
+
+
+def case_files(results: Path, name: str) -> tuple[Path, Path]:
+    """CT and lungs of a case of `looked_through`."""
+    return results.parent / f"{name}_ct.nrrd", results / f"{name}.nrrd"
+
+
+def shown_lungs(host: Host) -> list[str]:
+    """Names of the segmentations that are visible."""
+    nodes = host.slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    return [node.GetName() for node in nodes if node.GetDisplayVisibility()]
 
 
 def choose(host: Host, panel: Any, scans: Path, results: Path) -> None:
@@ -114,6 +150,67 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     panel.ui.batchTable.selectRow(0)
     panel.ui.batchShowButton.click()
     assert "a.nii.gz" in panel.ui.batchStatusLabel.text
+
+
+def test_cases_that_are_only_looked_at_leave_the_scene_with_the_next_one(
+    host: Host, looked_through: Callable[[str], tuple[Any, Any]], results: Path
+) -> None:
+    views = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    for name in ("a", "b", "c", "a"):
+        case = looked_through(name)
+        assert (case[0].GetName(), shown_lungs(host)) == (name, [f"{name} lungs"])
+        assert views.GetBackgroundVolumeID() == case[0].GetID()
+        kinds = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode")
+        kinds += ("vtkMRMLScalarVolumeDisplayNode", "vtkMRMLSegmentationDisplayNode")
+        assert [len(host.slicer.util.getNodesByClass(kind)) for kind in kinds] == [1, 1, 1, 1]
+    assert looked_through("a") == case  # not loaded again
+    _ct, mask = case_files(results, "a")
+    corrected = sitk.ReadImage(str(mask)) * 0
+    sitk.WriteImage(corrected, str(mask))
+    _volume, lungs = looked_through("a")
+    assert shown_lungs(host) == [lungs.GetName()]
+    assert not segment_array(host, lungs, "left_lung", _volume).any()
+
+
+def edit(host: Host, volume: Any, lungs: Any) -> None:
+    with host.slicer.util.NodeModify(lungs):
+        array = segment_array(host, lungs, "left_lung", volume).astype("uint8")
+        array[:2] = 0
+        host.slicer.util.updateSegmentBinaryLabelmapFromArray(array, lungs, "left_lung", volume)
+
+
+def add_segment(host: Host, volume: Any, lungs: Any) -> None:
+    lungs.GetSegmentation().AddEmptySegment("nodule")
+
+
+def choose_in_segment_editor(host: Host, volume: Any, lungs: Any) -> None:
+    editor = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+    editor.SetAndObserveSegmentationNode(lungs)
+
+
+def lay_over_another_ct(host: Host, volume: Any, lungs: Any) -> None:
+    composite = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    composite.SetForegroundVolumeID(volume.GetID())
+
+
+def rename(host: Host, volume: Any, lungs: Any) -> None:
+    volume.SetName("For the conference")
+
+
+@pytest.mark.parametrize("use", [edit, add_segment, choose_in_segment_editor, lay_over_another_ct, rename])
+def test_a_case_that_a_person_made_something_of_stays_and_is_hidden(
+    host: Host,
+    looked_through: Callable[[str], tuple[Any, Any]],
+    use: Callable[[Host, Any, Any], None],
+) -> None:
+    volume, lungs = case = looked_through("a")
+    use(host, volume, lungs)
+    looked_through("b")
+    looked_through("c")
+    assert shown_lungs(host) == ["c lungs"]
+    assert len(host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
+    assert looked_through("a") == case
+    assert shown_lungs(host) == ["a lungs"]
 
 
 def test_no_case_takes_the_place_of_the_ct_that_is_being_segmented(

@@ -54,11 +54,15 @@ def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
     reference = host.slicer.util.getNode("bert reference")
     drawn = sitk.GetArrayFromImage(sitk.ReadImage(str(data_set / "bert_lungs.nii.gz")))
     assert segment_array(host, reference, "right_lung", volume).sum() == (drawn == 1).sum()
-    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("anna"), 0)
+    reference.GetSegmentation().AddEmptySegment("what is missing in the mask")
+    for name in ("anna", "cara"):
+        panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index(name), 0)
     assert not reference.GetDisplayVisibility()
-    assert host.slicer.util.getNode("anna reference").GetDisplayVisibility()
+    assert host.slicer.util.getNode("cara reference").GetDisplayVisibility()
     panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("bert"), 0)
-    assert len(host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
+    assert reference.GetDisplayVisibility()
+    # anna and cara were only looked at.
+    assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [volume]
     panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("alone"), 0)
     assert "no mask" in panel.ui.dataStatusLabel.text
 
@@ -83,7 +87,7 @@ def test_a_click_shows_the_mask_of_that_case_as_it_is_on_disk_now(host: Host, pa
     for case in (*readers, readers[0]):
         volume = showCase(case)
         assert shown() == [f"{case.name} reference"]
-    assert len(host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")) == 2
+    assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [volume]
 
     corrected = sitk.GetArrayFromImage(mask)
     corrected[:4] = 0

@@ -128,7 +128,7 @@ class Host:
 
     @staticmethod
     def _add_subject_hierarchy_items(slicer: Any, scene: Any) -> None:
-        """The Qt half of the subject hierarchy gives every data node an item."""
+        """The Qt half of the subject hierarchy gives every data node an item, and takes it with the node."""
         import vtk
 
         @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -139,7 +139,14 @@ class Host:
                 if not hierarchy.GetItemByDataNode(node):
                     hierarchy.CreateItem(hierarchy.GetSceneItemID(), node)
 
+        @vtk.calldata_type(vtk.VTK_OBJECT)
+        def onNodeAboutToBeRemoved(_scene: Any, _event: str, node: Any) -> None:
+            hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+            if hierarchy and (item := hierarchy.GetItemByDataNode(node)):
+                hierarchy.RemoveItem(item, False, False)
+
         scene.AddObserver(scene.NodeAddedEvent, onNodeAdded)
+        scene.AddObserver(scene.NodeAboutToBeRemovedEvent, onNodeAboutToBeRemoved)
 
     def _answer(self, text: str, windowTitle: str | None = None, parent: Any = None, **_: Any) -> bool:
         self.questions.append(text)

@@ -116,12 +116,18 @@ class ResultPanel:
         self._onChanged()
 
     def _measure(self, volumeNode: Any, segmentationNode: Any) -> bool:
-        """Bring the table up to date with the segments, without lungs there is none; False if it could not be done."""
-        rows, isMeasured = [], False
-        with slicer.util.tryWithErrorDisplay(_("The lungs could not be measured."), waitCursor=True):
-            if volumeNode.GetScene() and segmentation_nodes.hasLungs(segmentationNode):
-                rows = segmentation_nodes.measure(volumeNode, segmentationNode)
-            isMeasured = True
+        """Bring the table up to date with the segments; there is none without lungs, nor where it could not be done.
+
+        Returns False if it could not be done, which the user was told then.
+        """
+        problem, rows, isMeasured = _("The lungs could not be measured."), [], False
+        try:
+            with slicer.util.tryWithErrorDisplay(problem, waitCursor=True):
+                if volumeNode.GetScene() and segmentation_nodes.hasLungs(segmentationNode):
+                    rows = segmentation_nodes.measure(volumeNode, segmentationNode)
+                isMeasured = True
+        except Exception:  # it is raised again after its dialog
+            self._say(problem)
         if rows:
             keepTable(MEASUREMENTS, rows, volumeNode, segmentationNode)
         else:

@@ -183,6 +183,26 @@ def test_a_scene_that_was_saved_with_corrected_lungs_is_measured_again_and_anoth
     assert volume_ml == pytest.approx((wanted == 1).sum() * voxel_ml, abs=0.51)
 
 
+def test_lungs_that_cannot_be_measured_are_told_once_and_have_no_figures(
+    host: Host, ct: Any, done: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialogs: list[str] = []
+    monkeypatch.setattr(host.slicer.util, "errorDisplay", lambda text, **_: dialogs.append(text))
+    image = ct.GetImageData()
+    ct.SetAndObserveImageData(None)
+    done.resultPanel.onMeasure()  # a slot, whose traceback Qt would swallow
+    assert len(dialogs) == 1
+    assert dialogs[0].startswith("The lungs could not be measured.")
+    assert done.ui.statusLabel.text == "The lungs could not be measured."
+    assert not done.ui.measurementsTable.visible
+    host.leaveModule(done)
+    host.enterModule(done)
+    assert len(dialogs) == 1
+    ct.SetAndObserveImageData(image)
+    done.ui.measureButton.click()
+    assert done.ui.measurementsTable.visible
+
+
 def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:
     done.ui.copyButton.click()
     lines = [line.split("\t") for line in host.slicer.app.clipboard().text().splitlines()]

@@ -137,8 +137,8 @@ def cases_digest(cases: Sequence[Case]) -> str:
 def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Sequence[Case] = ()) -> None:
     """Make ``folder`` the place of the evaluation that ``about`` describes; going on with the same one is allowed.
 
-    The report of another one is removed, so that nobody takes its figures for those of this one, and so are its results
-    and pictures of cases that are not among ``cases``.
+    The report of another one, or of other cases of its data set, is removed, so that nobody takes its figures for those
+    of this one, and so are results and pictures of cases that are not among ``cases``.
 
     Raises
     ------
@@ -147,8 +147,8 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Se
     earlier = _earlier_mark(folder)
     if earlier is None:
         _refuse_other_files(folder)
-    elif not _is_same(earlier, about):
-        if not overwrite:
+    elif not (same := _is_same(earlier, about)) or earlier.get("cases") != about.get("cases"):
+        if not same and not overwrite:
             raise OutputError(f"{folder} holds another evaluation; choose another folder or allow it (--overwrite).")
         _remove_report(folder)
         names = folder_names(cases)

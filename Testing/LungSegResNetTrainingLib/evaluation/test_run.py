@@ -251,6 +251,26 @@ def test_an_evaluation_that_replaces_another_leaves_no_picture_of_it(judge: Judg
     assert not (out / "cases" / "gone").exists()
 
 
+def test_a_data_set_with_other_cases_keeps_no_report_of_the_earlier_ones_and_all_results_of_its_own(
+    tmp_path: Path,
+) -> None:
+    out, data = tmp_path / "out", tmp_path / "data"
+    cases = [write_case(data, name, thorax=Thorax(noise=n), **_SMALL) for n, name in enumerate("abc", 5)]  # type: ignore[arg-type]
+
+    def claim(chosen: list[Case]) -> set[str]:
+        about = {"network": "n", "data set": str(data), "split": "", "cases": cases_digest(chosen)}
+        claim_folder(out, about, overwrite=False, cases=chosen)
+        return {path.relative_to(out).as_posix() for path in out.rglob("*.*")} - {"evaluation.json"}
+
+    claim(cases[:2])
+    for name in "ab":
+        (out / "cases" / name).mkdir(parents=True)
+        (out / "cases" / name / "result.json").touch()
+    (out / "report.html").touch()
+    assert claim(cases[:2]) == {"report.html", "cases/a/result.json", "cases/b/result.json"}
+    assert claim(cases[1:]) == {"cases/b/result.json"}
+
+
 def test_a_folder_that_only_its_system_has_written_to_may_be_used(tmp_path: Path) -> None:
     for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
         (tmp_path / name).touch()

@@ -8,10 +8,11 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from LungSegResNetTrainingWidgets.case_nodes import segmentationOf, showCase, writeCase
+from LungSegResNetTrainingWidgets.case_nodes import showCase, writeCase
 from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
+from LungSegResNetWidgets.ct_of_lungs import lungsOf
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.readiness import firstScan
@@ -241,7 +242,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         if not parameterNode.caseVolume:
             parameterNode.caseVolume = firstScan()
         if not parameterNode.caseSegmentation:
-            parameterNode.caseSegmentation = segmentationOf(parameterNode.caseVolume)
+            parameterNode.caseSegmentation = lungsOf(parameterNode.caseVolume)
         self.setParameterNode(parameterNode)
 
     def setParameterNode(self, parameterNode: LungSegResNetTrainingParameterNode | None) -> None:

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import slicer
 import vtk
+from LungSegResNetWidgets.ct_of_lungs import whyNotTogether
 from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasSides
 from LungSegResNetWidgets.shown_cases import addCase, caseInScene, removeOtherCases, showAlone
 from LungSegResNetWidgets.slice_views import jumpToPoint
@@ -94,27 +94,11 @@ def whyNoCase(volumeNode: Any, segmentationNode: Any, dataSet: str) -> str:
         return _('"{name}" is no CT; choose a volume with one value in each voxel.').format(name=volumeNode.GetName())
     if segmentationNode is None or not hasSides(segmentationNode):
         return _("Choose a segmentation with the segments right lung and left lung.")
-    owner = _ctOf(segmentationNode)
-    if owner is not None and owner is not volumeNode:
-        text = _('The segmentation "{name}" belongs to the CT "{ct}"; choose those that belong together.')
-        return text.format(name=segmentationNode.GetName(), ct=owner.GetName())
+    if reason := whyNotTogether(volumeNode, segmentationNode):
+        return reason
     if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
         return _("The segmentation lies under another transform than the CT.")
     return ""
-
-
-def segmentationOf(volumeNode: Any) -> Any:
-    """The first segmentation of the scene that was made on this CT; None if there is none."""
-    for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
-        if volumeNode is not None and _ctOf(node) is volumeNode:
-            return node
-    return None
-
-
-def _ctOf(segmentationNode: Any) -> Any:
-    """The CT whose voxels the segmentation was made on; None if it is not in the scene or not known."""
-    role = slicer.vtkMRMLSegmentationNode.GetReferenceImageGeometryReferenceRole()
-    return segmentationNode.GetNodeReference(role)
 
 
 def _stateOfFiles(case: Case) -> str:

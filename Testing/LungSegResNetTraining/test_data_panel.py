@@ -198,8 +198,8 @@ def test_lungs_of_another_ct_are_not_added_as_those_of_a_case(host: Host, panel:
     chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), second, segmentation
     panel.updateGui()
     assert not panel.ui.addCaseButton.enabled
-    sentence = 'The segmentation "Lungs" belongs to the CT "First"; choose those that belong together.'
-    assert tool_tip(panel.ui.addCaseButton) == sentence
+    sentence = tool_tip(panel.ui.addCaseButton)
+    assert sentence.startswith('The segmentation "Lungs" has the lungs of the CT "First"')
     panel.dataPanel.onAddCase()
     assert panel.ui.dataStatusLabel.text == sentence
     assert list(tmp_path.iterdir()) == []

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import vtk
-from mrml_data import parameters, tool_tip
+import SimpleITK as sitk
+from mrml_data import add_volume, parameters, tool_tip
 from slicer_host import Host
+from synthetic_thorax import Thorax
 
 
 def test_an_empty_panel_says_what_is_missing_and_enables_nothing(panel: Any) -> None:
@@ -67,19 +68,24 @@ def test_ct_and_lungs_of_a_case_stay_chosen_when_a_scene_is_added_and_are_not_re
 
 
 def test_ct_and_lungs_that_belong_together_are_proposed_for_a_case_and_no_others(host: Host, panel: Any) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
     scene, chosen = host.slicer.mrmlScene, parameters(panel)
-    volumes = [scene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name) for name in ("First", "Second")]
-    for volume in volumes:
-        volume.SetAndObserveImageData(vtk.vtkImageData())
-    lungs = [scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name) for name in ("Of second", "Of none", "Of first")]
-    lungs[0].SetReferenceImageGeometryParameterFromVolumeNode(volumes[1])
-    host.leaveModule(panel)
-    host.enterModule(panel)
-    assert (chosen.caseVolume, chosen.caseSegmentation) == (volumes[0], None)
-    lungs[2].SetReferenceImageGeometryParameterFromVolumeNode(volumes[0])
-    host.leaveModule(panel)
-    host.enterModule(panel)
-    assert (chosen.caseVolume, chosen.caseSegmentation) == (volumes[0], lungs[2])
+    image, mask = Thorax().scan((8.0, 8.0, 20.0))
+    first, second = (add_volume(host, image, name) for name in ("First", "Second"))
+
+    def add_lungs(volume: Any) -> Any:
+        lungs = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"Lungs of {volume.GetName()}")
+        segmentation_nodes.placeWithVolume(lungs, volume)
+        segmentation_nodes.writeLungs(lungs, volume, sitk.GetArrayFromImage(mask))
+        host.leaveModule(panel)
+        host.enterModule(panel)
+        return lungs
+
+    add_lungs(second)
+    assert (chosen.caseVolume, chosen.caseSegmentation) == (first, None)
+    lungs = add_lungs(first)
+    assert (chosen.caseVolume, chosen.caseSegmentation) == (first, lungs)
 
 
 def test_the_panel_opens_without_a_main_window(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

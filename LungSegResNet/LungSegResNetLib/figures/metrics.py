@@ -69,7 +69,8 @@ class Comparison:
 
 
 # R reference, P prediction; TP, FP, FN, TN count voxels; V is the number of voxels of R. The lung box is the box
-# around the reference, extended to hold the prediction: the article counts inside the cropped lung region.
+# around the reference alone, so that no prediction can make it larger (around the prediction where the reference is
+# empty): the article counts inside the cropped lung region.
 METRICS: tuple[Metric, ...] = (
     Metric("reference_ml", "Reference volume", "ml", "Volume of R."),
     Metric("prediction_ml", "Predicted volume", "ml", "Volume of P."),
@@ -85,7 +86,9 @@ METRICS: tuple[Metric, ...] = (
         "100 * sum of |P - R| / sum of R, which for masks is MAE in percent; the article gives no formula.",
     ),
     Metric("sensitivity", "Sensitivity", "", "TP / (TP + FN)."),
-    Metric("false_positive_ratio", "False positive ratio", "", "FP / (FP + TN) in the lung box."),
+    Metric(
+        "false_positive_ratio", "False positive ratio", "", "FP / (FP + TN), with all FP and the TN in the lung box."
+    ),
     Metric("false_negative_ratio", "False negative ratio", "", "FN / (FN + TP)."),
     Metric(
         "mean_hu_difference_percent",
@@ -115,7 +118,7 @@ METRICS: tuple[Metric, ...] = (
         "ssim",
         "SSIM",
         "",
-        "Structural similarity of the masks in windows of 7 x 7 pixels, mean over all pixels of the lung box's slices.",
+        "Structural similarity of the masks in windows of 7 x 7 pixels, mean over all pixels of the lung box.",
     ),
     Metric("psnr_db", "PSNR", "dB", "10 * log10(voxels of the lung box / (FP + FN)); infinite for equal masks."),
     Metric(
@@ -164,12 +167,14 @@ def compare_masks(
     reference, prediction = reference.astype(bool, copy=False), prediction.astype(bool, copy=False)
     # No voxel at all where both masks are empty.
     box = bounding_box(reference | prediction) or (slice(0, 0),) * reference.ndim
+    lung_box = bounding_box(reference) or box
     ref, pred = reference[box], prediction[box]
 
     in_ref, in_pred = int(np.count_nonzero(ref)), int(np.count_nonzero(pred))
     tp = int(np.count_nonzero(ref & pred))
     fp, fn = in_pred - tp, in_ref - tp
-    tn = ref.size - tp - fp - fn
+    in_lung_box = reference[lung_box] | prediction[lung_box]
+    tn = in_lung_box.size - int(np.count_nonzero(in_lung_box))
     voxel_ml = float(np.prod(spacing_zyx)) / 1000.0 if voxel_ml is None else voxel_ml
     mae = _ratio(fp + fn, in_ref)
     volume_difference = 100.0 * _ratio(in_pred - in_ref, in_ref)
@@ -192,8 +197,8 @@ def compare_masks(
         absolute_mean_hu_difference_percent=abs(hu_difference),
         volume_difference_percent=volume_difference,
         absolute_volume_difference_percent=abs(volume_difference),
-        ssim=_ssim(ref, pred),
-        psnr_db=_psnr(fp + fn, ref.size),
+        ssim=_ssim(reference, prediction, lung_box),
+        psnr_db=_psnr(fp + fn, in_lung_box.size),
         surface_dice_2mm=surface_dice,
         hd95_mm=hd95,
         mean_surface_distance_mm=mean_distance,
@@ -282,23 +287,31 @@ def _psnr(errors: int, voxels: int) -> float:
     return float(10.0 * np.log10(voxels / errors)) if errors else np.inf
 
 
-def _ssim(ref: np.ndarray, pred: np.ndarray) -> float:
-    """Mean SSIM over all pixels of all slices; one slice at a time, because whole scans need gigabytes."""
-    if ref.size == 0:
+def _ssim(ref: np.ndarray, pred: np.ndarray, box: tuple[slice, ...]) -> float:
+    """Mean SSIM over all pixels of the box; one slice at a time, because whole scans need gigabytes."""
+    voxels = ref[box].size
+    if voxels == 0:
         return np.nan
     pixels = _SSIM_WINDOW**2
     unbiased = pixels / (pixels - 1)
+    # The windows reach beyond the box.
+    reach = _SSIM_WINDOW // 2
+    around = (box[0], *(slice(max(0, side.start - reach), side.stop + reach) for side in box[1:]))
+    inner = tuple(
+        slice(side.start - wide.start, side.stop - wide.start) for side, wide in zip(box, around, strict=True)
+    )[1:]
     total = 0.0
-    for a, b in zip(ref, pred, strict=True):
-        # Around the box both masks are background, hence the constant border. The square of a mask is the mask.
+    for a, b in zip(ref[around], pred[around], strict=True):
+        # Around the scan is background, hence the constant border. The square of a mask is the mask.
         mean_a, mean_b, mean_ab = (
             ndimage.uniform_filter(m.astype(np.float64), _SSIM_WINDOW, mode="constant") for m in (a, b, a & b)
         )
         variances = unbiased * (mean_a * (1 - mean_a) + mean_b * (1 - mean_b))
         covariance = unbiased * (mean_ab - mean_a * mean_b)
         luminance = (2 * mean_a * mean_b + _SSIM_C1) / (mean_a**2 + mean_b**2 + _SSIM_C1)
-        total += float((luminance * (2 * covariance + _SSIM_C2) / (variances + _SSIM_C2)).sum())
-    return total / ref.size
+        similarity = luminance * (2 * covariance + _SSIM_C2) / (variances + _SSIM_C2)
+        total += float(similarity[inner].sum())
+    return total / voxels
 
 
 def _surface_agreement(

@@ -42,7 +42,7 @@ _TABLE1_NOTE = (
 )
 _DEFINITION_NOTE = (
     "R reference, P prediction; TP, FP, FN, TN count voxels of the whole scan, V is the number of voxels of R; the "
-    "lung box is the box around R, extended to hold P. Values that do not exist (no lung found, infinite PSNR of "
+    "lung box is the box around R. Values that do not exist (no lung found, infinite PSNR of "
     f"equal masks) count in no mean. Confidence intervals are percentiles of {RESAMPLES} bootstrap draws of patients "
     "with all their cases, seed 0."
 )

@@ -246,7 +246,8 @@ class _Job:
         try:
             judge = self.judge
             # A stored result is of use if it was made in the same way.
-            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}", "pair checked"))
+            way = ("pair checked", "lung box of the reference")
+            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}", *way))
             result = load_result(self.case, self.folder, key)
             if result is not None:
                 return dataclasses.replace(result, fold=judge.fold), True

@@ -34,7 +34,7 @@ def test_the_page_of_metrics_defines_each_as_the_code_does() -> None:
 
 
 def small_pair() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One slice inside a larger empty scan: TP 3, FP 1, FN 2, and 2 voxels of the 2 x 4 box in neither mask."""
+    """One slice inside a larger empty scan: TP 3, FP 1 (beside the 2 x 3 box of the reference), FN 2, TN 1 in it."""
     reference = np.zeros((3, 5, 8), bool)
     prediction = np.zeros_like(reference)
     hu = np.full(reference.shape, 40.0)
@@ -55,14 +55,14 @@ def test_small_masks_give_the_numbers_worked_out_by_hand() -> None:
     assert c.rmse == pytest.approx(math.sqrt(3 / 5))
     assert c.relative_error_percent == pytest.approx(60)
     assert c.sensitivity == pytest.approx(3 / 5)
-    assert c.false_positive_ratio == pytest.approx(1 / 3)  # 2 x 4 box: TN 2
+    assert c.false_positive_ratio == pytest.approx(1 / 2)
     assert c.false_negative_ratio == pytest.approx(2 / 5)
     # Mean HU: reference (-900 - 800 - 700 - 850 - 750) / 5 = -800, prediction (-900 - 800 - 850 - 50) / 4 = -650.
     assert c.mean_hu_difference_percent == pytest.approx(100 * 150 / 800)
     assert c.absolute_mean_hu_difference_percent == pytest.approx(100 * 150 / 800)
     assert c.volume_difference_percent == pytest.approx(-20)
     assert c.absolute_volume_difference_percent == pytest.approx(20)
-    assert c.psnr_db == pytest.approx(10 * math.log10(8 / 3))
+    assert c.psnr_db == pytest.approx(10 * math.log10(6 / 3))
     # All voxels are border. Reference to prediction: 0, 0, 1, 0, 1 mm; back: 0, 0, 0 and, from the far voxel
     # (row 2, column 5), 2 mm to column 3 of its row.
     assert c.mean_surface_distance_mm == pytest.approx((1 + 1 + 2) / 9)
@@ -199,11 +199,29 @@ def test_ssim_is_that_of_scikit_image_slice_by_slice() -> None:
     reference, prediction = np.zeros((2, 3, 20, 30), bool)
     reference[:, 4:16, 5:25] = prediction[:, 4:16, 5:25] = True
     prediction ^= (rng.random(prediction.shape) < 0.1) & reference
-    # The window radius is background on all sides, so that skimage averages over exactly the box.
+    prediction[1, 2:4, 8:12] = True  # beside the box of the reference, in windows of its pixels
+    # skimage leaves out the window's radius on all sides, so that it averages over exactly the box.
     box = np.s_[:, 4 - 3 : 16 + 3, 5 - 3 : 25 + 3]
     pairs = zip(reference[box].astype(float), prediction[box].astype(float), strict=True)
     expected = np.mean([structural_similarity(a, b, data_range=1.0) for a, b in pairs])
     assert compare_masks(reference, prediction, SPACING).ssim == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 4), slice(20, 24)], ids=["far", "near"])
+def test_a_false_blob_makes_no_metric_better_wherever_it_lies(rows: slice) -> None:
+    reference, prediction = np.zeros((2, 6, 40, 40), bool)
+    reference[1:5, 24:36, 5:35] = True
+    prediction[1:5, 24:36, 6:36] = True  # misses a column and adds one beside the box
+    reference[:, 24:30, 18:22] = prediction[:, 24:30, 18:22] = False
+    before = compare_masks(reference, prediction, SPACING)
+    assert before.false_positive_ratio == pytest.approx(48 / (48 + 4 * 6 * 4))
+    prediction[0, rows, 10:30] = prediction[2, rows, 10:30] = True
+    after = compare_masks(reference, prediction, SPACING)
+    assert after.false_positive_ratio == pytest.approx(208 / (208 + 4 * 6 * 4))
+    assert after.psnr_db == pytest.approx(10 * math.log10(4 * 12 * 30 / (2 * 4 * 12 + 2 * 4 * 20)))
+    assert after.psnr_db < before.psnr_db
+    assert after.ssim < before.ssim if rows.start == 20 else after.ssim == before.ssim
+    assert after.dice < before.dice
 
 
 def test_the_surroundings_of_the_lungs_change_nothing() -> None:

@@ -20,6 +20,7 @@ from LungSegResNetWidgets.run_panel import RunPanel
 from LungSegResNetWidgets.sample_data import registerSampleData
 from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun
 from LungSegResNetWidgets.sequence_run import SequenceRun
+from LungSegResNetWidgets.slice_views import showVolume
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -274,6 +275,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onRunDone(self, result: RunResult) -> None:
         """Show the lungs, their measurements and how it went."""
         self.resultPanel.take(result)
+        if self.parent.isEntered:  # other modules keep their views
+            showVolume(result.volumeNode)
         summary = result.summary
         done = _("Done: {slices} slices in {seconds:.0f} s.")
         if "frames" in summary:
@@ -300,9 +303,19 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
     >>> result.segmentationNode, result.summary["measurements"]
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._parameters = None
+
     def getParameterNode(self) -> LungSegResNetParameterNode:
-        """The parameters of this scene."""
-        return LungSegResNetParameterNode(super().getParameterNode())
+        """The parameters of this scene, always in the same wrapper of their node.
+
+        Up to Slicer 5.10 a wrapper that was once connected with widgets is never freed and goes on to observe the node.
+        """
+        node = super().getParameterNode()
+        if self._parameters is None or self._parameters.parameterNode is not node:
+            self._parameters = LungSegResNetParameterNode(node)
+        return self._parameters
 
     def start(self, volumeNode, segmentationNode, settings, onEvent, onDone, onFailed) -> SegmentationRun:
         """Start a run in the background; see `SegmentationRun`. Raises RuntimeError with a sentence."""

@@ -20,6 +20,13 @@ def add_volume(host: Host, image: sitk.Image, name: str) -> Any:
     return host.slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(image), matrix, name)
 
 
+def add_slice_view(host: Host, background: Any) -> Any:
+    """What a slice view shows: a volume."""
+    layers = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    layers.SetBackgroundVolumeID(background.GetID())
+    return layers
+
+
 def segment_array(host: Host, segmentation: Any, segment_id: str, volume: Any) -> np.ndarray:
     """Voxels of a segment on the grid of the volume (bool)."""
     return host.slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment_id, volume) > 0

@@ -9,12 +9,12 @@ import vtk
 from slicer.i18n import tr as _
 
 from .ct_tables import SLICES_TO_CHECK, keepTable, shownRows
-from .slice_views import jumpToPoint
+from .slice_views import jumpToPoint, showVolume
 from .table_widget import showTable
 
 
 class CheckPanel:
-    """Drives ``checkLabel`` and ``checkTable`` of ``ui``; a click on a slice moves all slice views there."""
+    """Drives ``checkLabel`` and ``checkTable`` of ``ui``; a click on a slice shows it in all slice views."""
 
     def __init__(self, ui: Any) -> None:
         self._ui = ui
@@ -40,9 +40,10 @@ class CheckPanel:
         showTable(self._ui.checkTable, headers, texts, headers[-1])
 
     def onShowSlice(self, row: int, column: int = 0) -> None:
-        """Move all slice views to the doubtful place of a slice."""
-        chosen = (self._rows or [])[row]
-        jumpToPoint(self._volumeNode.Get(), [chosen["r_mm"], chosen["a_mm"], chosen["s_mm"]])
+        """Show the doubtful place of a slice in all slice views."""
+        chosen, volume = (self._rows or [])[row], self._volumeNode.Get()
+        showVolume(volume)
+        jumpToPoint(volume, [chosen["r_mm"], chosen["a_mm"], chosen["s_mm"]])
 
 
 def keepSlices(volumeNode: Any, slices: Sequence[dict[str, Any]]) -> None:

@@ -10,11 +10,12 @@ from slicer.i18n import tr as _
 
 from .ct_of_lungs import whyNotTogether
 from .segmentation_nodes import BINARY_LABELMAP
+from .slice_views import backgroundVolumes
 
 
 def firstScan() -> Any:
-    """The first volume of the scene that may be a CT, as label maps are not; None if there is none."""
-    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+    """The volume that the slice views show, else the first one, that may be a CT, as label maps are not; or None."""
+    for node in (*backgroundVolumes(), *slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")):
         if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors():
             return node
     return None

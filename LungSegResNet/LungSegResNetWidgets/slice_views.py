@@ -1,4 +1,4 @@
-"""Where the slice views look."""
+"""What the slice views show, and where they look."""
 
 from __future__ import annotations
 
@@ -6,6 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import slicer
+
+
+def backgroundVolumes() -> list[Any]:
+    """The volumes that the slice views show in the background."""
+    ids = [view.GetBackgroundVolumeID() for view in _layersOfViews()]
+    nodes = [slicer.mrmlScene.GetNodeByID(volumeId) for volumeId in ids if volumeId]
+    return [node for node in nodes if node is not None]
+
+
+def showVolume(volumeNode: Any) -> None:
+    """Make a volume the background of all slice views; where one of them shows it already, they are left alone."""
+    shown = {view.GetBackgroundVolumeID() for view in _layersOfViews()}
+    shown |= {view.GetForegroundVolumeID() for view in _layersOfViews() if view.GetForegroundOpacity() > 0}
+    if volumeNode.GetID() not in shown:
+        slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
+
+
+def _layersOfViews() -> list[Any]:
+    return slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
 
 
 def jumpToPoint(volumeNode: Any, point: Sequence[float]) -> None:

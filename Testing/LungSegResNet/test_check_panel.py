@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_volume, run_to_the_end, table_of
+from mrml_data import add_slice_view, add_volume, run_to_the_end, table_of
 from slicer_host import Host
 
 SLICES = [
@@ -88,6 +88,22 @@ def test_a_click_moves_every_view_to_the_place(host: Host, ct: Any, panel: Any) 
     # RAS: right and anterior are where left and posterior are negative.
     planes = [view.GetSliceToRAS().GetElement(axis, 3) for axis, view in enumerate(views)]
     assert planes == pytest.approx([-11.0, 21.0, -70.0])
+
+
+def test_a_click_brings_the_ct_into_the_views_unless_they_show_it(
+    host: Host, ct: Any, panel: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    list_slices(host, panel, ct)
+    other = add_volume(host, thorax[0], "Other")
+    layers = [add_slice_view(host, other) for _view in range(2)]
+    panel.ui.checkTable.cellClicked.emit(0, 0)
+    assert [view.GetBackgroundVolumeID() for view in layers] == [ct.GetID()] * 2
+    for view in layers:
+        view.SetBackgroundVolumeID(other.GetID())
+    layers[0].SetForegroundVolumeID(ct.GetID())
+    layers[0].SetForegroundOpacity(0.5)
+    panel.ui.checkTable.cellClicked.emit(0, 0)
+    assert [view.GetBackgroundVolumeID() for view in layers] == [other.GetID()] * 2
 
 
 def test_a_transform_that_bends_is_followed_too(host: Host, ct: Any) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_volume, parameters, run_to_the_end, segment_array, table_of, tool_tip
+from mrml_data import add_slice_view, add_volume, parameters, run_to_the_end, segment_array, table_of, tool_tip
 from slicer_host import Host
 
 from LungSegResNetLib.network.model_file import default_model_path, read_card
@@ -34,6 +34,18 @@ def test_the_ct_in_the_scene_is_chosen_already(ct: Any, panel: Any) -> None:
     assert panel.ui.inputSelector.currentNode() is ct
     assert panel.ui.segmentButton.enabled
     assert panel.ui.statusLabel.text == "Ready."
+
+
+def test_of_several_cts_the_one_that_the_slice_views_show_is_chosen(
+    host: Host, ct: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    from LungSegResNetWidgets.readiness import firstScan
+
+    layers = add_slice_view(host, add_volume(host, thorax[0], "Loaded last"))
+    assert firstScan().GetName() == "Loaded last"
+    for not_a_ct in (None, host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Lobes").GetID()):
+        layers.SetBackgroundVolumeID(not_a_ct)
+        assert firstScan() is ct
 
 
 def test_a_ct_that_is_loaded_later_is_chosen(host: Host, panel: Any, thorax: tuple[sitk.Image, sitk.Image]) -> None:
@@ -281,3 +293,22 @@ def test_a_reload_reads_the_packages_again_too(host: Host) -> None:
         assert again.__file__ == table_widget.__file__
     finally:  # modules that are open go on with those that they know
         sys.modules.update(known)
+
+
+def test_one_wrapper_of_the_parameters_serves_all_visits_and_scenes(host: Host, panel: Any) -> None:
+    kind = type(parameters(panel))
+
+    def wrappers() -> int:
+        gc.collect()
+        return sum(type(one) is kind for one in gc.get_objects())
+
+    known = wrappers()
+    for _ in range(3):
+        host.leaveModule(panel)
+        host.slicer.mrmlScene.Clear(False)
+        host.enterModule(panel)
+    assert wrappers() == known
+    parameters(panel).device = "cpu"
+    assert panel.ui.deviceComboBox.currentText == "cpu"
+    panel.ui.deviceComboBox.currentIndex = 0
+    assert parameters(panel).device == "auto"

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import vtk
-from mrml_data import dice, parameters, run_to_the_end, segment_array, table_of
+from mrml_data import add_slice_view, add_volume, dice, parameters, run_to_the_end, segment_array, table_of
 from processes import below, is_alive
 from slicer_host import Host
 
@@ -187,6 +188,19 @@ def test_a_run_goes_on_while_another_module_is_shown(host: Host, ct: Any, panel:
     host.enterModule(panel)
     assert panel.ui.segmentButton.visible
     assert panel.ui.editButton.enabled
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_run_that_is_done_brings_its_ct_into_the_views_while_its_panel_is_open(
+    host: Host, ct: Any, panel: Any, thorax: tuple[sitk.Image, sitk.Image], is_open: bool
+) -> None:
+    other = add_volume(host, thorax[0], "Other")
+    layers = add_slice_view(host, other)
+    panel.ui.segmentButton.click()
+    if not is_open:
+        host.leaveModule(panel)
+    host.wait(lambda: panel.runPanel.run is None)
+    assert layers.GetBackgroundVolumeID() == (ct if is_open else other).GetID()
 
 
 def test_an_output_that_is_removed_during_the_run_is_replaced_by_a_new_one(host: Host, ct: Any, panel: Any) -> None:

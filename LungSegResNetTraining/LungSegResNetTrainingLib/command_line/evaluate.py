@@ -131,7 +131,9 @@ def _judges(
         cases = choose_cases(found, options.split, seen)
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
-        reason = f"left out: the network was trained on its patient, or one of this name; --split {ALL} judges it"
+        reason = (
+            f"left out: the network was trained on its scan or patient, or on one of this name; --split {ALL} judges it"
+        )
         trained_on = [FailedCase(case.name, reason) for case in cases_trained_on(found, options.split, seen)]
         return [(case, judge) for case in cases], [], trained_on
     if options.split:

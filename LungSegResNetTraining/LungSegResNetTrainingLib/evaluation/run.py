@@ -96,9 +96,9 @@ def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord = NOTHIN
     if cases and len(trained_on) == len(cases):
         which = "validation cases" if VALIDATION in {case.split for case in cases} else "patients of the data set"
         raise InputError(
-            f"The network, or the one that its training began with, was trained on all {which}; give the cases.csv of "
-            f"its run folder, which names those held back, or scans of other patients, or judge all cases with --split "
-            f"{ALL}."
+            f"The network, or the one that its training began with, was trained on all {which}, or on cases of their "
+            "names; give the cases.csv of its run folder, which names those held back, or scans of other patients, or "
+            f"judge all cases with --split {ALL}."
         )
     if found.cases and not cases:
         splits = sorted({case.split for case in found.cases})

@@ -43,11 +43,25 @@ class ScanMark:
         return cls(case.name, _digest_of_ct(case.ct) if with_ct else "", patient)
 
     def is_of(self, other: ScanMark) -> bool:
-        """Whether both are of one CT or of one patient; the names decide where a CT is not known."""
-        return (bool(self.patient) and self.patient == other.patient) or self.is_scan(other)
+        """Whether both are of one patient, or of one CT as far as `is_scan` can tell."""
+        return self._has_patient_of(other) or self.is_scan(other)
 
     def is_scan(self, other: ScanMark) -> bool:
-        """Whether both are of one CT; the names decide where a CT is not known."""
+        """Whether both are of one CT; the names decide where a CT is not known.
+
+        They also do where no patient is: a CT that was compressed or converted since has another digest, and to leave
+        out a stranger of the same name does less harm than to judge a network on what it was trained on.
+        """
+        return self._has_ct_of(other) or (self.name == other.name and not self.patient and not other.patient)
+
+    def is_surely_of(self, other: ScanMark) -> bool:
+        """As `is_of`, but names decide only where a CT is not known."""
+        return self._has_patient_of(other) or self._has_ct_of(other)
+
+    def _has_patient_of(self, other: ScanMark) -> bool:
+        return bool(self.patient) and self.patient == other.patient
+
+    def _has_ct_of(self, other: ScanMark) -> bool:
         return self.ct == other.ct if self.ct and other.ct else self.name == other.name
 
 
@@ -75,8 +89,10 @@ class ScanRecord:
         return ScanRecord(self.marks | other.marks)
 
     def shared_with(self, other: ScanRecord) -> ScanRecord:
-        """The scans that are of a CT or patient of ``other``, too."""
-        return ScanRecord(frozenset(mark for mark in self.marks if other.holds(mark)))
+        """The scans that are surely of a CT or patient of ``other``, too."""
+        return ScanRecord(
+            frozenset(mark for mark in self.marks if any(mark.is_surely_of(another) for another in other.marks))
+        )
 
     def holds(self, scan: ScanMark) -> bool:
         """Whether one of the scans is of the same CT or patient."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import dicom_files
 import pytest
+import SimpleITK as sitk
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
@@ -54,6 +55,20 @@ def test_the_name_decides_where_one_ct_is_not_known(case: Case, known: str) -> N
     record = ScanRecord(frozenset({ScanMark.of(trained)}))
     assert record.holds(ScanMark.of(judged))
     assert not record.holds(ScanMark.of(replace(judged, name="other")))
+
+
+def test_a_ct_that_was_compressed_is_recognised_by_its_name_where_nobody_is_named(case: Case) -> None:
+    sitk.WriteImage(sitk.ReadImage(str(case.ct)), str(case.ct.with_suffix(".nii.gz")))
+    nobody = replace(case, patient_is_named=False)
+    compressed = replace(nobody, ct=case.ct.with_suffix(".nii.gz"))
+    record = ScanRecord(frozenset({ScanMark.of(nobody)}))
+    assert record.holds(ScanMark.of(compressed))
+    assert record.holds_scan(ScanMark.of(compressed))
+    assert not record.holds(ScanMark.of(replace(compressed, name="other")))
+    # A patient of its own makes it another scan, and a mean of networks is refused only for what is sure.
+    assert not record.holds(ScanMark.of(replace(compressed, patient="p2", patient_is_named=True)))
+    assert ScanRecord(frozenset({ScanMark.of(compressed)})).shared_with(record) == ScanRecord()
+    assert record.shared_with(record) == record
 
 
 def test_the_slices_of_a_dicom_folder_count_and_not_what_lies_beside_them(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from LungSegResNetWidgets.reloading import forgetPackages
 from LungSegResNetWidgets.result_panel import ResultPanel
 from LungSegResNetWidgets.run_panel import RunPanel
 from LungSegResNetWidgets.sample_data import registerSampleData
-from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun
+from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun, ctWasRemoved
 from LungSegResNetWidgets.sequence_run import SequenceRun
 from LungSegResNetWidgets.slice_views import showVolume
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -217,7 +217,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The CT of a run may be gone, and so may be lungs that could be undone."""
         run = self.runPanel.run
         if run and run.volumeNode.GetScene() is None:
-            self.runPanel.stop(_("The CT was removed from the scene, so the run was stopped."))
+            self.runPanel.stop(ctWasRemoved())
         self.resultPanel.forgetRemoved()
         self.updateGui()
 

@@ -77,6 +77,11 @@ class RunResult:
     frame: ShownFrame
 
 
+def ctWasRemoved() -> str:
+    """The sentence for a run whose CT is not in the scene any more."""
+    return _("The CT was removed from the scene, so the run was stopped.")
+
+
 class SegmentationRun:
     """Segments the lungs of ``volumeNode`` into ``segmentationNode`` (None: a new one).
 
@@ -171,6 +176,8 @@ class SegmentationRun:
 
     def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: dict[str, Any]) -> RunResult:
         """Write the lungs into the segmentation node."""
+        if self.volumeNode.GetScene() is None:
+            raise RuntimeError(ctWasRemoved())
         settings, node = self._settings, self._segmentationNode
         isNew = node is None or node.GetScene() is None
         if isNew:

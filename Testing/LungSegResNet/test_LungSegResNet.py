@@ -30,6 +30,20 @@ def test_the_logic_refuses_to_start_without_a_volume(host: Host) -> None:
         host.loadModule("LungSegResNet").LungSegResNetLogic().process(None)
 
 
+def test_a_scene_that_is_closed_while_a_script_waits_gets_no_lungs(host: Host, ct: Any) -> None:
+    from LungSegResNetWidgets.segmentation_run import RunSettings
+
+    logic = host.loadModule("LungSegResNet").LungSegResNetLogic()
+    results: list[Any] = []
+    problems: list[str] = []
+    run = logic.start(ct, None, RunSettings(), lambda event: None, results.append, problems.append)
+    host.slicer.mrmlScene.Clear(False)
+    host.wait(lambda: bool(results or problems))
+    assert run.volumeNode is ct
+    assert problems == ["The CT was removed from the scene, so the run was stopped."]
+    assert host.slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+
+
 def test_the_module_tells_its_title_category_and_help(host: Host) -> None:
     host.loadModule("LungSegResNet")
     module = host.slicer.modules.lungsegresnet

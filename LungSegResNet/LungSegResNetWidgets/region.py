@@ -70,8 +70,8 @@ def fitNewRoi(roiNode: Any, volumeNode: Any) -> None:
 
 
 def whyNoRegion(volumeNode: Any, roiNode: Any) -> str:
-    """A sentence that says why a run cannot be restricted to the ROI; empty if it can, or there is none."""
-    if roiNode is None:
+    """A sentence that says why a run cannot be restricted to the ROI; empty if it can, or either is missing."""
+    if roiNode is None or volumeNode is None:
         return ""
     for node in (volumeNode, roiNode):
         transform = node.GetParentTransformNode()

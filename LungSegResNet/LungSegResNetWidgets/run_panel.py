@@ -100,7 +100,7 @@ class RunPanel:
                 self.run = self._logic.startAllFrames(volume, settings, *callbacks)
             else:
                 self.run = self._logic.start(volume, segmentation, settings, *callbacks)
-        except RuntimeError as error:
+        except (RuntimeError, OSError) as error:
             self._onRunFailed(str(error))
             return
         self._ui.progressBar.setRange(0, 0)

@@ -82,12 +82,24 @@ def ctWasRemoved() -> str:
     return _("The CT was removed from the scene, so the run was stopped.")
 
 
+def _makeFolder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
+    except OSError as error:
+        text = _("There is no place for temporary files ({reason}); free some space on the disk, and try again.")
+        raise RuntimeError(text.format(reason=error)) from error
+
+
 class SegmentationRun:
     """Segments the lungs of ``volumeNode`` into ``segmentationNode`` (None: a new one).
 
     Callbacks are called in the main thread: ``onEvent(dict)`` for progress, and at the end either ``onDone(RunResult)``
     or ``onFailed(sentence)``; neither after `cancel`. Nothing in the scene changes before the run has succeeded.
     ``transformNode`` is the parent of a volume that is not in the scene itself.
+
+    Raises
+    ------
+    RuntimeError : there is no place for temporary files; a sentence for the user.
     """
 
     def __init__(
@@ -107,7 +119,7 @@ class SegmentationRun:
         self._frame = ShownFrame(volumeNode)
         self._onDone = onDone
         self._onFailed = onFailed
-        self._folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
+        self._folder = _makeFolder()
         # Plain names, and below the working directory of the process: SimpleITK in a Python on Windows opens no others.
         self._ctFile = Path(self._folder.name) / "ct.nrrd"
         self._maskFile = Path(self._folder.name) / "lungs.nrrd"

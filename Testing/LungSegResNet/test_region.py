@@ -74,6 +74,7 @@ def test_a_new_box_is_laid_around_the_ct_and_one_that_was_drawn_is_not_moved(hos
 
 def test_a_box_without_a_size_or_under_a_bending_transform_is_refused_by_name(host: Host, region: Any, ct: Any) -> None:
     assert region.whyNoRegion(ct, None) == ""
+    assert region.whyNoRegion(None, add_roi(host, (0, 0, 0), (40, 40, 40))) == ""
     assert "Flat" in region.whyNoRegion(ct, add_roi(host, (0, 0, 0), (0, 0, 0), "Flat"))
     roi = add_roi(host, (0, 0, 0), (40, 40, 40))
     assert region.whyNoRegion(ct, roi) == ""

@@ -378,6 +378,35 @@ def test_a_broken_network_is_an_error_that_names_it(host: Host, ct: Any, panel: 
     assert "broken.safetensors" in panel.ui.statusLabel.text
 
 
+def test_a_run_that_has_no_place_for_temporary_files_is_told(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    panel.ui.segmentButton.click()
+    assert panel.runPanel.run is None
+    assert panel.ui.statusLabel.text.startswith("There is no place for temporary files")
+    assert str(tmp_path / "gone") in panel.ui.statusLabel.text
+
+
+def test_a_list_of_packages_that_cannot_be_read_is_told(host: Host, ct: Any, panel: Any, tmp_path: Path) -> None:
+    panel.runPanel._requirements = str(tmp_path / "requirements.txt")
+    panel.ui.segmentButton.click()
+    assert panel.runPanel.run is None
+    assert "requirements.txt" in panel.ui.statusLabel.text
+
+
+def test_a_ct_that_is_removed_while_a_roi_is_chosen_leaves_a_panel_that_says_what_is_missing(
+    host: Host, ct: Any, panel: Any
+) -> None:
+    roi = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
+    roi.SetSize(40, 40, 40)
+    panel.ui.roiSelector.setCurrentNode(roi)
+    host.slicer.mrmlScene.RemoveNode(ct)
+    assert "Choose a CT volume" in panel.ui.statusLabel.text
+    panel.runPanel.onSegment()  # as after a question meanwhile
+    assert "Choose a CT volume" in panel.ui.statusLabel.text
+
+
 def test_a_process_that_dies_is_told(host: Host, ct: Any, panel: Any) -> None:
     start_and_wait_for_slices(host, panel)
     _launcher, python = processes_of(panel)

@@ -67,7 +67,8 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]],
             temporary.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
             return
         columns = list(dict.fromkeys(key for row in plain for key in row))
-        with temporary.open("w", newline="", encoding="utf-8") as file:
+        # Names of files need not be text everywhere.
+        with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(plain)

@@ -290,5 +290,6 @@ def _report(name: str, masks: list[_Item], found: FoundCases) -> None:
 
 
 def _case(name: str, ct: Path, mask: Path) -> Case:
-    flat = name.replace("/", "_")
+    # As it comes back from a case list: names of files need not be text, nor begin and end with letters.
+    flat = name.replace("/", "_").encode(errors="backslashreplace").decode().strip()
     return Case(flat, ct, mask, TRAIN, patient=flat, patient_is_named=False)

@@ -186,7 +186,8 @@ def write_check_table(path: str | os.PathLike[str], checks: list[CaseCheck], ove
     folder = Path(path).resolve().parent
     with (
         write_atomically(path, overwrite) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
+        # Names of files need not be text everywhere.
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         table = csv.DictWriter(file, _COLUMNS, restval="")
         table.writeheader()

@@ -31,7 +31,7 @@ def case_key(case: Case, method: Sequence[str]) -> str:
     """What a result depends on: this program's version, ``method`` (network, precision, ...) and the case's files."""
     files = [*files_of(case.ct), *mask_files_of(case.mask)]
     parts = [__version__, *method, case.name, *(f"{path.name} {file_digest(path)}" for path in files)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return hashlib.sha256("\n".join(parts).encode(errors="backslashreplace")).hexdigest()
 
 
 def folder_names(cases: Sequence[Case]) -> list[str]:

@@ -65,7 +65,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
             temporary.write_bytes(plots.light)
     for name, content in ((MARKDOWN, _markdown(evaluation)), (REPORT, _html(evaluation, plots))):
         with write_atomically(folder / name, overwrite=True) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+            temporary.write_text(content, encoding="utf-8", errors="backslashreplace")
     return folder / REPORT
 
 

@@ -143,7 +143,8 @@ def record_cases(
         return
     with (
         write_atomically(path, overwrite=False) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
+        # Names of files need not be text everywhere.
+        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
     ):
         table = csv.DictWriter(file, _COLUMNS, restval="")
         table.writeheader()

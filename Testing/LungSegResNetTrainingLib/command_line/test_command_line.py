@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from network_files import write_quick_network
 from refusals import refused_options
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import UsageError
+from LungSegResNetLib.figures.tables import read_rows
 from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetTrainingLib.command_line.main import main
 
@@ -22,8 +26,8 @@ def data(tmp_path: Path) -> Path:
     """Three good cases, one whose sides are exchanged, and one CT that is cut off."""
     folder = tmp_path / "data"
     folder.mkdir()
-    image, mask = Thorax().scan((6.0, 6.0, 20.0))
-    for name in ("a", "b", "c", "exchanged", "broken"):
+    for noise, name in enumerate(("a", "b", "c", "exchanged", "broken"), start=5):
+        image, mask = Thorax(noise=float(noise)).scan((6.0, 6.0, 20.0))
         sitk.WriteImage(image, str(folder / f"{name}_ct.nii"))
         sitk.WriteImage(mask, str(folder / f"{name}_lungs.nii"))
     sitk.WriteImage(sitk.ChangeLabel(mask, {1: 2, 2: 1}), str(folder / "exchanged_lungs.nii"))
@@ -67,7 +71,38 @@ def test_check_prints_every_case_and_tells_by_its_exit_code(
     assert main(["check", str(data)]) == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="all names are text on this system")
+def test_a_name_that_is_no_text_costs_no_other_case(data: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"gr\xf6sse")
+    for part in ("ct", "lungs"):
+        (data / f"broken_{part}.nii").rename(data / f"{odd}_{part}.nii")
+        (data / f"exchanged_{part}.nii").unlink()
+    (data / odd).mkdir()
+    (data / odd / f"{odd}_mask.nii").touch()
+    table, network = tmp_path / "table.csv", write_quick_network(tmp_path / "network.safetensors")
+    assert main(["check", str(data), "--table", str(table)]) == 7
+    assert {row["status"] for row in read_rows(table) if row["case"] in "abc"} == {"ok"}
+    assert _fit(data) == _fit(data) == 0  # and goes on
+    assert {name for name, row in _cases(data).items() if row["status"] == "ok"} == set("abc")
+    command = ["evaluate", str(network), str(data), "--out", str(tmp_path / "report"), "--no-baseline"]
+    assert main([*command, "--device", "cpu", "--progress", "none"]) == 7
+    rows = read_rows(tmp_path / "report" / "cases.csv")
+    assert {row["case"] for row in rows if row["status"] == "judged"} == set("abc")
+    for row in rows:
+        assert (row["status"] == "failed") == (row["case"] not in "abc")
+        assert "Unicode" not in row["error"]
+
+
+def test_a_run_of_a_case_whose_name_ends_with_a_space_goes_on(data: Path) -> None:
+    for part in ("ct", "lungs"):
+        (data / f"a_{part}.nii").rename(data / f"a _{part}.nii")
+    assert _fit(data) == _fit(data) == 0
+    assert "a" in _cases(data)
+
+
 def test_check_tells_of_two_patients_with_copies_of_one_scan(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for part in ("ct", "lungs"):
+        shutil.copy(data / f"a_{part}.nii", data / f"b_{part}.nii")
     assert main(["check", str(data)]) == 7
     assert "warning: b has the same CT as a, though they count as two patients" in capsys.readouterr().err
 

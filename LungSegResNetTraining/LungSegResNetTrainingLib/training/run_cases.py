@@ -20,7 +20,7 @@ from ..data.data_set import CASE_LIST, describing_columns, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted
-from .seen_scans import ScanMark
+from .seen_scans import ScanMark, stored_digests
 
 _COLUMNS = (
     "case",
@@ -109,7 +109,8 @@ def prepare_cases(
         raise InputError(
             f"None of the {found.count} cases can be trained on; look at: lungsegresnet-train check {quoted(data_set)}"
         )
-    marks = {case.name: ScanMark.of(case) for case, _ in used}
+    with stored_digests(cache / "digests.json"):
+        marks = {case.name: ScanMark.of(case) for case, _ in used}
     return TrainingCases([case for case, _ in used], [cached for _, cached in used], left_out, marks)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
-from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.files.dicom_headers import may_be_dicom
 from LungSegResNetLib.network.model_file import ModelCard
 
@@ -113,9 +116,24 @@ class ScanRecord:
         return sorted({mark.name for mark in self.marks})
 
 
-_known_digests: dict[str, str] = {}  # of CTs by the state of their files
+_known_digests: dict[str, str] = {}  # of CTs by place, size and time of their files
 
 NOTHING_SEEN = ScanRecord()
+
+
+@contextmanager
+def stored_digests(path: Path) -> Iterator[None]:
+    """A block in which CTs are not read whose digests the file ``path`` has; it gets those that were read."""
+    stored: Any = None
+    with suppress(OSError, ValueError):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = stored if isinstance(stored, dict) else {}
+    _known_digests.update({key: digest for key, digest in stored.items() if isinstance(digest, str)})
+    yield
+    if not _known_digests.keys() <= stored.keys():
+        # A cache that may only be read serves, too.
+        with suppress(OutputError), write_atomically(path, overwrite=True) as temporary:
+            temporary.write_text(json.dumps(stored | _known_digests), encoding="utf-8")
 
 
 def seen_scans(card: ModelCard) -> ScanRecord:

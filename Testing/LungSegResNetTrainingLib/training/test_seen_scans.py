@@ -16,6 +16,7 @@ from training_cases import write_case
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, read_card
 from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.training.run_cases import prepare_cases
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord, seen_scans, validation_scans
 
 
@@ -111,6 +112,35 @@ def test_the_files_of_a_scan_are_read_once_and_again_when_one_has_changed(
     assert len(read) == len(files)
     files[0].write_bytes(files[0].read_bytes() + b"\0\0")
     assert ScanMark.of(case) != marks[0]
+
+
+def test_a_process_that_finds_cached_cases_reads_only_cts_that_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [
+        write_case(tmp_path / "data", name, (6.0, 6.0, 20.0), thorax=Thorax(noise=n)) for n, name in enumerate("ab", 5)
+    ]
+    read: list[Path] = []
+
+    def counted(path: Path) -> str:
+        read.append(path)
+        return file_digest(path)
+
+    def marks() -> dict[str, ScanMark]:
+        read.clear()
+        monkeypatch.setattr("LungSegResNetTrainingLib.training.seen_scans._known_digests", {})  # as in a new process
+        return prepare_cases(tmp_path / "data", tmp_path / "cache", (48, 64)).marks
+
+    monkeypatch.setattr("LungSegResNetTrainingLib.training.seen_scans.file_digest", counted)
+    first = marks()
+    assert read == [case.ct for case in cases]
+    assert marks() == first
+    assert read == []
+    (tmp_path / "cache" / "digests.json").write_text("{")
+    assert marks() == first
+    shutil.copy(cases[0].ct, cases[1].ct)
+    assert marks()["b"].ct == first["a"].ct
+    assert read == [cases[1].ct]
 
 
 def test_a_network_that_says_nothing_of_its_scans_is_known_by_the_names_of_its_cases() -> None:

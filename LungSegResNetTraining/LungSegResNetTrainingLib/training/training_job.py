@@ -146,8 +146,9 @@ def refuse_seen_fold(cases: TrainingCases, fold: int, start: StartNetwork | None
     if start is not None and (seen := _validated_and_seen(cases, start)):
         raise InputError(
             f"The start network was trained on {len(seen)} of the cases of fold {fold} ({some_of(seen)}), which could "
-            "not judge the network that comes of it; begin with one that has not seen them, or give the folder of a "
-            "cross-validation with the same folds to --start-network."
+            "not judge the network that comes of it; begin with one that has not seen them, give the folder of a "
+            "cross-validation with the same folds to --start-network, or name the patients in a case list where nothing "
+            "but the names of cases is the same."
         )
 
 

@@ -111,7 +111,7 @@ def _refuse_cases_trained_on(card: ModelCard, judged: Set[str], cases: Sequence[
     if trained_on:
         raise InputError(
             f"The report judges cases whose scan or patient the network was trained on ({some_of(trained_on)}); "
-            "evaluate it on others, or name the patients in the data set where nothing but the names of cases is the same."
+            "evaluate it on others, or name the patients in the data set where only the names of cases are the same."
         )
 
 

@@ -147,8 +147,8 @@ def refuse_seen_fold(cases: TrainingCases, fold: int, start: StartNetwork | None
         raise InputError(
             f"The start network was trained on {len(seen)} of the cases of fold {fold} ({some_of(seen)}), which could "
             "not judge the network that comes of it; begin with one that has not seen them, give the folder of a "
-            "cross-validation with the same folds to --start-network, or name the patients in a case list where nothing "
-            "but the names of cases is the same."
+            "cross-validation with the same folds to --start-network, or name the patients in a case list where only "
+            "the names of cases are the same."
         )
 
 

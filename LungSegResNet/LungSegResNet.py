@@ -125,6 +125,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
+        self._connectedBefore = None
         self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
         # VTKObservationMixin would keep every CT that was ever chosen in memory.
         self._volume = vtk.vtkWeakReference()
@@ -231,7 +232,19 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameterNode = self.logic.getParameterNode()
         if not parameterNode.inputVolume:
             parameterNode.inputVolume = firstScan()
-        self.setParameterNode(parameterNode)
+        self.setParameterNode(self._forConnecting(parameterNode))
+
+    def _forConnecting(self, parameterNode: LungSegResNetParameterNode) -> LungSegResNetParameterNode:
+        """The wrapper of the same node that was connected with the panel before, if there is one.
+
+        Up to Slicer 5.10 a connected wrapper is never freed and goes on to observe its node, so that there is only one.
+        """
+        before = self._connectedBefore
+        if before is None or before.parameterNode is not parameterNode.parameterNode:
+            self._connectedBefore = parameterNode
+        else:
+            before.parameterNode.Modified()  # it reads again: chosen nodes of a loaded scene come without this event
+        return self._connectedBefore
 
     def setParameterNode(self, parameterNode: LungSegResNetParameterNode | None) -> None:
         """Show and observe a parameter node."""
@@ -303,19 +316,9 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
     >>> result.segmentationNode, result.summary["measurements"]
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._parameters = None
-
     def getParameterNode(self) -> LungSegResNetParameterNode:
-        """The parameters of this scene, always in the same wrapper of their node.
-
-        Up to Slicer 5.10 a wrapper that was once connected with widgets is never freed and goes on to observe the node.
-        """
-        node = super().getParameterNode()
-        if self._parameters is None or self._parameters.parameterNode is not node:
-            self._parameters = LungSegResNetParameterNode(node)
-        return self._parameters
+        """The parameters of this scene."""
+        return LungSegResNetParameterNode(super().getParameterNode())
 
     def start(self, volumeNode, segmentationNode, settings, onEvent, onDone, onFailed) -> SegmentationRun:
         """Start a run in the background; see `SegmentationRun`. Raises RuntimeError with a sentence."""

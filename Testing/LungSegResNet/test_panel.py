@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import shutil
 import sys
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -205,14 +204,23 @@ def test_the_neighbour_of_a_node_that_is_removed_is_not_chosen(
     assert chosen.currentNode() is None
 
 
-def test_nothing_is_kept_of_the_parameters_each_time_the_panel_opens(host: Host, ct: Any, panel: Any) -> None:
-    references = []
-    for _ in range(3):
-        references.append(weakref.ref(panel._parameterNode))
-        host.leaveModule(panel)
-        host.enterModule(panel)
-    gc.collect()
-    assert [reference() for reference in references] == [None] * 3
+def test_a_node_that_is_removed_is_news_only_where_the_panel_tells_of_its_kind(
+    host: Host, ct: Any, done: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, transform = host.slicer.mrmlScene, host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
+    parameters(done).outputSegmentation.SetAndObserveTransformNodeID(transform.GetID())
+    done.updateGui()
+    assert not done.ui.segmentButton.enabled
+    scene.RemoveNode(transform)
+    assert done.ui.segmentButton.enabled
+    scene.RemoveNode(table_of(done))
+    assert not done.ui.measurementsTable.visible
+
+    updates: list[str] = []
+    monkeypatch.setattr(done, "updateGui", lambda *_: updates.append(""))
+    for kind in ("vtkMRMLModelNode", "vtkMRMLMarkupsFiducialNode", "vtkMRMLTextNode"):
+        scene.RemoveNode(scene.AddNewNodeByClass(kind))
+    assert updates == []
 
 
 def fill_scene(host: Host, panel: Any, image: sitk.Image) -> list[Any]:

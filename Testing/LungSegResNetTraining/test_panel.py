@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,22 @@ def test_choices_that_change_while_packages_are_installed_are_read_again(
     host.answers.append(True)
     getattr(getattr(panel, step), click)()
     assert getattr(panel.ui, label).text == sentence
+
+
+def test_one_wrapper_of_the_parameters_serves_all_visits_and_scenes(host: Host, panel: Any) -> None:
+    kind = type(parameters(panel))
+
+    def wrappers() -> int:
+        gc.collect()
+        return sum(type(one) is kind for one in gc.get_objects())
+
+    known = wrappers()
+    for _ in range(3):
+        host.leaveModule(panel)
+        host.slicer.mrmlScene.Clear(False)
+        host.enterModule(panel)
+    assert wrappers() == known
+    parameters(panel).device = "cpu"
+    assert panel.ui.deviceComboBox.currentText == "cpu"
+    panel.ui.deviceComboBox.currentIndex = 0
+    assert parameters(panel).device == "auto"

@@ -6,6 +6,7 @@ Fields are node classes, str, int, float or bool, plain or ``Annotated``; widget
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, get_type_hints
@@ -63,6 +64,8 @@ class _Field:
     def read(self, node: Any) -> Any:
         if self.isNode:
             return node.GetNodeReference(self.name)
+        if not node.HasParameter(self.name):  # as after the scene was closed
+            self.write(node, self.default)
         text = node.GetParameter(self.name)
         return _READ[self.kind](text) if text or self.kind is str else self.default
 
@@ -140,11 +143,31 @@ class _Wrapper:
 
     def __init__(self, parameterNode: Any) -> None:
         self.parameterNode = parameterNode
-        self._connections: dict[int, tuple[int, list[tuple[_Connector, Any]]]] = {}
+        self._connections: dict[int, list[tuple[_Connector, Any]]] = {}
+        self._nextTag = 0
         self._updating = False
+        self._values: dict[str, Any] = {}
         for field in self.allParameters.values():
-            if not field.isNode and not parameterNode.GetParameter(field.name):
+            if not field.isNode and not parameterNode.HasParameter(field.name):
                 field.write(parameterNode, field.default)
+        self._readAll()
+        weak = weakref.ref(self)
+        self._observer = parameterNode.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: weak()._readAll())
+
+    def __del__(self) -> None:
+        self.parameterNode.RemoveObserver(self._observer)
+
+    def _readAll(self) -> None:
+        """Values are kept; the node tells of changes, but not of a chosen node that comes with a loaded scene."""
+        self._values = {name: field.read(self.parameterNode) for name, field in self.allParameters.items()}
+
+    def _write(self, field: _Field, value: Any) -> None:
+        wasModified = self.StartModify()
+        try:
+            field.write(self.parameterNode, value)
+            self._values[field.name] = field.read(self.parameterNode)
+        finally:
+            self.EndModify(wasModified)
 
     def connectGui(self, gui: Any) -> int:
         connectors = []
@@ -154,34 +177,34 @@ class _Wrapper:
                 connectors.append(_Connector(widget, self.allParameters[name]))
         connections = []
         for connector in connectors:
-            connector.write(connector.field.read(self.parameterNode))
+            connector.write(self._values[connector.field.name])
 
             def onChanged(*_: Any, connector: _Connector = connector) -> None:
                 if not self._updating:
-                    connector.field.write(self.parameterNode, connector.read())
+                    self._write(connector.field, connector.read())
 
             connector.changed.connect(onChanged)
             connections.append((connector, onChanged))
 
-        def update(*_: Any) -> None:
-            if self._updating:
-                return
-            self._updating = True
-            try:
-                for connector in connectors:
-                    connector.write(connector.field.read(self.parameterNode))
-            finally:
-                self._updating = False
+        self.AddObserver(vtk.vtkCommand.ModifiedEvent, lambda *_: self._updateGui())
+        self._nextTag += 1
+        self._connections[self._nextTag] = connections
+        return self._nextTag
 
-        tag = len(self._connections) + 1
-        self._connections[tag] = (self.AddObserver(vtk.vtkCommand.ModifiedEvent, update), connections)
-        return tag
+    def _updateGui(self) -> None:
+        if self._updating:
+            return
+        self._updating = True
+        try:
+            for connections in self._connections.values():
+                for connector, _onChanged in connections:
+                    connector.write(self._values[connector.field.name])
+        finally:
+            self._updating = False
 
     def disconnectGui(self, tag: Any) -> None:
-        observer, connections = self._connections.pop(tag, (None, []))
-        if observer is not None:
-            self.RemoveObserver(observer)
-        for connector, onChanged in connections:
+        """As in Slicer 5.10, what observes the node stays, and with it this wrapper."""
+        for connector, onChanged in self._connections.pop(tag, []):
             connector.changed.disconnect(onChanged)
 
     def AddObserver(self, event: Any, callback: Any, priority: float = 0.0) -> int:
@@ -198,10 +221,7 @@ class _Wrapper:
 
 
 def _access(field: _Field) -> property:
-    return property(
-        lambda self: field.read(self.parameterNode),
-        lambda self, value: field.write(self.parameterNode, value),
-    )
+    return property(lambda self: self._values[field.name], lambda self, value: self._write(field, value))
 
 
 def parameterNodeWrapper(classtype: type) -> type:

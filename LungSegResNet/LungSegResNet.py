@@ -111,6 +111,16 @@ _OUTLIVE_THE_SCENE = (
     "batchFormat",
 )
 
+# What the panel shows, or says why it does not, depends on nodes of these kinds.
+_SHOWN_KINDS = (
+    "vtkMRMLScalarVolumeNode",
+    "vtkMRMLSegmentationNode",
+    "vtkMRMLSequenceBrowserNode",
+    "vtkMRMLSequenceNode",
+    "vtkMRMLTableNode",
+    "vtkMRMLTransformNode",
+)
+
 #
 # LungSegResNetWidget
 #
@@ -214,13 +224,15 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if self._parameterNode and getattr(self._parameterNode, name) is node:
                 setattr(self._parameterNode, name, None)
 
-    def onNodeRemoved(self, caller, event) -> None:
-        """The CT of a run may be gone, and so may be lungs that could be undone."""
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def onNodeRemoved(self, caller, event, node) -> None:
+        """The CT of a run may be gone, and so may be what is shown; other modules remove nodes all the time."""
         run = self.runPanel.run
         if run and run.volumeNode.GetScene() is None:
             self.runPanel.stop(ctWasRemoved())
         self.resultPanel.forgetRemoved()
-        self.updateGui()
+        if any(node.IsA(kind) for kind in _SHOWN_KINDS):
+            self.updateGui()
 
     def onQuit(self) -> None:
         """Slicer ends: so does a run."""

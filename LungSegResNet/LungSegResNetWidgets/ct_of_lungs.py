@@ -60,7 +60,8 @@ def _onSameVoxels(one: Any, other: Any) -> bool:
     images = [node.GetImageData() for node in (one, other)]
     if None in images or images[0].GetDimensions() != images[1].GetDimensions():
         return False
-    return one.GetTransformNodeID() == other.GetTransformNodeID() and np.allclose(_ijkToRas(one), _ijkToRas(other))
+    transforms = [node.GetParentTransformNode() for node in (one, other)]
+    return transforms[0] is transforms[1] and np.allclose(_ijkToRas(one), _ijkToRas(other))
 
 
 def _ijkToRas(volumeNode: Any) -> np.ndarray:

@@ -33,7 +33,7 @@ def whyNotReady(volumeNode: Any, segmentationNode: Any, modelFile: str) -> str:
         name = segmentationNode.GetName()
         if segmentationNode.GetSegmentation().GetSourceRepresentationName() != BINARY_LABELMAP:
             return _('The segmentation "{name}" is made of surfaces; choose another or a new one.').format(name=name)
-        if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
+        if segmentationNode.GetParentTransformNode() is not volumeNode.GetParentTransformNode():
             return _(
                 'The segmentation "{name}" lies under another transform than the CT; choose another or a new one.'
             ).format(name=name)

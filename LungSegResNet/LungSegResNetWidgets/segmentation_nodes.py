@@ -18,6 +18,7 @@ from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 BINARY_LABELMAP = "Binary labelmap"
 CLOSED_SURFACE = "Closed surface"
 CT = "LungSegResNet.ct"  # role of the reference from a segmentation to the CT whose lungs it has
+_STEP = 997  # of the voxels that are looked at first; a prime, so that they are not all in the same columns
 _ALL_LUNGS = (*LUNG_SEGMENTS, BOTH_LUNGS)
 
 
@@ -55,16 +56,6 @@ def hasLungs(segmentationNode: Any) -> bool:
 def hasSides(segmentationNode: Any) -> bool:
     """True if the node has a segment of the right or the left lung that is not empty."""
     return any(_hasVoxels(segmentationNode, lung) for lung in LUNG_SEGMENTS)
-
-
-def stateOfLungs(segmentationNode: Any) -> tuple[tuple[str, int], ...]:
-    """Is another one after voxels of the lungs were changed; surfaces and colours do not count."""
-    segmentation = segmentationNode.GetSegmentation()
-    state = []
-    for segmentId in (findLung(segmentationNode, lung) for lung in _ALL_LUNGS):
-        labelmap = segmentation.GetSegmentRepresentation(segmentId, BINARY_LABELMAP) if segmentId else None
-        state.append((segmentId, labelmap.GetMTime() if labelmap else 0))
-    return tuple(state)
 
 
 def digestOfLungs(volumeNode: Any, segmentationNode: Any) -> str:
@@ -213,8 +204,14 @@ def _hasLungsOnly(segmentationNode: Any) -> bool:
 
 
 def _hasVoxels(segmentationNode: Any, lung: LungSegment) -> bool:
+    """Asked at every change of the panel, so nothing is copied, and few voxels of a lung tell already."""
     segmentId = findLung(segmentationNode, lung)
-    return bool(segmentId) and _labelmapOf(segmentationNode, segmentId) is not None
+    labelmap = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId) if segmentId else None
+    if labelmap is None or labelmap.IsEmpty() or labelmap.GetPointData().GetScalars() is None:
+        return False
+    voxels = vtk_to_numpy(labelmap.GetPointData().GetScalars())
+    label = segmentationNode.GetSegmentation().GetSegment(segmentId).GetLabelValue()
+    return bool((voxels[::_STEP] == label).any() or (voxels == label).any())
 
 
 def _voxels(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import timeit
 from typing import Any
 
 import numpy as np
@@ -237,6 +238,36 @@ def test_the_digest_of_lungs_tells_changes_and_moves_and_nothing_else(
     segmentation.GetSegmentation().GetSegment("left_lung").SetName("Lung, left")
     assert nodes.digestOfLungs(ct, segmentation) == digests[0]
     assert nodes.digestOfLungs(ct, host.slicer.vtkMRMLSegmentationNode()) not in digests
+
+
+def test_a_lung_of_one_voxel_is_there_and_neither_an_empty_one_nor_its_neighbour_in_the_layer_is(
+    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    nodes.placeWithVolume(segmentation, ct)
+    add_segment(host, segmentation, "heart", drawn == 2, ct)
+    one = np.zeros(drawn.shape, bool)
+    one[tuple(np.argwhere(drawn == 1)[5])] = True
+    add_segment(host, segmentation, "right_lung", one, ct)
+    segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
+    assert segmentation.GetSegmentation().GetNumberOfLayers() == 1
+    assert nodes.hasLungs(segmentation)
+    add_segment(host, segmentation, "left_lung", np.zeros(drawn.shape, bool), ct)
+    segmentation.GetSegmentation().RemoveSegment("right_lung")
+    assert not nodes.hasLungs(segmentation)
+
+
+def test_whether_there_are_lungs_is_asked_without_copying_them(
+    host: Host, nodes: Any, segmentation: Any, ct: Any
+) -> None:
+    labels = np.ones(host.slicer.util.arrayFromVolume(ct).shape, np.uint8)
+    nodes.writeLungs(segmentation, ct, labels)
+    copy = host.slicer.vtkOrientedImageData()
+    segmentation.GetBinaryLabelmapRepresentation("right_lung", copy)
+    asking = timeit.repeat(lambda: nodes.hasLungs(segmentation), number=1, repeat=20)
+    copying = timeit.repeat(
+        lambda: segmentation.GetBinaryLabelmapRepresentation("right_lung", copy), number=1, repeat=20
+    )
+    assert 3 * min(asking) < min(copying)
 
 
 def editing_grid(host: Host, segmentation: Any) -> list[float]:

@@ -28,20 +28,28 @@ from ..early_end import end_at_once
 from ..errors import DeviceError, LungSegError, UsageError
 from .main import main
 
-IDLE_SECONDS = 600.0
+_IDLE_SECONDS, _IDLE_SECONDS_ON_WINDOWS = 600.0, 60.0
 _GRACE_SECONDS = 0.5
 # Unexpected, out of memory, stopped: the next command gets a process of its own.
 _LAST_EXIT_CODES = (LungSegError.exit_code, DeviceError.exit_code, 130)
 
 
-def serve(command_line: Callable[[list[str]], int], idle_seconds: float = IDLE_SECONDS) -> int:
+def idle_seconds_on(platform: str) -> float:
+    """Time without a request after which the process ends on that ``sys.platform``."""
+    # Windows does not let files of loaded libraries be replaced: as long as this process waits, nobody can install
+    # PyTorch or OpenVINO anew, as another extension may.
+    return _IDLE_SECONDS_ON_WINDOWS if platform == "win32" else _IDLE_SECONDS
+
+
+def serve(command_line: Callable[[list[str]], int], idle_seconds: float | None = None) -> int:
     """Do the commands that come on standard input; returns 0 when there will be no more.
 
     Parameters
     ----------
     command_line : does one command, as ``main`` does; returns its exit code.
-    idle_seconds : time without a request after which the process ends.
+    idle_seconds : time without a request after which the process ends; None: `idle_seconds_on` this system.
     """
+    idle_seconds = idle_seconds_on(sys.platform) if idle_seconds is None else idle_seconds
     requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
     with contextlib.suppress(queue.Empty, KeyboardInterrupt):

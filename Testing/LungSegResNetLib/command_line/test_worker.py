@@ -13,6 +13,8 @@ import pytest
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
 
+from LungSegResNetLib.command_line import worker
+
 PACKAGES = Path(__file__).resolve().parents[3] / "LungSegResNet"
 MODULE = "LungSegResNetLib.command_line.worker"
 
@@ -157,6 +159,11 @@ def test_a_case_that_cannot_be_interrupted_is_as_if_it_had_not_begun_when_the_in
     coded.process.stdin.close()
     assert coded.process.wait(timeout=5) == 130
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["results.csv"]
+
+
+def test_libraries_are_not_held_for_long_where_loaded_ones_cannot_be_replaced() -> None:
+    assert worker.idle_seconds_on("win32") <= 60
+    assert worker.idle_seconds_on("linux") == worker.idle_seconds_on("darwin") == 600
 
 
 @pytest.mark.parametrize("coded", ["worker.serve(worker.main, idle_seconds=0.2)"], indirect=True)

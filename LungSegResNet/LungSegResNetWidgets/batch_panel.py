@@ -12,7 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .advanced_panel import commandSettingsOf
-from .background_command import BackgroundCommand, whyNotYet
+from .background_command import BackgroundCommand, whyNotStarted, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
 from .dependencies import ensurePackages
 from .shown_cases import removeOtherCases
@@ -114,8 +114,8 @@ class BatchPanel:
             callbacks = (self._onEvent, self._onDone, self._onFailed)
             command = BackgroundCommand(self._arguments(parameters), *callbacks, place=parameters.batchOutput)
             command.start()
-        except RuntimeError as error:
-            self._onFailed(str(error))
+        except (RuntimeError, OSError) as error:
+            self._onFailed(whyNotStarted(error))
             return
         self._command, self._chosen = command, chosen
         self._ui.batchBar.setRange(0, 0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import qt
 import slicer
+from LungSegResNetWidgets.background_command import whyNotStarted
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
@@ -83,8 +84,8 @@ class DataPanel:
             if reason := whyNoDataSet(dataSet):
                 raise RuntimeError(reason)
             self._start(dataSet)
-        except RuntimeError as error:
-            self._onFailed(str(error))
+        except (RuntimeError, OSError) as error:
+            self._onFailed(whyNotStarted(error))
 
     def _start(self, dataSet: str) -> None:
         folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import qt
 import slicer
-from LungSegResNetWidgets.background_command import whyNotYet
+from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
 from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
@@ -80,8 +80,8 @@ class EvaluatePanel:
                 self._say(_("Nothing was installed, so nothing was done."))
                 return
             self._start()
-        except RuntimeError as error:
-            self._onFailed(str(error))
+        except (RuntimeError, OSError) as error:
+            self._onFailed(whyNotStarted(error))
 
     def _start(self) -> None:
         folder = self._parameters().runFolder

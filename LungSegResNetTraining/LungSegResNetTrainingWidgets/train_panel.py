@@ -9,7 +9,7 @@ from typing import Any
 
 import qt
 import slicer
-from LungSegResNetWidgets.background_command import whyNotYet
+from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
@@ -108,8 +108,8 @@ class TrainPanel:
                 self._say(_("Nothing was installed, so nothing was done."))
                 return
             self._start()
-        except RuntimeError as error:
-            self._onFailed(str(error))
+        except (RuntimeError, OSError) as error:
+            self._onFailed(whyNotStarted(error))
 
     def _start(self) -> None:
         from LungSegResNetLib.errors import LungSegError

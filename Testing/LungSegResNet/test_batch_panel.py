@@ -337,3 +337,13 @@ def test_folders_that_change_while_packages_are_installed_are_read_again(
     panel.ui.batchStartButton.click()
     assert not panel.batchPanel.running
     assert panel.ui.batchStatusLabel.text == "There is no folder gone."
+
+
+def test_what_the_system_refuses_at_the_start_is_told_in_a_sentence(
+    host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path
+) -> None:
+    panel.batchPanel._requirements = str(tmp_path / "gone.txt")
+    choose(host, panel, scans, results)
+    panel.ui.batchStartButton.click()
+    assert panel.ui.batchStatusLabel.text.startswith("It could not be started (No such file or directory);")
+    assert panel.ui.batchStartButton.visible

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,16 @@ def test_a_click_shows_the_mask_of_that_case_as_it_is_on_disk_now(host: Host, pa
 def test_a_folder_without_cases_is_an_error_in_one_sentence(host: Host, panel: Any, tmp_path: Path) -> None:
     assert check(host, panel, tmp_path) == []
     assert panel.ui.dataStatusLabel.text.startswith("No case was found")
+
+
+def test_a_check_without_a_place_for_temporary_files_is_told_in_a_sentence(
+    panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parameters(panel).dataSet = str(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    panel.ui.checkButton.click()
+    assert panel.ui.dataStatusLabel.text.startswith("It could not be started (No such file or directory);")
+    assert panel.ui.checkButton.visible
 
 
 def test_the_check_can_be_stopped_and_begun_again(host: Host, panel: Any, data_set: Path) -> None:

@@ -122,6 +122,22 @@ def test_nothing_is_started_when_another_module_is_opened_while_packages_are_ins
 
 
 @pytest.mark.parametrize(
+    ("step", "click", "label"),
+    [
+        ("dataPanel", "onCheck", "dataStatusLabel"),
+        ("trainPanel", "onStart", "trainStatusLabel"),
+        ("evaluatePanel", "onEvaluate", "evaluateStatusLabel"),
+    ],
+)
+def test_what_the_system_refuses_at_the_start_is_told_in_a_sentence(
+    panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, click: str, label: str
+) -> None:
+    monkeypatch.setattr(panel, "resourcePath", lambda name: str(tmp_path / "gone.txt"))
+    getattr(getattr(panel, step), click)()
+    assert getattr(panel.ui, label).text.startswith("It could not be started (No such file or directory);")
+
+
+@pytest.mark.parametrize(
     ("step", "click", "label", "sentence"),
     [
         ("dataPanel", "onCheck", "dataStatusLabel", "There is no data set at gone."),

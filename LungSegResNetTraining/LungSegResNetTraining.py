@@ -265,8 +265,8 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             self.removeObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
         self._parameterNode = parameterNode
         if parameterNode:
-            # Of the node itself: VTKObservationMixin would keep every wrapper that it observed. The low priority has VTK
-            # call it last, and what the next line adds after what the wrapper added when it was made, not before it.
+            # Of the node itself: VTKObservationMixin would keep every wrapper that it observed. The low priority has
+            # VTK call it last, and what the next line adds after what the wrapper added when it was made, not before.
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui, priority=-1.0)
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
             self.updateGui()

@@ -46,6 +46,7 @@ class Host:
         self.files: list[str] = []
         self.selected: list[str] = []
         self.opened: list[str] = []
+        self._parameterNodes: dict[str, Any] = {}
         self._put_launcher_on_path()
         self._make_slicer()
 
@@ -185,6 +186,8 @@ class Host:
         if widget.parent.isEntered:
             self.leaveModule(widget)
         widget.cleanup()
+        # As in Slicer 5.10, a node is observed for good by what was connected; Python would take that for garbage.
+        self._parameterNodes[widget.moduleName] = widget.logic.getParameterNode().parameterNode
         widget.parent.setMRMLScene(None)
         widget.parent.hide()
         widget.parent.deleteLater()

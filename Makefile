@@ -59,9 +59,9 @@ train: $(VENV)/run.stamp
 		--seed 3 --start-network $(RUN)-mean.safetensors --out $(RUN)-third
 	$(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors $(RUN)-third/network.safetensors \
 		--out $(RUN)-third-mean.safetensors --overwrite
-	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 400 --batch-size 16 --learning-rate 0.0015 \
-		--seed 4 --start-network $(RUN)-third-mean.safetensors --out $(RUN)-fourth
-	$(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors $(RUN)-mean.safetensors $(RUN)-fourth/network.safetensors \
+	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 1300 --batch-size 16 --learning-rate 0.0015 \
+		--seed 5 --start-network $(RUN)-third-mean.safetensors --out $(RUN)-fourth
+	$(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors $(RUN)-fourth/network.safetensors \
 		--out $(RUN)-last.safetensors --overwrite
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-last.safetensors $(RUN)/cases.csv --out $(RUN)-last-report
 

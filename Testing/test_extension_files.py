@@ -40,6 +40,15 @@ def test_the_build_and_the_workflow_run_the_self_test_of_a_module(module: Path) 
     assert f"runUnitTest(['{module.name}'], '{module.name}')" in workflow
 
 
+def test_the_model_card_says_what_its_sources_say() -> None:
+    models = REPOSITORY / "LungSegResNet/Resources/Models"
+    card = (models / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert (models / "section.md").read_text(encoding="utf-8").strip() in card
+    limits = (models / "limits.txt").read_text(encoding="utf-8").splitlines()
+    assert len(limits) > 5
+    assert card.endswith("\n".join(f"- {limit}" for limit in limits) + "\n")
+
+
 @pytest.mark.parametrize("name", ["tests.yml", "slicer.yml"])
 def test_a_workflow_can_be_read_and_names_files_that_exist(name: str) -> None:
     text = (REPOSITORY / ".github/workflows" / name).read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from .runs import Runs, part_sizes
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0
-_MIN_PART_MM2 = 100.0  # in a single slice
+_MIN_PART_MM2 = 100.0  # in a slice, where it is the only one or the part has no air
 _LUNG_SHARE = 0.2  # of all lung: a part that is larger is no stray one
 _FAR_MM = 30.0  # above or below all such parts: air of the head or bowel
 _HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
@@ -35,7 +35,8 @@ def clean_mask(
     Small parts go, and those far above or below the lungs. Holes that are closed on all sides in 3D are filled, and so
     are vessels and small holes of slices that have lung above and below, while the dome of the diaphragm stays open.
     Where the scan ``hu`` is given, borders follow it as in `fit_border`, dense tissue that is lung in one slice but
-    neither above nor below goes, and so does tissue above or below all lung that has air (not in a few slices alone).
+    neither above nor below goes, and so do small parts of a slice that have no air and tissue above or below all lung
+    that has air (not in a few slices alone).
     """
     box = bounding_box(mask, margin=3)  # room for the border to move
     if box is None:
@@ -49,6 +50,8 @@ def clean_mask(
             return np.zeros(mask.shape, np.uint8)
     if hu is not None and spacing_zyx[0] <= _LONE_MM:
         inside = _without_lone_tissue(inside, hu[box])
+    if hu is not None:
+        inside = _without_dense_crumbs(inside, hu[box], spacing_zyx)
     inside = _fill_holes(inside, spacing_zyx)
     if hu is not None:
         inside = fit_border(inside, hu[box], spacing_zyx)
@@ -112,6 +115,19 @@ def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
         inside &= below | above | (slab < DENSE_HU)
 
     over_slabs(clear, result[1:-1], mask[:-2], mask[2:], hu[1:-1])
+    return result
+
+
+def _without_dense_crumbs(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """The mask without small parts of a slice that have no air in it, as they are left in a dome of the diaphragm."""
+    runs = Runs.of(mask)
+    numbers, parts = runs.numbered(within_slices=True)
+    is_small = part_sizes(runs, numbers, parts) * spacing[1] * spacing[2] < _MIN_PART_MM2
+    small, numbers = runs.chosen(is_small[numbers]), numbers[is_small[numbers]]
+    has_air = np.zeros(parts, bool)
+    has_air[np.repeat(numbers, small.lengths)[np.take(hu, small.voxels()) < DENSE_HU]] = True
+    result = mask.copy()
+    np.put(result, small.chosen(~has_air[numbers]).voxels(), False)
     return result
 
 

@@ -139,3 +139,25 @@ def test_tissue_beyond_all_lung_with_air_goes_but_solid_lung_beside_it_stays() -
 def test_a_mask_without_any_air_is_no_lung() -> None:
     lungs = two_lungs()
     assert not clean_mask(lungs, SPACING, hu=np.full(lungs.shape, 45, np.int16)).any()
+
+
+def test_small_parts_of_a_slice_go_where_they_have_no_air() -> None:
+    lungs = two_lungs()
+    lungs[5:12, 60:100, 90:120] = False  # room for a dome, between the lungs and below those of the next slices
+    mask = lungs.copy()
+    crumb, aerated, patch = (
+        (11, slice(70, 74), slice(100, 104)),  # 64 mm2
+        (11, slice(80, 84), slice(100, 104)),
+        (11, slice(88, 96), slice(98, 106)),  # 256 mm2
+    )
+    for part in (crumb, aerated, patch):
+        mask[part] = True
+    mask[12, 60:100, 90:120] = True  # they are lung in the next slice, too
+    hu = np.where(lungs, -850, 40).astype(np.int16)
+    hu[12] = np.where(mask[12], -850, 40)
+    hu[aerated] = -700
+    result = clean_mask(mask, SPACING, hu=hu) > 0
+    assert not result[crumb].any()
+    assert result[aerated].any()
+    assert result[patch].any()
+    assert clean_mask(mask, SPACING)[crumb].all()

@@ -8,6 +8,7 @@ import slicer
 import vtk
 from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
 from LungSegResNetWidgets.batch_panel import FORMATS, BatchPanel
+from LungSegResNetWidgets.connected_parameters import ConnectedParameters
 from LungSegResNetWidgets.ct_of_lungs import followCt
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
@@ -135,7 +136,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
-        self._connectedBefore = None
+        self._connected = ConnectedParameters()
         self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
         # VTKObservationMixin would keep every CT that was ever chosen in memory.
         self._volume = vtk.vtkWeakReference()
@@ -244,19 +245,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameterNode = self.logic.getParameterNode()
         if not parameterNode.inputVolume:
             parameterNode.inputVolume = firstScan()
-        self.setParameterNode(self._forConnecting(parameterNode))
-
-    def _forConnecting(self, parameterNode: LungSegResNetParameterNode) -> LungSegResNetParameterNode:
-        """The wrapper of the same node that was connected with the panel before, if there is one.
-
-        Up to Slicer 5.10 a connected wrapper is never freed and goes on to observe its node, so that there is only one.
-        """
-        before = self._connectedBefore
-        if before is None or before.parameterNode is not parameterNode.parameterNode:
-            self._connectedBefore = parameterNode
-        else:
-            before.parameterNode.Modified()  # it reads again: chosen nodes of a loaded scene come without this event
-        return self._connectedBefore
+        self.setParameterNode(self._connected.same(parameterNode))
 
     def setParameterNode(self, parameterNode: LungSegResNetParameterNode | None) -> None:
         """Show and observe a parameter node."""

@@ -12,6 +12,7 @@ from LungSegResNetTrainingWidgets.case_nodes import showCase, writeCase
 from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
+from LungSegResNetWidgets.connected_parameters import ConnectedParameters
 from LungSegResNetWidgets.ct_of_lungs import lungsOf
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.kept_choices import KeptChoices
@@ -129,7 +130,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self.logic = None
         self._parameterNode = None
         self._parameterNodeGuiTag = None
-        self._connectedBefore = None
+        self._connected = ConnectedParameters()
         self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
         self._isUpdating = False
 
@@ -244,19 +245,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             parameterNode.caseVolume = firstScan()
         if not parameterNode.caseSegmentation:
             parameterNode.caseSegmentation = lungsOf(parameterNode.caseVolume)
-        self.setParameterNode(self._forConnecting(parameterNode))
-
-    def _forConnecting(self, parameterNode: LungSegResNetTrainingParameterNode) -> LungSegResNetTrainingParameterNode:
-        """The wrapper of the same node that was connected with the panel before, if there is one.
-
-        Up to Slicer 5.10 a connected wrapper is never freed and goes on to observe its node, so that there is only one.
-        """
-        before = self._connectedBefore
-        if before is None or before.parameterNode is not parameterNode.parameterNode:
-            self._connectedBefore = parameterNode
-        else:
-            before.parameterNode.Modified()  # it reads again: chosen nodes of a loaded scene come without this event
-        return self._connectedBefore
+        self.setParameterNode(self._connected.same(parameterNode))
 
     def setParameterNode(self, parameterNode: LungSegResNetTrainingParameterNode | None) -> None:
         """Show and observe a parameter node."""

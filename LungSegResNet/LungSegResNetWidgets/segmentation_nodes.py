@@ -14,6 +14,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as_json
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
+from LungSegResNetLib.lungs.regions import bounding_box
 
 BINARY_LABELMAP = "Binary labelmap"
 CLOSED_SURFACE = "Closed surface"
@@ -269,30 +270,22 @@ def _labelmapFrom(volumeNode: Any, inside: np.ndarray) -> Any:
     matrix = vtk.vtkMatrix4x4()
     volumeNode.GetIJKToRASMatrix(matrix)
     labelmap.SetImageToWorldMatrix(matrix)
-    if not inside.any():
+    box = bounding_box(inside)
+    if box is None:
         return labelmap
-    (k0, k1), (j0, j1), (i0, i1) = _boundsOf(inside)
-    labelmap.SetExtent(i0, i1, j0, j1, k0, k1)
-    _setVoxels(labelmap, np.ascontiguousarray(inside[k0 : k1 + 1, j0 : j1 + 1, i0 : i1 + 1], np.uint8))
+    k, j, i = box
+    labelmap.SetExtent(i.start, i.stop - 1, j.start, j.stop - 1, k.start, k.stop - 1)
+    _setVoxels(labelmap, np.ascontiguousarray(inside[box], np.uint8))
     return labelmap
-
-
-def _boundsOf(inside: np.ndarray) -> list[tuple[int, int]]:
-    """First and last index along each axis of what is inside."""
-    bounds = []
-    for axis in range(inside.ndim):
-        hits = np.flatnonzero(inside.any(axis=tuple(other for other in range(inside.ndim) if other != axis)))
-        bounds.append((int(hits[0]), int(hits[-1])))
-    return bounds
 
 
 def _cropped(labelmap: Any) -> tuple[list[int], np.ndarray]:
     """Index (i, j, k) of the first voxel of the box around what is inside, and that box (bool, k, j, i)."""
     voxels = vtk_to_numpy(labelmap.GetPointData().GetScalars()) > 0
     inside = voxels.reshape(labelmap.GetDimensions()[::-1])
-    (k0, k1), (j0, j1), (i0, i1) = _boundsOf(inside)
-    i, _i1, j, _j1, k, _k1 = labelmap.GetExtent()
-    return [i + i0, j + j0, k + k0], inside[k0 : k1 + 1, j0 : j1 + 1, i0 : i1 + 1]
+    box = bounding_box(inside)
+    starts = labelmap.GetExtent()[::2]
+    return [start + side.start for start, side in zip(starts, reversed(box), strict=True)], inside[box]
 
 
 def _nearestVoxel(volumeNode: Any, labelmap: Any, ijk: list[int]) -> list[int]:

@@ -134,7 +134,7 @@ def effusion(hu: torch.Tensor, side: torch.Tensor, pixel_mm: float, rng: np.rand
     inside = level[side]
     threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], 1.0 - rng.uniform(0.05, 0.7))
     amount = torch.sigmoid((level - threshold) * (30.0 / pixel_mm))
-    fluid = rng.uniform(-5.0, 25.0) + _noise_of_soft_tissue(hu, pixel_mm, rng)
+    fluid = rng.uniform(-5.0, 25.0) + _tissue_noise(shape, _level_and_spread(hu)[1], pixel_mm, rng)
     painted = hu + amount * (fluid - hu)
     hu[side] = painted[side]
     return side & (amount > 0.5)
@@ -239,14 +239,14 @@ def _lobe_score(shape: tuple[int, int], pixel_mm: float, rng: np.random.Generato
 
 def like_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
     """Values (HU) about as high and as noisy as the slice's own soft tissue."""
-    level = _level_and_spread(hu)[0]
+    level, spread = _level_and_spread(hu)
     level = level + rng.normal(0.0, 12.0) if rng.random() < 0.7 else rng.uniform(10.0, 100.0)
-    return level + _noise_of_soft_tissue(hu, pixel_mm, rng)
+    return level + _tissue_noise((hu.shape[0], hu.shape[1]), spread, pixel_mm, rng)
 
 
-def _noise_of_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
-    noise = smooth_noise(rng, (hu.shape[0], hu.shape[1]), rng.uniform(0.7, 2.0) / pixel_mm)
-    return _level_and_spread(hu)[1] * rng.uniform(0.6, 1.3) * noise
+def _tissue_noise(shape: tuple[int, int], spread: float, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    noise = smooth_noise(rng, shape, rng.uniform(0.7, 2.0) / pixel_mm)
+    return spread * rng.uniform(0.6, 1.3) * noise
 
 
 def _level_and_spread(hu: torch.Tensor) -> tuple[float, float]:

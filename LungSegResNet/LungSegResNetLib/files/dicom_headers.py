@@ -19,7 +19,7 @@ from .dicom_image import (
     says_it_is_an_image,
     whole_number_in,
 )
-from .dicom_stacks import Stack, part_series
+from .dicom_stacks import Stack, gather_series, part_series
 from .folder_walk import files_of_folders
 
 __all__ = ["Series", "SeriesInfo", "has_dicom_mark", "list_series", "may_be_dicom", "scan_folder", "series_of_file"]
@@ -105,11 +105,9 @@ def scan_folder(
                 f"The DICOM files in {folder} are damaged or cut off (for example {damaged[0].name}); copy them again."
             )
         raise InputError(f"There is no DICOM image in {folder}; of another format give the file itself.")
-    by_uid: dict[str, list[Header]] = {}
-    for header in headers:
-        by_uid.setdefault(header.tags["series_uid"], []).append(header)
-    ordered = sorted(by_uid.items(), key=lambda item: (whole_number_in(item[1][0].tags["series_number"]), item[0]))
-    stacks = [stack for _, group in ordered for stack in part_series(group)]
+    groups = gather_series(headers)
+    groups.sort(key=lambda group: (whole_number_in(group[0].tags["series_number"]), group[0].tags["series_uid"]))
+    stacks = [stack for group in groups for stack in part_series(group)]
     return [_series(number, stack) for number, stack in enumerate(stacks, start=1)], damaged
 
 

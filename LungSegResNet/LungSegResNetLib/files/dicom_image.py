@@ -22,6 +22,7 @@ _TAGS = {
     "description": "0008|103e",
     "thickness": "0018|0050",
     "kernel": "0018|1210",
+    "study_uid": "0020|000d",
     "series_uid": "0020|000e",
     "series_number": "0020|0011",
     "acquisition": "0020|0012",
@@ -44,6 +45,8 @@ _FRAME_POSITION = re.compile(rb"\x20\x00\x32\x00" + _ELEMENT, re.DOTALL)
 _FRAME_ORIENTATION = re.compile(rb"\x20\x00\x37\x00" + _ELEMENT, re.DOTALL)
 _PIXEL_SPACING = re.compile(rb"\x28\x00\x30\x00" + _ELEMENT, re.DOTALL)
 _THICKNESS = re.compile(rb"\x18\x00\x50\x00" + _ELEMENT, re.DOTALL)
+_SLOPE = re.compile(rb"\x28\x00\x53\x10" + _ELEMENT, re.DOTALL)
+_INTERCEPT = re.compile(rb"\x28\x00\x52\x10" + _ELEMENT, re.DOTALL)
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
 _LONGEST_HEADER = 64 << 20
 _FILE_META_BYTES = 4096
@@ -68,6 +71,8 @@ class Header:
     orientation : direction cosines of rows and of columns, at right angles; None where the file does not tell.
     positions : LPS position of each frame's first pixel in mm, empty where the file does not tell.
     tags : text of the values in ``_TAGS``, empty where absent.
+    rescales : slope and intercept to Hounsfield units of each frame of an enhanced object whose frames differ in them;
+        else empty.
     """
 
     path: Path
@@ -76,6 +81,7 @@ class Header:
     orientation: tuple[float, ...] | None
     positions: tuple[tuple[float, ...], ...]
     tags: dict[str, str] = field(repr=False)
+    rescales: tuple[tuple[float, float], ...] = ()
 
     def fits_grid_of(self, other: Header) -> bool:
         """True if both have one matrix, pixel spacing, orientation and colour, as all slices of a stack have."""
@@ -184,7 +190,7 @@ def read_header(path: Path) -> Header | None:
         orientation = _axes_in(tags["orientation"])
         position = numbers_in(tags["position"], 3)
         positions = (position,) if position else ()
-    return Header(path, (columns, rows, frames), spacing, orientation, positions, tags)
+    return Header(path, (columns, rows, frames), spacing, orientation, positions, tags, _frame_rescales(groups))
 
 
 def numbers_in(text: str, count: int = 1) -> tuple[float, ...] | None:
@@ -253,6 +259,16 @@ def _frame_geometry(
     # DICOM gives the distance of rows (y) first.
     told = (spacing[1], spacing[0]) if spacing and min(spacing) > 0 else None
     return told, orientations.pop(), tuple(p for p in positions if p)
+
+
+def _frame_rescales(groups: bytes) -> tuple[tuple[float, float], ...]:
+    """Slope and intercept of each frame of an enhanced object; empty where all have the same."""
+    slopes, intercepts = (
+        [numbers_in(text.decode()) or (0.0,) for text in rescale.findall(groups)] for rescale in (_SLOPE, _INTERCEPT)
+    )
+    if len({*slopes}) <= 1 and len({*intercepts}) <= 1:
+        return ()
+    return tuple((slope, intercept) for (slope,), (intercept,) in zip(slopes, intercepts, strict=False))
 
 
 def _axes_in(text: str) -> tuple[float, ...] | None:

@@ -73,6 +73,11 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
     if series.headers[0].is_coloured:
         raise InputError(f"{name} is a colour picture, not a CT in Hounsfield units.")
     warnings = _left_out(series, name)
+    if len({header.tags["series_uid"] for header in series.headers}) > 1:
+        warnings.append(
+            f"The slices of {name} say that each is a series of its own; they were taken as one scan, because they are "
+            "of one study, series number and description and lie evenly."
+        )
     headers, grid, stack_warnings = _even_stack(series.headers, name)
     warnings += stack_warnings
     volume_origin, tilt = _origin_and_tilt(headers, name)
@@ -179,8 +184,8 @@ def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
     index = 0
     for header in headers:
         image = _open(header)
-        for section in sitk.GetArrayViewFromImage(image).reshape(header.size[2], rows, columns):
-            buffer.put(plane_of[index], section)
+        for frame, section in enumerate(sitk.GetArrayViewFromImage(image).reshape(header.size[2], rows, columns)):
+            buffer.put(plane_of[index], _rescaled(section, header, frame))
             index += 1
     for plane in grid.missing:
         below = next(n for n in range(plane, -1, -1) if grid.order[n] is not None)
@@ -191,7 +196,20 @@ def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
     return buffer
 
 
+def _rescaled(section: np.ndarray, header: Header, frame: int) -> np.ndarray:
+    """Hounsfield units of a frame as the library gives it, which takes the rescale of the first frame for all."""
+    if not header.rescales or header.rescales[frame] == header.rescales[0]:
+        return section
+    (taken_slope, taken_intercept), (slope, intercept) = header.rescales[0], header.rescales[frame]
+    return np.rint((section - taken_intercept) / taken_slope) * slope + intercept
+
+
 def _open(header: Header) -> sitk.Image:
+    if header.rescales and (len(header.rescales) != header.size[2] or not all(slope for slope, _ in header.rescales)):
+        raise InputError(
+            f"{header.path.name} does not tell for each of its frames how its values become Hounsfield units; export "
+            "it as single slices."
+        )
     if header.lacks_pixels:
         raise InputError(f"{header.path.name} is damaged: it holds fewer pixels than it says; copy or export it again.")
     try:

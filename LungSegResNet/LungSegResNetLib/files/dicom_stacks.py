@@ -1,4 +1,4 @@
-"""Parts the images that share a SeriesInstanceUID into stacks: scans or reconstructions of one and the same region."""
+"""Gathers images to series, and parts those of a series into stacks: scans or reconstructions of one region."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from .slice_positions import even_grid
 DISTINGUISHING_TAGS = ("acquisition", "phase", "kernel", "thickness", "image_type")
 # How a part is named by them; lists of series show kernel and thickness anyway.
 _PART_NAMES = {"acquisition": "acquisition ", "phase": "phase ", "image_type": "image type ", "file": ""}
+# What images of one series have in common even where some program gave each a SeriesInstanceUID of its own.
+_SERIES_TAGS = ("study_uid", "series_number", "description", "modality", "sop_class", "image_type")
+_FEWEST_JOINED = 3  # two images always lie evenly
 # Two stacks that leave no more of their places empty cannot be halves of one that were assigned at random.
 _MOST_MISSING = 1 / 3
 _SAME_PLACE = 0.4  # of the slice distance
@@ -35,6 +38,34 @@ class Stack:
     headers: tuple[Header, ...]
     part: str = ""
     left_out: tuple[Header, ...] = ()
+
+
+def gather_series(headers: Iterable[Header]) -> list[list[Header]]:
+    """The images of each series.
+
+    Some programs that remove names give each slice a SeriesInstanceUID of its own. Images that are alone in their
+    series are joined where all else that tells series apart is the same and they form even stacks.
+    """
+    by_uid: dict[str, list[Header]] = {}
+    for header in headers:
+        by_uid.setdefault(header.tags["series_uid"], []).append(header)
+    lone: dict[tuple[str, ...], list[Header]] = {}
+    groups = []
+    for group in by_uid.values():
+        if len(group) == 1 and group[0].size[2] == 1 and not group[0].is_localizer:
+            lone.setdefault(tuple(group[0].tags[tag] for tag in _SERIES_TAGS), []).append(group[0])
+        else:
+            groups.append(group)
+    for slices in lone.values():
+        is_series = len(slices) >= _FEWEST_JOINED and _have_places(slices) and _form_stacks(slices)
+        groups += [slices] if is_series else [[header] for header in slices]
+    return groups
+
+
+def _form_stacks(slices: list[Header]) -> bool:
+    """Whether all images lie in even stacks of several slices."""
+    stacks = part_series(slices)
+    return not stacks[0].left_out and all(len(s.headers) > 1 and _is_even(list(s.headers)) for s in stacks)
 
 
 def part_series(headers: Sequence[Header]) -> list[Stack]:

@@ -13,6 +13,7 @@ from dicom_files import make_colour_picture, write_enhanced_ct, write_localizer,
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
+from pydicom.uid import generate_uid
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
@@ -188,6 +189,40 @@ def test_an_enhanced_ct_with_an_icon_is_read(image, hu, tmp_path):
     np.testing.assert_array_equal(read_ct(path)[0].hu, hu)
 
 
+def with_rescale_of_each_frame(path: Path, hu: np.ndarray, rescales: list[tuple[int, int]]) -> None:
+    """Give the frames of an enhanced CT these slopes and intercepts, and stored values to fit."""
+    data = dcmread(path)
+    del data.SharedFunctionalGroupsSequence[0].PixelValueTransformationSequence
+    stored = []
+    for frame, section, (slope, intercept) in zip(data.PerFrameFunctionalGroupsSequence, hu, rescales, strict=False):
+        rescale = Dataset()
+        rescale.RescaleIntercept, rescale.RescaleSlope, rescale.RescaleType = intercept, slope, "HU"
+        frame.PixelValueTransformationSequence = Sequence([rescale])
+        stored.append(np.rint((section - intercept) / slope))
+    data.PixelData = np.stack(stored).astype("<i2").tobytes()
+    data.save_as(path)
+
+
+def test_each_frame_of_an_enhanced_ct_has_the_rescale_that_it_says(image, hu, tmp_path):
+    path = write_enhanced_ct(tmp_path / "enhanced.dcm", image)
+    even = hu // 2 * 2  # what slopes of 1 and 2 can hold
+    with_rescale_of_each_frame(path, even, [(1 + n % 2, -1024 - 10 * n) for n in range(len(hu))])
+    volume, warnings = read_ct(path)
+    np.testing.assert_array_equal(volume.hu, even)
+    assert volume.hu.dtype == np.int16
+    assert warnings == []
+
+
+def test_an_enhanced_ct_that_lacks_the_rescale_of_some_frames_is_refused(image, hu, tmp_path):
+    path = write_enhanced_ct(tmp_path / "enhanced.dcm", image)
+    with_rescale_of_each_frame(path, hu, [(1, -1024 - 10 * n) for n in range(len(hu))])
+    data = dcmread(path)
+    del data.PerFrameFunctionalGroupsSequence[3].PixelValueTransformationSequence
+    data.save_as(path)
+    with pytest.raises(InputError, match="does not tell for each of its frames how its values become Hounsfield"):
+        read_ct(path)
+
+
 def test_an_enhanced_ct_of_one_frame_is_read_at_its_place(image, hu, tmp_path):
     number = image.GetDepth() // 2
     frame = image[:, :, number : number + 1]
@@ -315,6 +350,39 @@ def test_acquisitions_of_one_slice_each_do_not_pass_for_stacks(image, tmp_path):
 def test_slices_that_were_given_one_identifier_are_all_read(image, hu, tmp_path):
     write_series(tmp_path, image, SOPInstanceUID="1.2.3.4")
     np.testing.assert_array_equal(read_ct(tmp_path)[0].hu, hu)
+
+
+def test_slices_with_a_series_identifier_each_are_one_scan_with_a_warning(image, hu, tmp_path):
+    same = {"SeriesInstanceUID": lambda n: f"1.2.{n + 1}", "SeriesDescription": "Chest"}
+    write_series(tmp_path / "in", image, **same)
+    volume, (warning,) = read_ct(tmp_path / "in")
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert "The slices of Series 'Chest' say that each is a series of its own" in warning
+    assert [info.slices for info in list_series(tmp_path / "in")] == [len(hu)]
+
+
+def test_slices_with_a_series_identifier_each_are_parted_by_series_number_and_kernel(image, hu, tmp_path):
+    study = generate_uid()
+    for number, kernel in ((2, "B60f"), (3, "B31f"), (3, "B45f")):
+        write_series(
+            tmp_path / kernel,
+            image,
+            StudyInstanceUID=study,
+            SeriesInstanceUID=lambda n, kernel=kernel: f"1.2.{kernel[1:3]}.{n + 1}",
+            SeriesNumber=number,
+            ConvolutionKernel=kernel,
+        )
+    found = [(info.slices, info.kernel) for info in list_series(tmp_path)]
+    assert found == [(len(hu), "B60f"), (len(hu), "B31f"), (len(hu), "B45f")]
+    volume, _ = read_ct(tmp_path, when_in_doubt="choose")
+    np.testing.assert_array_equal(volume.hu, hu)
+
+
+def test_bolus_images_of_one_place_with_a_series_identifier_each_are_no_scan(image, tmp_path):
+    bolus = sitk.JoinSeries([image[:, :, 16]] * 4)
+    bolus.SetSpacing((*image.GetSpacing()[:2], 1e-3))
+    write_series(tmp_path, bolus, SeriesInstanceUID=lambda n: f"1.2.{n + 1}", StudyInstanceUID="1.3")
+    assert [info.slices for info in list_series(tmp_path)] == [1, 1, 1, 1]
 
 
 def test_repeated_scans_told_apart_only_by_instance_numbers_are_parted(image, hu, tmp_path):

@@ -115,6 +115,12 @@ class CTVolume:
         return z, y, x
 
     @property
+    def steps_zyx(self) -> np.ndarray:
+        """Steps from voxel to voxel in mm, shape (3, 3): for each array axis (z, y, x) a row of LPS coordinates."""
+        axes = np.array(self.geometry.direction).reshape(3, 3) * np.array(self.geometry.spacing)
+        return axes.T[::-1]
+
+    @property
     def voxel_ml(self) -> float:
         """Volume of a voxel in millilitres, also on a grid whose axes are not at right angles."""
         skew = abs(np.linalg.det(np.array(self.geometry.direction).reshape(3, 3)))

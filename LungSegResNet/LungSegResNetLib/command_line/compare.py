@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     from .masks_on_ct import read_masks
 
     ct, (reference, prediction) = read_masks(options, options.reference, options.prediction, overlay=options.overlay)
-    comparisons = compare_lungs(reference, prediction, ct.spacing_zyx, ct.hu, ct.voxel_ml)
+    comparisons = compare_lungs(reference, prediction, ct.steps_zyx, ct.hu)
     if options.output:
         write_comparisons(options.output, comparisons, options.overwrite)
     if options.overlay:

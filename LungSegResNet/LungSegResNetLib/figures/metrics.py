@@ -145,14 +145,13 @@ METRICS: tuple[Metric, ...] = (
 def compare_masks(
     reference: np.ndarray,
     prediction: np.ndarray,
-    spacing_zyx: tuple[float, float, float],
+    voxel_mm: tuple[float, float, float] | np.ndarray,
     hu: np.ndarray | None = None,
-    voxel_ml: float | None = None,
 ) -> Comparison:
-    """Compare two boolean masks, shape (z, y, x), on one grid with voxels of ``spacing_zyx`` mm.
+    """Compare two boolean masks, shape (z, y, x), on one grid.
 
-    ``hu`` are Hounsfield units of the same shape; without them the HU differences are nan. ``voxel_ml`` is the volume
-    of a voxel in ml where the axes are not at right angles (`CTVolume.voxel_ml`); distances take them for being so.
+    ``voxel_mm`` is the size of a voxel (z, y, x) in mm or, as for axes that are not at right angles, the (3, 3) steps
+    of `CTVolume.steps_zyx`. ``hu`` are Hounsfield units of the same shape; without them the HU differences are nan.
     Empty masks: see `Comparison`.
 
     Surfaces are the voxels of a mask with one of their six neighbours outside it; where the scan ends it cuts through
@@ -175,12 +174,13 @@ def compare_masks(
     fp, fn = in_pred - tp, in_ref - tp
     in_lung_box = reference[lung_box] | prediction[lung_box]
     tn = in_lung_box.size - int(np.count_nonzero(in_lung_box))
-    voxel_ml = float(np.prod(spacing_zyx)) / 1000.0 if voxel_ml is None else voxel_ml
+    steps = np.diag(voxel_mm) if np.ndim(voxel_mm) == 1 else np.asarray(voxel_mm)
+    voxel_ml = abs(float(np.linalg.det(steps))) / 1000.0
     mae = _ratio(fp + fn, in_ref)
     volume_difference = 100.0 * _ratio(in_pred - in_ref, in_ref)
     hu_difference = np.nan if hu is None else _mean_hu_difference_percent(hu[box], ref, pred)
     around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
-    surface_dice, hd95, mean_distance = _surface_agreement(reference[around], prediction[around], spacing_zyx)
+    surface_dice, hd95, mean_distance = _surface_agreement(reference[around], prediction[around], steps)
     return Comparison(
         reference_ml=in_ref * voxel_ml,
         prediction_ml=in_pred * voxel_ml,
@@ -208,9 +208,8 @@ def compare_masks(
 def compare_lungs(
     reference_labels: np.ndarray,
     prediction_labels: np.ndarray,
-    spacing_zyx: tuple[float, float, float],
+    voxel_mm: tuple[float, float, float] | np.ndarray,
     hu: np.ndarray | None = None,
-    voxel_ml: float | None = None,
 ) -> dict[str, Comparison]:
     """Compare label masks (1 right, 2 left): keys ``lungs`` (both pooled), ``right lung`` and ``left lung``.
 
@@ -222,11 +221,11 @@ def compare_lungs(
     ------
     InputError : the arrays differ in shape.
     """
-    comparisons = {"lungs": compare_masks(reference_labels > 0, prediction_labels > 0, spacing_zyx, hu, voxel_ml)}
+    comparisons = {"lungs": compare_masks(reference_labels > 0, prediction_labels > 0, voxel_mm, hu)}
     if reference_labels.dtype != bool and prediction_labels.dtype != bool:
         for segment in LUNG_SEGMENTS:
             comparisons[segment.name] = compare_masks(
-                reference_labels == segment.label, prediction_labels == segment.label, spacing_zyx, hu, voxel_ml
+                reference_labels == segment.label, prediction_labels == segment.label, voxel_mm, hu
             )
     return comparisons
 
@@ -314,11 +313,9 @@ def _ssim(ref: np.ndarray, pred: np.ndarray, box: tuple[slice, ...]) -> float:
     return total / voxels
 
 
-def _surface_agreement(
-    ref: np.ndarray, pred: np.ndarray, spacing_zyx: tuple[float, float, float]
-) -> tuple[float, float, float]:
+def _surface_agreement(ref: np.ndarray, pred: np.ndarray, steps: np.ndarray) -> tuple[float, float, float]:
     """Surface Dice, HD95 (mm) and mean surface distance (mm); masks reach the edge of their box at that of the scan."""
-    borders = [np.argwhere(_border(mask)) * np.asarray(spacing_zyx) for mask in (ref, pred)]
+    borders = [np.argwhere(_border(mask)) @ steps for mask in (ref, pred)]
     if not (len(borders[0]) and len(borders[1])):
         return 0.0 if len(borders[0]) or len(borders[1]) else np.nan, np.nan, np.nan
     # A search tree over border voxels is as exact as a distance transform of the box, several times faster and

@@ -54,9 +54,9 @@ def judge_case(
     if verdict.status == REFUSED:
         raise InputError(" ".join(verdict.reasons))
     predicted, warnings = _predicted(ct, predictor, on_processor, on_progress)
-    comparisons = {NETWORK: compare_lungs(reference, predicted, ct.spacing_zyx, ct.hu, ct.voxel_ml)}
+    comparisons = {NETWORK: compare_lungs(reference, predicted, ct.steps_zyx, ct.hu)}
     if with_baseline:
-        comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.spacing_zyx, ct.hu, ct.voxel_ml)
+        comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.steps_zyx, ct.hu)
 
     in_reference, in_predicted = reference > 0, predicted > 0
     score = f"Dice {comparisons[NETWORK][LUNGS].dice:.3f}" if in_reference.any() else "No lung in the reference"

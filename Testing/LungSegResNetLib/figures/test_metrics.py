@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
+from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.metrics import (
     METRICS,
@@ -273,8 +274,15 @@ def test_comparisons_reach_table_csv_and_valid_json(tmp_path: Path) -> None:
     assert next(line for line in lines if line.startswith("95 %")).split()[-4:] == ["(mm)", "0.00", "0.00", "nan"]
 
 
-def test_volumes_are_those_of_the_voxels_also_where_the_axes_are_not_at_right_angles() -> None:
-    labels = np.zeros((4, 6, 6), np.uint8)
-    labels[1:3, 1:4, 1:4] = 1
-    both = compare_lungs(labels, labels, SPACING, voxel_ml=0.5)["lungs"]
-    assert (both.reference_ml, both.prediction_ml) == (9.0, 9.0)
+def test_volumes_and_distances_are_those_of_the_voxels_also_where_the_axes_are_not_at_right_angles() -> None:
+    sheared = Geometry((6, 6, 4), (10.0, 20.0, 5.0), (7.0, 8.0, 9.0), (1.0, 0.0, 0.6, 0.0, 1.0, 0.0, 0.0, 0.0, 0.8))
+    ct = CTVolume.from_array(np.zeros((4, 6, 6), np.int16), sheared, "sheared")
+    reference, prediction = np.zeros((2, 4, 6, 6), np.uint8)
+    reference[1, 2, 2] = prediction[2, 2, 2] = 1
+    both = compare_lungs(reference, prediction, ct.steps_zyx)["lungs"]
+    # The next slice lies 4 mm above and 3 mm beside.
+    assert both.reference_ml == pytest.approx(10 * 20 * 4 / 1000)
+    assert (both.hd95_mm, both.mean_surface_distance_mm) == pytest.approx((5.0, 5.0))
+    prediction[:] = np.roll(reference, (1, -1), (0, 2))
+    # A step up and one to the right: 3 mm less 10 mm aside.
+    assert compare_lungs(reference, prediction, ct.steps_zyx)["lungs"].hd95_mm == pytest.approx(math.hypot(4, 7))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
 import math
 import os
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TextIO
@@ -66,12 +68,22 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]],
         if path.suffix.lower() == ".json":
             temporary.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
             return
-        columns = list(dict.fromkeys(key for row in plain for key in row))
-        # Names of files need not be text everywhere.
-        with temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(plain)
+        write_csv(temporary, list(dict.fromkeys(key for row in plain for key in row)), plain)
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Cell]]) -> None:
+    """Write a CSV in UTF-8; what a row lacks is an empty cell.
+
+    Where it has other letters than those of ASCII it begins with a byte order mark, without which Excel takes them for
+    others; pandas, R's readr and `read_rows` pass over it.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    # Names of files need not be text everywhere.
+    content = text.getvalue().encode(errors="backslashreplace")
+    path.write_bytes(content if content.isascii() else codecs.BOM_UTF8 + content)
 
 
 def read_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:

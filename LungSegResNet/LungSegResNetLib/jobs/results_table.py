@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
 import os
 import time
@@ -13,7 +12,7 @@ from typing import Any
 
 from ..atomic import write_atomically
 from ..errors import OutputError, OutputExistsError, OutputInUseError
-from ..figures.tables import column_separator
+from ..figures.tables import column_separator, write_csv
 from .folder_task import STARTED, SUMMARY_ENDING
 
 RESULTS = "results.csv"
@@ -124,14 +123,8 @@ class ResultsTable:
         rows = [row for _, (_, row) in sorted(self._rows.items()) if row]
         rows += self._added.values()
         columns = list(dict.fromkeys((*_FIRST_COLUMNS, *(key for row in rows for key in row))))
-        with (
-            write_atomically(self.path, overwrite=True) as temporary,
-            # Names of files need not be text everywhere.
-            temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-        ):
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
+        with write_atomically(self.path, overwrite=True) as temporary:
+            write_csv(temporary, columns, rows)
 
 
 def _summary(path: Path) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 from collections.abc import Callable, Collection
@@ -14,6 +13,7 @@ import numpy as np
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, LungSegError
+from LungSegResNetLib.figures.tables import write_csv
 from LungSegResNetLib.files.dicom_reading import TILTED
 from LungSegResNetLib.files.reading import read_ct
 
@@ -184,14 +184,8 @@ def write_check_table(path: str | os.PathLike[str], checks: list[CaseCheck], ove
     OutputError : the file exists and ``overwrite`` is false, or cannot be written.
     """
     folder = Path(path).resolve().parent
-    with (
-        write_atomically(path, overwrite) as temporary,
-        # Names of files need not be text everywhere.
-        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
-        table = csv.DictWriter(file, _COLUMNS, restval="")
-        table.writeheader()
-        table.writerows(_table_row(check, folder) for check in checks)
+    with write_atomically(path, overwrite) as temporary:
+        write_csv(temporary, _COLUMNS, (_table_row(check, folder) for check in checks))
 
 
 def describing_columns(case: Case) -> dict[str, str]:

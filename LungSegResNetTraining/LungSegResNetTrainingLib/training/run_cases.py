@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
-from LungSegResNetLib.figures.tables import read_rows
+from LungSegResNetLib.figures.tables import read_rows, write_csv
 from LungSegResNetLib.wording import counted
 
 from ..data.case_files import mask_files_of
@@ -142,18 +141,14 @@ def record_cases(
                 f"CT or mask of {some_of(changed)} changed since the run began; it goes on with what they are now."
             )
         return
-    with (
-        write_atomically(path, overwrite=False) as temporary,
-        # Names of files need not be text everywhere.
-        temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
-        table = csv.DictWriter(file, _COLUMNS, restval="")
-        table.writeheader()
-        for case, cached in zip(prepared.cases, prepared.cached, strict=True):
-            files = {"files": _digest_of_files(case, prepared.marks)}
-            table.writerow(_row(case, replace(cached.verdict, status=OK)) | files)
-        for item in prepared.left_out:
-            table.writerow(_row(item.case, item.verdict) if item.case else {"case": item.name} | _judged(item.verdict))
+    rows = [
+        _row(case, replace(cached.verdict, status=OK)) | {"files": _digest_of_files(case, prepared.marks)}
+        for case, cached in zip(prepared.cases, prepared.cached, strict=True)
+    ]
+    for item in prepared.left_out:
+        rows.append(_row(item.case, item.verdict) if item.case else {"case": item.name} | _judged(item.verdict))
+    with write_atomically(path, overwrite=False) as temporary:
+        write_csv(temporary, _COLUMNS, rows)
 
 
 def _changed_files(path: Path, prepared: TrainingCases) -> list[str]:

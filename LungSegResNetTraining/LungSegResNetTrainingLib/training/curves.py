@@ -14,10 +14,11 @@ _MOST_SMOOTHED = 50  # steps whose mean is drawn over the loss of the single ste
 
 def draw_curves(path: Path, rows: Sequence[tuple[int, float, float | None]]) -> None:
     """Write a PNG from rows of (step, loss, validation Dice or None)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     steps, losses = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-    figure = Figure(figsize=(9.0, 4.5), layout="constrained")
+    figure = Figure(figsize=(9.0, 4.5), dpi=110, layout="constrained")
     loss_axes = figure.add_subplot()
     loss_axes.plot(steps, losses, color="0.8", linewidth=0.8)
     width = max(1, min(_MOST_SMOOTHED, len(losses) // 10))
@@ -32,4 +33,4 @@ def draw_curves(path: Path, rows: Sequence[tuple[int, float, float | None]]) -> 
         dice_axes.set(ylabel="validation Dice", ylim=(min(0.9, lowest), 1.0))
     figure.legend(handles=lines, loc="outside upper center", ncols=2)
     with write_atomically(path, overwrite=True) as temporary:
-        figure.savefig(temporary, dpi=110)
+        FigureCanvasAgg(figure).print_png(temporary)  # Figure.savefig would draw it twice

@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from LungSegResNetLib import __version__
+import LungSegResNetLib
+import LungSegResNetTrainingLib
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import OutputError
@@ -19,8 +20,11 @@ from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.case_files import files_of, mask_files_of
 from ..data.cases import Case
+from . import judging
 from .case_result import CaseResult, WorstSlice
+from .code_digest import code_digest
 
+_PACKAGES = tuple(Path(package.__path__[0]) for package in (LungSegResNetLib, LungSegResNetTrainingLib))
 _FILE = "result.json"
 _OWN_FILES = re.compile(r"result\.json|overlay\.png|slice_\d+\.png")
 _NAME_LENGTH = 100  # of a case's folder; a name may have 255 bytes, on Windows its whole path not many more
@@ -28,9 +32,11 @@ _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the pl
 
 
 def case_key(case: Case, method: Sequence[str]) -> str:
-    """What a result depends on: this program's version, ``method`` (network, precision, ...) and the case's files."""
+    """What a result depends on: the code that judges, ``method`` (network, precision, ...) and the case's files."""
     files = [*files_of(case.ct), *mask_files_of(case.mask)]
-    parts = [__version__, *method, case.name, *(f"{path.name} {file_digest(path)}" for path in files)]
+    # Where the packages come without their source, their version has to tell.
+    program = (LungSegResNetLib.__version__, code_digest(judging.__name__, _PACKAGES))
+    parts = [*program, *method, case.name, *(f"{path.name} {file_digest(path)}" for path in files)]
     return hashlib.sha256("\n".join(parts).encode(errors="backslashreplace")).hexdigest()
 
 

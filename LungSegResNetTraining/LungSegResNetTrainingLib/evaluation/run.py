@@ -245,9 +245,7 @@ class _Job:
         """What came of the case, and whether an earlier run had it already."""
         try:
             judge = self.judge
-            # A stored result is of use if it was made in the same way.
-            way = ("pair checked", "lung box of the reference")
-            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}", *way))
+            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}"))
             result = load_result(self.case, self.folder, key)
             if result is not None:
                 return dataclasses.replace(result, fold=judge.fold), True

@@ -12,7 +12,7 @@ from skimage.segmentation import watershed
 
 from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
-from .preprocessing import BODY_HU, body_box
+from .preprocessing import BODY_HU, body_middle
 from .regions import over_slabs
 from .runs import Runs, part_sizes
 
@@ -44,7 +44,7 @@ def body_midline(
     )
     if right_cut != left_cut:
         return None
-    return float(np.mean(body_box(hu, spacing_zyx)[2:])) if middle_mm is None else middle_mm
+    return body_middle(hu, spacing_zyx) if middle_mm is None else middle_mm
 
 
 def split_lungs(

@@ -42,16 +42,10 @@ def clean_mask(
     if box is None:
         return np.zeros(mask.shape, np.uint8)
     inside = _without_small_parts(mask[box], spacing_zyx)
+    if hu is not None:
+        inside = _without_airless_tissue(inside, hu[box], spacing_zyx, in_few_slices=len(mask) <= FEW_SLICES)
     if not inside.any():
         return np.zeros(mask.shape, np.uint8)
-    if hu is not None and len(mask) > FEW_SLICES:
-        inside = _without_airless_ends(inside, hu[box], spacing_zyx)
-        if not inside.any():
-            return np.zeros(mask.shape, np.uint8)
-    if hu is not None and spacing_zyx[0] <= _LONE_MM:
-        inside = _without_lone_tissue(inside, hu[box])
-    if hu is not None:
-        inside = _without_dense_crumbs(inside, hu[box], spacing_zyx)
     inside = _fill_holes(inside, spacing_zyx)
     if hu is not None:
         inside = fit_border(inside, hu[box], spacing_zyx)
@@ -86,6 +80,17 @@ def _far_from(runs: Runs, numbers: np.ndarray, large: np.ndarray, slices: float)
     np.minimum.at(begin, numbers, z)
     np.maximum.at(end, numbers, z + 1)
     return (begin - end[large].max() > slices) | (begin[large].min() - end > slices)
+
+
+def _without_airless_tissue(
+    mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float], in_few_slices: bool
+) -> np.ndarray:
+    """The mask without tissue that is no lung for want of air in it or near to it."""
+    if not in_few_slices:
+        mask = _without_airless_ends(mask, hu, spacing)
+    if spacing[0] <= _LONE_MM:
+        mask = _without_lone_tissue(mask, hu)
+    return _without_dense_crumbs(mask, hu, spacing)
 
 
 def _without_airless_ends(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

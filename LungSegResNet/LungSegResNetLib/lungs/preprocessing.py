@@ -85,6 +85,11 @@ def body_box(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> tuple[f
     )
 
 
+def body_middle(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> float:
+    """x of the middle of `body_box` in mm from the centre of the first column."""
+    return float(np.mean(body_box(hu, spacing_zyx)[2:]))
+
+
 def _opened(section: np.ndarray) -> np.ndarray:
     """Opening of a slice (bool); outside it lies nothing."""
     around = np.pad(section, _OPENING)

@@ -14,7 +14,7 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.laterality import body_midline
 from LungSegResNetLib.lungs.postprocessing import clean_mask
-from LungSegResNetLib.lungs.preprocessing import body_box
+from LungSegResNetLib.lungs.preprocessing import body_middle
 from LungSegResNetLib.lungs.regions import bounding_box
 
 from .draft_airways import find_airways
@@ -37,7 +37,7 @@ def draft_lungs(ct: CTVolume) -> np.ndarray:
     InputError : nothing in the scan looks like aerated lung.
     """
     spacing = ct.spacing_zyx
-    middle = float(np.mean(body_box(ct.hu, spacing)[2:]))
+    middle = body_middle(ct.hu, spacing)
     smooth = _smooth(ct.hu, spacing)
     air = _inside_body(smooth < LUNG_HU, spacing)
     airways = find_airways(smooth, air, spacing, middle)

@@ -98,7 +98,8 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
         return labels > 0, [*warnings, text]
     raise InputError(
         f"{path.name} holds the labels {', '.join(map(str, values))}; "
-        f"give a mask with {RIGHT_LUNG} for the right and {LEFT_LUNG} for the left lung, or with one label for both."
+        f"give a mask with {RIGHT_LUNG} for the right and {LEFT_LUNG} for the left lung, or with one label for both. "
+        "Set what is no lung, such as airways, to 0, and disease drawn as a label of its own to that of its lung."
     )
 
 

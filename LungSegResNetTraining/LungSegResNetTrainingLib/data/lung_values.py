@@ -10,7 +10,7 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.laterality import body_midline, split_lungs
-from LungSegResNetLib.lungs.preprocessing import body_box
+from LungSegResNetLib.lungs.preprocessing import body_middle
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,14 @@ def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np
     raise InputError(
         f"The mask {source} has the values {shown}; expected are 1 = right and 2 = left lung, one value for both, "
         "lobes as PTK (1, 2, 4, 5, 6) or lungmask (1 to 5) number them, or lungs as LUNA16 does (3 left, 4 right, 5 "
-        "airways), each on its side of the body. Take out what is no lung, such as airways."
+        "airways), each on its side of the body. Take out what is no lung, such as airways, and give "
+        "disease that was drawn with a value of its own that of its lung."
     )
 
 
 def _on_their_sides(values: np.ndarray, lungs: dict[int, int], ct: CTVolume) -> bool:
     """Whether each value of a lung or lobe lies on its side: that of the right lung at small x in LPS."""
-    midline = float(np.mean(body_box(ct.hu, ct.spacing_zyx)[2:])) / ct.spacing_zyx[2]
+    midline = body_middle(ct.hu, ct.spacing_zyx) / ct.spacing_zyx[2]
     for value, lung in lungs.items():
         columns = (values == value).sum(axis=(0, 1))
         if columns.any():

@@ -11,7 +11,9 @@ SUMMARY = "average the weights of networks that were fine-tuned from one another
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("networks", nargs="+", metavar="NETWORK", help="network file, or 'shipped'")
+    parser.add_argument(
+        "networks", nargs="+", metavar="NETWORK", help="network file, or 'shipped'; one given twice counts twice"
+    )
     parser.add_argument(
         "--out", type=given_path, required=True, metavar="FILE", help="network file to write (.safetensors)"
     )

@@ -27,8 +27,8 @@ _KIND = ("config", "architecture", "slice_shape", "hu_window", "classes")
 def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False) -> ModelCard:
     """Write the network whose weights are the mean of those given, files or ``shipped``; returns its card.
 
-    It has the passes of the last network, says of itself what that one does, and names all of them. Cases are
-    validation cases if every network kept them for that, and none was trained on them.
+    It has the passes of the last network, says of itself what that one does, and names all of them; one that is given
+    twice counts twice. Cases are validation cases if every network kept them for that, and none was trained on them.
 
     Raises
     ------

@@ -24,6 +24,8 @@ FINE_TUNE_STEPS ?= $(STEPS)
 # Sources of PythonQt, and Slicer's folder Base/Python/slicer (empty: the stand-ins of Testing/slicer_host).
 PYTHONQT ?=
 SLICER_SOURCES ?=
+# Processes that test at the same time, each one file after another and with one thread for PyTorch.
+TEST_PROCESSES ?= 2
 # Pinned, so that two machines compute the same; other versions work, too.
 TORCH := torch==2.13.0
 
@@ -35,7 +37,7 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python Testing/fetch_sample.py .cache
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-pythonqt: $(VENV)/dev.stamp
 	cmake -S Testing/slicer_host/pythonqt -B build/pythonqt -DCMAKE_BUILD_TYPE=MinSizeRel -DPYTHONQT='$(PYTHONQT)' \

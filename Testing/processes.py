@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+import psutil
+
 
 def below(process: int) -> list[int]:
     """A process id and those of all processes below it."""
@@ -16,5 +18,7 @@ def below(process: int) -> list[int]:
 
 def is_alive(process: int) -> bool:
     """Whether it runs; one that has ended but is not yet collected does not."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True, check=False)
-    return bool(state.stdout.strip()) and not state.stdout.startswith("Z")
+    try:
+        return psutil.Process(process).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False

@@ -11,8 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import LungSegResNetLib
-import LungSegResNetTrainingLib
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import OutputError
@@ -20,11 +18,9 @@ from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.case_files import files_of, mask_files_of
 from ..data.cases import Case
-from . import judging
 from .case_result import CaseResult, WorstSlice
-from .code_digest import code_digest
+from .code_digest import own_code_digest
 
-_PACKAGES = tuple(Path(package.__path__[0]) for package in (LungSegResNetLib, LungSegResNetTrainingLib))
 _FILE = "result.json"
 _OWN_FILES = re.compile(r"result\.json|overlay\.png|slice_\d+\.png")
 _NAME_LENGTH = 100  # of a case's folder; a name may have 255 bytes, on Windows its whole path not many more
@@ -32,11 +28,9 @@ _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the pl
 
 
 def case_key(case: Case, method: Sequence[str]) -> str:
-    """What a result depends on: the code that judges, ``method`` (network, precision, ...) and the case's files."""
+    """What a result depends on: this program, ``method`` (network, precision, ...) and the case's files."""
     files = [*files_of(case.ct), *mask_files_of(case.mask)]
-    # Where the packages come without their source, their version has to tell.
-    program = (LungSegResNetLib.__version__, code_digest(judging.__name__, _PACKAGES))
-    parts = [*program, *method, case.name, *(f"{path.name} {file_digest(path)}" for path in files)]
+    parts = [own_code_digest(), *method, case.name, *(f"{path.name} {file_digest(path)}" for path in files)]
     return hashlib.sha256("\n".join(parts).encode(errors="backslashreplace")).hexdigest()
 
 

@@ -72,6 +72,20 @@ def test_the_mean_of_a_network_with_itself_is_the_network(tmp_path: Path) -> Non
     assert all(np.array_equal(weights[name], value) for name, value in expected.items())
 
 
+def test_a_network_that_is_given_twice_counts_twice_and_two_of_one_name_are_told_apart(tmp_path: Path, capsys) -> None:
+    (tmp_path / "other").mkdir()
+    first = network(tmp_path, "lungs", 0, ["a"], ["v"])
+    second = network(tmp_path / "other", "lungs", 1, ["b"], ["v"])
+    target = tmp_path / "mean.safetensors"
+    assert main(["mean", str(first), str(first), str(second), "--out", str(target)]) == 0
+    (_, one), (_, two), (card, mean) = (load_model(path) for path in (first, second, target))
+    for name, values in mean.items():
+        np.testing.assert_allclose(values, (2.0 * one[name] + two[name]) / 3, rtol=1e-6, atol=1e-7)
+    named = card.training["mean_of"]
+    assert named[0] == named[1] != named[2]
+    assert capsys.readouterr().out.startswith(f"Mean of {', '.join(named)}: ")
+
+
 def test_what_has_no_mean_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
     first = network(tmp_path, "first", 0, ["a"], ["v"])
     leaking = network(tmp_path, "leaking", 1, ["v"], ["a"])

@@ -3,8 +3,9 @@
 ``python Testing/judge_painted_disease.py NETWORK [NETWORK ...] --cases CASES.csv [--cache FOLDER]``
 
 NETWORK is a network file, or ``shipped``. Of each validation volume six slices are shown: as they are, with the front
-three fifths of one lung or all of it as solid as soft tissue, with air in the chest wall, and with
-parts of the tissue outside the lungs made even. Figures are the mean and the lowest Dice of the slices.
+three fifths of one lung or all of it as solid as soft tissue, with both lungs nearly white, with air in the chest
+wall, with parts of the tissue outside the lungs made even, and with values that are 100 HU too low. Figures are the
+mean and the lowest Dice of the slices.
 """
 
 from __future__ import annotations
@@ -22,10 +23,20 @@ from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
 from LungSegResNetTrainingLib.slices.simulated_disease import even_tissue, like_soft_tissue, settle_border, wall_air
 from LungSegResNetTrainingLib.slices.slice_cache import BODY, LEFT, PIXEL_MM, RIGHT, CachedCase, cache_case
+from LungSegResNetTrainingLib.slices.smooth_noise import smooth_noise
 
-KINDS = ("as they are", "front of one lung solid", "one lung solid", "air in the chest wall", "tissue made even")
+KINDS = (
+    "as they are",
+    "front of one lung solid",
+    "one lung solid",
+    "both lungs nearly white",
+    "air in the chest wall",
+    "tissue made even",
+    "100 HU too low",
+)
 SLICES = 6
 CONSOLIDATED = {KINDS[1]: 0.6, KINDS[2]: 1.0}  # of the lung's height in the slice
+WHITE_HU = -100.0  # of lungs that are nearly white
 _SMALLEST_LUNG = 500  # pixels
 
 
@@ -37,8 +48,9 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
     lung = labels >= RIGHT
     rng = np.random.default_rng(1000 + number)
     slices = {kind: hu.clone() for kind in (KINDS[0], *KINDS[3:])}
-    wall_air(slices[KINDS[3]], labels >= BODY, lung, PIXEL_MM, rng)
-    even_tissue(slices[KINDS[4]], (labels >= BODY) & ~lung, PIXEL_MM, np.random.default_rng(2000 + number))
+    wall_air(slices[KINDS[4]], labels >= BODY, lung, PIXEL_MM, rng)
+    even_tissue(slices[KINDS[5]], (labels >= BODY) & ~lung, PIXEL_MM, np.random.default_rng(2000 + number))
+    slices[KINDS[6]] -= 100.0
     side = labels == (RIGHT if number % 2 else LEFT)
     if int(side.sum()) >= _SMALLEST_LUNG:
         rows = torch.nonzero(side.any(dim=1)).ravel()
@@ -47,9 +59,18 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
             front[int(rows[0] + share * (rows[-1] + 1 - rows[0])) :] = False
             slices[kind] = torch.where(front, like_soft_tissue(hu, PIXEL_MM, rng), hu)
             settle_border(slices[kind], hu, lung, PIXEL_MM)
+    slices[KINDS[3]][lung] = torch.maximum(_white(tuple(hu.shape), number), hu)[lung]
+    settle_border(slices[KINDS[3]], hu, lung, PIXEL_MM)
     into_frame = Resampling(*to_frame_matrices(case.frame, tuple(hu.shape), (PIXEL_MM, PIXEL_MM)))
     truth = into_frame(lung.numpy().astype(np.float32)) > 0.5
     return [(kind, into_frame(scale_hu(values.numpy())), truth) for kind, values in slices.items()]
+
+
+def _white(shape: tuple[int, ...], number: int) -> torch.Tensor:
+    """Values (HU) of patchy lung that has nearly lost its air."""
+    rng = np.random.default_rng(3000 + number)
+    coarse, fine = (smooth_noise(rng, (shape[0], shape[1]), size / PIXEL_MM) for size in (15.0, 4.0))
+    return WHITE_HU + 60.0 * coarse + 30.0 * fine
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -37,8 +37,12 @@ def paint_disease(
     both = rng.random() < 0.5
     lung = torch.stack(sides).any(dim=0) if both else sides[int(rng.integers(len(sides)))]
     kind = rng.random()
-    largest = _LARGEST_DENSE_SHARE if both or len(sides) == 1 else 1.0
-    solid = opacity(hu, lung, pixel_mm, rng, largest) if kind < 0.75 else False
+    solid = False
+    if kind < 0.2:
+        solid = white_lung(hu, lung, pixel_mm, rng)
+    elif kind < 0.75:
+        largest = _LARGEST_DENSE_SHARE if both or len(sides) == 1 else 1.0
+        solid = opacity(hu, lung, pixel_mm, rng, largest)
     if kind > 0.65:
         mass(hu, lung, pixel_mm, rng, largest_mass_mm)
     if rng.random() < 0.2:
@@ -86,6 +90,30 @@ def opacity(
     return solid
 
 
+def white_lung(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> bool:
+    """Nearly all of ``lung`` dense, mostly the more the further back, as in acute respiratory distress.
+
+    Where it is least dense or in its bronchi some air is left. Returns whether a part is as dense as tissue.
+    """
+    shape = (hu.shape[0], hu.shape[1])
+    score = rng.uniform(0.0, 1.5) * _ramp(shape, rng.normal(0.0, 0.5) + (np.pi if rng.random() < 0.15 else 0.0))
+    score = score + rng.uniform(0.1, 0.6) * smooth_noise(rng, shape, rng.uniform(15.0, 70.0) / pixel_mm)
+    some = score[lung][:: max(1, int(lung.sum()) // 5000)]
+    low, high = torch.quantile(some, 0.03), torch.quantile(some, 0.97)
+    grade = ((score - low) / (high - low).clamp(min=1e-3)).clamp(0.0, 1.0) ** float(np.exp(rng.normal(0.0, 0.6)))
+    lightest = rng.uniform(-700.0, -50.0)
+    densest = rng.uniform(max(lightest, -250.0), 70.0)
+    texture = lightest + (densest - lightest) * grade
+    texture = texture + rng.uniform(5.0, 60.0) * smooth_noise(rng, shape, rng.uniform(2.0, 15.0) / pixel_mm)
+    # Vessels stay visible because what is denser already is not made lighter.
+    painted = torch.maximum(texture.clamp(-900.0, 150.0), hu)
+    if lightest > -250.0 or rng.random() < 0.5:
+        air = _air_bronchograms(shape, pixel_mm, rng)
+        painted = painted + air * (rng.uniform(-950.0, -500.0) - painted)
+    hu[lung] = painted[lung]
+    return densest > -100.0
+
+
 def fibrosis(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
     """Reticulation: thin dense lines, mostly near the pleura, with traction cysts between them."""
     shape = (hu.shape[0], hu.shape[1])
@@ -125,7 +153,10 @@ def mass(
 
 
 def effusion(hu: torch.Tensor, side: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
-    """Replace the dependent part of one lung (bool mask ``side``) by fluid; returns the part taken from the lung."""
+    """Replace the dependent part of one lung (bool mask ``side``) by fluid; now and then all, as after its removal.
+
+    Returns the part taken from the lung (bool).
+    """
     shape = (hu.shape[0], hu.shape[1])
     level = _ramp(shape, rng.normal(0.0, 0.25))
     level = level + rng.uniform(0.02, 0.15) * smooth_noise(rng, shape, rng.uniform(40.0, 120.0) / pixel_mm)
@@ -134,6 +165,8 @@ def effusion(hu: torch.Tensor, side: torch.Tensor, pixel_mm: float, rng: np.rand
     inside = level[side]
     threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], 1.0 - rng.uniform(0.05, 0.7))
     amount = torch.sigmoid((level - threshold) * (30.0 / pixel_mm))
+    if rng.random() < 0.15:
+        amount = torch.ones(shape)
     fluid = rng.uniform(-5.0, 25.0) + _tissue_noise(shape, _level_and_spread(hu)[1], pixel_mm, rng)
     painted = hu + amount * (fluid - hu)
     hu[side] = painted[side]

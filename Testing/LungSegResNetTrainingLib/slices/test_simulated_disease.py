@@ -14,6 +14,7 @@ from LungSegResNetTrainingLib.slices.simulated_disease import (
     paint_disease,
     settle_border,
     wall_air,
+    white_lung,
 )
 
 NOISE_HU = 12.0
@@ -63,6 +64,39 @@ def test_one_lung_may_become_solid_as_a_whole_but_never_all_lung_of_a_slice() ->
             assert float((hu[lung] > -60.0).float().mean()) < 0.95
             white_lungs += max(float((hu[side] > -60.0).float().mean()) for side in (right, left)) > 0.98
     assert white_lungs >= 1
+
+
+def test_a_white_lung_is_dense_nearly_everywhere_and_keeps_some_air_and_its_vessels() -> None:
+    healthy, lung = chest(np.random.default_rng(0))
+    vessel = torch.zeros_like(lung)
+    vessel[60:64, 40:90] = True
+    healthy[vessel] = 40.0
+    middle = 80
+    to_the_back, whiter_than_ground_glass = [], 0
+    for seed in range(40):
+        hu = healthy.clone()
+        as_dense_as_tissue = white_lung(hu, lung, 1.0, np.random.default_rng(seed))
+        assert torch.equal(hu[~lung], healthy[~lung])
+        assert float((hu[lung] > -750.0).float().mean()) > 0.6
+        assert float((hu[vessel] > 0.0).float().mean()) > 0.5
+        assert float(hu[lung & ~vessel].min()) < -200.0, "no air is left"
+        whiter = float((hu[lung] > -250.0).float().mean()) > 0.7
+        assert as_dense_as_tissue or float(hu[lung & ~vessel].median()) < -80.0
+        whiter_than_ground_glass += whiter
+        back = torch.zeros_like(lung)
+        back[middle:] = True
+        to_the_back.append(float(hu[lung & back].mean() - hu[lung & ~back].mean()))
+    assert whiter_than_ground_glass >= 10
+    assert np.median(to_the_back) > 20.0
+
+
+def test_fluid_now_and_then_takes_the_place_of_a_whole_lung() -> None:
+    healthy, lung = chest(np.random.default_rng(0))
+    shares = [
+        float(effusion(healthy.clone(), lung, 1.0, np.random.default_rng(seed))[lung].float().mean())
+        for seed in range(60)
+    ]
+    assert 3 <= sum(share == 1.0 for share in shares) <= 20
 
 
 def test_fluid_is_as_noisy_as_soft_tissue_so_that_noise_does_not_tell_it_from_solid_lung() -> None:

@@ -31,6 +31,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         metavar="MM",
         help="smooth the borders with a kernel of this width in mm; volumes stay (default: 0, off)",
     )
+    parser.add_argument(
+        "--one-segment",
+        action="store_true",
+        help="write both lungs as one segment with the label 1; measurements still tell right and left",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     parser.add_argument(
         "--progress", choices=MODES, help="bar, JSON lines on standard error, or none (default: bar in a terminal)"

@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
                 reporter,
                 series=options.series,
                 smoothing_mm=options.smoothing,
+                one_segment=options.one_segment,
                 overwrite=options.overwrite,
             )
     finally:

@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
             ending=f".{options.format}",
             model=options.model,
             smoothing_mm=options.smoothing,
+            one_segment=options.one_segment,
             overwrite=options.overwrite,
         )
     finally:

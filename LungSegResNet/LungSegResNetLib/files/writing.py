@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import SimpleITK as sitk
 from ..atomic import write_atomically
 from ..ct_volume import CTVolume, Geometry
 from ..errors import OutputError, UsageError
-from ..labels import LUNG_SEGMENTS
+from ..labels import LUNG_SEGMENTS, LungSegment
 from .compressed_voxels import is_undamaged
 from .image_files import NIFTI_ENDINGS
 from .library_errors import raise_if_out_of_memory, reason_of
@@ -30,8 +31,16 @@ def has_mask_ending(path: str | os.PathLike[str]) -> bool:
     return os.fspath(path).lower().endswith(MASK_ENDINGS)
 
 
-def write_mask(path: str | os.PathLike[str], mask: np.ndarray, ct: CTVolume, overwrite: bool) -> Path:
+def write_mask(
+    path: str | os.PathLike[str],
+    mask: np.ndarray,
+    ct: CTVolume,
+    overwrite: bool,
+    segments: Sequence[LungSegment] = LUNG_SEGMENTS,
+) -> Path:
     """Write a uint8 mask with the shape of ``ct.hu`` on the scan's native grid; the ending decides the format.
+
+    ``segments`` says what its labels are.
 
     ``.seg.nrrd`` opens in 3D Slicer as a segmentation with names, colours and terminology; the header is described
     at https://slicer.readthedocs.io ("Segmentations", file format).
@@ -54,7 +63,7 @@ def write_mask(path: str | os.PathLike[str], mask: np.ndarray, ct: CTVolume, ove
             name = library_path(temporary)
             image = ct.to_native(mask)
             if path.name.lower().endswith(".seg.nrrd"):
-                for key, value in _segmentation_header(image.GetSize()).items():
+                for key, value in _segmentation_header(image.GetSize(), segments).items():
                     image.SetMetaData(key, value)
             sitk.WriteImage(image, name, useCompression=not path.name.lower().endswith(".nii"))
         except UnusableNameError as error:
@@ -102,7 +111,7 @@ def _is_close(written: Geometry, wanted: Geometry) -> bool:
     return float(np.abs(written.corners - wanted.corners).max()) < _GRID_TOLERANCE * min(wanted.spacing)
 
 
-def _segmentation_header(size: tuple[int, ...]) -> dict[str, str]:
+def _segmentation_header(size: tuple[int, ...], segments: Sequence[LungSegment]) -> dict[str, str]:
     """Header fields by which 3D Slicer knows a labelmap file as a segmentation in one layer."""
     extent = " ".join(f"0 {n - 1}" for n in size)
     header = {
@@ -110,7 +119,7 @@ def _segmentation_header(size: tuple[int, ...]) -> dict[str, str]:
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
-    for number, segment in enumerate(LUNG_SEGMENTS):
+    for number, segment in enumerate(segments):
         fields = {
             "ID": segment.name.replace(" ", "_"),
             "Name": segment.name,

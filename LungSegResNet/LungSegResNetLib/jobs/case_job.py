@@ -15,6 +15,7 @@ from ..figures.measurements import measure_lungs, measurements_as_json, write_me
 from ..figures.overlay import write_overlay
 from ..files.reading import WhenInDoubt, read_ct
 from ..files.writing import write_mask
+from ..labels import BOTH_LUNGS, LUNG_SEGMENTS
 from ..lungs.doubtful_slices import slices_to_check
 from ..lungs.segmentation import Segmentation
 from ..network.engines import LoadedEngine
@@ -58,10 +59,12 @@ def run_case(
     when_in_doubt: WhenInDoubt = "ask",
     recursive: bool = True,
     smoothing_mm: float = 0.0,
+    one_segment: bool = False,
     overwrite: bool = False,
 ) -> CaseSummary:
     """Segment one CT, with borders smoothed as in `smooth_lungs`, and write its files, each whole or not at all.
 
+    With ``one_segment`` the masks have both lungs as one segment; all else still tells right and left.
     ``series``, ``when_in_doubt`` and ``recursive`` say what is read of a DICOM folder, as in `read_ct`.
     ``load`` loads the network, or gives one that is loaded, while the CT is read. Where a graphics processor fails, the
     processor does the work, with a warning.
@@ -98,7 +101,9 @@ def run_case(
     reporter.stage("write")
     # Masks are written one at a time, because each takes as much memory again, while the rest is done.
     with ThreadPoolExecutor(1) as writer:
-        masks = [writer.submit(write_mask, path, result.mask, ct, overwrite) for path in outputs.masks]
+        mask = (result.mask > 0).astype(result.mask.dtype) if one_segment else result.mask
+        segments = (BOTH_LUNGS,) if one_segment else LUNG_SEGMENTS
+        masks = [writer.submit(write_mask, path, mask, ct, overwrite, segments) for path in outputs.masks]
         with timed(seconds, "measure"):
             measurements = measure_lungs(ct, result.mask)
         with timed(seconds, "write"):
@@ -106,8 +111,8 @@ def run_case(
                 write_measurements(path, measurements, overwrite)
             if outputs.overlay:
                 write_overlay(outputs.overlay, ct, result.mask, overwrite, title=ct.source)
-            for mask in masks:
-                mask.result()
+            for written in masks:
+                written.result()
     card = engine.predictor.card
     return CaseSummary(
         program=f"LungSegResNet {__version__}",

@@ -32,6 +32,7 @@ def run_folder(
     ending: str = ".seg.nrrd",
     model: str | os.PathLike[str] | None = None,
     smoothing_mm: float = 0.0,
+    one_segment: bool = False,
     overwrite: bool = False,
 ) -> list[Row]:
     """Segment each case into ``output``; returns a row per case with ``case``, ``status`` and what was measured.
@@ -48,7 +49,23 @@ def run_folder(
     """
     results = ResultsTable(output)
     results.refuse_other(overwrite)
-    tasks = _tasks(cases, output, ending, network_digest(model), smoothing_mm, overwrite)
+    network, run = network_digest(model), uuid.uuid4().hex
+    tasks = [
+        FolderTask(
+            run=run,
+            name=case.name,
+            number=number,
+            total=len(cases),
+            source=case.path,
+            mask=output / f"{case.name}{ending}",
+            summary=output / f"{case.name}{SUMMARY_ENDING}",
+            made_from=made_from(case.scan, case.files, network, smoothing_mm, one_segment),
+            smoothing_mm=smoothing_mm,
+            one_segment=one_segment,
+            overwrite=overwrite,
+        )
+        for number, case in enumerate(cases, 1)
+    ]
     results.begin()  # before any work: it shows that the folder can be written
     rows: dict[int, Row] = {}
 
@@ -77,24 +94,3 @@ def run_folder(
         raise
     results.complete(reporter.warning)
     return [rows[task.number] for task in tasks]
-
-
-def _tasks(
-    cases: Sequence[FolderCase], output: Path, ending: str, network: str, smoothing_mm: float, overwrite: bool
-) -> list[FolderTask]:
-    run = uuid.uuid4().hex
-    return [
-        FolderTask(
-            run=run,
-            name=case.name,
-            number=number,
-            total=len(cases),
-            source=case.path,
-            mask=output / f"{case.name}{ending}",
-            summary=output / f"{case.name}{SUMMARY_ENDING}",
-            made_from=made_from(case.scan, case.files, network, smoothing_mm),
-            smoothing_mm=smoothing_mm,
-            overwrite=overwrite,
-        )
-        for number, case in enumerate(cases, 1)
-    ]

@@ -41,7 +41,7 @@ class FolderTask:
     name, number, total : as in ``CaseEvent``.
     source, mask, summary : the CT and the files to write.
     made_from : origin of the result, as ``earlier_result.made_from`` gives it.
-    smoothing_mm : as in ``run_case``.
+    smoothing_mm, one_segment : as in ``run_case``.
     overwrite : whether a mask of somebody else's may be replaced.
     """
 
@@ -54,6 +54,7 @@ class FolderTask:
     summary: Path
     made_from: dict[str, Any]
     smoothing_mm: float = 0.0
+    one_segment: bool = False
     overwrite: bool = False
 
     def event(self, status: str, error: str = "") -> CaseEvent:
@@ -203,6 +204,7 @@ def _segmented(task: FolderTask, mask: Path, engine: LoadedEngine, reporter: Rep
         when_in_doubt="choose",  # nobody is there to be asked
         recursive=False,  # the subfolders are cases of their own
         smoothing_mm=task.smoothing_mm,
+        one_segment=task.one_segment,
         overwrite=task.overwrite,
     )
 

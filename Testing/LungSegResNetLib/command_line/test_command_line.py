@@ -103,6 +103,14 @@ def test_smoothing_changes_the_border_and_not_the_volume(
     np.testing.assert_array_equal(np.bincount(rough.ravel()), np.bincount(smooth.ravel()))
 
 
+def test_both_lungs_can_be_written_as_one_segment(scan: Path, results: Path, tmp_path: Path) -> None:
+    assert main(["segment", str(scan), str(tmp_path / "lungs.seg.nrrd"), "--one-segment"]) == 0
+    two, one = (
+        sitk.GetArrayFromImage(sitk.ReadImage(str(folder / "lungs.seg.nrrd"))) for folder in (results, tmp_path)
+    )
+    np.testing.assert_array_equal(one, two > 0)
+
+
 @pytest.mark.parametrize("width", ["-1", "21", "wide"])
 def test_a_smoothing_that_makes_no_sense_is_refused(
     scan: Path, tmp_path: Path, width: str, capsys: pytest.CaptureFixture[str]

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
 from archives import killer, write_archive
@@ -86,6 +87,28 @@ def test_results_of_another_smoothing_or_network_are_neither_taken_nor_replaced(
         assert part in row["error"]
     assert contents(out) == before
     assert segment_folder(capsys, archive, out, "--model", default_model_path())[1][0]["status"] == "already done"
+
+
+def test_both_lungs_as_one_segment_are_one_label_with_both_volumes_and_another_result_than_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, one, two = write_archive(tmp_path / "in", "a"), tmp_path / "one", tmp_path / "two"
+    assert segment_folder(capsys, archive, two)[0] == 0
+    wanted = sitk.GetArrayFromImage(sitk.ReadImage(str(two / "a.seg.nrrd"))) > 0
+    for ending in ("seg.nrrd", "nii.gz"):
+        code, (row,) = segment_folder(capsys, archive, one, "--one-segment", "--format", ending)
+        assert (code, row["status"]) == (0, "done")
+        written = sitk.ReadImage(str(one / f"a.{ending}"))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(written), wanted)
+    segmentation = sitk.ReadImage(str(one / "a.seg.nrrd"))
+    assert segmentation.GetMetaData("Segment0_Name") == "lungs"
+    assert not segmentation.HasMetaDataKey("Segment1_Name")
+    volumes = [{key: value for key, value in table(out)["a"].items() if "volume_ml" in key} for out in (one, two)]
+    assert len(volumes[0]) == 3
+    assert volumes[0] == volumes[1]
+    assert segment_folder(capsys, archive, one, "--one-segment")[1][0]["status"] == "already done"
+    assert "was made as one segment" in segment_folder(capsys, archive, one)[1][0]["error"]
+    assert "was made as two segments" in segment_folder(capsys, archive, two, "--one-segment")[1][0]["error"]
 
 
 def test_a_run_goes_on_after_its_scans_were_moved_and_not_after_they_changed(

@@ -162,7 +162,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         requirements = self.resourcePath("requirements.txt")
         self.runPanel = RunPanel(self.ui, self.logic, requirements, self.onRunDone, self.updateGui)
         self.resultPanel = ResultPanel(self.ui, self.logic, self.runPanel.say, self.updateGui)
-        self.batchPanel = BatchPanel(self.ui, self.logic.getParameterNode, requirements)
+        self.batchPanel = BatchPanel(self.ui, self.logic.getParameterNode, requirements, lambda: self.runPanel.running)
         self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
@@ -258,6 +258,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             # VTK call it last, and what the next line adds after what the wrapper added when it was made, not before.
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui, priority=-1.0)
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self.runPanel.showTitles()
+            self.advancedPanel.showTitles()
             self.updateGui()
 
     def updateGui(self, caller=None, event=None) -> None:

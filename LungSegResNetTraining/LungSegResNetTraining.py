@@ -258,6 +258,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             # VTK call it last, and what the next line adds after what the wrapper added when it was made, not before.
             self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui, priority=-1.0)
             self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
+            self.trainPanel.showTitles()
             self.updateGui()
 
     def updateGui(self, caller=None, event=None) -> None:

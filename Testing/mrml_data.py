@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,16 @@ def add_slice_view(host: Host, background: Any) -> Any:
     layers = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     layers.SetBackgroundVolumeID(background.GetID())
     return layers
+
+
+def save_scene(host: Host, path: Path, *nodes: tuple[Any, str]) -> None:
+    """Save the scene, and beside it the data of these nodes in files with these endings."""
+    for node, ending in nodes:
+        node.AddDefaultStorageNode()
+        node.GetStorageNode().SetFileName(str(path.parent / f"{node.GetID()}.{ending}"))
+        assert node.GetStorageNode().WriteData(node)
+    host.slicer.mrmlScene.SetURL(str(path))
+    assert host.slicer.mrmlScene.Commit()
 
 
 def segment_array(host: Host, segmentation: Any, segment_id: str, volume: Any) -> np.ndarray:
@@ -55,10 +66,10 @@ def dice(a: np.ndarray, b: np.ndarray) -> float:
 
 def table_of(panel: Any, kind: str = "measurements") -> Any:
     """The table node that the panel shows: ``measurements`` or ``slices to check``."""
-    from LungSegResNetWidgets.ct_tables import MEASUREMENTS, findTable
+    from LungSegResNetWidgets.ct_tables import findTable
 
     chosen = parameters(panel)
-    return findTable(kind, chosen.inputVolume, chosen.outputSegmentation if kind == MEASUREMENTS else None)
+    return findTable(kind, chosen.inputVolume, chosen.outputSegmentation)
 
 
 def tool_tip(widget: Any) -> str:

@@ -10,6 +10,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from .choice_titles import deviceTitles, showTitles
 from .readiness import modelToolTip
 from .region import Region, fitNewRoi, whyNoRegion
 from .segmentation_run import RunSettings
@@ -32,6 +33,13 @@ class AdvancedPanel:
         if parameters.roi and parameters.inputVolume:
             fitNewRoi(parameters.roi, parameters.inputVolume)
 
+    def showTitles(self) -> None:
+        """Call the choices by their names in the user's language; the parameter node has been connected."""
+        ui = self._ui
+        showTitles(ui.segmentsComboBox, {SEGMENTS[0]: _("right and left"), SEGMENTS[1]: _("one (lungs)")})
+        showTitles(ui.engineComboBox, {"auto": _("auto"), "torch": "PyTorch", "openvino": "OpenVINO"})
+        showTitles(ui.deviceComboBox, deviceTitles())
+
     def showEngine(self, why: str) -> None:
         """Tell what the last run took."""
         self._ui.usedLabel.text = _("Last run: {engine}.").format(engine=why)
@@ -44,13 +52,14 @@ class AdvancedPanel:
 
 
 def commandSettingsOf(parameters: Any) -> RunSettings:
-    """What the parameter node says to the command line."""
+    """What the parameter node says about any scan."""
     return RunSettings(
         modelFile=parameters.modelFile,
         engine=parameters.engine,
         device=parameters.device,
         batchSize=parameters.batchSize,
         smoothingMm=parameters.smoothingMm,
+        isOneSegment=parameters.segments == SEGMENTS[1],
     )
 
 
@@ -63,8 +72,5 @@ def settingsOf(parameters: Any) -> RunSettings:
     """
     if reason := whyNoRegion(parameters.inputVolume, parameters.roi):
         raise RuntimeError(reason)
-    return replace(
-        commandSettingsOf(parameters),
-        isOneSegment=parameters.segments == SEGMENTS[1],
-        region=Region.of(parameters.roi) if parameters.roi else None,
-    )
+    region = Region.of(parameters.roi) if parameters.roi else None
+    return replace(commandSettingsOf(parameters), region=region)

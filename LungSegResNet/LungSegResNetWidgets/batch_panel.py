@@ -29,12 +29,16 @@ class BatchPanel:
     ----------
     parameters : gives the parameter node.
     requirements : file with the packages that a run needs.
+    isSegmenting : whether a run of the panel itself goes on, whose CT and lungs cannot be changed now.
     """
 
-    def __init__(self, ui: Any, parameters: Callable[[], Any], requirements: str) -> None:
+    def __init__(
+        self, ui: Any, parameters: Callable[[], Any], requirements: str, isSegmenting: Callable[[], bool]
+    ) -> None:
         self._ui = ui
         self._parameters = parameters
         self._requirements = requirements
+        self._isSegmenting = isSegmenting
         self._command: BackgroundCommand | None = None
         self._cases: dict[str, BatchCase] = {}
         self._lines: dict[str, int] = {}  # of the cases in the table
@@ -42,6 +46,7 @@ class BatchPanel:
         self._chosen = ("", "", FORMATS[0])  # folders and format of the run that goes on
         self._folder = ""  # the results that are shown
         self._told = ""  # the last news, shown until another folder is chosen
+        self._note = ""  # what stays true whatever the news are
         ui.batchInputButton.connect("clicked(bool)", self.onChooseInput)
         ui.batchOutputButton.connect("clicked(bool)", self.onChooseOutput)
         ui.batchStartButton.connect("clicked(bool)", self.onStart)
@@ -82,7 +87,11 @@ class BatchPanel:
             ui.batchFormatComboBox,
         ):
             widget.enabled = not running
-        ui.batchStatusLabel.text = self._told or reason or _("Ready.")
+        self._note = ""
+        if parameters.roi:
+            self._note = _('Whole scans are segmented: the ROI "{name}" is not used for a folder.')
+            self._note = self._note.format(name=parameters.roi.GetName())
+        self._showNews(self._told or reason or _("Ready."))
         self._updateButtons()
 
     def stopAndWait(self) -> None:
@@ -127,9 +136,11 @@ class BatchPanel:
     @staticmethod
     def _arguments(parameters: Any) -> list[str]:
         # One case at a time: Slicer needs memory, too, and the bar moves within a case.
-        arguments = ["segment-folder", parameters.batchInput, parameters.batchOutput]
+        folders = (parameters.batchInput, parameters.batchOutput)
+        arguments = ["segment-folder", *(str(Path(folder).absolute()) for folder in folders)]
         arguments += ["--format", parameters.batchFormat, "--processes", "1", "--progress", "json"]
-        return arguments + commandSettingsOf(parameters).arguments()
+        settings = commandSettingsOf(parameters)
+        return [*arguments, *settings.arguments(), *(["--one-segment"] if settings.isOneSegment else [])]
 
     def onStop(self, checked: bool = False) -> None:
         """Stop at once; the case that is under way is done again when the run goes on."""
@@ -218,13 +229,16 @@ class BatchPanel:
             return _("Choose a case in the table.")
         if case.status not in _FINISHED:
             return _("{name} has no lungs yet.").format(name=case.name)
-        if not self._ui.inputsCollapsibleButton.enabled:  # CT and lungs of the panel cannot be changed now
+        if self._isSegmenting():
             return _("Another CT is being segmented; look at this case when that is done.")
         return ""
 
     def _say(self, sentence: str) -> None:
         self._told = sentence
-        self._ui.batchStatusLabel.text = sentence
+        self._showNews(sentence)
+
+    def _showNews(self, sentence: str) -> None:
+        self._ui.batchStatusLabel.text = "\n".join(text for text in (sentence, self._note) if text)
 
 
 def _texts(case: BatchCase) -> list[str]:

@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.tables import read_rows
+from LungSegResNetLib.jobs.earlier_result import ONE_SEGMENT
 
 from .shown_cases import addCase, caseInScene, lungsOfCase, showAlone
 
@@ -53,10 +54,11 @@ def showResult(folder: Path, name: str) -> tuple[Any, Any]:
         text = (folder / f"{name}.summary.json").read_text(encoding="utf-8")
         summary = json.loads(text)
         source, mask = summary["input"], summary["outputs"][0]
-    except (OSError, ValueError, KeyError, IndexError) as error:
+        isOneSegment = summary.get("made_from", {}).get(ONE_SEGMENT, False)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
     files = _stateOfFiles(text, mask)
-    volumeNode = caseInScene(files) or _load(name, files, source, mask)
+    volumeNode = caseInScene(files) or _load(name, files, source, mask, isOneSegment)
     showAlone(volumeNode)
     return volumeNode, lungsOfCase(volumeNode)
 
@@ -69,11 +71,11 @@ def _stateOfFiles(summary: str, mask: str) -> str:
         return ""  # which reading the mask explains better
 
 
-def _load(name: str, files: str, source: str, mask: str) -> Any:
+def _load(name: str, files: str, source: str, mask: str, isOneSegment: bool) -> Any:
     from LungSegResNetLib.files.mask_reading import mask_on_ct
     from LungSegResNetLib.files.reading import read_ct, read_mask
 
     # Not Slicer's own readers: the scan is shown as it was segmented.
     ct, _warnings = read_ct(source, when_in_doubt="choose", recursive=False)  # as the run read it
     labels, _warnings = mask_on_ct(read_mask(mask), ct)
-    return addCase(files, ct, labels, name, _("{ct} lungs").format(ct=name))
+    return addCase(files, ct, labels, name, _("{ct} lungs").format(ct=name), isOneSegment)

@@ -21,11 +21,12 @@ class CheckPanel:
         self._volumeNode = vtk.vtkWeakReference()
         self._rows: list[dict[str, Any]] | None = None
         ui.checkTable.connect("cellClicked(int,int)", self.onShowSlice)
+        ui.checkTable.connect("cellActivated(int,int)", self.onShowSlice)  # by the Enter key
 
-    def show(self, volumeNode: Any) -> None:
-        """Show the list of the last run on a CT; nothing where it is of another frame than the shown one."""
+    def show(self, volumeNode: Any, segmentationNode: Any) -> None:
+        """Show the list of the run that found these lungs; nothing where it is of another frame than the shown one."""
         self._volumeNode.Set(volumeNode)
-        rows, otherFrame = shownRows(SLICES_TO_CHECK, volumeNode)
+        rows, otherFrame = shownRows(SLICES_TO_CHECK, volumeNode, segmentationNode)
         hint = _("After a run, the slices that are most likely wrong are listed here.")
         if rows:
             hint = _("Most likely wrong first; click a slice to see it.")
@@ -46,11 +47,11 @@ class CheckPanel:
         jumpToPoint(volume, [chosen["r_mm"], chosen["a_mm"], chosen["s_mm"]])
 
 
-def keepSlices(volumeNode: Any, slices: Sequence[dict[str, Any]]) -> None:
-    """Write ``slices_to_check`` of a run into the table of the CT."""
+def keepSlices(volumeNode: Any, segmentationNode: Any, slices: Sequence[dict[str, Any]]) -> None:
+    """Write ``slices_to_check`` of a run into the table of the CT and its lungs."""
     rows = []
     for one in slices:
         x, y, z = one["point_lps_mm"]
         texts = {key: one[key] for key in ("slice", "position", "score", "reason")}
         rows.append({**texts, "r_mm": -x, "a_mm": -y, "s_mm": z})
-    keepTable(SLICES_TO_CHECK, rows, volumeNode)
+    keepTable(SLICES_TO_CHECK, rows, volumeNode, segmentationNode)

@@ -1,4 +1,4 @@
-"""Tables in the scene that belong to a CT: found by references, so that none is shown with another patient."""
+"""Tables in the scene that belong to a CT and its lungs: found by references, so that none is shown with others."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .frames import frameNumber
+from .node_names import freeName
 from .segmentation_nodes import digestOfLungs, placeBeside
 from .table_node import fillTableNode, rowsOf
 
@@ -17,38 +18,39 @@ _KIND, _FRAME, _DIGEST = "LungSegResNet.table", "LungSegResNet.frame", "LungSegR
 _CT, _LUNGS = "LungSegResNet.ct", "LungSegResNet.lungs"  # roles of references
 
 
-def findTable(kind: str, volumeNode: Any, segmentationNode: Any = None) -> Any:
-    """The table of this kind that belongs to the CT, and to the segmentation if it is of one; else None."""
+def findTable(kind: str, volumeNode: Any, segmentationNode: Any) -> Any:
+    """The table of this kind that belongs to the CT and the segmentation; None if there is none, or one is None."""
+    if volumeNode is None or segmentationNode is None:  # as the references of a table whose lungs were removed are
+        return None
     for node in slicer.util.getNodesByClass("vtkMRMLTableNode"):
         isOfBoth = node.GetNodeReference(_CT) is volumeNode and node.GetNodeReference(_LUNGS) is segmentationNode
-        if volumeNode is not None and isOfBoth and node.GetAttribute(_KIND) == kind:
+        if isOfBoth and node.GetAttribute(_KIND) == kind:
             return node
     return None
 
 
-def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmentationNode: Any = None) -> Any:
+def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmentationNode: Any) -> Any:
     """Write rows into the table of this kind, made beside the CT if there is none; returns the node.
 
-    A table of a segmentation remembers the lungs as they are now, for `isOutdated`.
+    Measurements remember the lungs as they are now, for `isOutdated`.
     """
     tableNode = findTable(kind, volumeNode, segmentationNode)
     if tableNode is None:
         title = {MEASUREMENTS: _("{ct} lung measurements"), SLICES_TO_CHECK: _("{ct} slices to check")}[kind]
-        name = slicer.mrmlScene.GenerateUniqueName(title.format(ct=volumeNode.GetName()))
+        name = freeName(title.format(ct=volumeNode.GetName()))
         tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
         tableNode.SetAttribute(_KIND, kind)
         tableNode.SetNodeReferenceID(_CT, volumeNode.GetID())
-        if segmentationNode is not None:
-            tableNode.SetNodeReferenceID(_LUNGS, segmentationNode.GetID())
+        tableNode.SetNodeReferenceID(_LUNGS, segmentationNode.GetID())
         placeBeside(tableNode, volumeNode)
     tableNode.SetAttribute(_FRAME, str(frameNumber(volumeNode)))
-    if segmentationNode is not None:
+    if kind == MEASUREMENTS:
         tableNode.SetAttribute(_DIGEST, digestOfLungs(volumeNode, segmentationNode))
     fillTableNode(tableNode, rows)
     return tableNode
 
 
-def removeTable(kind: str, volumeNode: Any, segmentationNode: Any = None) -> None:
+def removeTable(kind: str, volumeNode: Any, segmentationNode: Any) -> None:
     """Remove the table of this kind from the scene, if there is one."""
     if tableNode := findTable(kind, volumeNode, segmentationNode):
         slicer.mrmlScene.RemoveNode(tableNode)
@@ -56,13 +58,13 @@ def removeTable(kind: str, volumeNode: Any, segmentationNode: Any = None) -> Non
 
 def isOutdated(volumeNode: Any, segmentationNode: Any) -> bool:
     """Whether the lungs were changed after they were measured, in this frame of the CT; False if they never were."""
-    tableNode = findTable(MEASUREMENTS, volumeNode, segmentationNode) if segmentationNode else None
+    tableNode = findTable(MEASUREMENTS, volumeNode, segmentationNode)
     if tableNode is None or _frameOf(tableNode) != frameNumber(volumeNode):
         return False
     return tableNode.GetAttribute(_DIGEST) not in (None, digestOfLungs(volumeNode, segmentationNode))
 
 
-def shownRows(kind: str, volumeNode: Any, segmentationNode: Any = None) -> tuple[list[dict[str, Any]], int | None]:
+def shownRows(kind: str, volumeNode: Any, segmentationNode: Any) -> tuple[list[dict[str, Any]], int | None]:
     """Rows of the table of this kind, and None; no rows, and the number of their frame, while another one is shown."""
     tableNode = findTable(kind, volumeNode, segmentationNode)
     if tableNode is None:

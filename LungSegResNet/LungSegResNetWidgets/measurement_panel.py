@@ -8,6 +8,7 @@ from typing import Any
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import LungSegError
@@ -26,7 +27,7 @@ class MeasurementPanel:
     def __init__(self, ui: Any, say: Callable[[str], None]) -> None:
         self._ui = ui
         self._say = say
-        self._ct = ""
+        self._volumeNode = vtk.vtkWeakReference()
         self._rows: list[dict[str, Any]] = []
         ui.measurementsTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         ui.copyButton.connect("clicked(bool)", self.onCopy)
@@ -35,7 +36,7 @@ class MeasurementPanel:
     def show(self, volumeNode: Any, segmentationNode: Any) -> None:
         """Show the measurements of a CT and its lungs; nothing where they are of another frame than the shown one."""
         self._rows, otherFrame = shownRows(MEASUREMENTS, volumeNode, segmentationNode)
-        self._ct = volumeNode.GetName() if volumeNode else ""
+        self._volumeNode.Set(volumeNode)
         nothing = "" if self._rows else _("There are no measurements yet.")
         if otherFrame is not None:
             nothing = _("The measurements are of frame {number}; click Measure for the one that is shown.")
@@ -45,6 +46,12 @@ class MeasurementPanel:
         self._ui.measurementsLabel.text = nothing or self._ct
         enable(self._ui.copyButton, nothing, _("Copy the table as text for a spreadsheet."))
         enable(self._ui.exportButton, nothing, _("Save the table as a CSV or JSON file."))
+
+    @property
+    def _ct(self) -> str:
+        """The name of the CT as it is now: it may have been renamed to hide who the patient is."""
+        volumeNode = self._volumeNode.Get()
+        return volumeNode.GetName() if volumeNode else ""
 
     def onCopy(self, checked: bool = False) -> None:
         """Put the table on the clipboard."""

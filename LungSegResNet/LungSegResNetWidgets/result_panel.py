@@ -35,6 +35,7 @@ class ResultPanel:
         self._say = say
         self._onChanged = onChanged
         self._undo: RunResult | None = None
+        self._isUndone = False  # the next click on Undo takes the last one back
         # The pair that is shown; weak references, so that nothing that was closed stays in memory.
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._measurementPanel = MeasurementPanel(ui, say)
@@ -55,29 +56,36 @@ class ResultPanel:
         noLungs = "" if hasLungs else _("There are no lungs yet; click Segment lungs first.")
         noLungs = noLungs or whyNotTogether(volume, segmentation)
         enable(ui.editButton, noLungs, _("Correct the lungs in the module Segment Editor."))
-        noUndo = "" if self._undo else _("There is nothing to undo.")
-        whatUndoDoes = _("Bring the lungs back as they were before the last run; a second click takes that back.")
+        noUndo, whatUndoDoes = "" if self._undo else _("There is nothing to undo."), ""
+        if self._undo:
+            whatUndoDoes = _('Bring "{name}" back as it was before the last run; a second click takes that back.')
+            whatUndoDoes = whatUndoDoes.format(name=self._undo.segmentationNode.GetName())
         enable(ui.undoButton, noUndo, whatUndoDoes)
         noCt = "" if volume else _("Choose a CT volume first.")
         enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
         self._measurementPanel.show(volume, segmentation)
-        self._checkPanel.show(volume)
+        self._checkPanel.show(volume, segmentation)
 
     def take(self, result: RunResult) -> None:
         """Make the result of a run the one that is shown and can be undone."""
-        self._undo = result if result.before is not None else None
-        self._logic.getParameterNode().outputSegmentation = result.segmentationNode
+        self._undo, self._isUndone = result if result.before is not None else None, False
+        parameters = self._logic.getParameterNode()
+        parameters.inputVolume = result.volumeNode  # a scene that was added meanwhile may have brought another one
+        parameters.outputSegmentation = result.segmentationNode
         keepTable(MEASUREMENTS, result.summary["measurements"], result.volumeNode, result.segmentationNode)
-        keepSlices(result.volumeNode, result.summary["slices_to_check"])
+        keepSlices(result.volumeNode, result.segmentationNode, result.summary["slices_to_check"])
 
     def forgetUndo(self) -> None:
         """The scene is about to be closed."""
         self._undo = None
 
     def forgetRemoved(self) -> None:
-        """A node was removed from the scene; what it was before is of no use without it."""
-        if self._undo and self._undo.segmentationNode.GetScene() is None:
+        """A node was removed from the scene: lungs that are gone cannot be undone, and a CT does not stay in memory."""
+        undo = self._undo
+        if undo and undo.segmentationNode.GetScene() is None:
             self._undo = None
+        elif undo and undo.volumeNode and undo.volumeNode.GetScene() is None:
+            self._undo = replace(undo, volumeNode=None)
 
     def renew(self) -> None:
         """Measure again if the lungs were changed after they were measured, as in Segment Editor."""
@@ -98,14 +106,19 @@ class ResultPanel:
 
     def onUndo(self, checked: bool = False) -> None:
         """Bring back the lungs that the last run replaced; the next click brings back those of now, as corrected."""
-        result, self._undo = self._undo, None
-        if result.segmentationNode.GetScene() is not None:
-            result.frame.show()
-            self._undo = replace(result, before=segmentation_nodes.saveLungs(result.segmentationNode))
-            segmentation_nodes.restoreLungs(result.segmentationNode, result.before)
-            self._say(_("The lungs are as they were before; Undo once more brings back those that were here now."))
-            removeTable(SLICES_TO_CHECK, result.volumeNode)
-            self._measure(result.volumeNode, result.segmentationNode)
+        result, segmentation = self._undo, self._undo.segmentationNode
+        result.frame.show()
+        self._undo = replace(result, before=segmentation_nodes.saveLungs(segmentation))
+        self._isUndone = not self._isUndone
+        segmentation_nodes.restoreLungs(segmentation, result.before)
+        text = _('"{name}" is as it was before; Undo once more brings back the lungs that were there now.')
+        self._say(text.format(name=segmentation.GetName()))
+        if result.volumeNode:
+            if self._isUndone:
+                removeTable(SLICES_TO_CHECK, result.volumeNode, segmentation)
+            else:
+                keepSlices(result.volumeNode, segmentation, result.summary["slices_to_check"])
+            self._measure(result.volumeNode, segmentation)
         self._onChanged()
 
     def onMeasure(self, checked: bool = False) -> None:

@@ -10,6 +10,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from .advanced_panel import settingsOf
+from .background_command import whyNotStarted
+from .choice_titles import showTitles
 from .dependencies import ensurePackages
 from .frames import FRAMES, browserOf
 from .readiness import whyNotReady
@@ -55,9 +57,14 @@ class RunPanel:
         ui.segmentButton.connect("clicked(bool)", self.onSegment)
         ui.cancelButton.connect("clicked(bool)", self.onCancel)
 
+    @property
+    def running(self) -> bool:
+        """True while a run goes on."""
+        return self.run is not None
+
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
-        ui, running = self._ui, self.run is not None
+        ui, running = self._ui, self.running
         volume = parameters.inputVolume
         isSequence, isAllFrames = browserOf(volume) is not None, doesAllFrames(parameters)
         for widget in (ui.framesLabel, ui.framesComboBox):
@@ -73,6 +80,10 @@ class RunPanel:
         for widget in (ui.inputsCollapsibleButton, ui.advancedCollapsibleButton):
             widget.enabled = not running
         ui.statusLabel.text = self._told or reason or _("Ready.")
+
+    def showTitles(self) -> None:
+        """Call the choices by their names in the user's language; the parameter node has been connected."""
+        showTitles(self._ui.framesComboBox, {FRAMES[0]: _("current frame"), FRAMES[1]: _("all frames")})
 
     def say(self, *sentences: str) -> None:
         """Show the news."""
@@ -101,7 +112,7 @@ class RunPanel:
             else:
                 self.run = self._logic.start(volume, segmentation, settings, *callbacks)
         except (RuntimeError, OSError) as error:
-            self._onRunFailed(str(error))
+            self._onRunFailed(whyNotStarted(error))
             return
         self._ui.progressBar.setRange(0, 0)
         self._ui.progressBar.format = ""

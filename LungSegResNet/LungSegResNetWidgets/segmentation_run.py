@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 
 from .background_command import BackgroundCommand
 from .frames import ShownFrame
+from .node_names import freeName
 from .region import Region
 from .segmentation_nodes import SavedSegment, measure, placeWithVolume, restoreLungs, saveLungs, writeLungs
 from .worker_process import nameForWorker
@@ -45,7 +46,7 @@ class RunSettings:
         """Options of the command line."""
         options = ["--engine", self.engine, "--device", self.device]
         if self.modelFile:
-            options += ["--model", self.modelFile]
+            options += ["--model", str(Path(self.modelFile).absolute())]  # the process works in another folder
         if self.batchSize:
             options += ["--batch-size", str(self.batchSize)]
         if self.smoothingMm:
@@ -63,7 +64,7 @@ class RunResult:
 
     Attributes
     ----------
-    volumeNode : the CT.
+    volumeNode : the CT; None once it was removed from the scene.
     segmentationNode : the node that holds the lungs.
     summary : what the command line tells with ``--json``: device, slices, seconds, warnings, measurements.
     before : lung segments as they were, for undo; None where a run cannot be undone.
@@ -193,7 +194,7 @@ class SegmentationRun:
         settings, node = self._settings, self._segmentationNode
         isNew = node is None or node.GetScene() is None
         if isNew:
-            name = _("{ct} lungs").format(ct=self.volumeNode.GetName())
+            name = freeName(_("{ct} lungs").format(ct=self.volumeNode.GetName()))
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
         before = saveLungs(node)
         try:

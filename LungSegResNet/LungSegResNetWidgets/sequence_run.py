@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .frames import ShownFrame, browserOf
+from .node_names import freeName
 from .segmentation_nodes import measureLabels, placeWithVolume, writeLungs
 from .segmentation_run import RunResult, RunSettings, SegmentationRun
 
@@ -116,9 +117,9 @@ class SequenceRun:
     def _import(self) -> RunResult:
         """Bring the segmentations into the scene, beside the volume and in step with it."""
         summary = self._summary()  # should it fail, the scene is as it was
-        name = _("{ct} lungs").format(ct=self.volumeNode.GetName())
+        name = freeName(_("{ct} lungs").format(ct=self.volumeNode.GetName()))
         sequence = slicer.vtkMRMLSequenceNode()
-        sequence.SetName(slicer.mrmlScene.GenerateUniqueName(_("{lungs} sequence").format(lungs=name)))
+        sequence.SetName(freeName(_("{lungs} sequence").format(lungs=name)))
         sequence.SetIndexName(self._sequence.GetIndexName())
         sequence.SetIndexUnit(self._sequence.GetIndexUnit())
         sequence.SetIndexType(self._sequence.GetIndexType())

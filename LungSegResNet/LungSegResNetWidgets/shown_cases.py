@@ -12,6 +12,7 @@ import slicer
 
 from LungSegResNetLib.ct_volume import CTVolume
 
+from .node_names import freeName
 from .segmentation_nodes import BINARY_LABELMAP, addVolume, placeWithVolume, writeLungs
 
 # Of the CT: attributes and the role of a reference.
@@ -19,18 +20,19 @@ _FILES, _AS_LOADED, _LUNGS = "LungSegResNet.caseFiles", "LungSegResNet.caseAsLoa
 _SESSION = uuid.uuid4().hex  # times of changes are of this process; what comes with a saved scene has others
 
 
-def addCase(files: str, ct: CTVolume, labels: Any, name: str, lungsName: str) -> Any:
+def addCase(files: str, ct: CTVolume, labels: Any, name: str, lungsName: str, isOneSegment: bool = False) -> Any:
     """Add CT and lungs of a case to the scene; returns the volume node.
 
     Parameters
     ----------
     files : text that is another one for another case, and after one of its files was changed; see `caseInScene`.
     labels : uint8 (k, j, i) with the shape of ``ct.hu``; 1 right lung, 2 left lung.
+    isOneSegment : whether they become one segment, and any label is lung.
     """
-    volumeNode = addVolume(ct, _freeName(name))
-    lungs = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", _freeName(lungsName))
+    volumeNode = addVolume(ct, freeName(name))
+    lungs = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", freeName(lungsName))
     placeWithVolume(lungs, volumeNode)
-    writeLungs(lungs, volumeNode, labels)
+    writeLungs(lungs, volumeNode, labels, isOneSegment)
     volumeNode.SetAttribute(_FILES, files)
     volumeNode.SetNodeReferenceID(_LUNGS, lungs.GetID())
     volumeNode.SetAttribute(_AS_LOADED, _stateOf(volumeNode))
@@ -61,11 +63,6 @@ def removeOtherCases(volumeNode: Any) -> None:
         if node is not volumeNode and isAsLoaded and not _isUsed(node, lungsOfCase(node)):
             for part in (lungsOfCase(node), node):
                 _removeWithDisplay(part)
-
-
-def _freeName(name: str) -> str:
-    """The name, with a number if it is taken; the scene alone would number a name that was in use before, too."""
-    return slicer.mrmlScene.GenerateUniqueName(name) if slicer.mrmlScene.GetFirstNodeByName(name) else name
 
 
 def _cases() -> list[Any]:

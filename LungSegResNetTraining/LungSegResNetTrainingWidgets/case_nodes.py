@@ -17,6 +17,8 @@ from slicer.i18n import tr as _
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import Case
 
+_LONGEST_NAME = 60  # characters; no disk takes files whose names have more than 255 bytes
+
 
 def showCase(case: Case) -> Any:
     """Show CT and mask of a case in the slice views; returns the volume node.
@@ -61,7 +63,7 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
 
     if reason := whyNoCase(volumeNode, segmentationNode, dataSet):
         raise InputError(reason)
-    name = re.sub(r"[^\w.-]+", "_", name.strip() or volumeNode.GetName()).strip("._") or "case"
+    name = re.sub(r"[^\w.-]+", "_", name.strip() or volumeNode.GetName())[:_LONGEST_NAME].strip("._") or "case"
     ctFile, maskFile = (Path(dataSet) / f"{name}{ending}" for ending in ("_ct.nrrd", "_lungs.seg.nrrd"))
     for path in (ctFile, maskFile):
         if path.exists():

@@ -37,6 +37,7 @@ class DataPanel:
         ui.checkButton.connect("clicked(bool)", self.onCheck)
         ui.stopCheckButton.connect("clicked(bool)", self.onStopCheck)
         ui.casesTable.connect("cellClicked(int,int)", self.onShowCase)
+        ui.casesTable.connect("cellActivated(int,int)", self.onShowCase)
         ui.addCaseButton.connect("clicked(bool)", self.onAddCase)
 
     def update(self) -> None:
@@ -44,10 +45,13 @@ class DataPanel:
         parameters, ui, running = self._parameters(), self._ui, self._command is not None
         if parameters is None:
             return
-        if parameters.dataSet != self._checked and not running:
-            self._show([])
         if parameters.dataSet != self._dataSet:
             self._dataSet, self._told = parameters.dataSet, ""
+        if parameters.dataSet != self._checked:
+            if running:  # its verdicts would be those of other cases
+                self._cancel()
+                running, self._told = False, _("Another data set was chosen, so the check was stopped.")
+            self._show([])
         reason = whyNoDataSet(parameters.dataSet)
         enable(ui.checkButton, reason, _("Look whether CTs and masks belong together."))
         ui.dataStatusLabel.text = self._told or reason or _("Ready.")
@@ -105,7 +109,9 @@ class DataPanel:
             )
             self.update()
 
-        command = TrainingCommand(["check", dataSet, "--table", table], self._onEvent, onDone, self._onFailed)
+        command = TrainingCommand(
+            ["check", Path(dataSet).absolute(), "--table", table], self._onEvent, onDone, self._onFailed
+        )
         command.start()
         self._command = command
         self._show([])
@@ -116,11 +122,14 @@ class DataPanel:
 
     def onStopCheck(self, checked: bool = False) -> None:
         """End the check; nothing was changed by it."""
+        self._cancel()
+        self._say(_("The check was stopped."))
+        self.update()
+
+    def _cancel(self) -> None:
         if self._command:
             self._command.cancel()
         self._command = None
-        self._say(_("The check was stopped."))
-        self.update()
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and mask of the case, and show them."""
@@ -157,6 +166,7 @@ class DataPanel:
             return
         finally:
             slicer.app.restoreOverrideCursor()
+        self._ui.caseNameLineEdit.text = ""  # which is no name for the next one
         self._say(_("{name} is a case of the data set now; click Check to have it judged.").format(name=name))
 
     def _onEvent(self, event: dict[str, Any]) -> None:

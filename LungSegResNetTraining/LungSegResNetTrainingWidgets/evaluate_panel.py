@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from LungSegResNetLib.errors import LungSegError
 
 from .case_nodes import jumpToSlice, showCase
 from .evaluation_results import REPORT, ListedSlice, table1Rows, worstSlices
-from .run_folder import networkFile
+from .run_folder import hasNetwork, networkFile, stepsOfUnfinished
 from .training_command import TrainingCommand
 
 _TABLE = "LungSegResNetTraining.table1"
@@ -37,11 +36,13 @@ class EvaluatePanel:
         self._command: TrainingCommand | None = None
         self._folder = ""
         self._told = ""  # the last news, shown until another run is chosen
+        self._note = ""  # what stays true whatever the news are
         self._slices: list[ListedSlice] = []
         ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
         ui.stopEvaluateButton.connect("clicked(bool)", self.onStop)
         ui.reportButton.connect("clicked(bool)", self.onOpenReport)
         ui.worstTable.connect("cellClicked(int,int)", self.onShowSlice)
+        ui.worstTable.connect("cellActivated(int,int)", self.onShowSlice)
         ui.useNetworkButton.connect("clicked(bool)", self.onUseNetwork)
 
     def update(self) -> None:
@@ -56,7 +57,8 @@ class EvaluatePanel:
         noNetwork = _whyNoNetwork(folder)
         busy = _("Training goes on; wait until it has ended.") if self._isTraining() else ""
         enable(ui.evaluateButton, noNetwork or busy, _("Judge the network on the held-out cases of the run."))
-        ui.evaluateStatusLabel.text = self._told or noNetwork or busy or _("Ready.")
+        self._note = _noteOnNetwork(folder)
+        self._showNews(self._told or noNetwork or busy or _("Ready."))
         enable(ui.useNetworkButton, noNetwork, _("Let the module LungSegResNet segment with this network."))
         noReport = "" if folder and (_report(folder) / REPORT).is_file() else _("There is no evaluation yet.")
         enable(ui.reportButton, noReport, _("Open tables, plots and pictures in the web browser."))
@@ -84,7 +86,7 @@ class EvaluatePanel:
             self._onFailed(whyNotStarted(error))
 
     def _start(self) -> None:
-        folder = self._parameters().runFolder
+        folder = str(Path(self._parameters().runFolder).absolute())  # the process works in another one
         network, report = networkFile(folder), _report(folder)
         if reason := _whyNoNetwork(folder) or whyNotYet(report):
             raise RuntimeError(reason)
@@ -137,7 +139,7 @@ class EvaluatePanel:
         """Make the network of the run that of the module LungSegResNet."""
         from LungSegResNet import LungSegResNetLogic
 
-        network = str(networkFile(self._parameters().runFolder))
+        network = str(networkFile(self._parameters().runFolder).absolute())
         LungSegResNetLogic().getParameterNode().modelFile = network
         self._say(_("The module LungSegResNet segments with {path} now.").format(path=network))
 
@@ -198,11 +200,23 @@ class EvaluatePanel:
 
     def _say(self, sentence: str) -> None:
         self._told = sentence
-        self._ui.evaluateStatusLabel.text = sentence
+        self._showNews(sentence)
+
+    def _showNews(self, sentence: str) -> None:
+        self._ui.evaluateStatusLabel.text = "\n".join(text for text in (sentence, self._note) if text)
 
 
 def _whyNoNetwork(folder: str) -> str:
-    return "" if folder and networkFile(folder).is_file() else _("The run has no finished network yet.")
+    return "" if hasNetwork(folder) else _("The run has no finished network yet.")
+
+
+def _noteOnNetwork(folder: str) -> str:
+    """A sentence where the network is not that of a finished run; empty if it is, or there is none."""
+    steps = stepsOfUnfinished(folder) if hasNetwork(folder) else None
+    if steps is None:
+        return ""
+    text = _("The training of this network has not finished: it is the best so far, of step {step}, and may change.")
+    return text.format(step=steps)
 
 
 def _report(folder: str) -> Path:
@@ -216,13 +230,11 @@ def _caseList(folder: str) -> Path:
 def _isOfSomethingElse(report: Path, network: Path, caseList: Path) -> bool:
     """Whether the folder has an evaluation that the command would replace only if that is allowed."""
     from LungSegResNetLib.digests import file_digest
+    from LungSegResNetTrainingLib.evaluation.run import holds_another
 
-    mark = {"network": file_digest(network), "data set": str(caseList.resolve()), "split": ""}
-    try:
-        earlier = json.loads((report / "evaluation.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return not isinstance(earlier, dict) or any(earlier.get(key) != value for key, value in mark.items())
+    # Without the digest of the cases, for which all CTs are read.
+    about = {"network": file_digest(network), "data set": str(caseList.resolve()), "split": ""}
+    return holds_another(report, about)
 
 
 def _number(value: float | None) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import qt
 
@@ -29,6 +30,13 @@ class RunChoices:
     batchSize: int = 0
     validateEvery: int = 50
     device: str = "auto"
+
+    @classmethod
+    def of(cls, parameters: Any) -> RunChoices:
+        """Those of the parameter node; the process works in another folder than Slicer, so paths are made whole."""
+        choices = cls(**{field.name: getattr(parameters, field.name) for field in fields(cls)})
+        paths = {name: getattr(choices, name) for name in ("dataSet", "startFile")}
+        return replace(choices, **{name: str(Path(path).absolute()) for name, path in paths.items() if path})
 
     def arguments(self, folder: Path) -> list[str]:
         """Of the command line."""
@@ -69,6 +77,30 @@ def isBegun(folder: str) -> bool:
     return bool(folder) and (Path(folder) / "checkpoint.pt").is_file()
 
 
+def hasNetwork(folder: str) -> bool:
+    """Whether there is a network to be used: that of a finished run, or the best so far of one that goes on for it."""
+    return bool(folder) and networkFile(folder).is_file()
+
+
+def isFinished(folder: str) -> bool:
+    """Whether the run in this folder has ended with its network."""
+    return hasNetwork(folder) and stepsOfUnfinished(folder) is None
+
+
+def stepsOfUnfinished(folder: str) -> int | None:
+    """Steps after which the network of a run that has not finished was kept; None where it has, or says nothing."""
+    try:
+        from LungSegResNetLib.errors import ModelError
+        from LungSegResNetLib.network.model_file import read_card
+    except ImportError:  # the package that reads network files is installed with the first step of the panel
+        return None
+    try:
+        training = read_card(networkFile(folder)).training
+    except ModelError:  # who uses the file is told
+        return None
+    return int(training.get("steps_done", 0)) if training.get("finished") is False else None
+
+
 def keepUnfinished(folder: str) -> None:
     """Remember the folder of a run that ends with Slicer; empty: there is none."""
     qt.QSettings().setValue(_UNFINISHED, folder)
@@ -77,4 +109,4 @@ def keepUnfinished(folder: str) -> None:
 def unfinishedRun() -> str:
     """Folder of the run that ended with Slicer and can be gone on with; empty if there is none."""
     folder = str(qt.QSettings().value(_UNFINISHED) or "")
-    return folder if isBegun(folder) and not networkFile(folder).is_file() else ""
+    return folder if isBegun(folder) and not isFinished(folder) else ""

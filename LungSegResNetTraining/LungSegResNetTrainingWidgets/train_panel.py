@@ -10,11 +10,23 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
+from LungSegResNetWidgets.choice_titles import deviceTitles, showTitles
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
 from .data_panel import whyNoDataSet
-from .run_folder import FILE, NO_START, RunChoices, choicesOf, isBegun, keepUnfinished, networkFile, unfinishedRun
+from .run_folder import (
+    FILE,
+    NO_START,
+    SHIPPED,
+    RunChoices,
+    choicesOf,
+    isBegun,
+    isFinished,
+    keepUnfinished,
+    networkFile,
+    unfinishedRun,
+)
 from .training_command import TrainingCommand
 from .training_curves import TrainingCurves
 
@@ -57,7 +69,7 @@ class TrainPanel:
             self._folder, self._told = parameters.runFolder, ""
             self._takeOver(parameters)
         begun = isBegun(self._folder)
-        finished = begun and networkFile(self._folder).is_file()
+        finished = begun and isFinished(self._folder)
         ui.startButton.text = _("Go on") if begun and not finished else _("Start training")
         done = _("The run in this folder is finished; choose another folder for a new run.") if finished else ""
         reason = done or self._whyNot(parameters)
@@ -69,6 +81,14 @@ class TrainPanel:
             widget.enabled = not running
         ui.startFileLineEdit.enabled = ui.startFileButton.enabled = parameters.startNetwork == FILE
         enable(ui.curvesButton, "" if self.curves.rows else _("There are no curves yet."), _("Show loss and Dice."))
+
+    def showTitles(self) -> None:
+        """Call the choices by their names in the user's language; the parameter node has been connected."""
+        ui = self._ui
+        presets = {"fine-tune": _("fine-tune"), "recommended": _("recommended"), "paper": _("paper")}
+        showTitles(ui.presetComboBox, presets)
+        showTitles(ui.startNetworkComboBox, {SHIPPED: _("shipped"), FILE: _("file"), NO_START: _("none")})
+        showTitles(ui.deviceComboBox, deviceTitles())
 
     def keepParameters(self, parameters: Any) -> None:
         """Put the choices of a run that goes on into the parameter node of another scene."""
@@ -118,8 +138,10 @@ class TrainPanel:
         folder = parameters.runFolder
         if reason := self._whyNot(parameters) or whyNotYet(folder):
             raise RuntimeError(reason)
-        choices = RunChoices(**{name: getattr(parameters, name) for name in _CHOICES})
-        command = TrainingCommand(choices.arguments(Path(folder)), self._onEvent, self._onDone, self._onFailed, folder)
+        choices = RunChoices.of(parameters)
+        command = TrainingCommand(
+            choices.arguments(Path(folder).absolute()), self._onEvent, self._onDone, self._onFailed, folder
+        )
         try:
             if not isBegun(folder):
                 choices.save(Path(folder))

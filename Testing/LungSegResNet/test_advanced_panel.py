@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mrml_data import run_to_the_end, segment_array
+from mrml_data import run_to_the_end, save_scene, segment_array
 from slicer_host import Host
 
 
@@ -118,13 +118,8 @@ def test_the_choices_survive_saving_and_loading_the_scene(host: Host, ct: Any, p
     panel.ui.smoothingSpinBox.value = 3.5
     roi = add_upper_half(host, ct)
     panel.ui.roiSelector.setCurrentNode(roi)
-    for node, ending in ((ct, "nrrd"), (roi, "mrk.json")):
-        node.AddDefaultStorageNode()
-        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
-        assert node.GetStorageNode().WriteData(node)
     size = roi.GetSize()
-    scene.SetURL(str(tmp_path / "scene.mrml"))
-    assert scene.Commit()
+    save_scene(host, tmp_path / "scene.mrml", (ct, "nrrd"), (roi, "mrk.json"))
     scene.Clear(False)
     assert panel.ui.roiSelector.currentNode() is None
     panel.ui.segmentsComboBox.currentIndex = 0

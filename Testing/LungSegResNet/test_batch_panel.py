@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 from dicom_files import write_series
-from mrml_data import segment_array, tool_tip
+from mrml_data import parameters, segment_array, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -232,6 +232,37 @@ def test_no_case_takes_the_place_of_the_ct_that_is_being_segmented(
     assert panel.ui.batchShowButton.enabled
 
 
+def test_a_case_can_be_shown_while_the_panel_is_locked_for_another_reason_than_a_run(
+    host: Host, panel: Any, scans: Path, results: Path
+) -> None:
+    results.mkdir()
+    (results / "results.csv").write_text("case,status,error\na,done,\n", encoding="utf-8")
+    choose(host, panel, scans, results)
+    panel.ui.inputsCollapsibleButton.enabled = False
+    panel.ui.batchTable.selectRow(0)
+    assert panel.ui.batchShowButton.enabled
+
+
+def test_scans_are_segmented_whole_and_as_one_segment_where_that_is_chosen(
+    host: Host, panel: Any, tmp_path: Path, results: Path
+) -> None:
+    roi = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
+    panel.ui.roiSelector.setCurrentNode(roi)
+    panel.ui.segmentsComboBox.currentIndex = 1
+    (tmp_path / "scans").mkdir()
+    sitk.WriteImage(Thorax().scan((4.0, 4.0, 20.0))[0], str(tmp_path / "scans" / "a.nrrd"))
+    choose(host, panel, tmp_path / "scans", results)
+    note = 'Whole scans are segmented: the ROI "Box" is not used for a folder.'
+    assert panel.ui.batchStatusLabel.text == f"Ready.\n{note}"
+    start_and_wait(host, panel)
+    assert panel.ui.batchStatusLabel.text == f"1 segmented, 0 done already, 0 failed.\n{note}"
+    panel.ui.roiSelector.setCurrentNode(None)
+    assert note not in panel.ui.batchStatusLabel.text
+    panel.ui.batchTable.cellDoubleClicked.emit(0, 0)
+    segments = parameters(panel).outputSegmentation.GetSegmentation()
+    assert list(segments.GetSegmentIDs()) == ["lungs"]
+
+
 def test_news_of_a_case_change_its_own_row_only(host: Host, panel: Any) -> None:
     def tell(name: str, status: str, number: int) -> None:
         event = {"event": "case", "case": name, "status": status, "error": "", "number": number, "total": 3}
@@ -277,6 +308,17 @@ def test_a_run_that_is_stopped_leaves_no_unfinished_file_and_can_go_on(
     assert not panel.batchPanel.running
     for path in results.rglob("*.seg.nrrd"):
         assert sitk.ReadImage(str(path)).GetSize()[2] > 0
+
+
+def test_folders_that_are_typed_are_those_that_slicer_sees(
+    host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scans").mkdir()
+    panel.ui.batchInputLineEdit.text, panel.ui.batchOutputLineEdit.text = "scans", "results"
+    start_and_wait(host, panel)  # in a process that works in another folder
+    assert panel.ui.batchStatusLabel.text.startswith("There is no CT")
+    assert str(tmp_path / "scans") in panel.ui.batchStatusLabel.text
 
 
 def test_a_folder_without_scans_is_an_error_in_one_sentence(

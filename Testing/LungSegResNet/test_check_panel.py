@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_slice_view, add_volume, run_to_the_end, table_of
+from mrml_data import add_slice_view, add_volume, parameters, run_to_the_end, save_scene, table_of
 from slicer_host import Host
 
 SLICES = [
@@ -30,11 +30,12 @@ def add_view(host: Host, name: str) -> Any:
 
 
 def list_slices(host: Host, panel: Any, volume: Any) -> Any:
-    """The list of a run, without the run; returns its node."""
+    """The list of a run into a new segmentation, without the run; returns its node."""
     from LungSegResNetWidgets.check_panel import keepSlices
 
-    keepSlices(volume, SLICES)
-    panel.updateGui()
+    lungs = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+    keepSlices(volume, lungs, SLICES)
+    panel.ui.outputSelector.setCurrentNode(lungs)
     return table_of(panel, "slices to check")
 
 
@@ -74,7 +75,7 @@ def test_a_run_without_a_slice_to_check_empties_the_list(host: Host, ct: Any, pa
     from LungSegResNetWidgets.check_panel import keepSlices
 
     list_slices(host, panel, ct)
-    keepSlices(ct, [])
+    keepSlices(ct, parameters(panel).outputSegmentation, [])
     panel.updateGui()
     assert shown(panel) == []
     assert "After a run" in panel.ui.checkLabel.text
@@ -88,6 +89,16 @@ def test_a_click_moves_every_view_to_the_place(host: Host, ct: Any, panel: Any) 
     # RAS: right and anterior are where left and posterior are negative.
     planes = [view.GetSliceToRAS().GetElement(axis, 3) for axis, view in enumerate(views)]
     assert planes == pytest.approx([-11.0, 21.0, -70.0])
+
+
+def test_the_enter_key_shows_the_slice_of_the_chosen_row(host: Host, ct: Any, panel: Any) -> None:
+    list_slices(host, panel, ct)
+    view = add_view(host, "Axial")
+    panel.ui.checkTable.setCurrentCell(1, 0)
+    assert view.GetSliceOffset() != pytest.approx(-70.0)  # a look at the list moves nothing
+    press = host.qt.QKeyEvent(host.qt.QEvent.KeyPress, host.qt.Qt.Key_Return, host.qt.Qt.NoModifier)
+    host.qt.QApplication.sendEvent(panel.ui.checkTable, press)
+    assert view.GetSliceOffset() == pytest.approx(-70.0)
 
 
 def test_a_click_brings_the_ct_into_the_views_unless_they_show_it(
@@ -136,15 +147,28 @@ def test_the_list_of_one_ct_is_not_shown_with_another(
     assert len(shown(panel)) == 2
 
 
+def test_each_segmentation_of_a_ct_has_the_list_of_its_own_run_and_none_when_it_is_gone(
+    host: Host, ct: Any, panel: Any
+) -> None:
+    list_slices(host, panel, ct)
+    first = parameters(panel).outputSegmentation
+    panel.ui.outputSelector.setCurrentNode(None)
+    assert shown(panel) == []
+    run_to_the_end(host, panel)
+    assert len(shown(panel)) > 0
+    assert not any(reason in ("reason A", "reason B") for _number, _position, reason in shown(panel))
+    panel.ui.outputSelector.setCurrentNode(first)
+    assert [reason for _number, _position, reason in shown(panel)] == ["reason A", "reason B"]
+    host.slicer.mrmlScene.RemoveNode(first)
+    assert shown(panel) == []
+    assert "After a run" in panel.ui.checkLabel.text
+
+
 def test_the_list_survives_saving_and_loading_the_scene(host: Host, ct: Any, panel: Any, tmp_path: Path) -> None:
     scene = host.slicer.mrmlScene
-    for node, ending in ((list_slices(host, panel, ct), "tsv"), (ct, "nrrd")):
-        node.AddDefaultStorageNode()
-        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
-        assert node.GetStorageNode().WriteData(node)
+    listed = list_slices(host, panel, ct)
     before = shown(panel)
-    scene.SetURL(str(tmp_path / "scene.mrml"))
-    assert scene.Commit()
+    save_scene(host, tmp_path / "scene.mrml", (listed, "tsv"), (ct, "nrrd"))
     scene.Clear(False)
     assert shown(panel) == []
     scene.SetURL(str(tmp_path / "scene.mrml"))

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_slice_view, add_volume, parameters, run_to_the_end, segment_array, table_of, tool_tip
+from mrml_data import (
+    add_slice_view,
+    add_volume,
+    parameters,
+    run_to_the_end,
+    save_scene,
+    segment_array,
+    table_of,
+    tool_tip,
+)
 from slicer_host import Host
 
 from LungSegResNetLib.network.model_file import default_model_path, read_card
@@ -118,15 +127,8 @@ def test_parameters_lungs_and_measurements_survive_saving_and_loading_the_scene(
     done.ui.batchSizeSpinBox.value = 2
     table = done.ui.measurementsTable
     shown = [table.item(row, 0).text() for row in range(table.rowCount)]
-    for node, ending in (
-        (ct, "nrrd"),
-        (parameters(done).outputSegmentation, "seg.nrrd"),
-        (table_of(done), "tsv"),
-    ):
-        node.AddDefaultStorageNode()
-        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
-        assert node.GetStorageNode().WriteData(node)
-    save_scene(host, tmp_path / "scene.mrml")
+    nodes = ((ct, "nrrd"), (parameters(done).outputSegmentation, "seg.nrrd"), (table_of(done), "tsv"))
+    save_scene(host, tmp_path / "scene.mrml", *nodes)
 
     scene.Clear(False)
     assert done.ui.inputSelector.currentNode() is None
@@ -137,18 +139,13 @@ def test_parameters_lungs_and_measurements_survive_saving_and_loading_the_scene(
     assert done.ui.inputSelector.currentNode().GetName() == "Phantom"
     assert done.ui.outputSelector.currentNode().GetName() == "Lungs"
     assert (loaded.device, loaded.batchSize) == ("cpu", 2)
-    assert done.ui.deviceComboBox.currentText == "cpu"
+    assert done.ui.deviceComboBox.currentText == "processor"
     assert done.ui.batchSizeSpinBox.value == 2
     assert [table.item(row, 0).text() for row in range(table.rowCount)] == shown
     np.testing.assert_array_equal(
         segment_array(host, loaded.outputSegmentation, "left_lung", loaded.inputVolume), drawn == 2
     )
     assert done.ui.editButton.enabled
-
-
-def save_scene(host: Host, path: Path) -> None:
-    host.slicer.mrmlScene.SetURL(str(path))
-    assert host.slicer.mrmlScene.Commit()
 
 
 def test_the_saved_ct_is_chosen_though_another_one_is_loaded_before_it(
@@ -265,6 +262,22 @@ def test_lungs_that_are_removed_from_the_scene_do_not_stay_in_memory(
     assert [reference.Get() for reference in references] == [None] * 4
 
 
+def test_a_ct_that_is_removed_does_not_stay_in_memory_for_undo_which_goes_on_to_work(
+    host: Host, panel: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    _volume, image, *_lungs = fill_scene(host, panel, thorax[0])
+    scene = host.slicer.mrmlScene
+    for name in ("vtkMRMLScalarVolumeDisplayNode", "vtkMRMLScalarVolumeNode"):
+        scene.RemoveNode(scene.GetFirstNodeByClass(name))
+    gc.collect()
+    assert image.Get() is None
+    segmentation = scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+    panel.ui.undoButton.click()
+    assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
+    panel.ui.undoButton.click()
+    assert segmentation.GetSegmentation().GetNumberOfSegments() == 2
+
+
 def test_the_next_scene_is_segmented_with_the_same_network_and_settings(host: Host, panel: Any, tmp_path: Path) -> None:
     chosen = parameters(panel)
     chosen.modelFile = str(tmp_path / "own.safetensors")
@@ -301,22 +314,3 @@ def test_a_reload_reads_the_packages_again_too(host: Host) -> None:
         assert again.__file__ == table_widget.__file__
     finally:  # modules that are open go on with those that they know
         sys.modules.update(known)
-
-
-def test_one_wrapper_of_the_parameters_serves_all_visits_and_scenes(host: Host, panel: Any) -> None:
-    kind = type(parameters(panel))
-
-    def wrappers() -> int:
-        gc.collect()
-        return sum(type(one) is kind for one in gc.get_objects())
-
-    known = wrappers()
-    for _ in range(3):
-        host.leaveModule(panel)
-        host.slicer.mrmlScene.Clear(False)
-        host.enterModule(panel)
-    assert wrappers() == known
-    parameters(panel).device = "cpu"
-    assert panel.ui.deviceComboBox.currentText == "cpu"
-    panel.ui.deviceComboBox.currentIndex = 0
-    assert parameters(panel).device == "auto"

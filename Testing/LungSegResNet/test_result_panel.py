@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from mrml_data import add_volume, dice, parameters, run_to_the_end, segment_array, table_of
+from mrml_data import (
+    add_volume,
+    dice,
+    parameters,
+    rows_of,
+    run_to_the_end,
+    save_scene,
+    segment_array,
+    table_of,
+    tool_tip,
+)
 from slicer_host import Host
 
 
@@ -46,10 +56,14 @@ def test_undo_loses_no_correction_of_the_run_that_it_takes_back(
     segmentation = parameters(panel).outputSegmentation
     corrected = (np.roll(drawn, 4, axis=1) == 2).astype(np.uint8)
     host.slicer.util.updateSegmentBinaryLabelmapFromArray(corrected, segmentation, "left_lung", ct)
+    assert '"Phantom lungs"' in tool_tip(panel.ui.undoButton)
+    listed = rows_of(panel.ui.checkTable)
     panel.ui.undoButton.click()
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
-    assert "Undo once more" in panel.ui.statusLabel.text
+    assert panel.ui.statusLabel.text.startswith('"Phantom lungs" is as it was before; Undo once more')
+    assert rows_of(panel.ui.checkTable) == []
     panel.ui.undoButton.click()
+    assert rows_of(panel.ui.checkTable) == listed
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), corrected)
     assert segment_array(host, segmentation, "right_lung", ct).any()
 
@@ -168,12 +182,8 @@ def test_a_scene_that_was_saved_with_corrected_lungs_is_measured_again_and_anoth
     smaller[:5] = 0
     if is_corrected:
         correct(host, lungs, ct, smaller)
-    for node, ending in ((ct, "nrrd"), (lungs, "seg.nrrd"), (table_of(done), "tsv")):
-        node.AddDefaultStorageNode()
-        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
-        assert node.GetStorageNode().WriteData(node)
-    scene.SetURL(str(tmp_path / "scene.mrml"))
-    assert scene.Commit()
+    nodes = ((ct, "nrrd"), (lungs, "seg.nrrd"), (table_of(done), "tsv"))
+    save_scene(host, tmp_path / "scene.mrml", *nodes)
     scene.Clear(False)
     scene.Connect()
     voxel_ml = np.prod(parameters(done).inputVolume.GetSpacing()) / 1000
@@ -210,6 +220,15 @@ def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: A
     assert lines[1][0] == "Volume (ml)"
     assert lines[1][1] == done.ui.measurementsTable.item(0, 0).text()
     assert {len(line) for line in lines} == {4}
+
+
+def test_what_leaves_the_panel_has_the_name_that_the_ct_has_now(host: Host, ct: Any, done: Any, tmp_path: Path) -> None:
+    ct.SetName("Case 1")
+    done.ui.copyButton.click()
+    assert host.slicer.app.clipboard().text().startswith("Case 1\t")
+    host.files.append(str(tmp_path / "lungs.csv"))
+    done.ui.exportButton.click()
+    assert "Phantom" not in (tmp_path / "lungs.csv").read_text(encoding="utf-8")
 
 
 def test_measurements_are_exported_as_csv_and_a_cancelled_dialog_writes_nothing(
@@ -260,6 +279,16 @@ def test_measurements_of_one_ct_are_neither_shown_nor_overwritten_with_another(
     assert table_of(done) is first
     assert first.GetName() == "Phantom lung measurements"
     assert done.ui.measurementsTable.item(0, 0).text() == volume
+
+
+def test_measurements_of_lungs_that_were_removed_are_not_shown_where_none_are_chosen(host: Host, done: Any) -> None:
+    assert done.ui.measurementsTable.visible
+    host.slicer.mrmlScene.RemoveNode(parameters(done).outputSegmentation)
+    assert parameters(done).outputSegmentation is None
+    assert not done.ui.measurementsTable.visible
+    assert done.ui.measurementsLabel.text == "There are no measurements yet."
+    for button in (done.ui.copyButton, done.ui.exportButton):
+        assert not button.enabled
 
 
 def test_undo_measures_the_lungs_that_it_brings_back_also_when_another_ct_is_chosen(

@@ -12,7 +12,16 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_slice_view, add_volume, dice, parameters, run_to_the_end, segment_array, table_of
+from mrml_data import (
+    add_slice_view,
+    add_volume,
+    dice,
+    parameters,
+    run_to_the_end,
+    save_scene,
+    segment_array,
+    table_of,
+)
 from processes import below, is_alive
 from slicer_host import Host
 
@@ -203,6 +212,26 @@ def test_a_run_that_is_done_brings_its_ct_into_the_views_while_its_panel_is_open
     assert layers.GetBackgroundVolumeID() == (ct if is_open else other).GetID()
 
 
+def test_a_scene_with_choices_of_its_own_that_is_added_during_the_run_does_not_get_the_lungs_to_its_ct(
+    host: Host, panel: Any, thorax: tuple[sitk.Image, sitk.Image], tmp_path: Path
+) -> None:
+    scene = host.slicer.mrmlScene
+    network = parameters(panel).modelFile
+    add_volume(host, thorax[0], "Of the other scene")
+    save_scene(host, tmp_path / "scene.mrml")
+    scene.Clear(False)
+    ct = add_volume(host, thorax[0], "Phantom")
+    parameters(panel).modelFile = network
+    panel.ui.segmentButton.click()
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    scene.Import()
+    assert parameters(panel).inputVolume.GetName() == "Of the other scene"
+    host.wait(lambda: panel.runPanel.run is None)
+    assert parameters(panel).inputVolume is ct
+    assert parameters(panel).outputSegmentation.GetName() == "Phantom lungs"
+    assert panel.ui.measureButton.enabled
+
+
 def test_an_output_that_is_removed_during_the_run_is_replaced_by_a_new_one(host: Host, ct: Any, panel: Any) -> None:
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
     panel.ui.outputSelector.setCurrentNode(segmentation)
@@ -265,13 +294,15 @@ def kept_process() -> int | None:
 
 def test_the_next_run_is_done_by_the_same_process_with_the_same_lungs(host: Host, ct: Any, panel: Any) -> None:
     assert kept_process() is None
-    masks, launchers = [], []
+    masks, launchers, names = [], [], []
     for _run in ("cold", "warm"):
         run_to_the_end(host, panel)
         launchers.append(kept_process())
         masks.append(segment_array(host, parameters(panel).outputSegmentation, "left_lung", ct))
+        names.append(parameters(panel).outputSegmentation.GetName())
         panel.ui.outputSelector.setCurrentNode(None)
     np.testing.assert_array_equal(*masks)
+    assert names == ["Phantom lungs", "Phantom lungs_1"]
     launcher = launchers[0]
     assert launchers == [launcher, launcher]
     host.slicer.mrmlScene.Clear(False)
@@ -346,6 +377,15 @@ def test_the_command_of_a_run_has_plain_names_only(
     assert parameters(panel).outputSegmentation.GetName() == "Thorax Schädel 東京 lungs"
 
 
+def test_a_network_is_found_though_the_process_works_in_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets.segmentation_run import RunSettings
+
+    monkeypatch.chdir(tmp_path)
+    assert RunSettings(modelFile="own.safetensors").arguments()[-1] == str(tmp_path / "own.safetensors")
+
+
 def test_a_worker_imports_nothing_from_its_working_directory(
     host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,7 +432,7 @@ def test_a_list_of_packages_that_cannot_be_read_is_told(host: Host, ct: Any, pan
     panel.runPanel._requirements = str(tmp_path / "requirements.txt")
     panel.ui.segmentButton.click()
     assert panel.runPanel.run is None
-    assert "requirements.txt" in panel.ui.statusLabel.text
+    assert panel.ui.statusLabel.text.startswith("It could not be started (No such file or directory);")
 
 
 def test_a_ct_that_is_removed_while_a_roi_is_chosen_leaves_a_panel_that_says_what_is_missing(

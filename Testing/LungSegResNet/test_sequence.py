@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from mrml_data import add_volume, rows_of, run_to_the_end, segment_array, table_of
+from mrml_data import add_volume, rows_of, run_to_the_end, save_scene, segment_array, table_of
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -134,12 +134,8 @@ def test_frames_in_step_and_the_choice_survive_saving_and_loading_the_scene(
     panel.ui.framesComboBox.currentIndex = 1
     run_to_the_end(host, panel)
     sequences = [browser.GetMasterSequenceNode(), browser.GetSequenceNode(lungs(host))]
-    for node, ending in ((sequences[0], "seq.nrrd"), (sequences[1], "seq.mrb"), (proxy(browser), "nrrd")):
-        node.AddDefaultStorageNode()
-        node.GetStorageNode().SetFileName(str(tmp_path / f"{node.GetID()}.{ending}"))
-        assert node.GetStorageNode().WriteData(node)
-    scene.SetURL(str(tmp_path / "scene.mrml"))
-    assert scene.Commit()
+    nodes = ((sequences[0], "seq.nrrd"), (sequences[1], "seq.mrb"), (proxy(browser), "nrrd"))
+    save_scene(host, tmp_path / "scene.mrml", *nodes)
     scene.Clear(False)
     scene.SetURL(str(tmp_path / "scene.mrml"))
     scene.Connect()
@@ -238,7 +234,9 @@ def test_frames_that_are_segmented_inside_of_a_box_only_are_measured_there_only(
     panel.ui.roiSelector.setCurrentNode(roi)
     panel.ui.segmentsComboBox.currentIndex = 1
     panel.ui.framesComboBox.currentIndex = 1
+    host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Breathing lungs")
     run_to_the_end(host, panel)
+    assert panel.ui.outputSelector.currentNode().GetName() == "Breathing lungs_1"  # told apart from those before
     measured = rows_of(panel.ui.measurementsTable)
     assert len(measured[0]) == 1
     panel.ui.measureButton.click()

@@ -126,6 +126,16 @@ def test_the_check_can_be_stopped_and_begun_again(host: Host, panel: Any, data_s
     assert len(check(host, panel, data_set)) == 4
 
 
+def test_the_check_ends_when_another_data_set_is_chosen(panel: Any, data_set: Path, tmp_path: Path) -> None:
+    parameters(panel).dataSet = str(data_set)
+    panel.ui.checkButton.click()
+    assert panel.ui.stopCheckButton.visible
+    (tmp_path / "other").mkdir()
+    parameters(panel).dataSet = str(tmp_path / "other")
+    assert panel.ui.checkButton.visible
+    assert panel.ui.dataStatusLabel.text == "Another data set was chosen, so the check was stopped."
+
+
 def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host, panel: Any, tmp_path: Path) -> None:
     from LungSegResNetWidgets import segmentation_nodes
 
@@ -141,7 +151,9 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     segmentation_nodes.placeWithVolume(segmentation, volume)
     segmentation_nodes.writeLungs(segmentation, volume, drawn)
     panel.updateGui()
+    panel.ui.caseNameLineEdit.text = "CT of today"
     panel.ui.addCaseButton.click()
+    assert panel.ui.caseNameLineEdit.text == ""  # not that of the next one, too
     assert sorted(path.name for path in folder.iterdir()) == ["CT_of_today_ct.nrrd", "CT_of_today_lungs.seg.nrrd"]
     written = sitk.ReadImage(str(folder / "CT_of_today_ct.nrrd"))
     np.testing.assert_array_equal(sitk.GetArrayFromImage(written), sitk.GetArrayFromImage(image))
@@ -156,6 +168,21 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     (folder / "cases.csv").write_text("case,ct,mask\n", encoding="utf-8")
     panel.updateGui()
     assert "cases.csv" in panel.ui.addCaseButton.toolTip
+
+
+def test_a_case_of_a_volume_with_a_very_long_name_gets_a_shorter_one(host: Host, panel: Any, tmp_path: Path) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    image, mask = Thorax().scan((8.0, 8.0, 20.0))
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume = str(tmp_path), add_volume(host, image, "東京" * 150)
+    chosen.caseSegmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    segmentation_nodes.writeLungs(chosen.caseSegmentation, chosen.caseVolume, sitk.GetArrayFromImage(mask))
+    panel.updateGui()
+    panel.ui.addCaseButton.click()
+    name = "東京" * 30
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}_ct.nrrd", f"{name}_lungs.seg.nrrd"}
+    assert panel.ui.dataStatusLabel.text.startswith(f"{name} is a case of the data set now")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for file sizes")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mrml_data import parameters, rows_of
+from mrml_data import parameters, rows_of, tool_tip
 from slicer_host import Host
+
+from LungSegResNetLib.network.model_file import load_model, save_model
 
 _SUMMARY = (
     "method,group,region,doubtful,metric,cases,mean,sd,min,max\n"
@@ -61,6 +64,40 @@ def test_a_table_that_was_spoilt_is_told_in_a_sentence(panel: Any, run: Path, te
     assert str(run / "report" / "summary.csv") in panel.ui.evaluateStatusLabel.text
     assert rows_of(panel.ui.table1) == []
     assert panel.ui.evaluateButton.enabled
+
+
+def test_a_network_whose_training_has_not_finished_is_called_so_and_can_be_used_and_trained_on(
+    host: Host, panel: Any, run: Path
+) -> None:
+    path, ui = run / "network.safetensors", panel.ui
+    card, weights = load_model(path)
+    (run / "checkpoint.pt").touch()
+    note = "The training of this network has not finished: it is the best so far, of step 40, and may change."
+
+    def keep(finished: bool) -> None:
+        save_model(path, weights, replace(card, training={"steps_done": 40, "finished": finished}))
+        panel.updateGui()
+
+    parameters(panel).runFolder = str(run)
+    assert ui.evaluateStatusLabel.text == "Ready."
+    keep(finished=False)
+    assert ui.evaluateStatusLabel.text == f"Ready.\n{note}"
+    assert ui.startButton.text == "Go on"
+    assert "is finished" not in ui.startButton.toolTip
+    assert ui.evaluateButton.enabled
+    ui.useNetworkButton.click()
+    assert ui.evaluateStatusLabel.text == f"The module LungSegResNet segments with {path} now.\n{note}"
+    user = host.openModule("LungSegResNet")
+    assert user.logic.getParameterNode().modelFile == str(path)
+    assert "Its training has not finished." in tool_tip(user.ui.modelLineEdit)
+    keep(finished=True)
+    user.updateGui()
+    assert note not in ui.evaluateStatusLabel.text
+    assert ui.startButton.text == "Start training"
+    assert "is finished" in ui.startButton.toolTip
+    assert "finished" not in tool_tip(user.ui.modelLineEdit)
+    user.logic.getParameterNode().modelFile = ""
+    host.closeModule(user)
 
 
 def test_a_second_evaluation_begins_only_when_the_process_of_a_stopped_one_has_ended(panel: Any, run: Path) -> None:

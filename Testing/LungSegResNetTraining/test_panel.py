@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,11 @@ def test_an_empty_panel_says_what_is_missing_and_enables_nothing(panel: Any) -> 
         assert not button.enabled
         assert tool_tip(button).endswith(".")
     assert "data set" in ui.checkButton.toolTip
+
+
+def test_names_in_the_news_are_shown_as_they_are(host: Host, panel: Any) -> None:
+    for label in (panel.ui.dataStatusLabel, panel.ui.trainStatusLabel, panel.ui.evaluateStatusLabel):
+        assert label.textFormat == host.qt.Qt.PlainText
 
 
 def test_the_choices_survive_saving_and_loading_the_scene(host: Host, panel: Any, tmp_path: Path) -> None:
@@ -167,22 +171,3 @@ def test_choices_that_change_while_packages_are_installed_are_read_again(
     host.answers.append(True)
     getattr(getattr(panel, step), click)()
     assert getattr(panel.ui, label).text == sentence
-
-
-def test_one_wrapper_of_the_parameters_serves_all_visits_and_scenes(host: Host, panel: Any) -> None:
-    kind = type(parameters(panel))
-
-    def wrappers() -> int:
-        gc.collect()
-        return sum(type(one) is kind for one in gc.get_objects())
-
-    known = wrappers()
-    for _ in range(3):
-        host.leaveModule(panel)
-        host.slicer.mrmlScene.Clear(False)
-        host.enterModule(panel)
-    assert wrappers() == known
-    parameters(panel).device = "cpu"
-    assert panel.ui.deviceComboBox.currentText == "cpu"
-    panel.ui.deviceComboBox.currentIndex = 0
-    assert parameters(panel).device == "auto"

@@ -58,6 +58,19 @@ def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_
     assert panel.ui.startFileButton.enabled
 
 
+def test_paths_that_are_typed_are_those_that_slicer_sees(
+    panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetTrainingWidgets.run_folder import RunChoices
+
+    monkeypatch.chdir(tmp_path)
+    parameters(panel).dataSet, parameters(panel).startFile = "data", "start.safetensors"
+    choices = RunChoices.of(parameters(panel))
+    assert choices.dataSet == str(tmp_path / "data")
+    assert choices.startFile == str(tmp_path / "start.safetensors")
+    assert RunChoices.of(parameters(panel)).arguments(tmp_path)[1] == choices.dataSet
+
+
 def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
 ) -> None:

@@ -147,8 +147,8 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Se
     earlier = _earlier_mark(folder)
     if earlier is None:
         _refuse_other_files(folder)
-    elif not (same := _is_same(earlier, about)) or earlier.get("cases") != about.get("cases"):
-        if not same and not overwrite:
+    elif (other := holds_another(folder, about)) or earlier.get("cases") != about.get("cases"):
+        if other and not overwrite:
             raise OutputError(f"{folder} holds another evaluation; choose another folder or allow it (--overwrite).")
         _remove_report(folder)
         names = folder_names(cases)
@@ -159,6 +159,20 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Se
         temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
 
 
+def holds_another(folder: Path, about: dict[str, str]) -> bool:
+    """Whether `claim_folder` needs ``overwrite``: the folder has an evaluation of another network, split or data set.
+
+    A data set is known by its place and, where it has moved, by its cases; ``about`` need not tell both.
+    """
+    earlier = _earlier_mark(folder)
+    if earlier is None:
+        return False
+    data = {"data set", "cases"}
+    others, told = (earlier.keys() | about.keys()) - data, data & about.keys()
+    same = {key for key in others | told if earlier.get(key) == about.get(key)}
+    return not others <= same or (bool(told) and not told & same)
+
+
 def _earlier_mark(folder: Path) -> dict[str, str] | None:
     """What the evaluation in a folder is about; None where there is none."""
     try:
@@ -166,14 +180,6 @@ def _earlier_mark(folder: Path) -> dict[str, str] | None:
     except (OSError, ValueError):
         return None
     return mark if isinstance(mark, dict) else None
-
-
-def _is_same(earlier: dict[str, str], about: dict[str, str]) -> bool:
-    """Whether two marks are of one evaluation; a data set is known by its place and, where it has moved, its cases."""
-    data = {"data set", "cases"}
-    others = (earlier.keys() | about.keys()) - data
-    same = {key for key in others | data if earlier.get(key) == about.get(key)}
-    return others <= same and bool(data & same)
 
 
 def _refuse_other_files(folder: Path) -> None:

@@ -33,6 +33,7 @@ from LungSegResNetTrainingLib.evaluation.run import (
     choose_cases,
     claim_folder,
     evaluate,
+    holds_another,
 )
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
@@ -226,6 +227,11 @@ def test_an_evaluation_goes_on_where_its_data_set_has_moved(tmp_path: Path) -> N
     claim_folder(tmp_path / "out", about["here"], overwrite=False)
     claim_folder(tmp_path / "out", about["there"], overwrite=False)
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8")) == about["there"]
+    # Who does not tell the cases knows the data set by its place only.
+    untold = {key: value for key, value in about["there"].items() if key != "cases"}
+    assert not holds_another(tmp_path / "out", untold)
+    assert holds_another(tmp_path / "out", untold | {"data set": "here"})
+    assert holds_another(tmp_path / "out", untold | {"network": "b"})
     # A data set may grow where it is, but one with other scans somewhere else is another.
     claim_folder(tmp_path / "out", about["there"] | {"cases": "more"}, overwrite=False)
     with pytest.raises(OutputError, match="another evaluation"):

@@ -1,0 +1,31 @@
+"""The wrapper of the parameter node that both panels keep, because Slicer never frees one that was connected."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from mrml_data import parameters
+from slicer_host import Host
+
+
+@pytest.mark.parametrize("name", ["LungSegResNet", "LungSegResNetTraining"])
+def test_one_wrapper_of_the_parameters_serves_all_visits_and_scenes(host: Host, name: str) -> None:
+    panel = host.openModule(name)
+    kind = type(parameters(panel))
+
+    def wrappers() -> int:
+        gc.collect()
+        return sum(type(one) is kind for one in gc.get_objects())
+
+    known = wrappers()
+    for _ in range(3):
+        host.leaveModule(panel)
+        host.slicer.mrmlScene.Clear(False)
+        host.enterModule(panel)
+    assert wrappers() == known
+    parameters(panel).device = "cpu"
+    assert panel.ui.deviceComboBox.currentText == "processor"
+    panel.ui.deviceComboBox.currentIndex = 0
+    assert parameters(panel).device == "auto"
+    host.closeModule(panel)

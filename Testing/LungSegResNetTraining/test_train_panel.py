@@ -180,8 +180,11 @@ def kept_step(run: Path) -> int:
 
 
 def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
-    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from LungSegResNetTrainingWidgets import run_folder
+
+    monkeypatch.setattr(run_folder, "_CHECKPOINT_SECONDS", 1)
     run, ui = tmp_path / "run", panel.ui
     prepare_run(panel, data_set, run, small_network, 100000)
     ui.startButton.click()

@@ -24,7 +24,8 @@ class BackgroundCommand:
 
     Parameters
     ----------
-    arguments : of the command line; its progress has to be written as JSON lines (``--progress json``).
+    arguments : of the command line; its progress has to be written as JSON lines (``--progress json``). A `Path` is
+        one of Slicer's working directory, which is not that of the process, and is made absolute; text stays.
     onReleased : called last in any case, when the command has nothing open any more.
     place : folder that it writes into, for `whyNotYet`.
 
@@ -52,7 +53,7 @@ class BackgroundCommand:
         onReleased: Callable[[], None] = lambda: None,
         place: str | Path = "",
     ) -> None:
-        self._arguments = [str(argument) for argument in arguments]
+        self._arguments = [str(one.absolute() if isinstance(one, Path) else one) for one in arguments]
         self._onEvent, self._onDone, self._onFailed, self._onReleased = onEvent, onDone, onFailed, onReleased
         self.place = Path(place).resolve() if place else None
         self._process: WorkerProcess | None = None

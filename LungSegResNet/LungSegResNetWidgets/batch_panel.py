@@ -134,10 +134,9 @@ class BatchPanel:
         self.update(parameters)
 
     @staticmethod
-    def _arguments(parameters: Any) -> list[str]:
+    def _arguments(parameters: Any) -> list[str | Path]:
         # One case at a time: Slicer needs memory, too, and the bar moves within a case.
-        folders = (parameters.batchInput, parameters.batchOutput)
-        arguments = ["segment-folder", *(str(Path(folder).absolute()) for folder in folders)]
+        arguments = ["segment-folder", Path(parameters.batchInput), Path(parameters.batchOutput)]
         arguments += ["--format", parameters.batchFormat, "--processes", "1", "--progress", "json"]
         settings = commandSettingsOf(parameters)
         return [*arguments, *settings.arguments(), *(["--one-segment"] if settings.isOneSegment else [])]

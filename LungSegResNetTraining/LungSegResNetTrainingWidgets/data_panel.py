@@ -109,9 +109,7 @@ class DataPanel:
             )
             self.update()
 
-        command = TrainingCommand(
-            ["check", Path(dataSet).absolute(), "--table", table], self._onEvent, onDone, self._onFailed
-        )
+        command = TrainingCommand(["check", Path(dataSet), "--table", table], self._onEvent, onDone, self._onFailed)
         command.start()
         self._command = command
         self._show([])

@@ -86,7 +86,7 @@ class EvaluatePanel:
             self._onFailed(whyNotStarted(error))
 
     def _start(self) -> None:
-        folder = str(Path(self._parameters().runFolder).absolute())  # the process works in another one
+        folder = self._parameters().runFolder
         network, report = networkFile(folder), _report(folder)
         if reason := _whyNoNetwork(folder) or whyNotYet(report):
             raise RuntimeError(reason)

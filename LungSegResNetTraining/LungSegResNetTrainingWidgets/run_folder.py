@@ -38,9 +38,9 @@ class RunChoices:
         paths = {name: getattr(choices, name) for name in ("dataSet", "startFile")}
         return replace(choices, **{name: str(Path(path).absolute()) for name, path in paths.items() if path})
 
-    def arguments(self, folder: Path) -> list[str]:
+    def arguments(self, folder: Path) -> list[str | Path]:
         """Of the command line."""
-        texts = ["fit", self.dataSet, "--out", str(folder), "--cache", str(folder / "slices")]
+        texts: list[str | Path] = ["fit", self.dataSet, "--out", folder, "--cache", folder / "slices"]
         texts += ["--preset", self.preset, "--device", self.device, "--validate-every", str(self.validateEvery)]
         texts += ["--checkpoint-every", str(_CHECKPOINT_SECONDS)]
         if self.startNetwork != NO_START:

@@ -139,9 +139,7 @@ class TrainPanel:
         if reason := self._whyNot(parameters) or whyNotYet(folder):
             raise RuntimeError(reason)
         choices = RunChoices.of(parameters)
-        command = TrainingCommand(
-            choices.arguments(Path(folder).absolute()), self._onEvent, self._onDone, self._onFailed, folder
-        )
+        command = TrainingCommand(choices.arguments(Path(folder)), self._onEvent, self._onDone, self._onFailed, folder)
         try:
             if not isBegun(folder):
                 choices.save(Path(folder))

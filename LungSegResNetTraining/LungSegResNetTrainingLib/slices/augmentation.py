@@ -28,6 +28,7 @@ class AugmentationSettings:
     geometry: float = 1.0
     scanner: float = 1.0
     surroundings: float = 0.3
+    emphysema: float = 0.06
     disease: float = 0.5
     effusion: float = 0.12
     gas: float = 0.15
@@ -38,7 +39,7 @@ class AugmentationSettings:
     @classmethod
     def none(cls) -> AugmentationSettings:
         """No augmentation, as in the article."""
-        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def training_slice(
@@ -74,6 +75,8 @@ def training_slice(
         disease.even_tissue(image, body & ~(right | left), pixel_mm, rng)
     noise_told = even  # whether something was painted that only its noise would tell from tissue
     if bool(lung.any()):
+        if rng.random() < settings.emphysema:
+            disease.emphysema(image, right | left, pixel_mm, rng)
         healthy, whole = image.clone(), right | left
         if rng.random() < settings.disease:
             noise_told |= disease.paint_disease(image, right, left, pixel_mm, rng, settings.largest_mass_mm)
@@ -115,7 +118,10 @@ def _sampling_grid(case: CachedCase, rng: np.random.Generator, augment: bool) ->
     centre_x = frame.start_x + (columns - 1) / 2 * frame.pixel_mm
     pixel = frame.pixel_mm
     if augment:
-        pixel *= float(np.exp(rng.uniform(np.log(0.65), np.log(1.3))))
+        if rng.random() < 0.12:  # a field of view as for the heart, which cuts through both lungs
+            pixel *= rng.uniform(0.42, 0.65)
+        else:
+            pixel *= float(np.exp(rng.uniform(np.log(0.65), np.log(1.3))))
         stretch = float(np.exp(rng.normal(0.0, 0.06)))
         turn = rng.random()
         angle = np.deg2rad(rng.normal(0.0, 8.0))

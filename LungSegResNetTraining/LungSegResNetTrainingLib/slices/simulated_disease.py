@@ -114,6 +114,23 @@ def white_lung(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.ra
     return densest > -100.0
 
 
+def emphysema(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
+    """Air without vessels in parts of ``lung`` or, now and then, in all of it, as in bullae.
+
+    A network that knows lung by its vessels, and air outside of the body by having none, takes it for the latter.
+    """
+    shape = (hu.shape[0], hu.shape[1])
+    score = smooth_noise(rng, shape, rng.uniform(15.0, 60.0) / pixel_mm)
+    score = score + rng.uniform(0.0, 2.0) * _edge_nearness(lung, rng.uniform(10.0, 40.0) / pixel_mm)
+    some = score[lung][:: max(1, int(lung.sum()) // 5000)]
+    extent = 1.0 if rng.random() < 0.4 else rng.uniform(0.1, 0.9)
+    threshold = torch.quantile(some, 1.0 - extent) if extent < 1.0 else some.min() - 10.0
+    amount = torch.sigmoid((score - threshold) / rng.uniform(0.02, 0.3))
+    air = rng.uniform(-1000.0, -800.0) + rng.uniform(2.0, 20.0) * smooth_noise(rng, shape, 1.0)
+    painted = hu + amount * (air - hu)
+    hu[lung] = painted[lung]
+
+
 def fibrosis(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> None:
     """Reticulation: thin dense lines, mostly near the pleura, with traction cysts between them."""
     shape = (hu.shape[0], hu.shape[1])

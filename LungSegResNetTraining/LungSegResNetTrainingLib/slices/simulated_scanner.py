@@ -24,9 +24,9 @@ def degrade(
     hu = _gaussian(hu, rng.uniform(0.7, 1.6) / pixel_mm) if same_noise else _kernel(hu, pixel_mm, rng)
     hu = _noise(hu, pixel_mm, rng, always=same_noise)
     if rng.random() < 0.4:
-        offset = (
-            rng.normal(0.0, 15.0) if rng.random() < 0.8 else rng.uniform(-120.0, 120.0)
-        )  # the rest: a faulty header
+        # Faulty headers make the rest. Air that is much denser than -1000 HU could be lung as well: shown often, it
+        # makes lung without vessels air.
+        offset = rng.normal(0.0, 15.0) if rng.random() < 0.8 else rng.uniform(-120.0, 50.0)
         hu = hu * rng.uniform(0.96, 1.04) + offset
     if rng.random() < 0.15:  # narrow lung-window sources
         hu = hu.clamp(rng.uniform(-1024.0, -950.0), rng.uniform(60.0, 350.0))

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from LungSegResNetTrainingLib.slices.simulated_disease import (
     effusion,
+    emphysema,
     even_tissue,
     opacity,
     paint_disease,
@@ -88,6 +89,23 @@ def test_a_white_lung_is_dense_nearly_everywhere_and_keeps_some_air_and_its_vess
         to_the_back.append(float(hu[lung & back].mean() - hu[lung & ~back].mean()))
     assert whiter_than_ground_glass >= 10
     assert np.median(to_the_back) > 20.0
+
+
+def test_emphysema_leaves_air_without_vessels_in_a_part_of_the_lung_or_in_all_of_it() -> None:
+    healthy, lung = chest(np.random.default_rng(0))
+    vessels = lung.clone()
+    vessels[:, ::2] = False
+    healthy[vessels] = 40.0
+    shares_lost = []
+    for seed in range(40):
+        hu = healthy.clone()
+        emphysema(hu, lung, 1.0, np.random.default_rng(seed))
+        assert torch.equal(hu[~lung], healthy[~lung])
+        assert bool((hu[vessels] < healthy[vessels] + 1.0).all()), "denser than it was"
+        shares_lost.append(float((hu[vessels] < -700.0).float().mean()))
+    assert min(shares_lost) > 0.02
+    assert 8 <= sum(share > 0.99 for share in shares_lost) <= 25
+    assert sum(share < 0.8 for share in shares_lost) >= 8
 
 
 def test_fluid_now_and_then_takes_the_place_of_a_whole_lung() -> None:

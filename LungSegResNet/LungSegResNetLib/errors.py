@@ -39,7 +39,7 @@ class OutputExistsError(OutputError):
     """A file is there already and may not be replaced."""
 
     def __init__(self, path: object) -> None:
-        super().__init__(f"{path} exists already; choose another name or allow overwriting (--overwrite).")
+        super().__init__(f"{path} exists already; choose another name.")
 
 
 class OutputInUseError(OutputError):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..early_end import stop_on_request
-from ..errors import Cancelled, LungSegError
+from ..errors import Cancelled, LungSegError, OutputExistsError
 
 EXIT_CODES = """exit codes:
   0  done
@@ -55,6 +55,10 @@ class Program:
             exit_code = int(command.run(options))
             sys.stdout.flush()  # what cannot be written shows here, and not when Python ends
             return exit_code
+        except OutputExistsError as error:
+            # Panels, which ask for JSON, have their own ways to replace a file.
+            hint = " To replace it, give --overwrite." if hasattr(options, "overwrite") and not _json(options) else ""
+            return self._fail(options, f"{error}{hint}", error.exit_code)
         except LungSegError as error:
             return self._fail(options, str(error), error.exit_code)
         except KeyboardInterrupt:
@@ -84,11 +88,15 @@ class Program:
         return parser
 
     def _fail(self, options: argparse.Namespace, text: str, exit_code: int) -> int:
-        if getattr(options, "progress", None) == "json":
+        if _json(options):
             print(json.dumps({"event": "error", "text": text, "exit_code": exit_code}), file=sys.stderr, flush=True)
         else:
             print(f"{self.name}: {text}", file=sys.stderr)
         return exit_code
+
+
+def _json(options: argparse.Namespace) -> bool:
+    return getattr(options, "progress", None) == "json"
 
 
 def _discard_output() -> None:

@@ -87,7 +87,7 @@ class FolderTask:
         if other := difference(row, self.made_from, self.source):
             return self.failed(
                 f"{self.summary.parent} has a result of this name that was made {other}; "
-                "choose another folder for the results or allow overwriting (--overwrite)."
+                "choose another folder for the results, or move that one away."
             )
         return row if self.mask.name in _mask_names(row) and self.mask.is_file() else None
 

@@ -159,7 +159,11 @@ def test_results_that_exist_are_kept_unless_overwriting_is_allowed(
     target = tmp_path / "lungs.nii.gz"
     target.write_text("corrected by hand")
     assert main(["segment", str(scan), str(target)]) == 4
-    assert "exists already" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "exists already" in told
+    assert "give --overwrite" in told
+    assert main(["segment", str(scan), str(target), "--progress", "json"]) == 4
+    assert "overwrite" not in capsys.readouterr().err, "an option that a panel has not"
     assert target.read_text() == "corrected by hand"
     assert main(["segment", str(scan), str(target), "--overwrite"]) == 0
     assert sitk.ReadImage(str(target)).GetSize()[2] == 8

@@ -58,7 +58,7 @@ def test_the_result_of_another_patient_s_scan_of_the_same_name_is_neither_taken_
     code, (row,) = segment_folder(capsys, tmp_path / "B", out)
     assert (code, row["status"]) == (7, "failed")
     assert "another scan" in row["error"]
-    assert "--overwrite" in row["error"]
+    assert "choose another folder for the results" in row["error"]
     assert contents(out) == before
     code, (row,) = segment_folder(capsys, tmp_path / "B", out, "--format", "nii.gz")
     assert (code, row["status"]) == (7, "failed")

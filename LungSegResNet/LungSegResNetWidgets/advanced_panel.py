@@ -72,5 +72,5 @@ def settingsOf(parameters: Any) -> RunSettings:
     """
     if reason := whyNoRegion(parameters.inputVolume, parameters.roi):
         raise RuntimeError(reason)
-    region = Region.of(parameters.roi) if parameters.roi else None
+    region = Region.of(parameters.roi, parameters.inputVolume) if parameters.roi else None
     return replace(commandSettingsOf(parameters), region=region)

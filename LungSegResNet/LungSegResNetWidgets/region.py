@@ -14,39 +14,40 @@ from slicer.i18n import tr as _
 
 @dataclass(frozen=True)
 class Region:
-    """A box in world space as it was when it was taken from its node.
+    """A box in a volume as it was when it was taken from its node; what is moved later does not move it.
 
     Attributes
     ----------
     name : what to call it in messages.
-    worldToBox : 4 x 4; from world coordinates (RAS, mm) to those of the box, whose middle is 0.
+    rasToBox : 4 x 4; from coordinates of the volume (RAS, mm, without its parent transforms) to those of the box, whose
+        middle is 0.
     halfSize : of the box in its own coordinates.
     """
 
     name: str
-    worldToBox: np.ndarray
+    rasToBox: np.ndarray
     halfSize: np.ndarray
 
     @classmethod
-    def of(cls, roiNode: Any) -> Region:
-        """The box of a vtkMRMLMarkupsROINode with its rotation and its (linear) parent transforms."""
-        boxToWorld = slicer.util.arrayFromVTKMatrix(roiNode.GetObjectToWorldMatrix())
-        return cls(roiNode.GetName(), np.linalg.inv(boxToWorld), np.array(roiNode.GetSize()) / 2.0)
+    def of(cls, roiNode: Any, volumeNode: Any) -> Region:
+        """The box of a vtkMRMLMarkupsROINode in a volume; the (linear) parent transforms of both count."""
+        boxToWorld, rasToWorld = roiNode.GetObjectToWorldMatrix(), vtk.vtkMatrix4x4()
+        parent = volumeNode.GetParentTransformNode()
+        slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(parent, None, rasToWorld)
+        worldToBox = np.linalg.inv(slicer.util.arrayFromVTKMatrix(boxToWorld))
+        rasToBox = worldToBox @ slicer.util.arrayFromVTKMatrix(rasToWorld)
+        return cls(roiNode.GetName(), rasToBox, np.array(roiNode.GetSize()) / 2.0)
 
-    def holds(self, volumeNode: Any, pointLps: Sequence[float]) -> bool:
-        """Whether a point of the volume (LPS, mm, without its parent transforms, which count) lies in the box."""
+    def holds(self, pointLps: Sequence[float]) -> bool:
+        """Whether a point of the volume (LPS, mm, without its parent transforms) lies in the box."""
         left, back, up = pointLps
-        world = [0.0, 0.0, 0.0]
-        volumeNode.TransformPointToWorld([-left, -back, up], world)
-        return bool(np.all(np.abs((self.worldToBox @ [*world, 1.0])[:3]) <= self.halfSize))
+        return bool(np.all(np.abs((self.rasToBox @ [-left, -back, up, 1.0])[:3]) <= self.halfSize))
 
-    def voxelsOf(self, volumeNode: Any, transformNode: Any) -> np.ndarray:
-        """Voxels of the volume (bool, k, j, i) whose middle lies in the box; ``transformNode`` is its parent."""
-        ijkToRas, rasToWorld = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    def voxelsOf(self, volumeNode: Any) -> np.ndarray:
+        """Voxels of the volume, or of another with its coordinates (bool, k, j, i), whose middle lies in the box."""
+        ijkToRas = vtk.vtkMatrix4x4()
         volumeNode.GetIJKToRASMatrix(ijkToRas)
-        slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(transformNode, None, rasToWorld)
-        ijkToWorld = slicer.util.arrayFromVTKMatrix(rasToWorld) @ slicer.util.arrayFromVTKMatrix(ijkToRas)
-        matrix = self.worldToBox @ ijkToWorld
+        matrix = self.rasToBox @ slicer.util.arrayFromVTKMatrix(ijkToRas)
         columns, rows, slices = volumeNode.GetImageData().GetDimensions()
         inside = np.ones((slices, rows, columns), bool)
         # Each coordinate in the box is a sum of a term for each index; slice by slice, so that little memory is needed.

@@ -53,9 +53,9 @@ class RunSettings:
             options += ["--smoothing", f"{self.smoothingMm:g}"]
         return options
 
-    def slicesInRegion(self, volumeNode: Any, slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def slicesInRegion(self, slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those of the slices to check whose doubtful place lies in the region; all where there is none."""
-        return [one for one in slices if self.region is None or self.region.holds(volumeNode, one["point_lps_mm"])]
+        return [one for one in slices if self.region is None or self.region.holds(one["point_lps_mm"])]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,6 @@ class SegmentationRun:
 
     Callbacks are called in the main thread: ``onEvent(dict)`` for progress, and at the end either ``onDone(RunResult)``
     or ``onFailed(sentence)``; neither after `cancel`. Nothing in the scene changes before the run has succeeded.
-    ``transformNode`` is the parent of a volume that is not in the scene itself.
 
     Raises
     ------
@@ -111,12 +110,10 @@ class SegmentationRun:
         onEvent: Callable[[dict[str, Any]], None],
         onDone: Callable[[RunResult], None],
         onFailed: Callable[[str], None],
-        transformNode: Any = None,
     ) -> None:
         self.volumeNode = volumeNode
         self._segmentationNode = segmentationNode
         self._settings = settings
-        self._transformNode = transformNode or volumeNode.GetParentTransformNode()
         self._frame = ShownFrame(volumeNode)
         self._onDone = onDone
         self._onFailed = onFailed
@@ -181,7 +178,7 @@ class SegmentationRun:
         if image is None or image.GetDimensions() != labels.shape[::-1]:
             text = _('The CT "{name}" was changed while it was segmented; segment it again.')
             raise RuntimeError(text.format(name=self.volumeNode.GetName()))
-        region = settings.region.voxelsOf(self.volumeNode, self._transformNode) if settings.region else None
+        region = settings.region.voxelsOf(self.volumeNode) if settings.region else None
         if region is not None and not labels[region].any():
             text = _('There is no lung inside the ROI "{name}"; nothing was changed.')
             raise RuntimeError(text.format(name=settings.region.name))
@@ -208,6 +205,6 @@ class SegmentationRun:
             raise
         if settings.isOneSegment or region is not None:
             summary = {**summary, "measurements": measure(self.volumeNode, node)}
-        listed = settings.slicesInRegion(self.volumeNode, summary["slices_to_check"])
+        listed = settings.slicesInRegion(summary["slices_to_check"])
         summary = {**summary, "slices_to_check": listed}
         return RunResult(self.volumeNode, node, summary, before, self._frame)

@@ -80,8 +80,7 @@ class SequenceRun:
 
     def _startFrame(self) -> None:
         frame = self._sequence.GetNthDataNode(len(self._results))
-        parent = self.volumeNode.GetParentTransformNode()
-        self._run = _FrameRun(frame, None, self._settings, self._handle, self._onFrameDone, self._onFrameFailed, parent)
+        self._run = _FrameRun(frame, None, self._settings, self._handle, self._onFrameDone, self._onFrameFailed)
         self._run.start()
 
     def _handle(self, event: dict[str, Any]) -> None:
@@ -152,7 +151,7 @@ class SequenceRun:
             "frames": self._count,
             "seconds": {"total": time.monotonic() - self._begun},
             "warnings": warnings,
-            "slices_to_check": self._settings.slicesInRegion(self.volumeNode, shown["slices_to_check"]),
+            "slices_to_check": self._settings.slicesInRegion(shown["slices_to_check"]),
         }
 
     def _shownNumber(self) -> int:

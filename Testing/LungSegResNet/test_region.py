@@ -48,7 +48,8 @@ def test_a_rotated_box_under_a_transform_holds_the_voxels_that_slicer_says_lie_i
     roi.SetAndObserveObjectToNodeMatrix(turned.GetMatrix())
     put_under_transform(host, roi, angle=-40, shift=(3, 4, 5))
 
-    inside = region.Region.of(roi).voxelsOf(volume, volume.GetParentTransformNode())
+    box = region.Region.of(roi, volume)
+    inside = box.voxelsOf(volume)
 
     ijk_to_ras, ras_to_world = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(ijk_to_ras)
@@ -61,14 +62,26 @@ def test_a_rotated_box_under_a_transform_holds_the_voxels_that_slicer_says_lie_i
     np.testing.assert_array_equal(inside, wanted)
     for k, j, i in ((k, j, i) for k, j, i in np.ndindex(inside.shape) if (k + j + i) % 7 == 0):
         right, front, up, _one = ijk_to_ras.MultiplyPoint((i, j, k, 1.0))
-        assert region.Region.of(roi).holds(volume, (-right, -front, up)) == wanted[k, j, i]
+        assert box.holds((-right, -front, up)) == wanted[k, j, i]
+
+
+def test_a_ct_that_is_moved_during_a_run_takes_the_box_along(host: Host, region: Any, ct: Any) -> None:
+    roi = add_roi(host, (0, 0, 0), (40, 40, 40))
+    region.fitNewRoi(roi, ct)
+    roi.SetSize(60, 70, 80)
+    box = region.Region.of(roi, ct)
+    before = box.voxelsOf(ct)
+    assert 0 < before.sum() < before.size
+    put_under_transform(host, ct, angle=30, shift=(100, 0, 50))
+    np.testing.assert_array_equal(box.voxelsOf(ct), before)
+    assert not np.array_equal(region.Region.of(roi, ct).voxelsOf(ct), before)
 
 
 def test_a_new_box_is_laid_around_the_ct_and_one_that_was_drawn_is_not_moved(host: Host, region: Any, ct: Any) -> None:
     new, drawn = add_roi(host, (0, 0, 0), (0, 0, 0)), add_roi(host, (1, 2, 3), (40, 50, 60))
     for roi in (new, drawn):
         region.fitNewRoi(roi, ct)
-    assert region.Region.of(new).voxelsOf(ct, None).all()
+    assert region.Region.of(new, ct).voxelsOf(ct).all()
     assert drawn.GetSize() == (40, 50, 60)
 
 

@@ -21,7 +21,9 @@ import torch
 from LungSegResNetLib.lungs.preprocessing import Resampling, scale_hu, to_frame_matrices
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
-from LungSegResNetTrainingLib.slices.simulated_disease import even_tissue, like_soft_tissue, settle_border, wall_air
+from LungSegResNetTrainingLib.slices.painted_shapes import like_soft_tissue
+from LungSegResNetTrainingLib.slices.simulated_disease import settle_border
+from LungSegResNetTrainingLib.slices.simulated_pitfalls import even_tissue, wall_air
 from LungSegResNetTrainingLib.slices.slice_cache import BODY, LEFT, PIXEL_MM, RIGHT, CachedCase, cache_case
 from LungSegResNetTrainingLib.slices.smooth_noise import smooth_noise
 

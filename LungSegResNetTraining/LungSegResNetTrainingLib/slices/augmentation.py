@@ -12,6 +12,7 @@ from LungSegResNetLib.lungs.preprocessing import scale_hu
 from LungSegResNetLib.network.architecture import HU_WINDOW
 
 from . import simulated_disease as disease
+from . import simulated_pitfalls as pitfalls
 from .simulated_disease import LARGEST_MASS_MM
 from .simulated_scanner import degrade, paint_surroundings
 from .slice_cache import BODY, LEFT, PIXEL_MM, RIGHT, CachedCase
@@ -72,7 +73,7 @@ def training_slice(
     # Slices without lung most of all have to show that even tissue is not lung.
     even = rng.random() < settings.even_tissue * (1 if bool(lung.any()) else 2)
     if even:
-        disease.even_tissue(image, body & ~(right | left), pixel_mm, rng)
+        pitfalls.even_tissue(image, body & ~(right | left), pixel_mm, rng)
     noise_told = even  # whether something was painted that only its noise would tell from tissue
     if bool(lung.any()):
         if rng.random() < settings.emphysema:
@@ -87,9 +88,9 @@ def training_slice(
                 noise_told = True
         disease.settle_border(image, healthy, whole, pixel_mm)
     if rng.random() < settings.gas:
-        disease.gas_pocket(image, body & ~(right | left), pixel_mm, rng)
+        pitfalls.gas_pocket(image, body & ~(right | left), pixel_mm, rng)
     if rng.random() < settings.wall_air:
-        disease.wall_air(image, body | right | left, right | left, pixel_mm, rng)
+        pitfalls.wall_air(image, body | right | left, right | left, pixel_mm, rng)
     if rng.random() < settings.surroundings:
         paint_surroundings(image, ~(body | right | left), pixel_mm, rng)
     if rng.random() < settings.scanner:

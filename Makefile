@@ -64,7 +64,15 @@ train: $(VENV)/run.stamp
 	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 1300 --batch-size 16 --learning-rate 0.0015 \
 		--seed 5 --start-network $(RUN)-third-mean.safetensors --out $(RUN)-fourth
 	$(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors $(RUN)-fourth/network.safetensors \
-		--out $(RUN)-last.safetensors --overwrite
+		--out $(RUN)-fourth-mean.safetensors --overwrite
+	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 800 --batch-size 16 --learning-rate 0.002 \
+		--seed 7 --start-network $(RUN)-fourth-mean.safetensors --out $(RUN)-fifth
+	fifth=$(RUN)-fifth/network.safetensors; $(BIN)/lungsegresnet-train mean $(RUN)-mean.safetensors \
+		$(RUN)-fourth-mean.safetensors $$fifth $$fifth --out $(RUN)-fifth-mean.safetensors --overwrite
+	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 800 --batch-size 16 --learning-rate 0.0015 \
+		--seed 11 --start-network $(RUN)-fifth-mean.safetensors --out $(RUN)-sixth
+	first=$(RUN)-mean.safetensors; last=$(RUN)-sixth/network.safetensors; $(BIN)/lungsegresnet-train mean \
+		$$first $$first $(RUN)-fourth/network.safetensors $$last $$last --out $(RUN)-last.safetensors --overwrite
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-last.safetensors $(RUN)/cases.csv --out $(RUN)-last-report
 
 cross-validate: $(VENV)/run.stamp

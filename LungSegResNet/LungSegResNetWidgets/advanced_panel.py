@@ -70,7 +70,8 @@ def settingsOf(parameters: Any) -> RunSettings:
     ------
     RuntimeError : the run cannot be restricted to the ROI; a sentence.
     """
-    if reason := whyNoRegion(parameters.inputVolume, parameters.roi):
+    volume, roi = parameters.inputVolume, parameters.roi
+    if reason := whyNoRegion(volume, roi):
         raise RuntimeError(reason)
-    region = Region.of(parameters.roi, parameters.inputVolume) if parameters.roi else None
+    region = Region.of(roi, volume) if roi and volume else None
     return replace(commandSettingsOf(parameters), region=region)

@@ -22,6 +22,7 @@ def like_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator
 
 
 def tissue_noise(shape: tuple[int, int], spread: float, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
+    """Noise (HU) around 0 whose standard deviation is about ``spread``, blurred as a scanner's kernel does it."""
     noise = smooth_noise(rng, shape, rng.uniform(0.7, 2.0) / pixel_mm)
     return spread * rng.uniform(0.6, 1.3) * noise
 
@@ -75,6 +76,7 @@ def edge_nearness(mask: torch.Tensor, width: float) -> torch.Tensor:
 
 
 def eroded(mask: torch.Tensor, radius: float) -> torch.Tensor:
+    """The mask without what lies within ``radius`` pixels of its rim (of a square)."""
     return torch.from_numpy(box_mean(mask.numpy(), radius)) > 0.999
 
 
@@ -92,4 +94,5 @@ def ramp(shape: tuple[int, int], angle: float) -> torch.Tensor:
 
 
 def coordinates(shape: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row (h, 1) and column (1, w) of each pixel, float32."""
     return torch.arange(shape[0], dtype=torch.float32)[:, None], torch.arange(shape[1], dtype=torch.float32)[None, :]

@@ -35,7 +35,7 @@ from LungSegResNetTrainingLib.training.training_job import CaseChoice, RunChoice
 
 DENSE_SHARE = 0.15  # of the reference lung above DENSE_HU, from which a slice counts as dense
 BASE = "recommended"
-KINDS = ("volumes", "single slices", "dense slices")
+VOLUMES, SINGLE_SLICES, DENSE_SLICES = KINDS = ("volumes", "single slices", "dense slices")
 FIGURES = ("cases", "mean Dice", "worst Dice")
 _COLUMNS = ["variant", "trained", *(f"{kind}: {figure}" for kind in KINDS for figure in FIGURES)]
 
@@ -139,9 +139,9 @@ class Ablation:
         dense = {one.name for one in self.cases.cached if len(one.hu) == 1 and dense_share(one) >= DENSE_SHARE}
         singles = [result for result in results if result.slices == 1]
         return {
-            KINDS[0]: [result for result in results if result.slices > 1],
-            KINDS[1]: singles,
-            KINDS[2]: [result for result in singles if result.case.name in dense],
+            VOLUMES: [result for result in results if result.slices > 1],
+            SINGLE_SLICES: singles,
+            DENSE_SLICES: [result for result in singles if result.case.name in dense],
         }
 
 

@@ -27,17 +27,16 @@ from LungSegResNetTrainingLib.slices.simulated_pitfalls import even_tissue, wall
 from LungSegResNetTrainingLib.slices.slice_cache import BODY, LEFT, PIXEL_MM, RIGHT, CachedCase, cache_case
 from LungSegResNetTrainingLib.slices.smooth_noise import smooth_noise
 
-KINDS = (
-    "as they are",
-    "front of one lung solid",
-    "one lung solid",
-    "both lungs nearly white",
-    "air in the chest wall",
-    "tissue made even",
-    "100 HU too low",
-)
+AS_THEY_ARE = "as they are"
+FRONT_SOLID = "front of one lung solid"
+LUNG_SOLID = "one lung solid"
+WHITE = "both lungs nearly white"
+WALL_AIR = "air in the chest wall"
+EVEN_TISSUE = "tissue made even"
+TOO_LOW = "100 HU too low"
+KINDS = (AS_THEY_ARE, FRONT_SOLID, LUNG_SOLID, WHITE, WALL_AIR, EVEN_TISSUE, TOO_LOW)
 SLICES = 6
-CONSOLIDATED = {KINDS[1]: 0.6, KINDS[2]: 1.0}  # of the lung's height in the slice
+CONSOLIDATED = {FRONT_SOLID: 0.6, LUNG_SOLID: 1.0}  # of the lung's height in the slice
 WHITE_HU = -100.0  # of lungs that are nearly white
 _SMALLEST_LUNG = 500  # pixels
 
@@ -49,10 +48,10 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
     labels = torch.from_numpy(np.array(case.labels[index]))
     lung = labels >= RIGHT
     rng = np.random.default_rng(1000 + number)
-    slices = {kind: hu.clone() for kind in (KINDS[0], *KINDS[3:])}
-    wall_air(slices[KINDS[4]], labels >= BODY, lung, PIXEL_MM, rng)
-    even_tissue(slices[KINDS[5]], (labels >= BODY) & ~lung, PIXEL_MM, np.random.default_rng(2000 + number))
-    slices[KINDS[6]] -= 100.0
+    slices = {kind: hu.clone() for kind in KINDS if kind not in CONSOLIDATED}
+    wall_air(slices[WALL_AIR], labels >= BODY, lung, PIXEL_MM, rng)
+    even_tissue(slices[EVEN_TISSUE], (labels >= BODY) & ~lung, PIXEL_MM, np.random.default_rng(2000 + number))
+    slices[TOO_LOW] -= 100.0
     side = labels == (RIGHT if number % 2 else LEFT)
     if int(side.sum()) >= _SMALLEST_LUNG:
         rows = torch.nonzero(side.any(dim=1)).ravel()
@@ -61,8 +60,8 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
             front[int(rows[0] + share * (rows[-1] + 1 - rows[0])) :] = False
             slices[kind] = torch.where(front, like_soft_tissue(hu, PIXEL_MM, rng), hu)
             settle_border(slices[kind], hu, lung, PIXEL_MM)
-    slices[KINDS[3]][lung] = torch.maximum(_white(tuple(hu.shape), number), hu)[lung]
-    settle_border(slices[KINDS[3]], hu, lung, PIXEL_MM)
+    slices[WHITE][lung] = torch.maximum(_white(tuple(hu.shape), number), hu)[lung]
+    settle_border(slices[WHITE], hu, lung, PIXEL_MM)
     into_frame = Resampling(*to_frame_matrices(case.frame, tuple(hu.shape), (PIXEL_MM, PIXEL_MM)))
     truth = into_frame(lung.numpy().astype(np.float32)) > 0.5
     return [(kind, into_frame(scale_hu(values.numpy())), truth) for kind, values in slices.items()]

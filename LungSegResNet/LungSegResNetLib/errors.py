@@ -36,10 +36,10 @@ class OutputError(LungSegError):
 
 
 class OutputExistsError(OutputError):
-    """A file is there already and may not be replaced."""
+    """A file or what a folder holds is there already and may not be replaced."""
 
-    def __init__(self, path: object) -> None:
-        super().__init__(f"{path} exists already; choose another name.")
+    def __init__(self, path: object, reason: str = "exists already; choose another name.") -> None:
+        super().__init__(f"{path} {reason}")
 
 
 class OutputInUseError(OutputError):

@@ -16,6 +16,7 @@ from .background_command import BackgroundCommand, whyNotStarted, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
 from .dependencies import ensurePackages
 from .shown_cases import removeOtherCases
+from .status_line import StatusLine
 from .table_widget import enable, showRow, showTable
 
 FORMATS = ("seg.nrrd", "nii.gz")
@@ -45,8 +46,7 @@ class BatchPanel:
         self._finished = 0  # cases of the run that goes on
         self._chosen = ("", "", FORMATS[0])  # folders and format of the run that goes on
         self._folder = ""  # the results that are shown
-        self._told = ""  # the last news, shown until another folder is chosen
-        self._note = ""  # what stays true whatever the news are
+        self._status = StatusLine(ui.batchStatusLabel)
         ui.batchInputButton.connect("clicked(bool)", self.onChooseInput)
         ui.batchOutputButton.connect("clicked(bool)", self.onChooseOutput)
         ui.batchStartButton.connect("clicked(bool)", self.onStart)
@@ -68,7 +68,8 @@ class BatchPanel:
             # A scene that was closed meanwhile knows nothing of them.
             parameters.batchInput, parameters.batchOutput, parameters.batchFormat = self._chosen
         elif parameters.batchOutput != self._folder:
-            self._folder, self._told = parameters.batchOutput, ""
+            self._folder = parameters.batchOutput
+            self._status.forget()
             self._show({case.name: case for case in casesIn(self._folder)})
         reason = whyNoBatch(parameters.batchInput, parameters.batchOutput)
         enable(ui.batchStartButton, reason, _("Segment every CT below the folder; what is done already is skipped."))
@@ -87,11 +88,11 @@ class BatchPanel:
             ui.batchFormatComboBox,
         ):
             widget.enabled = not running
-        self._note = ""
+        note = ""
         if parameters.roi:
-            self._note = _('Whole scans are segmented: the ROI "{name}" is not used for a folder.')
-            self._note = self._note.format(name=parameters.roi.GetName())
-        self._showNews(self._told or reason or _("Ready."))
+            note = _('Whole scans are segmented: the ROI "{name}" is not used for a folder.')
+            note = note.format(name=parameters.roi.GetName())
+        self._status.update(reason or _("Ready."), note)
         self._updateButtons()
 
     def stopAndWait(self) -> None:
@@ -114,7 +115,7 @@ class BatchPanel:
         """Segment all scans in a process of its own."""
         try:
             if not ensurePackages(self._requirements, self._parameters().device):
-                self._say(_("Nothing was installed, so nothing was done."))
+                self._status.say(_("Nothing was installed, so nothing was done."))
                 return
             parameters = self._parameters()
             chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
@@ -129,7 +130,7 @@ class BatchPanel:
         self._command, self._chosen = command, chosen
         self._ui.batchBar.setRange(0, 0)
         self._ui.batchBar.format = ""
-        self._say(_("Starting..."))
+        self._status.say(_("Starting..."))
         self._show({})
         self.update(parameters)
 
@@ -153,20 +154,20 @@ class BatchPanel:
 
         case = list(self._cases.values())[row]
         if whyNot := self._whyNotShown(case):
-            self._say(whyNot)
+            self._status.say(whyNot)
             return
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             volumeNode, segmentationNode = showResult(Path(self._folder), case.name)
         except LungSegError as error:
-            self._say(str(error))
+            self._status.say(str(error))
             return
         finally:
             slicer.app.restoreOverrideCursor()
         parameters = self._parameters()
         parameters.inputVolume, parameters.outputSegmentation = volumeNode, segmentationNode
         removeOtherCases(volumeNode)  # only now, as the one before was chosen in the panel
-        self._say(_("{name} is in the scene.").format(name=case.name))
+        self._status.say(_("{name} is in the scene.").format(name=case.name))
 
     def onOpenResults(self, checked: bool = False) -> None:
         """Open the table of all cases outside of Slicer."""
@@ -180,7 +181,7 @@ class BatchPanel:
             bar.setRange(0, 100 * event["total"])
             bar.value = 100 * self._finished
             bar.format = _("case {number} of {all}").format(number=event["number"], all=event["total"])
-            self._say(_("Segmenting {name}...").format(name=event["case"]))
+            self._status.say(_("Segmenting {name}...").format(name=event["case"]))
         elif event["event"] == "progress":
             bar.value = 100 * self._finished + 100 * event["done"] // event["total"]
 
@@ -197,7 +198,7 @@ class BatchPanel:
     def _onEnded(self, sentence: str) -> None:
         self._command = None
         self._show({case.name: case for case in casesIn(self._folder)} | self._finishedCases())
-        self._told = sentence
+        self._status.say(sentence)
         self.update(self._parameters())
 
     def _finishedCases(self) -> dict[str, BatchCase]:
@@ -231,13 +232,6 @@ class BatchPanel:
         if self._isSegmenting():
             return _("Another CT is being segmented; look at this case when that is done.")
         return ""
-
-    def _say(self, sentence: str) -> None:
-        self._told = sentence
-        self._showNews(sentence)
-
-    def _showNews(self, sentence: str) -> None:
-        self._ui.batchStatusLabel.text = "\n".join(text for text in (sentence, self._note) if text)
 
 
 def _texts(case: BatchCase) -> list[str]:

@@ -18,6 +18,7 @@ from .readiness import whyNotReady
 from .region import whyNoRegion
 from .segmentation_nodes import hasLungs
 from .segmentation_run import RunResult
+from .status_line import StatusLine
 from .table_widget import enable
 from .worker_process import endKeptProcesses
 
@@ -53,7 +54,7 @@ class RunPanel:
         self._requirements = requirements
         self._onDone = onDone
         self._onChanged = onChanged
-        self._told = ""  # the last news, shown until another CT is chosen
+        self._status = StatusLine(ui.statusLabel)
         ui.segmentButton.connect("clicked(bool)", self.onSegment)
         ui.cancelButton.connect("clicked(bool)", self.onCancel)
 
@@ -79,7 +80,7 @@ class RunPanel:
             widget.setVisible(shown)
         for widget in (ui.inputsCollapsibleButton, ui.advancedCollapsibleButton):
             widget.enabled = not running
-        ui.statusLabel.text = self._told or reason or _("Ready.")
+        self._status.update(reason or _("Ready."))
 
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""
@@ -87,13 +88,12 @@ class RunPanel:
 
     def say(self, *sentences: str) -> None:
         """Show the news."""
-        self._told = "\n".join(sentences)
-        self._ui.statusLabel.text = self._told
+        self._status.say(*sentences)
 
     def forgetNews(self) -> None:
         """News of another CT are none."""
         if self.run is None:
-            self._told = ""
+            self._status.forget()
 
     def onSegment(self, checked: bool = False) -> None:
         """Start, after asking for whatever has to be asked."""
@@ -174,7 +174,7 @@ class RunPanel:
 
     def _tellElsewhere(self) -> None:
         """The end of a run is news in other modules, too."""
-        slicer.util.showStatusMessage(f"LungSegResNet: {self._told.splitlines()[0]}", _STATUS_MS)
+        slicer.util.showStatusMessage(f"LungSegResNet: {self._status.news.splitlines()[0]}", _STATUS_MS)
 
 
 def _mayReplace(segmentation: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotStarted
+from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
@@ -30,7 +31,7 @@ class DataPanel:
         self._command: TrainingCommand | None = None
         self._rows: list[dict[str, str]] = []
         self._checked = ""  # the data set of the rows
-        self._told = ""  # the last news, shown until another data set is chosen
+        self._status = StatusLine(ui.dataStatusLabel)
         self._dataSet = ""
         ui.dataSetFolderButton.connect("clicked(bool)", self.onChooseFolder)
         ui.dataSetListButton.connect("clicked(bool)", self.onChooseList)
@@ -46,15 +47,17 @@ class DataPanel:
         if parameters is None:
             return
         if parameters.dataSet != self._dataSet:
-            self._dataSet, self._told = parameters.dataSet, ""
+            self._dataSet = parameters.dataSet
+            self._status.forget()
         if parameters.dataSet != self._checked:
             if running:  # its verdicts would be those of other cases
                 self._cancel()
-                running, self._told = False, _("Another data set was chosen, so the check was stopped.")
+                running = False
+                self._status.say(_("Another data set was chosen, so the check was stopped."))
             self._show([])
         reason = whyNoDataSet(parameters.dataSet)
         enable(ui.checkButton, reason, _("Look whether CTs and masks belong together."))
-        ui.dataStatusLabel.text = self._told or reason or _("Ready.")
+        self._status.update(reason or _("Ready."))
         for shown, widget in ((not running, ui.checkButton), (running, ui.checkBar), (running, ui.stopCheckButton)):
             widget.setVisible(shown)
         reason = whyNoCase(parameters.caseVolume, parameters.caseSegmentation, parameters.dataSet)
@@ -82,7 +85,7 @@ class DataPanel:
         """Read and judge all cases in a process of its own."""
         try:
             if not self._ensurePackages():
-                self._say(_("Nothing was installed, so nothing was done."))
+                self._status.say(_("Nothing was installed, so nothing was done."))
                 return
             dataSet = self._parameters().dataSet
             if reason := whyNoDataSet(dataSet):
@@ -104,7 +107,7 @@ class DataPanel:
                 [{**row, "ct": str(table.parent / row["ct"]), "mask": str(table.parent / row["mask"])} for row in rows]
             )
             fine = sum(row["status"] == "ok" for row in rows)
-            self._say(
+            self._status.say(
                 _("{fine} of {all} cases can be trained on. Click a case to see it.").format(fine=fine, all=len(rows))
             )
             self.update()
@@ -115,13 +118,13 @@ class DataPanel:
         self._show([])
         self._checked = dataSet
         self._ui.checkBar.setRange(0, 0)
-        self._say(_("Checking..."))
+        self._status.say(_("Checking..."))
         self.update()
 
     def onStopCheck(self, checked: bool = False) -> None:
         """End the check; nothing was changed by it."""
         self._cancel()
-        self._say(_("The check was stopped."))
+        self._status.say(_("The check was stopped."))
         self.update()
 
     def _cancel(self) -> None:
@@ -136,16 +139,16 @@ class DataPanel:
 
         entry = self._rows[row]
         if not Path(entry["ct"]).exists() or not Path(entry["mask"]).exists():
-            self._say(_("{name}: {reason}").format(name=entry["case"], reason=entry["reasons"]))
+            self._status.say(_("{name}: {reason}").format(name=entry["case"], reason=entry["reasons"]))
             return
         case = Case(entry["case"], Path(entry["ct"]), Path(entry["mask"]), entry["split"], entry["patient"])
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             showCase(case)
         except LungSegError as error:
-            self._say(str(error))
+            self._status.say(str(error))
         else:
-            self._say(_("{name} is shown.").format(name=case.name))
+            self._status.say(_("{name} is shown.").format(name=case.name))
         finally:
             slicer.app.restoreOverrideCursor()
 
@@ -160,12 +163,12 @@ class DataPanel:
                 parameters.caseVolume, parameters.caseSegmentation, parameters.dataSet, self._ui.caseNameLineEdit.text
             )
         except LungSegError as error:
-            self._say(str(error))
+            self._status.say(str(error))
             return
         finally:
             slicer.app.restoreOverrideCursor()
         self._ui.caseNameLineEdit.text = ""  # which is no name for the next one
-        self._say(_("{name} is a case of the data set now; click Check to have it judged.").format(name=name))
+        self._status.say(_("{name} is a case of the data set now; click Check to have it judged.").format(name=name))
 
     def _onEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == "progress":
@@ -174,7 +177,7 @@ class DataPanel:
 
     def _onFailed(self, sentence: str) -> None:
         self._command = None
-        self._say(sentence)
+        self._status.say(sentence)
         self.update()
 
     def _show(self, rows: list[dict[str, str]]) -> None:
@@ -182,10 +185,6 @@ class DataPanel:
         self._checked = self._checked if rows else ""
         headers = [_("Case"), _("Verdict"), _("Right ml"), _("Left ml"), _("Reason")]
         showTable(self._ui.casesTable, headers, [[row[column] for column in _COLUMNS] for row in rows], headers[-1])
-
-    def _say(self, sentence: str) -> None:
-        self._told = sentence
-        self._ui.dataStatusLabel.text = sentence
 
 
 def whyNoDataSet(path: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
+from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
@@ -35,8 +36,7 @@ class EvaluatePanel:
         self._isTraining = isTraining
         self._command: TrainingCommand | None = None
         self._folder = ""
-        self._told = ""  # the last news, shown until another run is chosen
-        self._note = ""  # what stays true whatever the news are
+        self._status = StatusLine(ui.evaluateStatusLabel)
         self._slices: list[ListedSlice] = []
         ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
         ui.stopEvaluateButton.connect("clicked(bool)", self.onStop)
@@ -52,13 +52,13 @@ class EvaluatePanel:
             return
         folder = parameters.runFolder
         if folder != self._folder and not running:
-            self._folder, self._told = folder, ""
+            self._folder = folder
+            self._status.forget()
             self._showResults()
         noNetwork = _whyNoNetwork(folder)
         busy = _("Training goes on; wait until it has ended.") if self._isTraining() else ""
         enable(ui.evaluateButton, noNetwork or busy, _("Judge the network on the held-out cases of the run."))
-        self._note = _noteOnNetwork(folder)
-        self._showNews(self._told or noNetwork or busy or _("Ready."))
+        self._status.update(noNetwork or busy or _("Ready."), _noteOnNetwork(folder))
         enable(ui.useNetworkButton, noNetwork, _("Let the module LungSegResNet segment with this network."))
         noReport = "" if folder and (_report(folder) / REPORT).is_file() else _("There is no evaluation yet.")
         enable(ui.reportButton, noReport, _("Open tables, plots and pictures in the web browser."))
@@ -79,7 +79,7 @@ class EvaluatePanel:
         """Judge the network in a process of its own."""
         try:
             if not self._ensurePackages():
-                self._say(_("Nothing was installed, so nothing was done."))
+                self._status.say(_("Nothing was installed, so nothing was done."))
                 return
             self._start()
         except (RuntimeError, OSError) as error:
@@ -105,7 +105,7 @@ class EvaluatePanel:
         self._command = command
         self._ui.evaluateBar.setRange(0, 0)
         self._ui.evaluateBar.format = ""
-        self._say(_("Loading the network..."))
+        self._status.say(_("Loading the network..."))
         self.update()
 
     def onStop(self, checked: bool = False) -> None:
@@ -113,7 +113,7 @@ class EvaluatePanel:
         if self._command:
             self._command.cancel()
             self._command = None
-        self._say(_("The evaluation was stopped; finished cases are kept."))
+        self._status.say(_("The evaluation was stopped; finished cases are kept."))
         self.update()
 
     def onOpenReport(self, checked: bool = False) -> None:
@@ -127,11 +127,11 @@ class EvaluatePanel:
         try:
             jumpToSlice(showCase(chosen.case), chosen.index)
         except ImportError:
-            self._say(_("Click Evaluate to install the Python packages that cases are read with."))
+            self._status.say(_("Click Evaluate to install the Python packages that cases are read with."))
         except LungSegError as error:
-            self._say(str(error))
+            self._status.say(str(error))
         else:
-            self._say(f"{chosen.case.name}, {chosen.position}: {chosen.reason}")
+            self._status.say(f"{chosen.case.name}, {chosen.position}: {chosen.reason}")
         finally:
             slicer.app.restoreOverrideCursor()
 
@@ -141,11 +141,11 @@ class EvaluatePanel:
 
         network = str(networkFile(self._parameters().runFolder).absolute())
         LungSegResNetLogic().getParameterNode().modelFile = network
-        self._say(_("The module LungSegResNet segments with {path} now.").format(path=network))
+        self._status.say(_("The module LungSegResNet segments with {path} now.").format(path=network))
 
     def _onEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == "stage":
-            self._say(_("Judging {what}...").format(what=event["stage"]))
+            self._status.say(_("Judging {what}...").format(what=event["stage"]))
         elif event["event"] == "progress":
             self._ui.evaluateBar.setRange(0, event["total"])
             self._ui.evaluateBar.value = event["done"]
@@ -156,12 +156,12 @@ class EvaluatePanel:
         rows = self._showResults()
         if rows:
             self._keep(rows)
-        self._say(_("Done. Click a slice to see it."))
+        self._status.say(_("Done. Click a slice to see it."))
         self.update()
 
     def _onFailed(self, sentence: str) -> None:
         self._command = None
-        self._say(sentence)
+        self._status.say(sentence)
         self.update()
 
     def _showResults(self) -> list[dict[str, Any]]:
@@ -171,7 +171,7 @@ class EvaluatePanel:
             rows = table1Rows(report) if self._folder else []
             self._slices = worstSlices(report, _caseList(self._folder)) if rows else []
         except LungSegError as error:
-            self._told = str(error)
+            self._status.say(str(error))
         groups = len({row["group"] for row in rows}) > 1
         headers = [_("Metric"), _("Mean"), _("SD"), _("Least"), _("Largest"), *([_("Group")] if groups else [])]
         texts = [
@@ -197,13 +197,6 @@ class EvaluatePanel:
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
             node.SetAttribute(_TABLE, self._folder)
         fillTableNode(node, rows)
-
-    def _say(self, sentence: str) -> None:
-        self._told = sentence
-        self._showNews(sentence)
-
-    def _showNews(self, sentence: str) -> None:
-        self._ui.evaluateStatusLabel.text = "\n".join(text for text in (sentence, self._note) if text)
 
 
 def _whyNoNetwork(folder: str) -> str:

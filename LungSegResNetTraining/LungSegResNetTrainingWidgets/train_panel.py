@@ -11,6 +11,7 @@ import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
 from LungSegResNetWidgets.choice_titles import deviceTitles, showTitles
+from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
@@ -45,7 +46,7 @@ class TrainPanel:
         self._onEnded = onEnded
         self._command: TrainingCommand | None = None
         self._folder = ""
-        self._told = ""  # the last news, shown until another folder is chosen
+        self._status = StatusLine(ui.trainStatusLabel)
         self._running: dict[str, Any] = {}
         self.curves = TrainingCurves()
         self._hasShownCurves = False
@@ -66,7 +67,8 @@ class TrainPanel:
         if parameters is None:
             return
         if parameters.runFolder != self._folder and not running:
-            self._folder, self._told = parameters.runFolder, ""
+            self._folder = parameters.runFolder
+            self._status.forget()
             self._takeOver(parameters)
         begun = isBegun(self._folder)
         finished = begun and isFinished(self._folder)
@@ -74,7 +76,7 @@ class TrainPanel:
         done = _("The run in this folder is finished; choose another folder for a new run.") if finished else ""
         reason = done or self._whyNot(parameters)
         enable(ui.startButton, reason, _("Train in the background; other modules can be used."))
-        ui.trainStatusLabel.text = self._told or reason or _("Ready.")
+        self._status.update(reason or _("Ready."))
         for shown, widget in ((not running, ui.startButton), (running, ui.trainBar), (running, ui.stopButton)):
             widget.setVisible(shown)
         for widget in (ui.trainOptions, ui.dataSetLineEdit, ui.dataSetFolderButton, ui.dataSetListButton):
@@ -100,7 +102,7 @@ class TrainPanel:
         parameters, folder = self._parameters(), unfinishedRun()
         if folder and not parameters.runFolder:
             parameters.runFolder = folder
-            self._say(_("The run in {path} ended with Slicer; click Go on to continue it.").format(path=folder))
+            self._status.say(_("The run in {path} ended with Slicer; click Go on to continue it.").format(path=folder))
 
     def stopForQuit(self) -> None:
         """End the run when Slicer quits; it is offered to be gone on with next time."""
@@ -125,7 +127,7 @@ class TrainPanel:
         """Begin or go on."""
         try:
             if not self._ensurePackages():
-                self._say(_("Nothing was installed, so nothing was done."))
+                self._status.say(_("Nothing was installed, so nothing was done."))
                 return
             self._start()
         except (RuntimeError, OSError) as error:
@@ -154,7 +156,7 @@ class TrainPanel:
         self._ui.logText.plainText = ""
         self._ui.trainBar.setRange(0, 0)
         self._ui.trainBar.format = ""
-        self._say(_("Starting..."))
+        self._status.say(_("Starting..."))
         self.update()
 
     def onStop(self, checked: bool = False) -> None:
@@ -163,7 +165,7 @@ class TrainPanel:
             self._command.cancel()
             self._command = None
             again = _("click Go on to continue") if isBegun(self._folder) else _("it was too young to be kept")
-            self._say(_("The run was stopped; {again}.").format(again=again))
+            self._status.say(_("The run was stopped; {again}.").format(again=again))
             self._end()
 
     def onShowCurves(self, checked: bool = False) -> None:
@@ -180,7 +182,7 @@ class TrainPanel:
                 "read and check cases": _("Reading and checking the cases..."),
                 "train": _("Preparing the first step..."),
             }
-            self._say(stages.get(event["stage"], event["stage"]))
+            self._status.say(stages.get(event["stage"], event["stage"]))
         elif event["event"] == "warning":
             self._log(event["text"])
         elif "step" in event:
@@ -201,7 +203,7 @@ class TrainPanel:
         bar.setRange(0, event["steps"])
         bar.value = event["step"]
         bar.format = _("%v of %m, {time} left").format(time=_duration(event["seconds_left"]))
-        self._say(_("Training, loss {loss:.3f}.").format(loss=event["loss"]))
+        self._status.say(_("Training, loss {loss:.3f}.").format(loss=event["loss"]))
         if dice is not None:
             text = _("Step {step}: loss {loss:.4f}, validation Dice {dice:.4f}")
             self._log(text.format(step=event["step"], loss=event["loss"], dice=dice))
@@ -211,13 +213,13 @@ class TrainPanel:
     def _onDone(self) -> None:
         self._command = None
         text = _("Done: the network is in {path}.").format(path=networkFile(self._folder))
-        self._say(text)
+        self._status.say(text)
         self._end()
 
     def _onFailed(self, sentence: str) -> None:
         self._command = None
         logging.error(sentence)
-        self._say(sentence)
+        self._status.say(sentence)
         self._end()
 
     def _end(self) -> None:
@@ -247,10 +249,6 @@ class TrainPanel:
 
     def _log(self, text: str) -> None:
         self._ui.logText.appendPlainText(text)
-
-    def _say(self, sentence: str) -> None:
-        self._told = sentence
-        self._ui.trainStatusLabel.text = sentence
 
 
 def _rowsOf(folder: str) -> list[tuple[int, float, float | None]]:

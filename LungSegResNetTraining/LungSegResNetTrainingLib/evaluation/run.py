@@ -11,7 +11,7 @@ from pathlib import Path
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
-from LungSegResNetLib.errors import InputError, LungSegError, OutputError
+from LungSegResNetLib.errors import InputError, LungSegError, OutputError, OutputExistsError
 from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
@@ -142,14 +142,15 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Se
 
     Raises
     ------
-    OutputError : the folder holds another evaluation and ``overwrite`` is false, or other files, or cannot be written.
+    OutputExistsError : the folder holds another evaluation and ``overwrite`` is false.
+    OutputError : the folder holds other files, or cannot be written.
     """
     earlier = _earlier_mark(folder)
     if earlier is None:
         _refuse_other_files(folder)
     elif (other := holds_another(folder, about)) or earlier.get("cases") != about.get("cases"):
         if other and not overwrite:
-            raise OutputError(f"{folder} holds another evaluation; choose another folder or allow it (--overwrite).")
+            raise OutputExistsError(folder, "holds another evaluation; choose another folder.")
         _remove_report(folder)
         names = folder_names(cases)
         for path in (folder / CASES_FOLDER).glob("*"):

@@ -13,10 +13,11 @@ from network_files import write_quick_network
 from refusals import refused_options
 from synthetic_thorax import Thorax
 
-from LungSegResNetLib.errors import UsageError
+from LungSegResNetLib.errors import OutputExistsError, UsageError
 from LungSegResNetLib.figures.tables import read_rows
 from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetTrainingLib.command_line.main import main
+from LungSegResNetTrainingLib.evaluation.run import claim_folder
 
 _TINY = ["--slice-shape", "32", "40", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--validate-every", "1"]
 
@@ -91,6 +92,19 @@ def test_a_name_that_is_no_text_costs_no_other_case(data: Path, tmp_path: Path) 
     for row in rows:
         assert (row["status"] == "failed") == (row["case"] not in "abc")
         assert "Unicode" not in row["error"]
+
+
+def test_an_evaluation_of_another_network_is_refused_and_says_how_to_replace_it(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, network = tmp_path / "report", write_quick_network(tmp_path / "network.safetensors")
+    claim_folder(report, {"network": "another"}, overwrite=False)
+    command = ["evaluate", str(network), str(data), "--out", str(report), "--device", "cpu"]
+    assert main([*command, "--progress", "none"]) == OutputExistsError.exit_code
+    told = "holds another evaluation; choose another folder. To replace it, give --overwrite."
+    assert told in capsys.readouterr().err
+    assert main([*command, "--progress", "json"]) == OutputExistsError.exit_code
+    assert "--overwrite" not in capsys.readouterr().err, "an option that a panel has not"
 
 
 def test_a_run_of_a_case_whose_name_ends_with_a_space_goes_on(data: Path) -> None:

@@ -18,7 +18,7 @@ from PIL import Image
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
-from LungSegResNetLib.errors import InputError, OutputError
+from LungSegResNetLib.errors import InputError, OutputError, OutputExistsError
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetTrainingLib.command_line.main import main
@@ -197,7 +197,7 @@ def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: 
     out = tmp_path / "out"
     claim_folder(out, {"network": "a"}, overwrite=False)
     claim_folder(out, {"network": "a"}, overwrite=False)
-    with pytest.raises(OutputError, match="another evaluation"):
+    with pytest.raises(OutputExistsError, match="another evaluation; choose another folder"):
         claim_folder(out, {"network": "b"}, overwrite=False)
     (out / "cases.csv").write_text("figures of a", encoding="utf-8")
     claim_folder(out, {"network": "a"}, overwrite=True)
@@ -234,7 +234,7 @@ def test_an_evaluation_goes_on_where_its_data_set_has_moved(tmp_path: Path) -> N
     assert holds_another(tmp_path / "out", untold | {"network": "b"})
     # A data set may grow where it is, but one with other scans somewhere else is another.
     claim_folder(tmp_path / "out", about["there"] | {"cases": "more"}, overwrite=False)
-    with pytest.raises(OutputError, match="another evaluation"):
+    with pytest.raises(OutputExistsError, match="another evaluation; choose another folder"):
         claim_folder(tmp_path / "out", about["elsewhere"], overwrite=False)
 
 

@@ -141,6 +141,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         # VTKObservationMixin would keep every CT that was ever chosen in memory.
         self._volume = vtk.vtkWeakReference()
         self._volumeObserver = 0
+        self._volumeOfNews = vtk.vtkWeakReference()
 
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
@@ -287,7 +288,9 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if volume:
             event = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent
             self._volumeObserver = volume.AddObserver(event, self.updateGui)
-            self.runPanel.forgetNews()
+            if volume is not self._volumeOfNews.Get():
+                self.runPanel.forgetNews()
+            self._volumeOfNews.Set(volume)
 
     def onRunDone(self, result: RunResult) -> None:
         """Show the lungs, their measurements and how it went."""

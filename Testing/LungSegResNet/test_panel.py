@@ -159,22 +159,38 @@ def test_the_saved_ct_is_chosen_though_another_one_is_loaded_before_it(
     assert parameters(panel).inputVolume.GetName() == "Second"
 
 
+def add_scene(host: Host, file: Path) -> None:
+    """Save a scene of one node and add it to the scene that is there."""
+    scene, added = host.slicer.mrmlScene, host.slicer.vtkMRMLScene()
+    added.AddNewNodeByClass("vtkMRMLTransformNode", "Added")
+    added.SetURL(str(file))
+    assert added.Commit()
+    scene.SetURL(str(file))
+    scene.Import()
+    assert scene.GetFirstNodeByName("Added")
+
+
+def test_a_scene_that_is_added_leaves_the_news_of_the_ct(
+    host: Host, done: Any, thorax: tuple[sitk.Image, sitk.Image], tmp_path: Path
+) -> None:
+    told = done.ui.statusLabel.text
+    assert told.startswith("The measurements")
+    add_scene(host, tmp_path / "added.mrml")
+    assert done.ui.statusLabel.text == told
+    done.ui.inputSelector.setCurrentNode(add_volume(host, thorax[0], "Second"))
+    assert done.ui.statusLabel.text == "Ready."
+
+
 def test_a_scene_that_is_added_leaves_ct_lungs_and_roi_chosen(
     host: Host, ct: Any, done: Any, thorax: tuple[sitk.Image, sitk.Image], tmp_path: Path
 ) -> None:
     scene = host.slicer.mrmlScene
-    added = host.slicer.vtkMRMLScene()
-    added.AddNewNodeByClass("vtkMRMLTransformNode", "Added")
-    added.SetURL(str(tmp_path / "added.mrml"))
-    assert added.Commit()
     chosen = parameters(done)
     lungs = chosen.outputSegmentation
     chosen.inputVolume = add_volume(host, thorax[0], "Second")
     chosen.outputSegmentation = lungs
     chosen.roi = scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Box")
-    scene.SetURL(str(tmp_path / "added.mrml"))
-    scene.Import()
-    assert scene.GetFirstNodeByName("Added")
+    add_scene(host, tmp_path / "added.mrml")
     chosen = parameters(done)
     assert [node.GetName() for node in (chosen.inputVolume, chosen.outputSegmentation, chosen.roi)] == [
         "Second",

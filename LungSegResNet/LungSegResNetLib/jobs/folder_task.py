@@ -82,14 +82,14 @@ class FolderTask:
         It is ``done`` if an earlier run has done the same, and ``failed`` if the result there is of something else.
         """
         row = self.read_summary()
-        if self.overwrite or not self._has_result(row):
+        if self.overwrite or not self.has_result(row):
             return None
         if other := difference(row, self.made_from, self.source):
             return self.failed(
                 f"{self.summary.parent} has a result of this name that was made {other}; "
                 "choose another folder for the results, or move that one away."
             )
-        return row if self.mask.name in _mask_names(row) and self.mask.is_file() else None
+        return self._at_its_place(row) if self.mask.name in _mask_names(row) and self.mask.is_file() else None
 
     def starts(self) -> int:
         """How many processes ended while they had the case."""
@@ -121,17 +121,29 @@ class FolderTask:
         with write_atomically(self.summary, overwrite=True) as temporary:
             temporary.write_text(json.dumps(row, indent=2), encoding="utf-8")
 
+    def keep_places(self, settled: Row) -> None:
+        """Have the summary tell of the places in the row that `settled` gave, where it can be written."""
+        if settled["status"] == "done" and settled != self.read_summary():
+            with contextlib.suppress(OSError, LungSegError):
+                self.write_summary(settled)
+
     def write_failed(self, error: str) -> Row:
         """The row of a case that failed; its summary says so, too, where it can and where no result is told in it."""
         row, earlier = self.failed(error), self.read_summary()
         with contextlib.suppress(OSError, LungSegError):
-            if self.overwrite or not (self._has_result(earlier) or self._is_no_summary(earlier)):
+            if not self.has_result(earlier) and (self.overwrite or not self._is_no_summary(earlier)):
                 self.write_summary(row)
         return row
 
-    def _has_result(self, row: Row) -> bool:
+    def has_result(self, row: Row) -> bool:
+        """Whether a summary tells of a result that is there."""
         names = {self.mask.name, *_mask_names(row)}
         return row.get("status") == "done" and any(self.mask.with_name(name).is_file() for name in names)
+
+    def _at_its_place(self, row: Row) -> Row:
+        """The row with the places at which scan and masks lie now, as folders may have been moved since."""
+        masks = [str(self.mask.with_name(Path(path).name)) for path in row["outputs"]]
+        return {**row, "input": str(self.source), "outputs": masks}
 
     def _is_no_summary(self, row: Row) -> bool:
         """Whether a file of something else has the name of the summary."""
@@ -149,7 +161,8 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
 
     Before the work, the summary says ``started``, so that a case that ends its process each time is given up, though
     the run may end with it: its row is ``failed``. A mask that is there is only replaced with ``overwrite``. One that a
-    killed process may have left is compared with the result: the same is taken for it, another is somebody's.
+    killed process may have left is compared with the result: the same is taken for it, another is somebody's. Where it
+    fails, the summary goes on telling of an earlier result that is still there.
 
     Raises
     ------
@@ -158,23 +171,29 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
     if row := task.settled():
         return row  # a machine that was thought lost has done it meanwhile
     earlier, mask = task.read_summary(), _state(task.mask)
+
+    def failed(error: str) -> Row:
+        if task.has_result(earlier):
+            _restore(task, earlier, mask)
+        return task.write_failed(error)
+
     try:
         with undone_by_an_end(lambda: _restore(task, earlier, mask)):
             return _done(task, engine, reporter)
     except OutputExistsError as error:  # perhaps it came from a machine that was thought lost
-        return task.settled() or task.write_failed(str(error))
+        return task.settled() or failed(str(error))
     except OutputError as error:
         if task.fails_alone(error):
-            return task.write_failed(str(error))
+            return failed(str(error))
         _restore(task, earlier, mask)
         raise
     except LungSegError as error:
-        return task.write_failed(str(error))
+        return failed(str(error))
     except MemoryError:
-        return task.write_failed("There is not enough memory for this scan.")
+        return failed("There is not enough memory for this scan.")
     except Exception as error:  # one case must never end the others
         reason = (str(error).splitlines() or [""])[0]
-        return task.write_failed(f"Unexpected problem ({type(error).__name__}: {reason}).")
+        return failed(f"Unexpected problem ({type(error).__name__}: {reason}).")
     except BaseException:
         _restore(task, earlier, mask)
         raise

@@ -119,7 +119,12 @@ def test_a_run_goes_on_after_its_scans_were_moved_and_not_after_they_changed(
     shutil.copytree(archive, tmp_path / "copied")
     archive.rename(tmp_path / "moved")
     for folder in ("moved", "copied"):
-        assert segment_folder(capsys, tmp_path / folder, out)[1][0]["status"] == "already done"
+        (row,) = segment_folder(capsys, tmp_path / folder, out)[1]
+        assert row["status"] == "already done"
+        assert row["input"] == table(out)["a"]["input"] == str(tmp_path / folder / "a.nii.gz")
+    out.rename(tmp_path / "results")
+    out = tmp_path / "results"
+    assert segment_folder(capsys, tmp_path / "moved", out)[1][0]["outputs"] == [str(out / "a.seg.nrrd")]
     write_other_scan(tmp_path / "moved" / "a.nii.gz")
     assert "the files of this one changed" in segment_folder(capsys, tmp_path / "moved", out)[1][0]["error"]
 

@@ -174,6 +174,25 @@ def test_trouble_of_one_case_fails_it_alone(
     assert do_task(task, engine, QuietReporter())["status"] == "failed"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_case_that_fails_leaves_what_is_told_of_an_earlier_result(
+    task: FolderTask, engine: LoadedEngine, monkeypatch: pytest.MonkeyPatch, overwrite: bool
+) -> None:
+    first = do_task(task, engine, QuietReporter())
+    again = dataclasses.replace(task, overwrite=True)
+    if not overwrite:
+        again = dataclasses.replace(task, mask=task.mask.with_name("a.nii.gz"))
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise OutputError("The mask cannot be written in this format.")
+
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask", fail)
+    assert do_task(again, engine, QuietReporter())["status"] == "failed"
+    monkeypatch.undo()
+    assert task.read_summary() == first
+    assert task.settled() == first
+
+
 def test_a_problem_that_nobody_foresaw_fails_the_case_only(task: FolderTask, engine: LoadedEngine) -> None:
     class Odd(QuietReporter):
         def slices(self, done: int, total: int) -> None:

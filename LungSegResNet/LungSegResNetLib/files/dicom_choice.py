@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import InputError, UsageError
-from .dicom_headers import Series, SeriesInfo
+from .dicom_headers import Series
 from .dicom_kernels import sharpness
 
 WhenInDoubt = Literal["ask", "choose"]
@@ -19,6 +19,7 @@ _SAME_NUMBER = 0.95
 # Test and bolus-tracking slices are original, too, and lossy compression makes a whole scan a derived one.
 _SIZEABLE = 0.5
 _MOST_NAMED = 5
+_DIGITS_OF_UID = 6  # fewer digits are the number of a series, perhaps that of the archive, and no end of a UID
 
 
 def choose_series(
@@ -27,7 +28,8 @@ def choose_series(
     """The series ``wanted`` names, else the largest original axial CT series; the second value are warnings.
 
     Derived series (reformats, lossy compression) count where no original one has at least half as many slices. A
-    warning names what was taken and what was left aside where other axial series have at least half its slices.
+    warning names what was taken and what was left aside where other axial series have at least half its slices or are
+    of another study, perhaps of another patient.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def _named_series(found: Sequence[Series], wanted: str, folder: Path) -> list[Se
     matches = [s for s in found if s.info.uid == wanted]
     if not matches and wanted.isdecimal():  # digits such as ² make no number
         matches = [s for s in found if s.info.number == int(wanted)]
-    if not matches and wanted:
+    if not matches and wanted and not (wanted.isdecimal() and len(wanted) < _DIGITS_OF_UID):
         text = wanted.casefold()
         matches = [s for s in found if text in s.info.description.casefold() or s.info.uid.endswith(wanted)]
     if len({s.info.uid for s in matches}) == 1:
@@ -91,11 +93,11 @@ def _softest(rivals: list[Series]) -> Series:
 
 
 def _left_aside(chosen: Series, scans: list[Series]) -> list[str]:
-    """A sentence on sizeable scans in the same plane and on the other parts of the same series."""
+    """A sentence on scans in the same plane that are sizeable or of another study, and on other parts of the series."""
     others = [
         scan.info.brief
         for scan in scans
-        if scan is not chosen and (scan.info.uid == chosen.info.uid or _is_alike(scan.info, chosen.info))
+        if scan is not chosen and (scan.info.uid == chosen.info.uid or _is_alike(scan, chosen))
     ]
     if not others:
         return []
@@ -103,8 +105,13 @@ def _left_aside(chosen: Series, scans: list[Series]) -> list[str]:
     return [f"Of several CT series {chosen.info.brief} was taken; left aside: {', '.join(others[:_MOST_NAMED])}{more}."]
 
 
-def _is_alike(info: SeriesInfo, chosen: SeriesInfo) -> bool:
-    return info.plane == chosen.plane and info.slices >= _SIZEABLE * chosen.slices
+def _is_alike(scan: Series, chosen: Series) -> bool:
+    is_sizeable = scan.info.slices >= _SIZEABLE * chosen.info.slices
+    return scan.info.plane == chosen.info.plane and (is_sizeable or _study(scan) != _study(chosen))
+
+
+def _study(scan: Series) -> str:
+    return scan.headers[0].tags["study_uid"]
 
 
 def _listed(found: Sequence[Series]) -> str:

@@ -25,7 +25,8 @@ def image() -> sitk.Image:
 
 
 def _write(folder: Path, image: sitk.Image, name: str, number: int, **tags: object) -> None:
-    write_series(folder / name, image, SeriesDescription=name, SeriesNumber=number, **tags)
+    about = {"SeriesDescription": name, "SeriesNumber": number, "StudyInstanceUID": "1.2.3"}
+    write_series(folder / name, image, **(about | tags))
 
 
 def _taken(folder: Path) -> tuple[str, list[str]]:
@@ -40,6 +41,14 @@ def test_a_lossy_compressed_scan_is_preferred_to_a_few_original_bolus_slices(ima
     assert volume.source == "thorax"
     assert volume.hu.shape[0] == 32
     assert warnings == []
+
+
+def test_a_scan_of_another_study_is_named_however_small_it_is(image, tmp_path):
+    _write(tmp_path, image, "chest", 1)
+    _write(tmp_path, image[:, :, :6], "of another patient", 2, StudyInstanceUID="1.2.4")
+    volume, (warning,) = read_dicom_folder(tmp_path)
+    assert volume.source == "chest"
+    assert "left aside: 'of another patient' (number 2, 6 slices" in warning
 
 
 def test_an_original_scan_with_half_the_slices_of_a_derived_one_is_taken_and_both_are_named(image, tmp_path):

@@ -140,7 +140,14 @@ def test_number_uid_and_description_choose_one(choice, two_series, hu):
 
 
 @pytest.mark.parametrize(
-    ("choice", "reason"), [("1.0", "fits 2 series"), ("9", "names no"), ("²", "names no"), ("hips", "names no")]
+    ("choice", "reason"),
+    [
+        ("1.0", "fits 2 series"),
+        ("9", "names no"),
+        ("54321", "names no"),  # a number of the archive, and by chance the end of a UID
+        ("²", "names no"),
+        ("hips", "names no"),
+    ],
 )
 def test_a_choice_that_fits_none_or_both_is_refused_with_the_list(choice, reason, two_series):
     with pytest.raises(UsageError, match=reason) as caught:

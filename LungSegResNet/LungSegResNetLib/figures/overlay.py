@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from ..atomic import write_atomically
 from ..ct_volume import CTVolume
 from ..errors import InputError
-from ..labels import LUNG_SEGMENTS
+from ..labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 from .drawing import (
     BACKGROUND,
     FAINT,
@@ -72,7 +72,8 @@ def draw_overlay(ct: CTVolume, mask: np.ndarray, title: str = "", reference: np.
 
     Parameters
     ----------
-    mask : labels 1 right, 2 left, shape of ``ct.hu``; may be empty, which the picture then says.
+    mask : labels 1 right, 2 left, shape of ``ct.hu``, or bool where the sides are not told; may be empty, which the
+        picture then says.
     title : heading; the scan's name where empty.
     reference : a second mask (any value above 0), outlined with dashes in a colour of its own.
 
@@ -149,7 +150,7 @@ def _choose_cuts(
     def cut(index: tuple[slice | int, ...], axis: int, at: int) -> _Cut:
         # Array z grows upwards, rows of a picture downwards.
         flip = np.s_[::-1] if axis else np.s_[:]
-        outlines = [_Outline(mask[index][flip] == s.label, rgb(s.color), False) for s in LUNG_SEGMENTS]
+        outlines = [_Outline(mask[index][flip] == s.label, rgb(s.color), False) for s in _segments(mask)]
         if reference is not None:
             outlines.insert(0, _Outline(reference[index][flip] > 0, REFERENCE_COLOR, True))
         pixel_mm = tuple(s for n, s in enumerate(spacing) if n != axis)
@@ -168,6 +169,10 @@ def _choose_cuts(
         for a, (first, last) in zip(area[1:], extent[1:], strict=True)
     )
     return axial, [cut((z, row, x), 1, row), cut((z, y, column), 2, column)]
+
+
+def _segments(mask: np.ndarray) -> tuple[LungSegment, ...]:
+    return (BOTH_LUNGS,) if mask.dtype == bool else LUNG_SEGMENTS
 
 
 def _range_of(present: np.ndarray) -> tuple[int, int]:
@@ -209,7 +214,7 @@ def _write_footer(picture: Image.Image, ct: CTVolume, mask: np.ndarray, referenc
     draw = ImageDraw.Draw(picture)
     y, x = picture.height - _FOOTER // 2, _EDGE
     entries: list[tuple[Color, bool, str]] = []
-    for segment in LUNG_SEGMENTS:
+    for segment in _segments(mask):
         voxels = int(np.count_nonzero(mask == segment.label))
         if voxels:
             entries.append((rgb(segment.color), False, f"{segment.name} {voxels * ct.voxel_ml:.0f} ml"))

@@ -14,7 +14,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.figures.overlay import REFERENCE_COLOR, draw_overlay, write_overlay
-from LungSegResNetLib.labels import LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
+from LungSegResNetLib.labels import BOTH_LUNGS, LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
 
 RIGHT_COLOR, LEFT_COLOR = (tuple(255 * c for c in s.color) for s in LUNG_SEGMENTS)
 
@@ -104,6 +104,19 @@ def test_a_reference_is_drawn_in_its_own_colour_with_gaps() -> None:
         assert [middle - dashes[:, axis].min(), dashes[:, axis].max() - middle] == pytest.approx(
             [2 * reach, 2 * reach], abs=4
         )
+
+
+def test_a_mask_that_tells_no_sides_is_drawn_as_lungs() -> None:
+    ct = soft_tissue((1, 100, 100))
+    mask = np.zeros(ct.hu.shape, bool)
+    mask[0, 40:60, 30:70] = True
+    picture = draw_overlay(ct, mask)
+    both = tuple(255 * c for c in BOTH_LUNGS.color)
+    (box,) = (box for box in outlines(picture, both) if box[0].stop - box[0].start > 100)  # the others are of letters
+    assert [box[1].start, box[1].stop] == pytest.approx([24 + 160, 24 + 480], abs=2)
+    legend = np.asarray(picture, float)[-56:]
+    assert (np.abs(legend - both).max(axis=2) < 30).any()
+    assert not (np.abs(legend - RIGHT_COLOR).max(axis=2) < 30).any(), "nobody said that it is the right lung"
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 40), (12, 40, 40), (3, 1, 50), (2, 2000, 3)])

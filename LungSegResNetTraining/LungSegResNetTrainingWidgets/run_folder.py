@@ -95,10 +95,10 @@ def stepsOfUnfinished(folder: str) -> int | None:
     except ImportError:  # the package that reads network files is installed with the first step of the panel
         return None
     try:
-        training = read_card(networkFile(folder)).training
+        card = read_card(networkFile(folder))
     except ModelError:  # who uses the file is told
         return None
-    return int(training.get("steps_done", 0)) if training.get("finished") is False else None
+    return int(card.training.get("steps_done", 0)) if card.is_unfinished else None
 
 
 def keepUnfinished(folder: str) -> None:

@@ -51,6 +51,11 @@ class ModelCard:
     training: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its training is known to go on; earlier versions and other programs do not say."""
+        return self.training.get("finished") is False
+
 
 def default_model_path() -> Path:
     """The network that is shipped with the product."""

@@ -63,8 +63,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
             f"(lungsegresnet-train fit DATASET --folds {folds} --out {quoted(runs)})."
         )
     networks = [FoldNetwork(fold, path, read_card(path)) for fold, path in paths.items()]
-    # Networks of earlier versions do not say.
-    unfinished = [str(one.fold) for one in networks if one.card.training.get("finished") is False]
+    unfinished = [str(one.fold) for one in networks if one.card.is_unfinished]
     if unfinished:
         raise InputError(
             f"The training of fold {', '.join(unfinished)} has not finished; go on with it first "

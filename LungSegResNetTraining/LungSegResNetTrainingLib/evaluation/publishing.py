@@ -59,11 +59,14 @@ def publish(
 
     Raises
     ------
-    InputError : the report has no figures, is of another network or judges cases that the network was trained on, or
-        the limits, the section or the names of the collections cannot be read.
+    InputError : the training of the network has not finished; the report has no figures, is of another network or
+        judges cases that the network was trained on; or the limits, the section or the names of the collections cannot
+        be read.
     ModelError : the network cannot be read.
     """
     card, weights = load_model(network)
+    if card.is_unfinished:
+        raise InputError(f"The training of {network.name} has not finished; go on with it, and evaluate it then.")
     further = [_read_text(section).strip(), ""] if section else []
     known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
     rows = _read_rows(report / "cases.csv")

@@ -171,8 +171,9 @@ def _thresholding_section(results: Sequence[CaseResult]) -> list[str]:
     if not comparisons:
         return []
     note = (
-        "Thresholding means region growing at -420 HU with airways removed and the borders closed, on the same cases. "
-        "The difference is network minus thresholding, case by case; its interval is a bootstrap over patients."
+        "Thresholding means region growing at -420 HU with airways removed and the borders closed, on the same cases; "
+        "where one of them has no value, as a distance to nothing, the case counts for neither. The difference is "
+        "network minus thresholding, case by case; its interval is a bootstrap over patients."
     )
     return [heading("Beside plain thresholding"), paragraph(note, "faint"), _shown(baseline_text(comparisons))]
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.figures.metrics import METRICS, Metric
 
 from .aggregation import FURTHER_METRICS, METRIC_BY_KEY, Column, values_of, with_lung
 from .baseline_comparison import BaselineComparison
@@ -14,7 +14,7 @@ from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, FailedCase
 from .dois import plain_doi
 from .paper_figures import PAPER_METRICS
-from .spread import mean_and_sd, number, range_text, spread_of, with_unit
+from .spread import Spread, mean_and_sd, number, range_text, spread_of, with_unit
 
 DOUBT_MARK = "*"
 _SIDE_METRICS = ("dice", "jaccard", "volume_difference_percent", "surface_dice_2mm", "hd95_mm")
@@ -62,20 +62,22 @@ def sides_text(results: Sequence[CaseResult]) -> TextTable:
     for key in _SIDE_METRICS:
         metric = METRIC_BY_KEY[key]
         spreads = [spread_of(values_of(results, [key], region=region)[:, 0]) for region in regions]
-        rows.append([with_unit(metric), *(f"{mean_and_sd(s, metric)}\n{range_text(s, metric)}" for s in spreads)])
+        cells = [_spread_text(s, metric, count) for s, count in zip(spreads, counts, strict=True)]
+        rows.append([with_unit(metric), *cells])
     names = ("both lungs", RIGHT, LEFT)
     return TextTable(["", *(f"{name}\nn = {n}" for name, n in zip(names, counts, strict=True))], rows)
 
 
 def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
     """Network and thresholding side by side, with the difference and its interval."""
-    rows = []
+    rows, cases = [], max((one.network.count for one in comparisons), default=0)
     for one in comparisons:
         metric, interval = one.metric, one.interval
         limits = f"{number(interval.low, metric)} to {number(interval.high, metric)}" if interval else "-"
-        spreads = [f"{mean_and_sd(s, metric)}\n{range_text(s, metric)}" for s in (one.network, one.thresholding)]
+        spreads = [_spread_text(s, metric, cases) for s in (one.network, one.thresholding)]
         rows.append([with_unit(metric), *spreads, number(one.difference, metric), limits])
-    return TextTable(["", "network", "thresholding", "difference", f"{LEVEL_PERCENT} % interval"], rows)
+    methods = [f"{method}\nn = {cases}" for method in (NETWORK, THRESHOLDING)]
+    return TextTable(["", *methods, "difference", f"{LEVEL_PERCENT} % interval"], rows)
 
 
 def cases_text(results: Sequence[CaseResult]) -> TextTable:
@@ -135,8 +137,13 @@ def _spreads(columns: Sequence[Column], keys: Sequence[str], faint: tuple[int, .
         metric = METRIC_BY_KEY[key]
         row = [with_unit(metric)]
         for column in columns:
-            spread = column.spreads[key]
-            fewer = f" n = {spread.count}" if spread.count != column.cases else ""
-            row.append(f"{mean_and_sd(spread, metric)}\n{range_text(spread, metric)}{fewer}".strip())
+            row.append(_spread_text(column.spreads[key], metric, column.cases))
         rows.append(row)
     return TextTable(head, rows, faint)
+
+
+def _spread_text(spread: Spread, metric: Metric, cases: int) -> str:
+    """Mean, SD and range, with the number of cases that have the metric where that is not ``cases``."""
+    fewer = f"n = {spread.count}" if spread.count != cases else ""
+    small_print = " ".join(filter(None, [range_text(spread, metric), fewer]))
+    return f"{mean_and_sd(spread, metric)}\n{small_print}".strip()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
-from ..training.seen_scans import seen_scans
+from ..training.seen_scans import ScanMark, seen_scans, validation_scans
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
@@ -49,7 +49,8 @@ def sentences(evaluation: Evaluation) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     results = evaluation.results
     chosen = with_lung(results)
-    paragraphs = [_what_was_judged(evaluation), *_unnamed(results), *_trained_on(evaluation)]
+    paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results)]
+    paragraphs += _trained_on(evaluation)
     if chosen:
         paragraphs += [_how_good(results), *_by_fold(chosen), *_chosen_by_judged(evaluation), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(results)
@@ -113,13 +114,27 @@ def _by_fold(chosen: Sequence[CaseResult]) -> list[str]:
 
 
 def _chosen_by_judged(evaluation: Evaluation) -> list[str]:
-    if len(evaluation.judges) < 2 or not any(judge.card.training.get("patience") for judge in evaluation.judges):
+    if not any(judge.card.training.get("patience") for judge in evaluation.judges):
         return []
-    text = (
-        "The Dice is optimistic: networks were trained with --patience, which chose their steps by the very cases that "
-        "they judge here."
-    )
+    if len(evaluation.judges) > 1:
+        text = (
+            "The Dice is optimistic: networks were trained with --patience, which chose their steps by the very cases "
+            "that they judge here."
+        )
+        return [text]
+    chose = validation_scans(evaluation.judges[0].card)
+    marks = [ScanMark.of(result.case, with_ct=chose.knows_cts) for result in evaluation.results]
+    count = sum(chose.holds(mark) for mark in marks)
+    if not count:
+        return []
+    text = f"The Dice is optimistic: training with --patience chose the network's step by {_cases(count)} among these."
     return [text]
+
+
+def _not_finished(evaluation: Evaluation) -> list[str]:
+    if not any(judge.card.is_unfinished for judge in evaluation.judges):
+        return []
+    return ["The training of this network has not finished: it is the best so far, and may change."]
 
 
 def _how_good(results: Sequence[CaseResult]) -> str:

@@ -271,7 +271,7 @@ def _finish(
     step = run.step if card is None else card.training.get("steps_done")
     if card is None or (patience is None and step != run.step):
         _export(run, details, finished=True)
-    elif card.training.get("finished") is False:
+    elif card.is_unfinished:
         save_model(path, weights, replace(card, training=card.training | {"finished": True}))
     if patience is not None and step == run.step and not best.is_the_last:
         on_warning(f"The network of the best validation is not there; {NETWORK} is the last one, of step {run.step}.")

@@ -18,9 +18,16 @@ from LungSegResNetTrainingLib.evaluation.aggregation import (
     with_lung,
     without_doubt,
 )
+from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
 from LungSegResNetTrainingLib.evaluation.dois import address_of
 from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_METRICS, paper_group
-from LungSegResNetTrainingLib.evaluation.report_tables import cases_text, sides_text, sources, table1_text
+from LungSegResNetTrainingLib.evaluation.report_tables import (
+    baseline_text,
+    cases_text,
+    sides_text,
+    sources,
+    table1_text,
+)
 from LungSegResNetTrainingLib.evaluation.result_tables import write_summary
 from LungSegResNetTrainingLib.evaluation.run import Evaluation
 from LungSegResNetTrainingLib.evaluation.spread import Spread, mean_and_sd, range_text, spread_of
@@ -86,7 +93,7 @@ def test_an_empty_prediction_counts_with_its_zeros() -> None:
     assert column.spreads["dice"] == Spread(2, 0.5, pytest.approx(math.sqrt(0.5)), 0.0, 1.0)
     assert column.spreads["volume_difference_percent"].mean == -50.0
     assert column.spreads["mean_hu_difference_percent"].count == 1
-    assert " n = 1" in table1_text([column])[0].rows[PAPER_METRICS.index("mean_hu_difference_percent")][1]
+    assert "\nn = 1" in table1_text([column])[0].rows[PAPER_METRICS.index("mean_hu_difference_percent")][1]
 
 
 def test_a_reference_without_lung_is_in_no_mean() -> None:
@@ -128,6 +135,22 @@ def test_a_lung_that_is_not_there_is_in_no_mean_of_its_side() -> None:
     table = sides_text([one_lung])
     assert table.head[1:] == ["both lungs\nn = 1", "right lung\nn = 1", "left lung\nn = 0"]
     assert [cell.strip() for cell in table.rows[0][1:]] == ["0.900", "1.000", "-"]
+
+
+def test_a_figure_that_a_case_lacks_says_of_how_many_it_is() -> None:
+    results = [judged_case(name, 0.9, baseline_dice=0.8) for name in "abc"]
+    found = replace(comparison_of(4, 4, 0), hd95_mm=3.0)
+    missed = replace(comparison_of(4, 0, 0), hd95_mm=float("nan"))
+    for result in results:
+        result.comparisons["network"] |= dict.fromkeys(("lungs", "right lung", "left lung"), found)
+        result.comparisons["thresholding"] = {"lungs": found}
+    results[2].comparisons["network"] |= {"lungs": missed, "right lung": missed}
+    (hd95,) = (row for row in sides_text(results).rows if row[0].startswith("95 % Hausdorff"))
+    assert [cell.split("\n")[1] for cell in hd95[1:]] == ["(3.00, 3.00) n = 2", "(3.00, 3.00) n = 2", "(3.00, 3.00)"]
+    table = baseline_text(compare_with_thresholding(results))
+    assert table.head[1:3] == ["network\nn = 3", "thresholding\nn = 3"]
+    (hd95,) = (row for row in table.rows if row[0].startswith("95 % Hausdorff"))
+    assert [cell.endswith("n = 2") for cell in hd95[1:3]] == [True, True]
 
 
 def test_a_doi_counts_as_one_source_however_it_is_written() -> None:

@@ -69,6 +69,21 @@ def test_a_cross_validation_whose_steps_were_chosen_on_the_judged_cases_says_so(
         assert len(told) == (patience is not None)
 
 
+def test_a_step_that_was_chosen_on_some_of_the_judged_cases_is_told_of() -> None:
+    results = [judged_case("a", 0.9), judged_case("b", 0.8)]
+    for chose, count in (("a", 1), ("other", 0)):
+        judge = _judge(patience=3, validation_cases=[chose])
+        told = [text for text in sentences(Evaluation([judge], results)) if "The Dice is optimistic" in text]
+        assert len(told) == count
+        assert all(text.endswith("chose the network's step by 1 case among these.") for text in told)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_network_whose_training_has_not_finished_is_told_of(finished: bool) -> None:
+    said = sentences(Evaluation([_judge(finished=finished)], [judged_case("a", 0.9)]))
+    assert any("has not finished" in text for text in said) != finished
+
+
 def test_one_doubtful_case_is_one() -> None:
     results = [judged_case("a", 0.9), judged_case("b", 0.8, doubtful="border estimated")]
     said = sentences(Evaluation([_judge()], results))

@@ -227,6 +227,17 @@ def test_the_model_card_names_data_of_the_network_that_training_began_with(
     assert ("that training began with" in text) == (doi == "10.2/y")
 
 
+def test_a_network_whose_training_has_not_finished_is_not_published(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    network = run[0]
+    card, weights = load_model(network)
+    save_model(network, weights, dataclasses.replace(card, training=card.training | {"finished": False}))
+    with pytest.raises(InputError, match="has not finished"):
+        publish_run(run, tmp_path / "lungs.safetensors")
+    assert not (tmp_path / "lungs.safetensors").exists()
+
+
 def test_without_an_evaluation_nothing_is_published(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
     (run[2] / "cases.csv").unlink()
     with pytest.raises(InputError, match="run lungsegresnet-train evaluate first"):

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.wording import counted
 
@@ -81,7 +82,14 @@ class Speed:
 
 
 def measure_speed(cases: Sequence[CachedCase], settings: TrainingSettings, device: str, workers: int) -> Speed:
-    """Measure loading, training with each of the settings' passes, and the peak; nothing of it is kept."""
+    """Measure loading, training with each of the settings' passes, and the peak; nothing of it is kept.
+
+    Raises
+    ------
+    InputError : no case has a slice with lung.
+    """
+    if not any(len(case.lung_slices) for case in cases):
+        raise InputError("No case has a slice with lung.")
     settings = replace(settings, steps=max(settings.steps, _WARM_UP + _LOADING_BATCHES))
     loading = _loading(cases, settings, workers)
     with tempfile.TemporaryDirectory() as folder:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from training_cases import small_case
 
+from LungSegResNetLib.errors import InputError
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, RECOMMENDED
 from LungSegResNetTrainingLib.training.speed import PassSpeed, Speed, measure_speed
 
@@ -18,6 +19,11 @@ def test_the_share_of_the_peak_counts_forward_pass_and_both_gradients() -> None:
         "trained on 1/1 of the size: 5.00 slices/s x 3 x 2 x 17.40 GMAC = 522 GFLOP/s, 50 % of the peak",
         "peak (matrix product, bfloat16): 1044 GFLOP/s",
     ]
+
+
+def test_without_lung_there_is_nothing_to_measure() -> None:
+    with pytest.raises(InputError, match="No case has a slice with lung"):
+        measure_speed([small_case(with_lung=())], replace(RECOMMENDED, **_TINY), "cpu", workers=0)
 
 
 def test_each_pass_is_measured_alone_and_joint_passes_together() -> None:

@@ -9,7 +9,7 @@ import vtk
 from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
 from LungSegResNetWidgets.batch_panel import FORMATS, BatchPanel
 from LungSegResNetWidgets.connected_parameters import ConnectedParameters
-from LungSegResNetWidgets.ct_of_lungs import followCt
+from LungSegResNetWidgets.ct_of_lungs import followCt, forgetRemoved
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.frames import FRAMES
@@ -112,6 +112,8 @@ _OUTLIVE_THE_SCENE = (
     "batchFormat",
 )
 
+_CHOSEN_KINDS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLMarkupsROINode")
+
 # What the panel shows, or says why it does not, depends on nodes of these kinds.
 _SHOWN_KINDS = (
     "vtkMRMLScalarVolumeNode",
@@ -211,6 +213,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneEndImport(self, caller, event) -> None:
         """A scene was loaded, perhaps with our parameters."""
+        if self.batchPanel.running:
+            self.batchPanel.keepParameters(self.logic.getParameterNode())
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -221,10 +225,11 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
-        """What is removed is chosen no more; the selectors, which hear of it later, would take its neighbour."""
-        for name in ("inputVolume", "outputSegmentation", "roi"):
-            if self._parameterNode and getattr(self._parameterNode, name) is node:
-                setattr(self._parameterNode, name, None)
+        """What is removed is chosen no more, also while another module is open."""
+        scene = slicer.mrmlScene
+        if any(node.IsA(kind) for kind in _CHOSEN_KINDS) and not (scene.IsClosing() or scene.IsImporting()):
+            parameters = self._parameterNode or self.logic.getParameterNode()
+            forgetRemoved(parameters, node, "inputVolume", "outputSegmentation", "roi")
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, caller, event, node) -> None:

@@ -13,7 +13,7 @@ from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
 from LungSegResNetWidgets.connected_parameters import ConnectedParameters
-from LungSegResNetWidgets.ct_of_lungs import lungsOf
+from LungSegResNetWidgets.ct_of_lungs import forgetRemoved, lungsOf
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.readiness import firstScan
@@ -88,6 +88,8 @@ class LungSegResNetTrainingParameterNode:
     validateEvery: Annotated[int, WithinRange(1, 10000)] = 50
     device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
 
+
+_CHOSEN_KINDS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode")
 
 _OUTLIVE_THE_SCENE = (
     "dataSet",
@@ -207,10 +209,11 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
-        """What is removed is chosen no more; the selectors, which hear of it later, would take its neighbour."""
-        for name in ("caseVolume", "caseSegmentation"):
-            if self._parameterNode and getattr(self._parameterNode, name) is node:
-                setattr(self._parameterNode, name, None)
+        """What is removed is chosen no more, also while another module is open."""
+        scene = slicer.mrmlScene
+        if any(node.IsA(kind) for kind in _CHOSEN_KINDS) and not (scene.IsClosing() or scene.IsImporting()):
+            parameters = self._parameterNode or self.logic.getParameterNode()
+            forgetRemoved(parameters, node, "caseVolume", "caseSegmentation")
 
     def mayClose(self) -> bool:
         """Ask before a training run is ended by quitting."""

@@ -64,10 +64,7 @@ class BatchPanel:
     def update(self, parameters: Any) -> None:
         """Show the results in the chosen folder, and enable what can be done now."""
         ui, running = self._ui, self.running
-        if running:
-            # A scene that was closed meanwhile knows nothing of them.
-            parameters.batchInput, parameters.batchOutput, parameters.batchFormat = self._chosen
-        elif parameters.batchOutput != self._folder:
+        if not running and parameters.batchOutput != self._folder:
             self._folder = parameters.batchOutput
             self._status.forget()
             self._show({case.name: case for case in casesIn(self._folder)})
@@ -94,6 +91,10 @@ class BatchPanel:
             note = note.format(name=parameters.roi.GetName())
         self._status.update(reason or _("Ready."), note)
         self._updateButtons()
+
+    def keepParameters(self, parameters: Any) -> None:
+        """Put the folders of a run that goes on into the parameter node of another scene."""
+        parameters.batchInput, parameters.batchOutput, parameters.batchFormat = self._chosen
 
     def stopAndWait(self) -> None:
         """End the run when Slicer quits; what is done stays, and the next run goes on."""

@@ -19,6 +19,6 @@ class ConnectedParameters:
         before = self._wrapper
         if before is None or before.parameterNode is not wrapper.parameterNode:
             self._wrapper = wrapper
-        else:
+        elif any(getattr(before, name) != getattr(wrapper, name) for name in wrapper.allParameters):
             before.parameterNode.Modified()  # it reads again: chosen nodes of a loaded scene come without this event
         return self._wrapper

@@ -23,6 +23,18 @@ def followCt(parameters: Any) -> None:
         parameters.outputSegmentation = lungsOf(volume)
 
 
+def forgetRemoved(parameters: Any, node: Any, ct: str, lungs: str, *others: str) -> None:
+    """A node is about to be removed: fields that hold it become empty, and where it is the ``ct``, so do its ``lungs``.
+
+    The selectors, which hear of it later, would take its neighbour, and the lungs be left to the next CT.
+    """
+    if getattr(parameters, ct) is node and node in _ctsOf(getattr(parameters, lungs)):
+        setattr(parameters, lungs, None)
+    for name in (ct, lungs, *others):
+        if getattr(parameters, name) is node:
+            setattr(parameters, name, None)
+
+
 def lungsOf(volumeNode: Any) -> Any:
     """The segmentation with the lungs of this CT, the last one if there are several; None if there is none."""
     for node in reversed(slicer.util.getNodesByClass("vtkMRMLSegmentationNode")):

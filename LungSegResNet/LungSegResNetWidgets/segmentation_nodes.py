@@ -163,6 +163,8 @@ def restoreLungs(segmentationNode: Any, saved: list[SavedSegment]) -> None:
         if not segmentId:
             segmentId = entry.segmentId
             segmentationNode.GetSegmentation().AddSegment(entry.segment, segmentId)
+        # Or it would be older than the last state that Segment Editor kept for its own Undo, which would keep that one.
+        entry.labelmap.Modified()
         _replace(segmentationNode, segmentId, entry.labelmap)
     _renewSurfaces(segmentationNode)
 

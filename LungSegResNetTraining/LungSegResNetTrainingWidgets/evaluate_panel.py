@@ -139,6 +139,7 @@ class EvaluatePanel:
         """Make the network of the run that of the module LungSegResNet."""
         from LungSegResNet import LungSegResNetLogic
 
+        slicer.modules.lungsegresnet.widgetRepresentation()  # its panel keeps what was chosen when the scene closes
         network = str(networkFile(self._parameters().runFolder).absolute())
         LungSegResNetLogic().getParameterNode().modelFile = network
         self._status.say(_("The module LungSegResNet segments with {path} now.").format(path=network))

@@ -51,6 +51,8 @@ class TrainPanel:
         self.curves = TrainingCurves()
         self._hasShownCurves = False
         ui.runFolderButton.connect("clicked(bool)", self.onChooseFolder)
+        # Not bound to the parameter: half a path may be that of another run, whose choices would be taken over.
+        ui.runFolderLineEdit.connect("editingFinished()", self.onFolderTyped)
         ui.startFileButton.connect("clicked(bool)", self.onChooseStartFile)
         ui.startButton.connect("clicked(bool)", self.onStart)
         ui.stopButton.connect("clicked(bool)", self.onStop)
@@ -70,6 +72,8 @@ class TrainPanel:
             self._folder = parameters.runFolder
             self._status.forget()
             self._takeOver(parameters)
+        if not ui.runFolderLineEdit.modified:  # else somebody is typing
+            ui.runFolderLineEdit.text = parameters.runFolder
         begun = isBegun(self._folder)
         finished = begun and isFinished(self._folder)
         ui.startButton.text = _("Go on") if begun and not finished else _("Start training")
@@ -117,6 +121,12 @@ class TrainPanel:
         if path:
             self._parameters().runFolder = path
 
+    def onFolderTyped(self) -> None:
+        """The folder of a run was typed, and is complete."""
+        self._ui.runFolderLineEdit.modified = False
+        if parameters := self._parameters():
+            parameters.runFolder = self._ui.runFolderLineEdit.text
+
     def onChooseStartFile(self, checked: bool = False) -> None:
         """Choose the network to begin with."""
         path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), _("Network"), "", _("Networks (*.safetensors)"))
@@ -125,6 +135,8 @@ class TrainPanel:
 
     def onStart(self, checked: bool = False) -> None:
         """Begin or go on."""
+        if self._ui.runFolderLineEdit.modified:  # on macOS a click takes no focus from what is being typed
+            self.onFolderTyped()
         try:
             if not self._ensurePackages():
                 self._status.say(_("Nothing was installed, so nothing was done."))

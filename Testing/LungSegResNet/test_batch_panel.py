@@ -389,3 +389,21 @@ def test_what_the_system_refuses_at_the_start_is_told_in_a_sentence(
     panel.ui.batchStartButton.click()
     assert panel.ui.batchStatusLabel.text.startswith("It could not be started (No such file or directory);")
     assert panel.ui.batchStartButton.visible
+
+
+def test_the_results_of_a_run_are_shown_though_another_scene_was_loaded_meanwhile(
+    host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path
+) -> None:
+    scene = host.slicer.mrmlScene
+    scene.SetURL(str(tmp_path / "scene.mrml"))
+    assert scene.Commit()
+    choose(host, panel, scans, results)
+    panel.ui.batchStartButton.click()
+    host.leaveModule(panel)
+    scene.Clear(False)
+    scene.Connect()
+    host.wait(lambda: not panel.batchPanel.running)
+    host.enterModule(panel)
+    assert panel.ui.batchOutputLineEdit.text == str(results)
+    assert panel.ui.batchStatusLabel.text == "2 segmented, 0 done already, 1 failed."
+    assert set(shown(panel)) == {"a", "ward/b", "broken"}

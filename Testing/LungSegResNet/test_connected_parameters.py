@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import pytest
 from mrml_data import parameters
@@ -28,4 +29,18 @@ def test_one_wrapper_of_the_parameters_serves_all_visits_and_scenes(host: Host, 
     assert panel.ui.deviceComboBox.currentText == "processor"
     panel.ui.deviceComboBox.currentIndex = 0
     assert parameters(panel).device == "auto"
+    host.closeModule(panel)
+
+
+@pytest.mark.parametrize("name", ["LungSegResNet", "LungSegResNetTraining"])
+def test_a_visit_alone_changes_no_scene(host: Host, ct: Any, name: str) -> None:
+    """Slicer would ask whether to save it."""
+    panel = host.openModule(name)
+    host.leaveModule(panel)
+    node = panel.logic.getParameterNode().parameterNode
+    before = node.GetMTime()
+    host.enterModule(panel)
+    host.leaveModule(panel)
+    assert node.GetMTime() == before
+    host.enterModule(panel)
     host.closeModule(panel)

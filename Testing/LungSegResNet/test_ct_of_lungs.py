@@ -152,3 +152,14 @@ def test_lungs_of_a_ct_that_is_removed_are_not_taken_for_those_of_the_next(host:
     assert done.ui.outputSelector.currentNode() is None
     choose_ct(done, other)
     assert done.ui.outputSelector.currentNode() is None
+
+
+def test_lungs_of_a_ct_that_is_removed_while_another_module_is_open_are_not_left_to_the_next(
+    host: Host, done: Any, other: Any
+) -> None:
+    host.leaveModule(done)
+    host.slicer.mrmlScene.RemoveNode(done.logic.getParameterNode().inputVolume)
+    host.enterModule(done)
+    assert parameters(done).inputVolume is other
+    assert parameters(done).outputSegmentation is None
+    assert not done.ui.measureButton.enabled

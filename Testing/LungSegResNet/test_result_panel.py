@@ -68,6 +68,30 @@ def test_undo_loses_no_correction_of_the_run_that_it_takes_back(
     assert segment_array(host, segmentation, "right_lung", ct).any()
 
 
+def test_undo_of_segment_editor_goes_back_to_the_lungs_that_were_brought_back(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray
+) -> None:
+    segmentation = parameters(done).outputSegmentation
+    first = segment_array(host, segmentation, "right_lung", ct)
+    history = host.slicer.vtkSegmentationHistory()
+    history.SetSegmentation(segmentation.GetSegmentation())
+
+    def stroke(rows: int) -> None:
+        """Segment Editor keeps a state before each stroke."""
+        history.SaveState()
+        painted = np.roll(drawn, rows, axis=1) == 1
+        host.slicer.util.updateSegmentBinaryLabelmapFromArray(painted.astype(np.uint8), segmentation, "right_lung", ct)
+
+    host.answers.append(True)
+    run_to_the_end(host, done)
+    assert (segment_array(host, segmentation, "right_lung", ct) != first).any()
+    stroke(4)
+    done.ui.undoButton.click()
+    stroke(8)
+    history.RestorePreviousState()
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), first)
+
+
 def test_edit_opens_segment_editor_with_segmentation_and_ct(host: Host, ct: Any, done: Any) -> None:
     done.ui.editButton.click()
     editor = host.slicer.modules.segmenteditor.widgetRepresentation().self().editor

@@ -22,10 +22,13 @@ def panel(host: Host) -> Iterator[Any]:
     """The open panel."""
     host.slicer.mrmlScene.Clear(False)
     host.qt.QSettings().clear()
+    host.loadModule("LungSegResNet")
     widget = host.openModule("LungSegResNetTraining")
     clear_choices(widget)
     yield widget
     host.closeModule(widget)
+    if host.slicer.modules.lungsegresnet.widget:  # made by "Use this network"
+        host.closeModule(host.slicer.modules.lungsegresnet.widget)
     clear_choices(widget)
 
 

@@ -100,6 +100,18 @@ def test_a_network_whose_training_has_not_finished_is_called_so_and_can_be_used_
     host.closeModule(user)
 
 
+def test_a_network_to_be_used_stays_chosen_when_the_scene_is_closed_before_its_module_was_opened(
+    host: Host, panel: Any, run: Path
+) -> None:
+    parameters(panel).runFolder = str(run)
+    panel.ui.useNetworkButton.click()
+    host.slicer.mrmlScene.Clear(False)
+    user = host.openModule("LungSegResNet")
+    assert parameters(user).modelFile == user.ui.modelLineEdit.text == str(run / "network.safetensors")
+    user.logic.getParameterNode().modelFile = ""
+    host.closeModule(user)
+
+
 def test_a_second_evaluation_begins_only_when_the_process_of_a_stopped_one_has_ended(panel: Any, run: Path) -> None:
     parameters(panel).runFolder = str(run)
     panel.ui.evaluateButton.click()

@@ -92,6 +92,14 @@ def test_ct_and_lungs_that_belong_together_are_proposed_for_a_case_and_no_others
     lungs = add_lungs(first)
     assert (chosen.caseVolume, chosen.caseSegmentation) == (first, lungs)
 
+    for is_open in (True, False):  # the one of another patient is proposed then, and not these lungs
+        if not is_open:
+            host.leaveModule(panel)
+        scene.RemoveNode(first if is_open else second)
+        if not is_open:
+            host.enterModule(panel)
+        assert (chosen.caseVolume, chosen.caseSegmentation) == (None, None)
+
 
 def test_the_panel_opens_without_a_main_window(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host.slicer.util, "mainWindow", lambda *_: None)

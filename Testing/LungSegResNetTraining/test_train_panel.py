@@ -43,6 +43,25 @@ def processes_of(panel: Any) -> list[int]:
     return below(panel.trainPanel._command._process.processId)
 
 
+def test_half_a_path_of_a_run_takes_nothing_over(panel: Any, data_set: Path, tmp_path: Path) -> None:
+    from LungSegResNetTrainingWidgets.run_folder import RunChoices
+
+    RunChoices(str(data_set), steps=7).save(tmp_path / "run1")
+    chosen, edit = parameters(panel), panel.ui.runFolderLineEdit
+    chosen.dataSet, chosen.steps = str(tmp_path), 3
+    for letter in str(tmp_path / "run12"):
+        edit.insert(letter)
+        chosen.batchSize += 1  # whatever changes meanwhile
+    assert edit.text == str(tmp_path / "run12")
+    edit.editingFinished.emit()
+    assert (chosen.runFolder, chosen.dataSet, chosen.steps) == (str(tmp_path / "run12"), str(tmp_path), 3)
+    edit.backspace()
+    edit.editingFinished.emit()
+    assert (chosen.runFolder, chosen.dataSet, chosen.steps) == (str(tmp_path / "run1"), str(data_set), 7)
+    chosen.runFolder = ""
+    assert edit.text == ""
+
+
 def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_path: Path) -> None:
     chosen, button = parameters(panel), panel.ui.startButton
     chosen.dataSet = str(data_set)

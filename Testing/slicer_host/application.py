@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import Any
 
 import qt
@@ -119,9 +120,9 @@ class WidgetRepresentation:
 
 
 class ScriptedModule:
-    """A scripted module that is loaded from its file."""
+    """A scripted module that is loaded from its file; its panel is made when it is asked for, as in Slicer."""
 
-    def __init__(self, path: str, widget: Any = None) -> None:
+    def __init__(self, path: str, makeWidget: Callable[[], Any]) -> None:
         self.path = path
         self.title = ""
         self.categories: list[str] = []
@@ -130,9 +131,12 @@ class ScriptedModule:
         self.helpText = ""
         self.acknowledgementText = ""
         self.icon: Any = None
-        self.widget = widget
+        self.widget: Any = None
+        self._makeWidget = makeWidget
 
     def widgetRepresentation(self) -> WidgetRepresentation:
+        if self.widget is None:
+            self.widget = self._makeWidget()
         return WidgetRepresentation(self.widget)
 
 

@@ -47,6 +47,7 @@ class Host:
         self.selected: list[str] = []
         self.opened: list[str] = []
         self._parameterNodes: dict[str, Any] = {}
+        self._entered: list[Any] = []  # panels
         self._put_launcher_on_path()
         self._make_slicer()
 
@@ -97,7 +98,7 @@ class Host:
             self._make_slicer_packages(slicer, parameter_node, scripted_module)
         self._add_subject_hierarchy_items(slicer, scene)
         editor = types.SimpleNamespace(editor=widgets.qMRMLSegmentEditorWidget())
-        slicer.modules.segmenteditor = application.ScriptedModule("", editor)
+        slicer.modules.segmenteditor = application.ScriptedModule("", lambda: editor)
         self.main_window = application.MainWindow(self)
         for name in ("getOpenFileName", "getSaveFileName", "getExistingDirectory"):
             setattr(qt.QFileDialog, name, staticmethod(lambda *_: self.files.pop(0)))
@@ -162,23 +163,33 @@ class Host:
             sys.path.insert(0, folder)
         module = importlib.import_module(name)
         if not hasattr(self.slicer.modules, name.lower()):
-            parent = self._application.ScriptedModule(str(Path(folder) / f"{name}.py"))
+            path = str(Path(folder) / f"{name}.py")
+            parent = self._application.ScriptedModule(path, lambda: self._makePanel(module, name))
             setattr(self.slicer.modules, name.lower(), parent)
             getattr(module, name)(parent)
         return module
 
     def openModule(self, name: str) -> Any:
-        """Make the module's panel and enter it; returns the widget object."""
+        """Enter the module's panel, made anew if one has been entered before; returns the widget object."""
         module = self.loadModule(name)
+        scripted = getattr(self.slicer.modules, name.lower())
+        if scripted.widget is None or scripted.widget in self._entered:
+            scripted.widget = self._makePanel(module, name)
+        widget = scripted.widget
+        self._entered.append(widget)
+        widget.parent.isEntered = True
+        widget.parent.show()
+        widget.enter()
+        setattr(self.slicer.modules, f"{name}Widget", widget)
+        return widget
+
+    def _makePanel(self, module: Any, name: str) -> Any:
         parent = self.slicer.qMRMLWidget()
         parent.setLayout(self.qt.QVBoxLayout(parent))
         parent.setMRMLScene(self.slicer.mrmlScene)
+        parent.isEntered = False
         widget = getattr(module, f"{name}Widget")(parent)
         widget.setup()
-        parent.isEntered = True
-        parent.show()
-        widget.enter()
-        setattr(self.slicer.modules, f"{name}Widget", widget)
         return widget
 
     def closeModule(self, widget: Any) -> None:
@@ -186,6 +197,11 @@ class Host:
         if widget.parent.isEntered:
             self.leaveModule(widget)
         widget.cleanup()
+        scripted = getattr(self.slicer.modules, widget.moduleName.lower())
+        if scripted.widget is widget:
+            scripted.widget = None
+        if widget in self._entered:
+            self._entered.remove(widget)
         # As in Slicer 5.10, a node is observed for good by what was connected; Python would take that for garbage.
         self._parameterNodes[widget.moduleName] = widget.logic.getParameterNode().parameterNode
         widget.parent.setMRMLScene(None)

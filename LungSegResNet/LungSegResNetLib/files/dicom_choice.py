@@ -18,6 +18,7 @@ _ABOUT_EQUAL = 0.8
 _SAME_NUMBER = 0.95
 # Test and bolus-tracking slices are original, too, and lossy compression makes a whole scan a derived one.
 _SIZEABLE = 0.5
+_BEYOND_MM = 50.0  # so far a scan of another region reaches at least beyond the chosen one
 _MOST_NAMED = 5
 _DIGITS_OF_UID = 6  # fewer digits are the number of a series, perhaps that of the archive, and no end of a UID
 
@@ -28,8 +29,8 @@ def choose_series(
     """The series ``wanted`` names, else the largest original axial CT series; the second value are warnings.
 
     Derived series (reformats, lossy compression) count where no original one has at least half as many slices. A
-    warning names what was taken and what was left aside where other axial series have at least half its slices or are
-    of another study, perhaps of another patient.
+    warning names what was taken and what was left aside where other axial series have at least half its slices, show
+    another region, or are of another study, perhaps of another patient.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def _softest(rivals: list[Series]) -> Series:
 
 
 def _left_aside(chosen: Series, scans: list[Series]) -> list[str]:
-    """A sentence on scans in the same plane that are sizeable or of another study, and on other parts of the series."""
+    """A sentence on other parts of the series, and on scans in the same plane as `_is_alike` says."""
     others = [
         scan.info.brief
         for scan in scans
@@ -106,8 +107,19 @@ def _left_aside(chosen: Series, scans: list[Series]) -> list[str]:
 
 
 def _is_alike(scan: Series, chosen: Series) -> bool:
+    """Whether a scan in the same plane is sizeable, of another study, or of another region."""
+    if scan.info.plane != chosen.info.plane:
+        return False
     is_sizeable = scan.info.slices >= _SIZEABLE * chosen.info.slices
-    return scan.info.plane == chosen.info.plane and (is_sizeable or _study(scan) != _study(chosen))
+    return is_sizeable or _study(scan) != _study(chosen) or _reaches_beyond(scan, chosen)
+
+
+def _reaches_beyond(scan: Series, chosen: Series) -> bool:
+    """Whether a scan shows more of the patient above or below, as the chest does beside a larger scan of the belly."""
+    heights, others = ([place[2] for header in one.headers for place in header.positions] for one in (scan, chosen))
+    if not heights or not others:
+        return False
+    return max(heights) > max(others) + _BEYOND_MM or min(heights) < min(others) - _BEYOND_MM
 
 
 def _study(scan: Series) -> str:

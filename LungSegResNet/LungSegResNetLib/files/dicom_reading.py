@@ -166,10 +166,19 @@ def _lps_mm(along: list[float], headers: list[Header]) -> list[float]:
     return mm
 
 
+def _is_even(header: Header) -> bool:
+    try:
+        even_grid(along_normal([header]))
+    except InputError:
+        return False
+    return True
+
+
 def _one_stack(headers: tuple[Header, ...]) -> list[Header]:
     """The best of several stacks that are mixed in one series; empty if they cannot be told apart."""
     if any(header.size[2] > 1 for header in headers):
-        return [max(headers, key=lambda header: header.size[2])] if len(headers) > 1 else []
+        largest_first = sorted(headers, key=lambda header: header.size[2], reverse=True)
+        return next(([header] for header in largest_first if _is_even(header)), [])
     keys = [[header.tags[tag] for header in headers] for tag in DISTINGUISHING_TAGS]
     numbers = [whole_number_in(header.tags["instance"]) for header in headers]
     stacks = part_stacks(along_normal(headers), keys, numbers)

@@ -11,6 +11,7 @@ _INT16 = np.iinfo(np.int16)
 # Padding goes down to -3024 on some scanners; the extended scale of metal ends above 10000.
 _LOWEST_HU, _HIGHEST_HU = -3100, 10000
 _PADDING_HU = -1300  # nothing a scanner measures lies below
+_METAL_SHARE = 0.01
 _SAMPLE_VOXELS = 2_000_000
 _MOST_LABELS = 24
 
@@ -43,8 +44,9 @@ class HounsfieldBuffer:
 def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
     """Make sure that the buffer holds Hounsfield units, repairing (in place) what is unmistakable; return warnings.
 
-    Repaired are a missing rescale of -1024, values outside -3100..10000 HU and values that are no numbers. What lies
-    below -1300 HU was filled in around the field of view, not measured; it becomes air without a warning.
+    Repaired are a missing rescale of -1024, values outside -3100..10000 HU and values that are no numbers. Where many
+    voxels lie above, they must have one value, which was filled in and becomes air. What lies below -1300 HU was filled
+    in around the field of view, not measured; it becomes air without a warning.
 
     Raises
     ------
@@ -61,8 +63,16 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
         raise InputError(f"{source} is empty: all its voxels have the value {low:g}.")
     if is_label_like(sample):
         raise InputError(f"{source} holds labels (a mask), not a CT; give the CT scan it belongs to.")
-    if np.mean(sample > _HIGHEST_HU) > 0.01:
-        raise _not_hounsfield(source, low, high)
+    if np.mean(sample > _HIGHEST_HU) > _METAL_SHARE:
+        filled_in = hu == high
+        if (sample[sample > _HIGHEST_HU] != high).any():
+            raise _not_hounsfield(source, low, high)
+        warnings.append(
+            f"{source} has the value {high:g} in {100 * filled_in.mean():.0f} % of its voxels, as some scanners fill "
+            "in around the field of view; they count as air."
+        )
+        hu[filled_in] = AIR_HU
+        high = float(hu.max())
     measured = sample[sample > _PADDING_HU]
     if _is_shifted(measured):
         np.maximum(hu, _LOWEST_HU - 1, out=hu)  # or subtraction would go beyond the smallest int16

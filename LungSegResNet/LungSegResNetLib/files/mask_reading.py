@@ -19,6 +19,7 @@ from .image_files import (
     read_voxels,
     require_one_value_per_voxel,
     segment_headers,
+    tells_orientation,
 )
 from .library_errors import raise_if_out_of_memory
 from .segment_names import BOTH_LUNGS, NamedLung, lung_of_name, lungs_among
@@ -86,6 +87,10 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     mask = read_mask_file(path)
     labels, warnings = mask_on_ct(mask.labels, ct)
     warnings += mask.warnings
+    if not tells_orientation(open_image_file(path)):
+        warnings.append(
+            f"{path.name} does not say how its voxels lie in the patient; the mask may be turned against {ct.source}."
+        )
     values = np.unique(sitk.GetArrayViewFromImage(mask.labels))
     values = values[values > 0].tolist()
     # Nobody marks both lungs with the number of the left one.

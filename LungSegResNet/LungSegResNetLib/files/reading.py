@@ -25,6 +25,7 @@ from .image_files import (
 )
 from .mask_reading import mask_on_ct, read_lungs, read_mask, read_mask_file
 from .nifti_payload import read_nifti_header, read_slices
+from .text_headers import tells_voxel_size
 
 __all__ = [
     "CT_ENDINGS",
@@ -93,6 +94,8 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
     warnings = judge(buffer, path.name)
     if path.name.lower().endswith(NIFTI_ENDINGS):
         warnings += _doubts_of_nifti(path, native)
+    elif not tells_voxel_size(path):
+        warnings.append(_lacks_voxel_size(path))
     if reader.GetDimension() == 2:
         warnings.append(
             f"{path.name} is a picture of two dimensions, which does not tell how thick its slice is; 1 mm was taken, "
@@ -112,7 +115,7 @@ def _doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
     if header is None:
         return []
     if not header.tells_voxel_size:
-        return [f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."]
+        return [_lacks_voxel_size(path)]
     other = header.sform_axes
     if other is None or len(taken.size) != 3:
         return []
@@ -127,6 +130,10 @@ def _doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
             f"{other_mm} mm{how}. Other programs may take that, so that volumes and the place of the mask differ."
         )
     ]
+
+
+def _lacks_voxel_size(path: Path) -> str:
+    return f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."
 
 
 def _is_sheared(axes: np.ndarray) -> bool:

@@ -30,6 +30,14 @@ def read_fields(stream: BinaryIO, ending: str) -> dict[str, str]:
     return fields
 
 
+def tells_voxel_size(path: Path) -> bool:
+    """False if a MetaImage or NRRD file lacks the distance of its voxels, for which the library takes 1 mm."""
+    with path.open("rb") as stream:
+        fields = read_fields(stream, path.suffix)
+    told = " ".join(fields.get(key, "") for key in ("elementspacing", "elementsize", "spacings", "spacedirections"))
+    return bool(told.strip()) and "nan" not in told.lower()
+
+
 def voxel_file_names(path: Path) -> list[str]:
     """The files that hold the voxels, as a header names them; none where they follow in the file itself."""
     with path.open("rb") as stream:

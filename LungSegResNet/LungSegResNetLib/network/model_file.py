@@ -32,7 +32,7 @@ class ModelCard:
     slice_shape : rows and columns of a network slice.
     hu_window : Hounsfield units that are scaled to 0 and 1.
     scales : whole-number factors by which a slice is shrunk before a pass; the logits of all passes are averaged.
-    classes : names of the output channels.
+    classes : names of the output channels; the second one is ``lung``.
     name, version, licence, description : for people.
     training : data, settings and steps of the training run.
     figures : measured results, each name with its unit.
@@ -137,6 +137,7 @@ def _card_from_json(path: Path, text: str) -> ModelCard:
             and -math.inf < float(card.hu_window[0]) < float(card.hu_window[1]) < math.inf
             and card.config.get("in_channels", 1) == 1
             and len(card.classes) == card.config.get("classes", 2) >= 2
+            and card.classes[1] == "lung"
             and card.scales
             and all(isinstance(n, int) and n >= 1 and all(s % n == 0 for s in card.slice_shape) for n in card.scales)
         )

@@ -40,7 +40,13 @@ def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) 
 
 
 def place(network: HighRes2DNet, device: torch.device) -> HighRes2DNet:
-    """Move a network to a device, in the memory order (channels last) that is fastest for its convolutions."""
+    """Move a network to a device, in the memory order (channels last) that is fastest for its convolutions.
+
+    Not on Apple's: PyTorch was seen to read weights there as if they were in plain order, without an error
+    (https://github.com/pytorch/pytorch/issues/192212).
+    """
+    if device.type == "mps":
+        return network.to(device)
     return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
 
 

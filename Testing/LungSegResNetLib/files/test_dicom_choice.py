@@ -51,6 +51,14 @@ def test_a_scan_of_another_study_is_named_however_small_it_is(image, tmp_path):
     assert "left aside: 'of another patient' (number 2, 6 slices" in warning
 
 
+def test_a_scan_of_another_region_is_named_however_many_slices_the_taken_one_has(image, tmp_path):
+    _write(tmp_path, image[:, :, :26], "belly", 1)
+    _write(tmp_path, image[:, :, 20:], "chest", 2)
+    volume, (warning,) = read_dicom_folder(tmp_path)
+    assert volume.source == "belly"
+    assert "left aside: 'chest' (number 2, 12 slices" in warning
+
+
 def test_an_original_scan_with_half_the_slices_of_a_derived_one_is_taken_and_both_are_named(image, tmp_path):
     _write(tmp_path, image[:, :, ::2], "original", 1)
     _write(tmp_path, image, "reformatted", 2, ImageType=["DERIVED", "SECONDARY", "MPR"])

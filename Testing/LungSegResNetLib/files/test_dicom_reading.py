@@ -187,6 +187,19 @@ def test_a_missing_frame_of_an_enhanced_ct_is_interpolated(image, hu, tmp_path):
     assert "lacks 1 slice" in warnings[0]
 
 
+def test_of_two_enhanced_files_in_a_series_the_one_without_time_points_is_read(image, hu, tmp_path):
+    uid = {"SeriesInstanceUID": "1.2.3"}
+    write_enhanced_ct(tmp_path / "scan.dcm", image, **uid)
+    path = write_enhanced_ct(tmp_path / "two_times.dcm", image, **uid)
+    data = dcmread(path)
+    data.PerFrameFunctionalGroupsSequence = Sequence(2 * list(data.PerFrameFunctionalGroupsSequence))
+    data.NumberOfFrames, data.PixelData = 2 * len(hu), 2 * data.PixelData
+    dcmwrite(path, data)
+    volume, (warning,) = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert "one with 1 was taken" in warning
+
+
 def test_an_enhanced_ct_with_an_icon_is_read(image, hu, tmp_path):
     icon = Dataset()
     icon.Rows, icon.Columns, icon.BitsAllocated, icon.BitsStored, icon.HighBit = 4, 4, 8, 8, 7

@@ -185,6 +185,16 @@ def test_a_file_that_does_not_say_how_the_patient_lies_is_read_with_a_warning(sc
         assert volume.spacing_zyx == pytest.approx((10.0, 6.0, 5.0))
 
 
+@pytest.mark.parametrize(("ending", "field"), [(".nrrd", b"space"), (".mha", b"ElementSpacing")])
+def test_a_file_whose_header_lacks_a_voxel_size_is_read_with_a_warning(ending, field, scan, tmp_path):
+    path = save(scan[0], tmp_path / f"scan{ending}")
+    assert read_ct(path)[1] == []
+    path.write_bytes(b"\n".join(line for line in path.read_bytes().split(b"\n") if not line.startswith(field)))
+    volume, warnings = read_ct(path)
+    assert volume.spacing_zyx == (1.0, 1.0, 1.0)
+    assert any("1 mm was taken" in text for text in warnings)
+
+
 @pytest.mark.parametrize("size", [0.0, float("nan")])
 def test_a_nifti_file_without_a_voxel_size_is_read_with_a_warning(size, scan, tmp_path):
     path = save(scan[0], tmp_path / "scan.nii")
@@ -310,6 +320,17 @@ def test_values_that_are_no_numbers_become_air_with_a_warning(scan, hu, tmp_path
     assert (volume.hu[3, 4, :6] == -1024).all()
     np.testing.assert_array_equal(volume.hu[5:], hu[5:])
     assert "6 voxels that are no numbers" in warnings[0]
+
+
+def test_a_high_value_that_was_filled_in_around_the_field_of_view_is_air(scan, hu, tmp_path):
+    values = hu.astype(np.float32)
+    values[:, -8:] = 62512  # -2000 that was stored without a sign
+    volume, (warning,) = read_ct(save(from_array(values, scan[0]), tmp_path / "scan.nrrd"))
+    assert (volume.hu[:, -8:] == -1024).all()
+    np.testing.assert_array_equal(volume.hu[:, :-8], hu[:, :-8])
+    assert "has the value 62512 in" in warning
+    values[:, -1] = 62511
+    assert "is not a chest CT" in refusal(save(from_array(values, scan[0]), tmp_path / "scan.nrrd"))
 
 
 def test_padding_and_metal_outside_the_scale_are_limited_with_a_warning(scan, hu, tmp_path):
@@ -468,6 +489,17 @@ class TestMasks:
         huge = replace(ct.geometry, size=(100_000, 100_000, 1_000))
         with pytest.raises(MemoryError):
             mask_on_ct(scan[1], replace(ct, geometry=huge))
+
+    def test_a_mask_that_does_not_say_how_it_lies_is_read_with_a_warning(self, scan, tmp_path):
+        image, mask = sitk.Image(scan[0]), sitk.Image(scan[1])
+        for one in (image, mask):
+            one.SetOrigin((0.0, 0.0, 0.0))
+        ct, path = CTVolume.from_sitk(image, "scan"), save(mask, tmp_path / "lungs.nii")
+        assert read_lungs(path, ct)[1] == []
+        content = bytearray(path.read_bytes())
+        content[252:256] = bytes(4)  # qform_code and sform_code
+        path.write_bytes(content)
+        assert any("does not say how its voxels lie" in text for text in read_lungs(path, ct)[1])
 
     def test_a_mask_of_another_place_is_refused(self, scan, ct):
         away = sitk.Image(scan[1])

@@ -161,6 +161,8 @@ def test_another_architecture_is_named(tmp_path: Path) -> None:
         {"hu_window": [-1024.0, 600.0, 0.0]},
         {"classes": ["lung"]},
         {"classes": ["background", "right lung", "left lung"]},
+        {"classes": ["lung", "background"]},
+        {"config": CONFIG | {"classes": 3}, "classes": ["background", "right lung", "left lung"]},
         {"config": {"in_channels": 1, "classes": 1}, "classes": ["lung"]},
         {"config": {"in_channels": 3}},
         {"config": []},

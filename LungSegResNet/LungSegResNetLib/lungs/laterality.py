@@ -113,6 +113,8 @@ def _midline(profile: np.ndarray, columns_mm: np.ndarray, body_midline: float | 
 def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray) -> np.ndarray:
     """Side (1 or 2) of every voxel of a small mask; 0 outside."""
     total = np.count_nonzero(mask)
+    is_wide = mask.any() and np.ptp(x_mm[mask.any(axis=(0, 1))]) > _WIDEST_LUNG_MM
+    one_lung: np.ndarray | None = None
     left_before = np.concatenate([[0], np.cumsum(x_mm > 0)])
 
     @cache
@@ -133,14 +135,20 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
         if np.all(np.minimum(left, 1.0 - left)[large] <= _STRADDLE_SHARE):
             side_of_part = np.where(left > 0.5, LEFT_LUNG, RIGHT_LUNG).astype(np.uint8)
             side_of_part[~large] = BACKGROUND
-            if len(np.unique(side_of_part[large])) == 1 and abs(mean_x(mask, x_mm)) < NEAR_MIDLINE_MM:
+            is_one_lung = len(np.unique(side_of_part[large])) == 1
+            if is_one_lung and abs(mean_x(mask, x_mm)) < NEAR_MIDLINE_MM:
                 break
             sides = np.zeros(mask.shape, np.uint8)
             np.put(sides, core.voxels(), np.repeat(side_of_part[numbers], core.lengths))
             if radius > 0:  # else each part of the mask is a core
                 sides = watershed(-depth(), sides.astype(np.int32), mask=mask).astype(np.uint8)
-            return _completed(sides, mask, x_mm)
-    if mask.any() and np.ptp(x_mm[mask.any(axis=(0, 1))]) <= _WIDEST_LUNG_MM:
+            if not (is_one_lung and is_wide):
+                return _completed(sides, mask, x_mm)
+            # A small lung that touches a large one may come off yet.
+            one_lung = _completed(sides, mask, x_mm) if one_lung is None else one_lung
+    if one_lung is not None:
+        return one_lung
+    if mask.any() and not is_wide:
         return np.where(mask, _side_by_shape(mask, x_mm), BACKGROUND).astype(np.uint8)
     # The lungs do not part anywhere: cut at the midline.
     return _completed(np.zeros(mask.shape, np.uint8), mask, x_mm)

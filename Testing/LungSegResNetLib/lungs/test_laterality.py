@@ -38,6 +38,19 @@ def test_lungs_that_touch_are_parted_near_the_place_where_they_touch() -> None:
     assert wrong_share(split_lungs(joined, SPACING), truth) < 0.01
 
 
+@pytest.mark.parametrize("small", [1, 2])
+def test_a_small_lung_that_touches_a_large_one_keeps_its_side(small: int) -> None:
+    z, y, x = np.mgrid[-20:21, -40:41, -75:76]
+    sign = 1 if small == 2 else -1
+    large = (z / 19.0) ** 2 + (y / 38.0) ** 2 + ((x + sign * 34) / 38.0) ** 2 < 1
+    shrunken = ((z / 11.0) ** 2 + (y / 20.0) ** 2 + ((x - sign * 26) / 25.0) ** 2 < 1) & ~large
+    truth = np.where(large, 3 - small, 0) + np.where(shrunken, small, 0)
+    midline = 75 * SPACING[2]
+    assert 0.1 < (truth == small).sum() / (truth > 0).sum() < 0.18
+    labels = split_lungs(truth > 0, SPACING, midline)
+    assert wrong_share(labels, truth) < 0.05
+
+
 @pytest.mark.parametrize(("thorax", "side"), [(Thorax(left_lung=False), 1), (Thorax(right_lung=False), 2)])
 def test_a_lung_that_is_alone_keeps_its_name_when_the_midline_is_known(thorax: Thorax, side: int) -> None:
     truth = lungs_of(thorax)

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     for item in found.left_out:
         print(f"{item.name} is {item.reason}", file=sys.stderr)
     assigned, unassigned, trained_on = _judges(options, found)
-    digests = " ".join(dict.fromkeys(judge.digest for _, judge in assigned))
+    digests = " ".join(sorted({judge.digest for _, judge in assigned}))  # whatever the order of the cases is
     about = {"network": digests, "data set": str(options.dataset.resolve()), "split": options.split or ""}
     about["cases"] = cases_digest(found.cases)
     claim_folder(options.out, about, options.overwrite, [case for case, _ in assigned])

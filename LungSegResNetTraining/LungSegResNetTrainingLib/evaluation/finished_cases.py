@@ -16,10 +16,10 @@ from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import OutputError
 from LungSegResNetLib.figures.metrics import Comparison
 
+from ..code_digest import own_code_digest
 from ..data.case_files import files_of, mask_files_of
 from ..data.cases import Case
 from .case_result import CaseResult, WorstSlice
-from .code_digest import own_code_digest
 
 _FILE = "result.json"
 _OWN_FILES = re.compile(r"result\.json|overlay\.png|slice_\d+\.png")

@@ -69,7 +69,7 @@ def publish(
         raise InputError(f"The training of {network.name} has not finished; go on with it, and evaluate it then.")
     further = [_read_text(section).strip(), ""] if section else []
     known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
-    rows = _read_rows(report / "cases.csv")
+    rows, failed = _read_rows(report / "cases.csv")
     _refuse_report_of_another(network, report)
     _refuse_cases_trained_on(card, {row["case"] for row in rows}, cases)
     names = _collection_names(target.with_name("collections.csv"))
@@ -87,7 +87,7 @@ def publish(
     )
     save_model(target, weights, card)
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
-        temporary.write_text(_markdown(card, rows, further, known_limits), encoding="utf-8")
+        temporary.write_text(_markdown(card, rows, failed, further, known_limits), encoding="utf-8")
     return card
 
 
@@ -118,15 +118,17 @@ def _refuse_cases_trained_on(card: ModelCard, judged: Set[str], cases: Sequence[
         )
 
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
+def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[str]]:
+    """Rows of judged cases with lung, and the names of cases that could not be judged."""
     try:
-        judged = [row for row in read_rows(path, _REPORT_COLUMNS) if row["method"] in ("network", "thresholding")]
+        found = read_rows(path, _REPORT_COLUMNS)
+        judged = [row for row in found if row["method"] in ("network", "thresholding")]
         rows = [row for row in judged if float(row["reference_ml"]) > 0]  # else Dice is the share of nothing
     except (InputError, ValueError) as error:
         raise InputError(f"{path} is no table of an evaluation; run lungsegresnet-train evaluate first.") from error
     if not rows:
         raise InputError(f"{path} holds no evaluated case with lung.")
-    return rows
+    return rows, [row["case"] for row in found if row.get("status") == "failed"]
 
 
 def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str], judged: Set[str]) -> list[dict[str, Any]]:
@@ -192,6 +194,7 @@ def _read_text(path: Path) -> str:
 def _markdown(
     card: ModelCard,
     rows: Sequence[dict[str, str]],
+    failed: Sequence[str],
     further: Sequence[str],
     limits: Sequence[str],
 ) -> str:
@@ -213,6 +216,7 @@ def _markdown(
         "",
         _figure_table(rows).markdown(),
         "",
+        *([f"Not judged, and in no figure: {', '.join(failed)}.", ""] if failed else []),
         *further,
         "## Settings of the last training",
         "",

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.preprocessing import BODY_HU, SliceFrame, body_box
 from LungSegResNetLib.network.architecture import SLICE_SHAPE
 
+from ..code_digest import reading_digest
 from ..data.case_files import files_of, mask_files_of
 from ..data.cases import OK, Case
 from ..data.data_set import read_case
@@ -104,12 +104,12 @@ def _stored_facts(hu_path: Path, labels_path: Path, facts_path: Path) -> dict[st
 
 
 def _key(case: Case) -> str:
-    """Names a state of the case's files and of the program, whose rules may change: others are read anew."""
+    """Names a state of the case's files and of the code that reads and checks them: others are read anew."""
     files = [
         [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
         for path in (*files_of(case.ct), *mask_files_of(case.mask))
     ]
-    return hashlib.sha256(json.dumps([_LAYOUT, __version__, *files]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([_LAYOUT, reading_digest(), *files]).encode()).hexdigest()[:16]
 
 
 def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

@@ -33,7 +33,7 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
     Raises
     ------
     UsageError : less than two networks.
-    ModelError : a file cannot be read, or the networks are not of one kind.
+    ModelError : a file cannot be read or is of a run that has not finished, or the networks are not of one kind.
     InputError : a network was trained on a case that another one keeps for validation.
     OutputError : the target is there already and may not be replaced, or cannot be written.
     """
@@ -43,6 +43,8 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
     loaded = [read_start_network(name) for name in networks]
     last = loaded[-1]
     for other in loaded:
+        if other.card.is_unfinished:
+            raise ModelError(f"The training of {other.fingerprint} has not finished; go on with it first.")
         differing = [name for name in _KIND if getattr(other.card, name) != getattr(last.card, name)]
         if differing or {n: w.shape for n, w in other.weights.items()} != {n: w.shape for n, w in last.weights.items()}:
             raise ModelError(

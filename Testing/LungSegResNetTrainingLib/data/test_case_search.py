@@ -64,6 +64,17 @@ def test_dicom_folders_are_found_whether_slices_lie_loose_or_below(tmp_path: Pat
     }
 
 
+def test_a_case_whose_folder_holds_the_ct_of_another_one_is_left_out(tmp_path: Path) -> None:
+    image, _ = Thorax().scan((20.0, 20.0, 80.0))
+    for folder in (tmp_path / "p1", tmp_path / "p1" / "followup"):
+        dicom_files.write_series(folder, image)
+        touch(folder / "lungs.mat")
+    assert found_in(tmp_path) == {"p1_followup": ("p1/followup", "p1/followup/lungs.mat")}
+    (left_out,) = find_cases(tmp_path).left_out
+    assert left_out.name == "p1"
+    assert "give it a folder of its own" in left_out.reason
+
+
 @pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", "DICOMDIR", ".DS_Store", "._IM0001.dcm"])
 def test_what_a_system_or_an_archive_adds_to_a_dicom_folder_hides_no_scan(tmp_path: Path, name: str) -> None:
     image, _ = Thorax().scan((20.0, 20.0, 80.0))

@@ -130,6 +130,19 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert text.endswith("## Known failures and limits\n\n- small children\n- masks of two readers\n")
 
 
+def test_cases_that_could_not_be_judged_are_named(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
+    path = run[2] / "cases.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "status"], restval="")
+        writer.writeheader()
+        writer.writerows(row | {"status": "judged"} for row in rows)
+        writer.writerows({"case": f"no{n}", "status": status} for n, status in enumerate(("failed", "left out")))
+    publish_run(run, tmp_path / "lungs.safetensors")
+    assert "\nNot judged, and in no figure: no0.\n" in (tmp_path / "MODEL_CARD.md").read_text()
+
+
 def test_a_mean_over_fewer_cases_says_over_how_many(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:
     change_report(run, "scan2", hd95_mm="")
     publish_run(run, tmp_path / "lungs.safetensors")

@@ -41,10 +41,10 @@ def test_another_picture_of_a_mask_that_is_named_by_one_of_them_is_noticed(tmp_p
     assert len(cache_case(named, tmp_path / "cache").lung_slices) == before - 1
 
 
-def test_another_version_judges_a_cached_case_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_rules_judge_a_cached_case_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = write_case(tmp_path, spacing=(6.0, 6.0, 20.0))
     assert cache_case(case, tmp_path / "cache").verdict.status == "ok"
-    monkeypatch.setattr("LungSegResNetTrainingLib.slices.slice_cache.__version__", "99.0")
+    monkeypatch.setattr("LungSegResNetTrainingLib.slices.slice_cache.reading_digest", lambda: "of other code")
     monkeypatch.setattr("LungSegResNetTrainingLib.data.pair_check._AERATED_SHARE", 1.0)
     assert cache_case(case, tmp_path / "cache").verdict.status == "doubtful"
 

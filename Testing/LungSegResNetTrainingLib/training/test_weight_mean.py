@@ -42,6 +42,15 @@ def test_weights_are_averaged_and_cases_that_any_has_seen_stay_seen(tmp_path: Pa
     assert TorchPredictor(target).predict(slices).std() > 0.0
 
 
+def test_a_network_whose_training_has_not_finished_goes_into_no_mean(tmp_path: Path) -> None:
+    paths = [network(tmp_path, name, seed, ["a"], ["v"]) for seed, name in enumerate(("begun", "finished"))]
+    card, weights = load_model(paths[0])
+    save_model(paths[0], weights, dataclasses.replace(card, training={**card.training, "finished": False}))
+    for order in (paths, paths[::-1]):
+        with pytest.raises(ModelError, match=r"The training of begun .* has not finished"):
+            write_mean([str(path) for path in order], tmp_path / "mean.safetensors")
+
+
 def test_the_mean_knows_the_scans_that_its_networks_know(tmp_path: Path) -> None:
     new, old = network(tmp_path, "new", 0, ["a"], ["v"]), network(tmp_path, "old", 1, ["b"], ["v"])
     card, weights = load_model(new)

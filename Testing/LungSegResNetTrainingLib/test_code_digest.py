@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from LungSegResNetTrainingLib.evaluation.code_digest import code_digest
+from LungSegResNetTrainingLib.code_digest import code_digest
 
 
 def package(folder: Path, code: bytes = b"LEAST_ML = 1.0\nRIGHT = 1\n", name: str = "cleaning.py") -> Path:

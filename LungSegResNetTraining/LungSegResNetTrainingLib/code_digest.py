@@ -17,6 +17,13 @@ def own_code_digest() -> str:
     return code_digest([Path(package.__path__[0]) for package in (LungSegResNetLib, LungSegResNetTrainingLib)])
 
 
+@cache
+def reading_digest() -> str:
+    """Digest of the code that reads and checks cases."""
+    library, training = (Path(package.__path__[0]) for package in (LungSegResNetLib, LungSegResNetTrainingLib))
+    return code_digest([library / "files", training / "data"])
+
+
 def code_digest(folders: Sequence[Path]) -> str:
     """SHA-256 of names and contents of all Python files in the folders and below; line endings do not count."""
     digest = hashlib.sha256()

@@ -71,8 +71,14 @@ train: $(VENV)/run.stamp
 		$(RUN)-fourth-mean.safetensors $$fifth $$fifth --out $(RUN)-fifth-mean.safetensors --overwrite
 	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 800 --batch-size 16 --learning-rate 0.0015 \
 		--seed 11 --start-network $(RUN)-fifth-mean.safetensors --out $(RUN)-sixth
-	first=$(RUN)-mean.safetensors; last=$(RUN)-sixth/network.safetensors; $(BIN)/lungsegresnet-train mean \
-		$$first $$first $(RUN)-fourth/network.safetensors $$last $$last --out $(RUN)-last.safetensors --overwrite
+	first=$(RUN)-mean.safetensors; sixth=$(RUN)-sixth/network.safetensors; $(BIN)/lungsegresnet-train mean \
+		$$first $$first $(RUN)-fourth/network.safetensors $(RUN)-fifth/network.safetensors $$sixth $$sixth \
+		--out $(RUN)-sixth-mean.safetensors --overwrite
+	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 800 --batch-size 16 --learning-rate 0.001 \
+		--seed 13 --start-network $(RUN)-sixth-mean.safetensors --out $(RUN)-seventh
+	first=$(RUN)-mean.safetensors; fifth=$(RUN)-fifth/network.safetensors; seventh=$(RUN)-seventh/network.safetensors; \
+		$(BIN)/lungsegresnet-train mean $$first $$first $$first $$fifth $$fifth $(RUN)-sixth/network.safetensors \
+		$$seventh $$seventh --out $(RUN)-last.safetensors --overwrite
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-last.safetensors $(RUN)/cases.csv --out $(RUN)-last-report
 
 cross-validate: $(VENV)/run.stamp

@@ -53,7 +53,7 @@ def modelToolTip(modelFile: str) -> str:
     except ModelError as error:
         return str(error)
     lines = [f"{card.name} {card.version}", card.description, _("Licence: {name}").format(name=card.licence)]
-    if card.training.get("finished") is False:
+    if card.is_unfinished:
         lines.insert(1, _("Its training has not finished."))
     lines += [f"{key}: {value}" for key, value in card.figures.items() if not isinstance(value, (dict, list))]
     return "\n".join(line for line in lines if line)

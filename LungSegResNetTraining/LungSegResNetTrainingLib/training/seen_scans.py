@@ -52,11 +52,10 @@ class ScanMark:
     def is_scan(self, other: ScanMark) -> bool:
         """Whether both are of one CT; the names decide where a CT is not known.
 
-        They also do where the patient of ``other`` is not named: a CT that was compressed or converted since has
-        another digest, and to leave out a stranger of the same name does less harm than to judge a network on what it
-        was trained on.
+        They also do where no patient is: a CT that was compressed or converted since has another digest, and to leave
+        out a stranger of the same name does less harm than to judge a network on what it was trained on.
         """
-        return self._has_ct_of(other) or (self.name == other.name and not other.patient)
+        return self._has_ct_of(other) or (self.name == other.name and not self.patient and not other.patient)
 
     def is_surely_of(self, other: ScanMark) -> bool:
         """As `is_of`, but names decide only where a CT is not known."""

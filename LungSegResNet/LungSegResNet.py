@@ -112,8 +112,6 @@ _OUTLIVE_THE_SCENE = (
     "batchFormat",
 )
 
-_CHOSEN_KINDS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLMarkupsROINode")
-
 # What the panel shows, or says why it does not, depends on nodes of these kinds.
 _SHOWN_KINDS = (
     "vtkMRMLScalarVolumeNode",
@@ -226,10 +224,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
         """What is removed is chosen no more, also while another module is open."""
-        scene = slicer.mrmlScene
-        if any(node.IsA(kind) for kind in _CHOSEN_KINDS) and not (scene.IsClosing() or scene.IsImporting()):
-            parameters = self._parameterNode or self.logic.getParameterNode()
-            forgetRemoved(parameters, node, "inputVolume", "outputSegmentation", "roi")
+        fields = ("inputVolume", "outputSegmentation", "roi")
+        forgetRemoved(lambda: self._parameterNode or self.logic.getParameterNode(), node, *fields)
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, caller, event, node) -> None:

@@ -89,8 +89,6 @@ class LungSegResNetTrainingParameterNode:
     device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
 
 
-_CHOSEN_KINDS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode")
-
 _OUTLIVE_THE_SCENE = (
     "dataSet",
     "runFolder",
@@ -210,10 +208,8 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
         """What is removed is chosen no more, also while another module is open."""
-        scene = slicer.mrmlScene
-        if any(node.IsA(kind) for kind in _CHOSEN_KINDS) and not (scene.IsClosing() or scene.IsImporting()):
-            parameters = self._parameterNode or self.logic.getParameterNode()
-            forgetRemoved(parameters, node, "caseVolume", "caseSegmentation")
+        fields = ("caseVolume", "caseSegmentation")
+        forgetRemoved(lambda: self._parameterNode or self.logic.getParameterNode(), node, *fields)
 
     def mayClose(self) -> bool:
         """Ask before a training run is ended by quitting."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import vtk
 from slicer.i18n import tr as _
 
 from .segmentation_nodes import CT, hasLungs
+
+_CHOSEN_KINDS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLMarkupsROINode")
 
 
 def followCt(parameters: Any) -> None:
@@ -23,11 +26,16 @@ def followCt(parameters: Any) -> None:
         parameters.outputSegmentation = lungsOf(volume)
 
 
-def forgetRemoved(parameters: Any, node: Any, ct: str, lungs: str, *others: str) -> None:
+def forgetRemoved(getParameters: Callable[[], Any], node: Any, ct: str, lungs: str, *others: str) -> None:
     """A node is about to be removed: fields that hold it become empty, and where it is the ``ct``, so do its ``lungs``.
 
-    The selectors, which hear of it later, would take its neighbour, and the lungs be left to the next CT.
+    The selectors, which hear of it later, would take its neighbour, and the lungs be left to the next CT. While a scene
+    is closed or loaded, the parameters are left alone.
     """
+    scene = slicer.mrmlScene
+    if scene.IsClosing() or scene.IsImporting() or not any(node.IsA(kind) for kind in _CHOSEN_KINDS):
+        return
+    parameters = getParameters()
     if getattr(parameters, ct) is node and node in _ctsOf(getattr(parameters, lungs)):
         setattr(parameters, lungs, None)
     for name in (ct, lungs, *others):

@@ -13,7 +13,7 @@ from ..wording import counted
 from .dicom_choice import WhenInDoubt, choose_series
 from .dicom_headers import Series, scan_folder, series_of_file
 from .dicom_image import Header, along_normal, dicom_reader, may_be_dicom, numbers_in, whole_number_in
-from .dicom_stacks import DISTINGUISHING_TAGS, lost_slices
+from .dicom_stacks import DISTINGUISHING_TAGS, is_even, lost_slices
 from .folder_walk import files_of_folders
 from .hounsfield import HounsfieldBuffer, judge
 from .library_errors import raise_if_out_of_memory
@@ -166,19 +166,11 @@ def _lps_mm(along: list[float], headers: list[Header]) -> list[float]:
     return mm
 
 
-def _is_even(header: Header) -> bool:
-    try:
-        even_grid(along_normal([header]))
-    except InputError:
-        return False
-    return True
-
-
 def _one_stack(headers: tuple[Header, ...]) -> list[Header]:
     """The best of several stacks that are mixed in one series; empty if they cannot be told apart."""
     if any(header.size[2] > 1 for header in headers):
         largest_first = sorted(headers, key=lambda header: header.size[2], reverse=True)
-        return next(([header] for header in largest_first if _is_even(header)), [])
+        return next(([header] for header in largest_first if is_even([header])), [])
     keys = [[header.tags[tag] for header in headers] for tag in DISTINGUISHING_TAGS]
     numbers = [whole_number_in(header.tags["instance"]) for header in headers]
     stacks = part_stacks(along_normal(headers), keys, numbers)

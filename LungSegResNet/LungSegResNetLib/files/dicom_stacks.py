@@ -65,7 +65,7 @@ def gather_series(headers: Iterable[Header]) -> list[list[Header]]:
 def _form_stacks(slices: list[Header]) -> bool:
     """Whether all images lie in even stacks of several slices."""
     stacks = part_series(slices)
-    return not stacks[0].left_out and all(len(s.headers) > 1 and _is_even(list(s.headers)) for s in stacks)
+    return not stacks[0].left_out and all(len(s.headers) > 1 and is_even(list(s.headers)) for s in stacks)
 
 
 def part_series(headers: Sequence[Header]) -> list[Stack]:
@@ -123,7 +123,7 @@ def _by_property(group: list[Header]) -> list[tuple[str, list[Header]]]:
         for header, value in zip(group, values, strict=True):
             parts.setdefault(value, []).append(header)
         stacks = list(parts.values())
-        if len(stacks) > 1 and all(map(_is_even, stacks)) and _cover_each_other(stacks):
+        if len(stacks) > 1 and all(map(is_even, stacks)) and _cover_each_other(stacks):
             return [
                 (_joined(_part_name(tag, value), name), stack)
                 for value, part in parts.items()
@@ -151,7 +151,7 @@ def _properties(group: list[Header]) -> Iterable[tuple[str, list[str]]]:
 def _stands_alone(group: list[Header], main: list[Header]) -> bool:
     """True if what differs from the main grid is a stack, or several, and not a piece that the main one lacks."""
     stacks = [part for _, part in _by_property(group)]
-    if not _have_places(group) or not all(_count(stack) > 1 and _is_even(stack) for stack in stacks):
+    if not _have_places(group) or not all(_count(stack) > 1 and is_even(stack) for stack in stacks):
         return False
     return not _have_places(main) or group[0].plane != main[0].plane or _cover_each_other([main, group])
 
@@ -160,7 +160,8 @@ def _have_places(headers: Iterable[Header]) -> bool:
     return all(header.has_places for header in headers)
 
 
-def _is_even(headers: list[Header]) -> bool:
+def is_even(headers: list[Header]) -> bool:
+    """Whether the frames of all files together lie evenly, with a third of them missing at most."""
     try:
         grid = even_grid(along_normal(headers))
     except InputError:

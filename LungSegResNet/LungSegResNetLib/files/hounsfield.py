@@ -63,10 +63,11 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
         raise InputError(f"{source} is empty: all its voxels have the value {low:g}.")
     if is_label_like(sample):
         raise InputError(f"{source} holds labels (a mask), not a CT; give the CT scan it belongs to.")
-    if np.mean(sample > _HIGHEST_HU) > _METAL_SHARE:
-        filled_in = hu == high
-        if (sample[sample > _HIGHEST_HU] != high).any():
+    above = sample[sample > _HIGHEST_HU]
+    if above.size > _METAL_SHARE * sample.size:
+        if above.min() != high:
             raise _not_hounsfield(source, low, high)
+        filled_in = hu == high
         warnings.append(
             f"{source} has the value {high:g} in {100 * filled_in.mean():.0f} % of its voxels, as some scanners fill "
             "in around the field of view; they count as air."

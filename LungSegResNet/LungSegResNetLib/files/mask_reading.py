@@ -36,11 +36,13 @@ class MaskFile:
     ----------
     labels : 3D uint8 image on the file's own grid.
     tells_sides : whether the segments of the file say which lung is which, and the labels are 1 = right and 2 = left.
+    tells_orientation : whether it says how its voxels lie in the patient.
     warnings : what was left out, in sentences.
     """
 
     labels: sitk.Image
     tells_sides: bool
+    tells_orientation: bool
     warnings: tuple[str, ...] = ()
 
 
@@ -87,7 +89,7 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     mask = read_mask_file(path)
     labels, warnings = mask_on_ct(mask.labels, ct)
     warnings += mask.warnings
-    if not tells_orientation(open_image_file(path)):
+    if not mask.tells_orientation:
         warnings.append(
             f"{path.name} does not say how its voxels lie in the patient; the mask may be turned against {ct.source}."
         )
@@ -146,7 +148,7 @@ def _read(path: Path) -> MaskFile:
             raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
     told = f"{path.name} has other segments than lungs, which were left out: {', '.join(left_out)}."
     labels_image = Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8)))
-    return MaskFile(labels_image, tells_sides, (told,) if left_out else ())
+    return MaskFile(labels_image, tells_sides, tells_orientation(reader), (told,) if left_out else ())
 
 
 def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:

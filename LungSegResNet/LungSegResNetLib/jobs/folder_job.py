@@ -79,7 +79,6 @@ def run_folder(
         if case.problem:
             finish(task, task.write_failed(case.problem), "failed")
         elif row := task.settled():
-            task.keep_places(row)
             finish(task, row, "already done" if row["status"] == "done" else "failed")
     # What a process ended with is done last, so that it costs no other case if this one ends as well.
     todo = sorted((task for task in tasks if task.number not in rows), key=FolderTask.starts)

@@ -80,6 +80,7 @@ class FolderTask:
         """The row if there is nothing to do, None if the case has to be done.
 
         It is ``done`` if an earlier run has done the same, and ``failed`` if the result there is of something else.
+        Where scan or results were moved since, the summary is brought up to date.
         """
         row = self.read_summary()
         if self.overwrite or not self.has_result(row):
@@ -89,7 +90,14 @@ class FolderTask:
                 f"{self.summary.parent} has a result of this name that was made {other}; "
                 "choose another folder for the results, or move that one away."
             )
-        return self._at_its_place(row) if self.mask.name in _mask_names(row) and self.mask.is_file() else None
+        if self.mask.name not in _mask_names(row) or not self.mask.is_file():
+            return None
+        masks = [str(self.mask.with_name(Path(path).name)) for path in row["outputs"]]
+        here = {**row, "input": str(self.source), "outputs": masks}
+        if here != row:
+            with contextlib.suppress(OSError, LungSegError):
+                self.write_summary(here)
+        return here
 
     def starts(self) -> int:
         """How many processes ended while they had the case."""
@@ -121,12 +129,6 @@ class FolderTask:
         with write_atomically(self.summary, overwrite=True) as temporary:
             temporary.write_text(json.dumps(row, indent=2), encoding="utf-8")
 
-    def keep_places(self, settled: Row) -> None:
-        """Have the summary tell of the places in the row that `settled` gave, where it can be written."""
-        if settled["status"] == "done" and settled != self.read_summary():
-            with contextlib.suppress(OSError, LungSegError):
-                self.write_summary(settled)
-
     def write_failed(self, error: str) -> Row:
         """The row of a case that failed; its summary says so, too, where it can and where no result is told in it."""
         row, earlier = self.failed(error), self.read_summary()
@@ -139,11 +141,6 @@ class FolderTask:
         """Whether a summary tells of a result that is there."""
         names = {self.mask.name, *_mask_names(row)}
         return row.get("status") == "done" and any(self.mask.with_name(name).is_file() for name in names)
-
-    def _at_its_place(self, row: Row) -> Row:
-        """The row with the places at which scan and masks lie now, as folders may have been moved since."""
-        masks = [str(self.mask.with_name(Path(path).name)) for path in row["outputs"]]
-        return {**row, "input": str(self.source), "outputs": masks}
 
     def _is_no_summary(self, row: Row) -> bool:
         """Whether a file of something else has the name of the summary."""

@@ -138,14 +138,16 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
             is_one_lung = len(np.unique(side_of_part[large])) == 1
             if is_one_lung and abs(mean_x(mask, x_mm)) < NEAR_MIDLINE_MM:
                 break
+            if is_one_lung and one_lung is not None:
+                continue
             sides = np.zeros(mask.shape, np.uint8)
             np.put(sides, core.voxels(), np.repeat(side_of_part[numbers], core.lengths))
             if radius > 0:  # else each part of the mask is a core
                 sides = watershed(-depth(), sides.astype(np.int32), mask=mask).astype(np.uint8)
+            sides = _completed(sides, mask, x_mm)
             if not (is_one_lung and is_wide):
-                return _completed(sides, mask, x_mm)
-            # A small lung that touches a large one may come off yet.
-            one_lung = _completed(sides, mask, x_mm) if one_lung is None else one_lung
+                return sides
+            one_lung = sides  # a small lung that touches a large one may come off yet
     if one_lung is not None:
         return one_lung
     if mask.any() and not is_wide:

@@ -110,7 +110,7 @@ def _refuse_cases_trained_on(card: ModelCard, judged: Set[str], cases: Sequence[
             f"The report judges cases that the data set does not have ({some_of(sorted(unknown))}), so nobody can tell "
             "whether the network was trained on them; give the data set that was evaluated."
         )
-    trained_on = [case.name for case in listed if seen.holds(ScanMark.of(case, with_ct=seen.knows_cts))]
+    trained_on = [case.name for case in listed if seen.holds_case(case)]
     if trained_on:
         raise InputError(
             f"The report judges cases whose scan or patient the network was trained on ({some_of(trained_on)}); "

@@ -125,7 +125,7 @@ def _of_split(cases: Sequence[Case], split: str | None) -> list[Case]:
 
 def trained_patients(cases: Sequence[Case], seen: ScanRecord) -> set[str]:
     """Patients of whom the network was trained on some case."""
-    return {case.patient for case in cases if seen.holds(ScanMark.of(case, with_ct=seen.knows_cts))}
+    return {case.patient for case in cases if seen.holds_case(case)}
 
 
 def cases_digest(cases: Sequence[Case]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
-from ..training.seen_scans import ScanMark, seen_scans, validation_scans
+from ..training.seen_scans import seen_scans, validation_scans
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
@@ -123,8 +123,7 @@ def _chosen_by_judged(evaluation: Evaluation) -> list[str]:
         )
         return [text]
     chose = validation_scans(evaluation.judges[0].card)
-    marks = [ScanMark.of(result.case, with_ct=chose.knows_cts) for result in evaluation.results]
-    count = sum(chose.holds(mark) for mark in marks)
+    count = sum(chose.holds_case(result.case) for result in evaluation.results)
     if not count:
         return []
     text = f"The Dice is optimistic: training with --patience chose the network's step by {_cases(count)} among these."

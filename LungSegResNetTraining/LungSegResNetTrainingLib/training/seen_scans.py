@@ -101,6 +101,10 @@ class ScanRecord:
         """Whether one of the scans is of the same CT or patient."""
         return any(mark.is_of(scan) for mark in self.marks)
 
+    def holds_case(self, case: Case) -> bool:
+        """Whether one of the scans is of the CT or patient of a case, whose files are read where that helps."""
+        return self.holds(ScanMark.of(case, with_ct=self.knows_cts))
+
     def holds_scan(self, scan: ScanMark) -> bool:
         """Whether one of the scans is of the same CT."""
         return any(mark.is_scan(scan) for mark in self.marks)

@@ -34,26 +34,34 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
     ending = next((e for e in _DOUBLE_ENDINGS if target.name.lower().endswith(e)), target.suffix)
     temporary = target.parent / f".{uuid.uuid4().hex}.part{ending}"
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with undone_by_an_end(temporary.unlink):
-            yield temporary
-            with completing:
-                refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile
-                _replace(temporary, target)
-    except OSError as error:
-        raise OutputError(_explain(target, error)) from error
+        with explained(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with undone_by_an_end(temporary.unlink):
+                yield temporary
+                with completing:
+                    refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile
+                    _replace(temporary, target)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def explained(target: str | os.PathLike[str]) -> Iterator[None]:
+    """Raise OutputError, with a sentence about ``target``, for the OSError of writing it."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(_explain(target, error)) from error
+
+
 def refuse_existing(*targets: Path | None, overwrite: bool) -> None:
     """Raise OutputExistsError if one of the files is there and may not be replaced, OutputError if that is unknown."""
     for target in targets:
-        try:
-            exists = target is not None and target.exists()
-        except OSError as error:
-            raise OutputError(_explain(target, error)) from error
+        if target is None:
+            continue
+        with explained(target):
+            exists = target.exists()
         if exists and not overwrite:
             raise OutputExistsError(target)
 
@@ -90,7 +98,7 @@ def _replace(temporary: Path, target: Path) -> None:
         raise
 
 
-def _explain(target: Path | None, error: OSError) -> str:
+def _explain(target: str | os.PathLike[str], error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"The disk is full, so {target} could not be written; nothing was changed there."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -58,31 +58,38 @@ def write_mask(
             f"The mask cannot be written as {path.name}; give it one of the endings {', '.join(MASK_ENDINGS)}."
         )
     with write_atomically(path, overwrite) as temporary:
-        temporary.touch()  # no permission shows here, as an OSError with its reason
-        try:
-            name = library_path(temporary)
-            image = ct.to_native(mask)
-            if path.name.lower().endswith(".seg.nrrd"):
-                for key, value in _segmentation_header(image.GetSize(), segments).items():
-                    image.SetMetaData(key, value)
-            sitk.WriteImage(image, name, useCompression=not path.name.lower().endswith(".nii"))
-        except UnusableNameError as error:
-            raise OutputError(f"{path} cannot be written: {error}.") from error
-        except RuntimeError as error:
-            raise_if_out_of_memory(error)
-            # The libraries do not say so.
-            if shutil.disk_usage(path.parent).free < _FULL_BYTES:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-            raise OutputError(f"{path} could not be written ({reason_of(error)}).") from error
-        if not _is_whole(temporary):
-            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            raise OutputError(f"{path} could not be written completely; the disk is probably full.") from full
-        if not _is_close(_grid_of(temporary), ct.native):
-            raise OutputError(
-                f"{path.name} cannot hold the grid of {ct.source}, whose axes are not at right angles; "
-                "write the mask as .seg.nrrd or .nrrd."
-            )
+        write_mask_unnamed(temporary, path, mask, ct, segments)
     return path
+
+
+def write_mask_unnamed(
+    temporary: Path, path: Path, mask: np.ndarray, ct: CTVolume, segments: Sequence[LungSegment] = LUNG_SEGMENTS
+) -> None:
+    """Write what is to become ``path`` into the file that `write_atomically` gave for it; else as `write_mask`."""
+    temporary.touch()  # no permission shows here, as an OSError with its reason
+    try:
+        name = library_path(temporary)
+        image = ct.to_native(mask)
+        if path.name.lower().endswith(".seg.nrrd"):
+            for key, value in _segmentation_header(image.GetSize(), segments).items():
+                image.SetMetaData(key, value)
+        sitk.WriteImage(image, name, useCompression=not path.name.lower().endswith(".nii"))
+    except UnusableNameError as error:
+        raise OutputError(f"{path} cannot be written: {error}.") from error
+    except RuntimeError as error:
+        raise_if_out_of_memory(error)
+        # The libraries do not say so.
+        if shutil.disk_usage(path.parent).free < _FULL_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise OutputError(f"{path} could not be written ({reason_of(error)}).") from error
+    if not _is_whole(temporary):
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OutputError(f"{path} could not be written completely; the disk is probably full.") from full
+    if not _is_close(_grid_of(temporary), ct.native):
+        raise OutputError(
+            f"{path.name} cannot hold the grid of {ct.source}, whose axes are not at right angles; "
+            "write the mask as .seg.nrrd or .nrrd."
+        )
 
 
 def _is_whole(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,12 +10,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .. import __version__
+from ..atomic import explained, write_atomically
 from ..ct_volume import CTVolume
 from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
 from ..figures.overlay import write_overlay
 from ..files.reading import WhenInDoubt, read_ct
-from ..files.writing import write_mask
+from ..files.writing import write_mask_unnamed
 from ..labels import BOTH_LUNGS, LUNG_SEGMENTS
 from ..lungs.doubtful_slices import slices_to_check
 from ..lungs.segmentation import Segmentation
@@ -99,11 +101,16 @@ def run_case(
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage("write")
-    # Masks are written one at a time, because each takes as much memory again, while the rest is done.
-    with ThreadPoolExecutor(1) as writer:
-        mask = (result.mask > 0).astype(result.mask.dtype) if one_segment else result.mask
-        segments = (BOTH_LUNGS,) if one_segment else LUNG_SEGMENTS
-        masks = [writer.submit(write_mask, path, mask, ct, overwrite, segments) for path in outputs.masks]
+    mask = (result.mask > 0).astype(result.mask.dtype) if one_segment else result.mask
+    segments = (BOTH_LUNGS,) if one_segment else LUNG_SEGMENTS
+    # Masks are written one at a time, because each takes as much memory again, while the rest is done. They get their
+    # names at the end, so that a case that is stopped before leaves none.
+    with contextlib.ExitStack() as unnamed, ThreadPoolExecutor(1) as writer:
+        masks = [
+            (path, writer.submit(write_mask_unnamed, temporary, path, mask, ct, segments))
+            for path in outputs.masks
+            for temporary in (unnamed.enter_context(write_atomically(path, overwrite)),)
+        ]
         with timed(seconds, "measure"):
             measurements = measure_lungs(ct, result.mask)
         with timed(seconds, "write"):
@@ -111,8 +118,9 @@ def run_case(
                 write_measurements(path, measurements, overwrite)
             if outputs.overlay:
                 write_overlay(outputs.overlay, ct, result.mask, overwrite, title=ct.source)
-            for written in masks:
-                written.result()
+            for path, written in masks:
+                with explained(path):
+                    written.result()
     card = engine.predictor.card
     return CaseSummary(
         program=f"LungSegResNet {__version__}",

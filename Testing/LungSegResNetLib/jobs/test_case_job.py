@@ -1,4 +1,4 @@
-"""A case whose graphics processor fails while it is segmented."""
+"""A case that fails or is stopped while it is segmented or written."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from archives import write_archive
 
+from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.jobs.case_job import run_case
 from LungSegResNetLib.jobs.outputs import Outputs
@@ -62,3 +63,16 @@ def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Pat
             source, Outputs.at(tmp_path / "lungs.nii.gz"), lambda: LoadedEngine(FullCard(), "cpu", ""), QuietReporter()
         )
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_a_case_stopped_while_its_mask_is_written_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
+    engine = load_engine(EngineSettings(device="cpu"))
+
+    def stop(ct: CTVolume, mask: np.ndarray) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.measure_lungs", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run_case(source, Outputs.at(tmp_path / "out"), lambda: engine, QuietReporter())
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [source]

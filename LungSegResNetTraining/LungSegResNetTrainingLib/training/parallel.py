@@ -8,12 +8,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import distributed
 
 from LungSegResNetLib.errors import DeviceError, UsageError
+
+T = TypeVar("T")
 
 # Others wait while the first process validates, or reads a large data set for the first time.
 _PATIENCE = datetime.timedelta(hours=12)
@@ -49,6 +51,13 @@ class Processes:
         values = [value]
         distributed.broadcast_object_list(values, src=0)
         return values[0]
+
+    def of_all(self, value: T) -> list[T]:
+        """The values of all processes, in all of them, by rank."""
+        values = [value] * self.count
+        if self.count > 1:
+            distributed.all_gather_object(values, value)
+        return values
 
     def sum(self, value: float, device: torch.device) -> float:
         """The sum of a number over all processes."""

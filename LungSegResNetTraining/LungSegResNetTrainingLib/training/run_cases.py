@@ -58,6 +58,16 @@ class TrainingCases:
         """Slices of the cases for ``train`` or ``validation``."""
         return [cached for case, cached in zip(self.cases, self.cached, strict=True) if case.split == split]
 
+    def in_order(self, names: Sequence[str]) -> TrainingCases:
+        """The same cases in the order of these names, which decides what each step draws."""
+        place = {name: number for number, name in enumerate(names)}
+        pairs = sorted(zip(self.cases, self.cached, strict=True), key=lambda pair: place[pair[0].name])
+        return replace(self, cases=[case for case, _ in pairs], cached=[cached for _, cached in pairs])
+
+    def contents(self) -> list[tuple[str, str, str, str]]:
+        """Name, patient, split and digest of the files of each case, by which processes know that theirs are one."""
+        return [(*_place(case), _digest_of_files(case, self.marks)) for case in self.cases]
+
 
 def prepare_cases(
     data_set: Path,
@@ -115,8 +125,8 @@ def prepare_cases(
 
 def record_cases(
     run_folder: Path, prepared: TrainingCases, on_warning: Callable[[str], None] = lambda text: None
-) -> None:
-    """Write ``cases.csv`` of a run, or make sure that a run that goes on has the same cases.
+) -> TrainingCases:
+    """Write ``cases.csv`` of a run, or make sure that a run that goes on has the same cases; returns them in its order.
 
     The file is a case list: it names all files, the split of each case, and what was left out and why. ``on_warning``
     is told of cases whose CT or mask is no longer what the run began with.
@@ -128,10 +138,10 @@ def record_cases(
     """
     path = run_folder / CASE_LIST
     if path.is_file():
-        before = {_place(case) for case in read_cases(path, files_must_exist=False)}
+        before = [_place(case) for case in read_cases(path, files_must_exist=False)]
         now = {_place(case) for case in prepared.cases}
-        if before != now:
-            changed = sorted({name for name, *_ in before ^ now})
+        if set(before) != now:
+            changed = sorted({name for name, *_ in now.symmetric_difference(before)})
             raise InputError(
                 f"{run_folder} holds a run with other cases or another split ({some_of(changed)}); bring the data set "
                 "back to what it was, or choose another folder."
@@ -140,7 +150,7 @@ def record_cases(
             on_warning(
                 f"CT or mask of {some_of(changed)} changed since the run began; it goes on with what they are now."
             )
-        return
+        return prepared.in_order([name for name, *_ in before])
     rows = [
         _row(case, replace(cached.verdict, status=OK)) | {"files": _digest_of_files(case, prepared.marks)}
         for case, cached in zip(prepared.cases, prepared.cached, strict=True)
@@ -149,6 +159,7 @@ def record_cases(
         rows.append(_row(item.case, item.verdict) if item.case else {"case": item.name} | _judged(item.verdict))
     with write_atomically(path, overwrite=False) as temporary:
         write_csv(temporary, _COLUMNS, rows)
+    return prepared
 
 
 def _changed_files(path: Path, prepared: TrainingCases) -> list[str]:

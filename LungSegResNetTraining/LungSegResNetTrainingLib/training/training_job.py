@@ -161,13 +161,18 @@ def train(
     reporter: TrainingReporter,
     start: StartNetwork | None = None,
 ) -> Path:
-    """Train or go on with a run; returns the network file. Raises as ``record_cases`` and ``fit`` do."""
-    training, validation = cases.of_split(TRAIN), cases.of_split(VALIDATION)
+    """Train or go on with a run; returns the network file.
+
+    Raises
+    ------
+    InputError : the processes have different cases. Otherwise as ``record_cases`` and ``fit``.
+    """
     # Else the folder would hold the cases of a run that never began.
-    refuse_impossible(training, validation, settings, choice.patience, processes)
+    refuse_impossible(cases.of_split(TRAIN), cases.of_split(VALIDATION), settings, choice.patience, processes)
     if processes.first:
         refuse_other_files(run_folder)
-        record_cases(run_folder, cases, reporter.warning)
+        cases = record_cases(run_folder, cases, reporter.warning)
+    cases = _as_the_first(cases, processes)
     if start is not None and (seen := _validated_and_seen(cases, start)):
         reporter.warning(
             f"The start network was trained on {len(seen)} of the validation cases ({some_of(seen)}); "
@@ -181,8 +186,8 @@ def train(
         reporter.step(progress)
 
     path = fit(
-        training,
-        validation,
+        cases.of_split(TRAIN),
+        cases.of_split(VALIDATION),
         settings,
         run_folder,
         device=choice.device,
@@ -202,6 +207,17 @@ def train(
             f"{100 * last[0].waiting_share:.0f} % of the time went into waiting for slices; more --workers would help."
         )
     return path
+
+
+def _as_the_first(cases: TrainingCases, processes: Processes) -> TrainingCases:
+    """The cases in the order of the first process. Raises InputError, in all processes, where one has others."""
+    first, *others = processes.of_all(cases.contents())
+    if differing := sorted({name for contents in others for name, *_ in set(first).symmetric_difference(contents)}):
+        raise InputError(
+            f"Not all processes read the same files for {some_of(differing)}; give them, on all machines, the same "
+            "data set."
+        )
+    return cases.in_order([name for name, *_ in first])
 
 
 def _validated_and_seen(cases: TrainingCases, start: StartNetwork) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -81,3 +83,30 @@ def test_two_processes_train_one_network_and_resume(data: Path) -> None:
     assert two == pytest.approx(one, abs=2e-3)
     code, text = _fit(data, "two", processes=2)
     assert code == 0, text
+
+
+def test_processes_that_read_different_data_end_with_a_sentence(data: Path) -> None:
+    other = shutil.copytree(data, data.with_name("other"))
+    for name in ("a", "b"):  # one of another scan, whose name is the same
+        image, mask = Thorax(noise=3.0).scan((6.0, 6.0, 20.0))
+        sitk.WriteImage(image, str(other / f"{name}_ct.nii"))
+        sitk.WriteImage(mask, str(other / f"{name}_lungs.nii"))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    together = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    machines = [
+        subprocess.Popen(
+            [sys.executable, "-m", _MAIN, "fit", str(folder), "--out", str(folder.with_name("differing")),
+             "--cache", str(folder / "cache"), "--steps", "2", "--batch-size", "2", *_OPTIONS],
+            env=os.environ | together | {"RANK": str(rank), "LOCAL_RANK": "0"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank, folder in enumerate((data, other))
+    ]  # fmt: skip
+    for machine in machines:
+        text = machine.communicate(timeout=180)[1]
+        assert machine.returncode == 3
+        assert "Not all processes read the same files for a, b; give them" in text
+        assert "Traceback" not in text

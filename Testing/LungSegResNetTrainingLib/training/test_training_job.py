@@ -1,0 +1,60 @@
+"""A run from its data set on: what decides which slices a step draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from synthetic_thorax import Thorax
+from training_cases import write_case
+
+from LungSegResNetTrainingLib.training.parallel import Processes
+from LungSegResNetTrainingLib.training.progress import Progress
+from LungSegResNetTrainingLib.training.reporting import MuteTrainingReporter
+from LungSegResNetTrainingLib.training.run_cases import TrainingCases, prepare_cases
+from LungSegResNetTrainingLib.training.settings import RECOMMENDED
+from LungSegResNetTrainingLib.training.training_job import RunChoice, train
+
+_SETTINGS = replace(RECOMMENDED, steps=4, batch_size=2, slice_shape=(32, 40))
+
+
+class Stopped(Exception):
+    pass
+
+
+class StopsAfter(MuteTrainingReporter):
+    def __init__(self, step: int | None = None) -> None:
+        super().__init__()
+        self._step = step
+
+    def step(self, progress: Progress) -> None:
+        if progress.step == self._step:
+            raise Stopped
+
+
+@pytest.fixture
+def cases(tmp_path: Path) -> TrainingCases:
+    for noise, name in enumerate("abc", start=5):
+        write_case(tmp_path / "data", name, (6.0, 6.0, 20.0), thorax=Thorax(noise=float(noise)))
+    prepared = prepare_cases(tmp_path / "data", tmp_path / "cache", _SETTINGS.slice_shape)
+    return replace(prepared, cases=[replace(case, split="train") for case in prepared.cases])
+
+
+def _log(cases: TrainingCases, run: Path, stop_after: int | None = None) -> list[str]:
+    choice = RunChoice("cpu", workers=0, checkpoint_every=0.0)
+    train(cases, _SETTINGS, run, choice, Processes(), StopsAfter(stop_after))
+    lines = (run / "progress.csv").read_text(encoding="utf-8").splitlines()[1:]
+    return [line.split(",")[1] for line in lines]
+
+
+def test_a_list_that_is_sorted_anew_while_a_run_is_interrupted_changes_no_draw(
+    cases: TrainingCases, tmp_path: Path
+) -> None:
+    losses = _log(cases, tmp_path / "whole")
+    turned = cases.in_order(["c", "b", "a"])
+    assert [case.name for case in turned.cases] == [cached.name for cached in turned.cached] == ["c", "b", "a"]
+    assert _log(turned, tmp_path / "turned") != losses
+    with pytest.raises(Stopped):
+        _log(cases, tmp_path / "interrupted", stop_after=2)
+    assert _log(turned, tmp_path / "interrupted") == losses

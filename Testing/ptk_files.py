@@ -92,9 +92,17 @@ def write_color_dicom(folder: Path, labels: np.ndarray, ct: CTVolume, name: str 
         data.save_as(folder / f"{name}{number}.dcm", enforce_file_format=True)
 
 
-def write_structure_set(path: Path, labels: np.ndarray, ct: CTVolume, names: dict[int, str]) -> None:
-    """An RTSTRUCT with the contours of each label, drawn slice by slice."""
+def write_structure_set(
+    path: Path, labels: np.ndarray, ct: CTVolume, names: dict[int, str], series_uid: str = ""
+) -> None:
+    """An RTSTRUCT with the contours of each label, drawn slice by slice, which may name the series of the CT."""
     data = _dicom(RTSTRUCT, "RTSTRUCT")
+    if series_uid:
+        frame, study, series = Dataset(), Dataset(), Dataset()
+        series.SeriesInstanceUID = series_uid
+        study.RTReferencedSeriesSequence = [series]
+        frame.RTReferencedStudySequence = [study]
+        data.ReferencedFrameOfReferenceSequence = [frame]
     data.StructureSetROISequence, data.ROIContourSequence = [], []
     axes = np.array(ct.geometry.direction).reshape(3, 3)
     for number, (label, name) in enumerate(names.items(), start=1):

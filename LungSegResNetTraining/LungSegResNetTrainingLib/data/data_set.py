@@ -15,7 +15,7 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, LungSegError
 from LungSegResNetLib.figures.tables import write_csv
 from LungSegResNetLib.files.dicom_reading import TILTED
-from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetLib.files.reading import list_series, read_ct
 
 from .case_search import FoundCases, find_cases, without_repetitions
 from .cases import OK, Case, ListedCase, read_case_list, refuse_divided_patients
@@ -110,26 +110,39 @@ def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases
 def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
     """CT and reference mask of a case on one grid; warnings of the CT lead the mask's notes.
 
-    Of several CT series of about the same size one is chosen, as ``segment-folder`` does, and a warning names it.
+    Of several CT series in a folder, that which a DICOM mask says it was drawn on is read, if it is there; else one is
+    chosen as ``segment-folder`` does, and a warning names it.
 
     Raises
     ------
     InputError : a file cannot be read, or the mask does not belong to the CT.
     """
-    ct, warnings = read_ct(case.ct, when_in_doubt="choose")
-    if any(TILTED in text for text in warnings):
-        _refuse_mask_in_space(case.mask)
+    in_space = _lies_in_space(case.mask)
+    series = _series_drawn_on(case) if in_space and case.ct.is_dir() else None
+    ct, warnings = read_ct(case.ct, series, when_in_doubt="choose")
+    if in_space and any(TILTED in text for text in warnings):
+        # Its slices are stacked upright, but the mask says where they were.
+        raise InputError(
+            f"The CT was scanned with a tilted gantry, so the DICOM mask {case.mask.name} cannot be laid onto its "
+            "slices; save the mask as an image with the slices of the CT."
+        )
     mask = read_reference_mask(case.mask, ct)
     return ct, ReferenceMask(mask.labels, mask.format, (*warnings, *mask.notes))
 
 
-def _refuse_mask_in_space(mask: Path) -> None:
-    """Slices of a tilted gantry are stacked upright, but a DICOM mask says where they were in space."""
-    if (kind_of_folder(mask) if mask.is_dir() else kind_of_file(mask)) == MASK:
-        raise InputError(
-            f"The CT was scanned with a tilted gantry, so the DICOM mask {mask.name} cannot be laid onto its slices; "
-            "save the mask as an image with the slices of the CT."
-        )
+def _lies_in_space(mask: Path) -> bool:
+    """Whether a mask is DICOM that says where in the scanner it lies, and on which scan."""
+    return (kind_of_folder(mask) if mask.is_dir() else kind_of_file(mask)) == MASK
+
+
+def _series_drawn_on(case: Case) -> str | None:
+    """UID of the series in the CT's folder on which the DICOM mask was drawn; None if that cannot be told."""
+    # Only data sets with DICOM masks need pydicom.
+    from .dicom_labels import referenced_series
+
+    wanted = referenced_series(case.mask)
+    there = {series.uid for series in list_series(case.ct) if series.modality == "CT"} & wanted
+    return there.pop() if len(there) == 1 else None
 
 
 def check_data_set(

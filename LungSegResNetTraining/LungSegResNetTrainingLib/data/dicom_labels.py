@@ -60,6 +60,23 @@ def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str
     return values, "structure set (RTSTRUCT)", notes, tells_sides
 
 
+def referenced_series(path: Path) -> set[str]:
+    """SeriesInstanceUIDs of the scans that a segmentation or structure set says it was drawn on; none where it does
+    not say, or cannot be read, which reading it explains better."""
+    try:
+        mask = _mask_files(path)[0]
+    except InputError:
+        return set()
+    of_segmentation = list(mask.get("ReferencedSeriesSequence", []))
+    of_structures = [
+        series
+        for frame in mask.get("ReferencedFrameOfReferenceSequence", [])
+        for study in frame.get("RTReferencedStudySequence", [])
+        for series in study.get("RTReferencedSeriesSequence", [])
+    ]
+    return {str(series.get("SeriesInstanceUID", "")) for series in of_segmentation + of_structures}
+
+
 def _mask_files(path: Path) -> list[Dataset]:
     """Headers of the mask files at ``path``, those of one kind; the pixels are read later."""
     known = (SECONDARY_CAPTURE, *SEGMENTATIONS, STRUCTURE_SET)

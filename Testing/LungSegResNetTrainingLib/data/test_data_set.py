@@ -88,6 +88,31 @@ def test_of_two_equal_series_of_a_ct_the_softer_one_is_read_and_told(tmp_path: P
     )
 
 
+@pytest.mark.parametrize("kind", ["segmentation", "contours", "contours on a scan that is not there"])
+def test_a_dicom_mask_is_laid_onto_the_series_that_it_was_drawn_on(tmp_path: Path, kind: str) -> None:
+    image, mask = Thorax().scan((6.0, 6.0, 20.0))
+    files = {
+        kernel: dicom_files.write_series(
+            tmp_path / "ct" / kernel, image + number, ConvolutionKernel=kernel, SeriesInstanceUID=f"1.2.{number}",
+            FrameOfReferenceUID="1.2.3", StudyID="", SeriesNumber=1, PatientBirthDate="", PatientSex="", StudyDate="",
+            StudyTime="", AccessionNumber="", ReferringPhysicianName="",
+        )
+        for number, kernel in enumerate(("B70f", "B30f"))
+    }  # fmt: skip
+    labels, names = sitk.GetArrayFromImage(mask), {1: "right lung", 2: "left lung"}
+    if kind == "segmentation":
+        ptk_files.write_segmentation(tmp_path / "mask.dcm", labels, files["B70f"], names)
+    else:
+        series = "1.2.0" if kind == "contours" else "1.2.9"
+        ct = read_ct(tmp_path / "ct" / "B70f")[0]
+        ptk_files.write_structure_set(tmp_path / "mask.dcm", labels, ct, names, series)
+    ct, reference = read_case(Case("a", tmp_path / "ct", tmp_path / "mask.dcm", "train", "a"))
+    softer = kind.endswith("not there")
+    np.testing.assert_array_equal(ct.hu, sitk.GetArrayFromImage(image) + softer)
+    assert any("left aside" in note for note in reference.notes) == softer
+    assert reference.labels.any()
+
+
 def test_what_a_person_excluded_stays_excluded(data_set: Path, tmp_path: Path) -> None:
     table = tmp_path / "check.csv"
     write_check_table(table, check_data_set(data_set), overwrite=False)

@@ -14,6 +14,8 @@ from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.frames import FRAMES
 from LungSegResNetWidgets.kept_choices import KeptChoices
+from LungSegResNetWidgets.known_choices import withKnownChoices
+from LungSegResNetWidgets.node_choice import takeChoicesOf
 from LungSegResNetWidgets.readiness import firstScan, transformNotes, whyNotReady
 from LungSegResNetWidgets.reloading import forgetPackages
 from LungSegResNetWidgets.result_panel import ResultPanel
@@ -165,6 +167,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.resultPanel = ResultPanel(self.ui, self.logic, self.runPanel.say, self.updateGui)
         self.batchPanel = BatchPanel(self.ui, self.logic.getParameterNode, requirements, lambda: self.runPanel.running)
         self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode)
+        selectors = [self.ui.inputSelector, self.ui.outputSelector, self.ui.roiSelector]
+        takeChoicesOf(selectors, lambda: self._parameterNode)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
 
@@ -326,7 +330,7 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
 
     def getParameterNode(self) -> LungSegResNetParameterNode:
         """The parameters of this scene."""
-        return LungSegResNetParameterNode(super().getParameterNode())
+        return withKnownChoices(LungSegResNetParameterNode(super().getParameterNode()))
 
     def start(self, volumeNode, segmentationNode, settings, onEvent, onDone, onFailed) -> SegmentationRun:
         """Start a run in the background; see `SegmentationRun`. Raises RuntimeError with a sentence."""

@@ -16,6 +16,8 @@ from LungSegResNetWidgets.connected_parameters import ConnectedParameters
 from LungSegResNetWidgets.ct_of_lungs import forgetRemoved, lungsOf
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.kept_choices import KeptChoices
+from LungSegResNetWidgets.known_choices import withKnownChoices
+from LungSegResNetWidgets.node_choice import takeChoicesOf
 from LungSegResNetWidgets.readiness import firstScan
 from LungSegResNetWidgets.reloading import forgetPackages
 from LungSegResNetWidgets.worker_process import endKeptProcesses
@@ -156,6 +158,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self._closeQuestion = CloseQuestion(self.mayClose)
         if slicer.util.mainWindow():  # there is none with --no-main-window
             slicer.util.mainWindow().installEventFilter(self._closeQuestion)
+        takeChoicesOf([self.ui.caseVolumeSelector, self.ui.caseSegmentationSelector], parameters)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
         self.trainPanel.offerUnfinished()
@@ -283,7 +286,7 @@ class LungSegResNetTrainingLogic(ScriptedLoadableModuleLogic):
 
     def getParameterNode(self) -> LungSegResNetTrainingParameterNode:
         """The parameters of this scene."""
-        return LungSegResNetTrainingParameterNode(super().getParameterNode())
+        return withKnownChoices(LungSegResNetTrainingParameterNode(super().getParameterNode()))
 
 
 #

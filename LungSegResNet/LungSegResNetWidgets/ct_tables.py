@@ -42,6 +42,7 @@ def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmen
         tableNode.SetAttribute(_KIND, kind)
         tableNode.SetNodeReferenceID(_CT, volumeNode.GetID())
         tableNode.SetNodeReferenceID(_LUNGS, segmentationNode.GetID())
+        tableNode.SetLocked(True)  # the panel shows it, and its columns are not to be edited away
         placeBeside(tableNode, volumeNode)
     tableNode.SetAttribute(_FRAME, str(frameNumber(volumeNode)))
     if kind == MEASUREMENTS:

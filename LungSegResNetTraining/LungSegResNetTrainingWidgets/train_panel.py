@@ -243,9 +243,16 @@ class TrainPanel:
         """A run that was begun earlier, perhaps before Slicer was started: with its choices and curves."""
         choices = choicesOf(self._folder)
         self.curves.restart(_rowsOf(self._folder))
-        if choices:
+        if choices is None:
+            return
+        before = {name: getattr(parameters, name) for name in _CHOICES}
+        try:
             for name in _CHOICES:
                 setattr(parameters, name, getattr(choices, name))
+        except ValueError:
+            for name, value in before.items():
+                setattr(parameters, name, value)
+            self._status.say(_("The run in this folder was begun with choices that this version does not know."))
 
     @staticmethod
     def _whyNot(parameters: Any) -> str:

@@ -44,3 +44,25 @@ def test_a_visit_alone_changes_no_scene(host: Host, ct: Any, name: str) -> None:
     assert node.GetMTime() == before
     host.enterModule(panel)
     host.closeModule(panel)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "choice", "default"),
+    [
+        ("LungSegResNet", "batchSize", "segments", "right and left"),
+        ("LungSegResNetTraining", "steps", "preset", "fine-tune"),
+    ],
+)
+def test_a_scene_with_a_choice_of_a_later_version_opens_with_the_default(
+    host: Host, name: str, known: str, choice: str, default: str
+) -> None:
+    panel = host.openModule(name)
+    setattr(parameters(panel), known, 3)
+    node = parameters(panel).parameterNode
+    host.leaveModule(panel)
+    node.SetParameter(choice, "of a later version")
+    host.enterModule(panel)
+    assert getattr(parameters(panel), choice) == default
+    assert getattr(parameters(panel), known) == 3
+    assert parameters(panel) is not None
+    host.closeModule(panel)

@@ -27,6 +27,18 @@ def choose_ct(panel: Any, volume: Any) -> None:
     panel.ui.inputSelector.setCurrentNode(volume)
 
 
+def test_of_two_cts_of_one_name_the_chosen_one_is_segmented(host: Host, done: Any, other: Any) -> None:
+    first, selector = parameters(done).inputVolume, done.ui.inputSelector
+    other.SetName(first.GetName())
+    selector.setMRMLScene(host.slicer.mrmlScene)
+    rows = [row for row in range(selector.count) if selector.itemText(row) == first.GetName()]
+    assert len(rows) == 2
+    for row, volume in ((rows[1], other), (rows[0], first)):
+        selector.setCurrentIndex(row)
+        selector.activated.emit(row)
+        assert parameters(done).inputVolume is volume
+
+
 def add_lungs(host: Host, volume: Any, name: str) -> Any:
     """A segmentation with lungs that were found in a CT."""
     from LungSegResNetWidgets import segmentation_nodes

@@ -62,6 +62,19 @@ def test_half_a_path_of_a_run_takes_nothing_over(panel: Any, data_set: Path, tmp
     assert edit.text == ""
 
 
+def test_a_run_with_choices_of_a_later_version_takes_nothing_over_and_says_so(
+    panel: Any, data_set: Path, tmp_path: Path
+) -> None:
+    from LungSegResNetTrainingWidgets.run_folder import RunChoices
+
+    RunChoices(str(data_set), steps=7, preset="of a later version").save(tmp_path / "run")
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.steps = str(tmp_path), 3
+    chosen.runFolder = str(tmp_path / "run")
+    assert (chosen.dataSet, chosen.steps, chosen.preset) == (str(tmp_path), 3, "fine-tune")
+    assert "choices that this version does not know" in panel.ui.trainStatusLabel.text
+
+
 def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_path: Path) -> None:
     chosen, button = parameters(panel), panel.ui.startButton
     chosen.dataSet = str(data_set)

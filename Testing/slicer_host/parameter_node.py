@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, get_type_hints
 
 import qt
@@ -168,6 +169,9 @@ class _Wrapper:
             self._values[field.name] = field.read(self.parameterNode)
         finally:
             self.EndModify(wasModified)
+
+    def default(self, name: str) -> SimpleNamespace:
+        return SimpleNamespace(value=self.allParameters[name].default)
 
     def connectGui(self, gui: Any) -> int:
         connectors = []

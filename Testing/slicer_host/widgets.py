@@ -105,6 +105,7 @@ class qMRMLNodeComboBox(qt.QComboBox):
     """Chooses a node of the scene, or makes one."""
 
     currentNodeChanged = qt.Signal(object)
+    nodeActivated = qt.Signal(object)
     _CREATE = "create"
 
     def __init__(self, parent: Any = None) -> None:
@@ -197,9 +198,11 @@ class qMRMLNodeComboBox(qt.QComboBox):
     def setCurrentNode(self, node: Any) -> None:
         if node is self._node:
             return
-        self._node = node
+        before, self._node = self._node, node
         self._fill()
-        self.currentNodeChanged.emit(node)
+        # With Qt 6, Slicer's selector does not tell of a node that has the name of the one before.
+        if before is None or node is None or before.GetName() != node.GetName():
+            self.currentNodeChanged.emit(node)
 
     def addNode(self) -> Any:
         node = self._scene.AddNewNodeByClass(self.nodeTypes[0], self.baseName or "")
@@ -233,6 +236,7 @@ class qMRMLNodeComboBox(qt.QComboBox):
             self.addNode()
         else:
             self.setCurrentNode(chosen)
+        self.nodeActivated.emit(self._node)
 
 
 class qMRMLSegmentationShow3DButton(qt.QPushButton):

@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..early_end import end_at_once
 from ..errors import DeviceError, LungSegError, UsageError
@@ -30,6 +30,7 @@ from .main import main
 
 _IDLE_SECONDS, _IDLE_SECONDS_ON_WINDOWS = 600.0, 60.0
 _GRACE_SECONDS = 0.5
+_PEEK_SECONDS = 0.05
 # Unexpected, out of memory, stopped: the next command gets a process of its own.
 _LAST_EXIT_CODES = (LungSegError.exit_code, DeviceError.exit_code, 130)
 
@@ -62,8 +63,7 @@ def serve(command_line: Callable[[list[str]], int], idle_seconds: float | None =
 def _read_requests(requests: queue.SimpleQueue[bytes | None]) -> None:
     """Pass lines on; interrupt the main thread, and then end the process, once standard input is closed."""
     unfinished = b""
-    # Not sys.stdin: its lock would be held when Python ends.
-    while part := os.read(0, 65536):
+    for part in _parts_of_input():
         *lines, unfinished = (unfinished + part).split(b"\n")
         for line in lines:
             requests.put(line)
@@ -71,6 +71,26 @@ def _read_requests(requests: queue.SimpleQueue[bytes | None]) -> None:
     _thread.interrupt_main()
     time.sleep(_GRACE_SECONDS)  # as a rule the command ends by itself
     end_at_once(130)
+
+
+def _parts_of_input() -> Iterator[bytes]:
+    """What comes on standard input until it is closed. Not by sys.stdin: its lock would be held when Python ends."""
+    if sys.platform != "win32":
+        while part := os.read(0, 65536):
+            yield part
+        return
+    import _winapi
+    import msvcrt
+
+    # Windows makes whoever asks for the state of a pipe wait for a read that is under way, and libraries ask as they
+    # are loaded (https://github.com/numpy/numpy/issues/24290): only what is there already is read.
+    pipe = msvcrt.get_osfhandle(0)
+    with contextlib.suppress(OSError):  # the other end was closed
+        while True:
+            if there := int(_winapi.PeekNamedPipe(pipe, 0)[0]):
+                yield os.read(0, there)
+            else:
+                time.sleep(_PEEK_SECONDS)
 
 
 def _answer(command_line: Callable[[list[str]], int], request: bytes) -> int:

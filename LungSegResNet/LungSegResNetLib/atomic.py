@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from .errors import OutputError, OutputExistsError, OutputInUseError
 
 # Endings that readers look at to choose a format, longest first.
 _DOUBLE_ENDINGS = (".seg.nrrd", ".nii.gz")
+_FULL_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
@@ -98,8 +100,16 @@ def _replace(temporary: Path, target: Path) -> None:
         raise
 
 
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder is full, for errors of libraries that do not say so."""
+    try:
+        return shutil.disk_usage(folder).free < _FULL_BYTES
+    except OSError:
+        return False
+
+
 def _explain(target: str | os.PathLike[str], error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
+    if error.errno == errno.ENOSPC or (error.errno is None and is_full(Path(target).parent)):
         return f"The disk is full, so {target} could not be written; nothing was changed there."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{target} cannot be written: no permission."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -195,3 +196,18 @@ def test_a_name_that_is_too_long_is_one_sentence(tmp_path: Path) -> None:
     target = tmp_path / f"{'x' * 300}.csv"
     with pytest.raises(OutputError, match="could not be written"), write_atomically(target, overwrite=False):
         pytest.fail("the writer must not even start")
+
+
+def test_a_full_disk_is_told_where_a_library_does_not_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As NumPy does, whose error has no number."""
+
+    def fail() -> None:
+        with write_atomically(tmp_path / "array.npy", overwrite=False):
+            raise OSError("160000 requested and 53184 written")
+
+    with pytest.raises(OutputError, match="160000 requested"):
+        fail()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
+    with pytest.raises(OutputError, match="The disk is full"):
+        fail()

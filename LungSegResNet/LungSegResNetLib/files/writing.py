@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
-from ..atomic import write_atomically
+from ..atomic import is_full, write_atomically
 from ..ct_volume import CTVolume, Geometry
 from ..errors import OutputError, UsageError
 from ..labels import LUNG_SEGMENTS, LungSegment
@@ -22,7 +21,6 @@ from .library_paths import UnusableNameError, library_path
 from .nifti_payload import is_complete
 
 MASK_ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")
-_FULL_BYTES = 1 << 20
 _GRID_TOLERANCE = 0.1  # voxels, at the corners
 
 
@@ -78,8 +76,7 @@ def write_mask_unnamed(
         raise OutputError(f"{path} cannot be written: {error}.") from error
     except RuntimeError as error:
         raise_if_out_of_memory(error)
-        # The libraries do not say so.
-        if shutil.disk_usage(path.parent).free < _FULL_BYTES:
+        if is_full(path.parent):  # the libraries do not say so
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise OutputError(f"{path} could not be written ({reason_of(error)}).") from error
     if not _is_whole(temporary):

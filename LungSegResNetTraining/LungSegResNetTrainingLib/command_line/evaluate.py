@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_result import CaseResult, FailedCase
     from ..evaluation.report import write_report
-    from ..evaluation.run import cases_digest, claim_folder, evaluate
+    from ..evaluation.run import cases_digest, claim_folder, evaluate, refuse_unreachable
     from ..evaluation.summary import sentences
 
     def show(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:
@@ -85,10 +85,12 @@ def run(options: argparse.Namespace) -> int:
     for item in found.left_out:
         print(f"{item.name} is {item.reason}", file=sys.stderr)
     assigned, unassigned, trained_on = _judges(options, found)
+    chosen = [case for case, _ in assigned]
+    refuse_unreachable(chosen)
     digests = " ".join(sorted({judge.digest for _, judge in assigned}))  # whatever the order of the cases is
     about = {"network": digests, "data set": str(options.dataset.resolve()), "split": options.split or ""}
     about["cases"] = cases_digest(found.cases)
-    claim_folder(options.out, about, options.overwrite, [case for case, _ in assigned])
+    claim_folder(options.out, about, options.overwrite, chosen)
     evaluation = evaluate(
         assigned,
         options.out,

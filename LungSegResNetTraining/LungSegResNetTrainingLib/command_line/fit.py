@@ -115,6 +115,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, telling of each stage, step and validation; or measure the speed."""
+    from LungSegResNetLib.errors import UsageError
     from LungSegResNetLib.network.devices import choose_device
 
     from ..training.cross_validation import train_folds
@@ -139,6 +140,8 @@ def run(options: argparse.Namespace) -> int:
         options.folds,
         options.fold,
     )
+    if options.dataset.is_dir() and options.out.resolve() == options.dataset.resolve():
+        raise UsageError(f"{options.out} is the data set itself; choose another folder for the run.")
     plans = [(_settings(options, start), start) for start in _start_networks(options)]
     settings, start = plans[0]
     device = choose_device(options.device).device

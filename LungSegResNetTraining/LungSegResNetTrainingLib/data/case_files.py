@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from LungSegResNetLib.files.detached_voxels import voxel_files
@@ -12,13 +13,14 @@ from .system_files import users_files
 
 def files_of(scan: Path) -> list[Path]:
     """The files a scan or a mask consists of; none where there is nothing, which reading it explains better."""
-    if scan.is_dir():
+    # Unlike methods of Path, functions of os.path say no to what they may not look at.
+    if os.path.isdir(scan):  # noqa: PTH112
         return users_files(scan)
-    return [scan, *voxel_files(scan)] if scan.is_file() else []
+    return [scan, *voxel_files(scan)] if os.path.isfile(scan) else []  # noqa: PTH113
 
 
 def mask_files_of(mask: Path) -> list[Path]:
     """As `files_of`; where one picture of a colour series is named, all pictures that lie beside it."""
-    if mask.is_file() and kind_of_file(mask) == PICTURE:
+    if kind_of_file(mask) == PICTURE:
         return [path for path in users_files(mask.parent, recursive=False) if kind_of_file(path) == PICTURE]
     return files_of(mask)

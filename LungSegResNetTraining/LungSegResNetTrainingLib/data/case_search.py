@@ -90,7 +90,9 @@ def without_repetitions(found: FoundCases) -> FoundCases:
     """Of the cases of one name only the first, and of one CT the first and those of the same patient; the others are
     left out, and so are those in whose folder the CT of another case lies, too."""
     owners: dict[Path, Case] = {}
-    within = {folder: case for case in found.cases if case.ct.is_dir() for folder in case.ct.resolve().parents}
+    places = {case: Path(os.path.realpath(case.ct)) for case in found.cases}
+    folders = [case for case in found.cases if os.path.isdir(case.ct)]  # noqa: PTH112 - says no to what it may not look at
+    within = {folder: case for case in folders for folder in places[case].parents}
     names: set[str] = set()
     kept, left_out = [], list(found.left_out)
     for case in found.cases:
@@ -99,11 +101,11 @@ def without_repetitions(found: FoundCases) -> FoundCases:
             left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
             continue
         names.add(case.name)
-        if other := within.get(case.ct.resolve()):
+        if other := within.get(places[case]):
             reason = f"Its CT would be looked for in the folder of case {other.name}, too; give it a folder of its own."
             left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
             continue
-        owner = owners.setdefault(case.ct.resolve(), case)
+        owner = owners.setdefault(places[case], case)
         if owner.patient == case.patient:
             kept.append(case)
         else:

@@ -148,6 +148,8 @@ def _listed(csv_path: Path, line: int, row: dict[str, str]) -> ListedCase:
     if empty and (status == OK or not name):
         called = f" ({name})" if name else ""
         raise InputError(f"Line {line}{called} of the case list {csv_path} lacks {', '.join(empty)}.")
+    if "\0" in "".join(row[column] for column in _NEEDED):
+        raise InputError(f"Line {line} of the case list {csv_path} has characters of no text; save it as CSV again.")
     case = None if empty else _case(csv_path.parent, row)
     return ListedCase(name, case, status, (row.get("reasons") or "").strip())
 

@@ -98,7 +98,7 @@ def check_pair(ct: CTVolume, labels: np.ndarray) -> PairVerdict:
     reasons += _better_elsewhere(ct, lung)
     if sides_exchanged(ct, labels):
         reasons.append("Right and left are exchanged: the right lung lies on the patient's left side.")
-    reasons += _volume(volumes, single_slice=len(ct.hu) == 1) + _place(ct, lung) + _coverage(lung)
+    reasons += _volume(volumes, single_slice=len(ct.hu) == 1) + _place(ct, lung) + _coverage(labels)
     return PairVerdict(DOUBTFUL if reasons else OK, tuple(reasons), volumes, mean_hu)
 
 
@@ -153,10 +153,21 @@ def _place(ct: CTVolume, lung: np.ndarray) -> list[str]:
     return [f"{100 * share:.0f} % of the mask lies outside the body."] if share > _OUTSIDE_SHARE else []
 
 
-def _coverage(lung: np.ndarray) -> list[str]:
-    """Slices left out between the first and the last one with a mask."""
-    drawn = np.flatnonzero(lung.any(axis=(1, 2)))
-    missing = int(drawn[-1] - drawn[0] + 1 - len(drawn))
-    if missing > _GAP_SLICES:
-        return [f"{missing} slices between the first and the last slice of the mask are empty: was it drawn on all?"]
+def _coverage(labels: np.ndarray) -> list[str]:
+    """Slices left out between the first and the last one of the mask or, where it has none, of a lung."""
+    whole = {"mask": labels > 0}
+    lungs = {"right lung": labels == RIGHT_LUNG, "left lung": labels == LEFT_LUNG}
+    for parts in (whole, lungs):
+        missing = {name: _empty_between(lung) for name, lung in parts.items()}
+        if reasons := [
+            f"{count} slices between the first and the last slice of the {name} are empty: was it drawn on all?"
+            for name, count in missing.items()
+            if count > _GAP_SLICES
+        ]:
+            return reasons
     return []
+
+
+def _empty_between(lung: np.ndarray) -> int:
+    drawn = np.flatnonzero(lung.any(axis=(1, 2)))
+    return int(drawn[-1] - drawn[0] + 1 - len(drawn)) if len(drawn) else 0

@@ -10,6 +10,7 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.wording import counted
 
+_CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 _BETWEEN_SLICES = 0.4  # of the slice distance: contours further from the slice's plane were drawn on another scan
 _CUT_SHARE = 0.05  # of the structures: above, what lies beyond the CT is told
 
@@ -19,7 +20,8 @@ def read_structure_set(
 ) -> tuple[np.ndarray, list[str]]:
     """Values (uint8, the shape of ``ct.hu``) of the structures ``chosen`` (number: value), and notes.
 
-    Contours of one structure in one slice exclude each other, so that a contour within a contour is a hole.
+    Contours of one structure in one slice exclude each other, so that a contour within a contour is a hole. Contours
+    without points, and what is no closed contour, are left out; a note tells of the latter.
 
     Raises
     ------
@@ -35,11 +37,15 @@ def read_structure_set(
         drawn = list(contours[number].get("ContourSequence", [])) if number in contours else []
         filled = np.zeros(ct.hu.shape, bool)
         others: dict[int, np.ndarray] = {}
-        for contour in drawn:
-            if contour.get("ContourGeometricType", "CLOSED_PLANAR") == "CLOSED_PLANAR":
-                _fill(filled, others, np.array(contour.ContourData, float).reshape(-1, 3), ct, name, source)
+        closed = [one for one in drawn if one.get("ContourGeometricType", _CLOSED[0]) in _CLOSED]
+        for contour in closed:
+            if points := contour.get("ContourData"):
+                _fill(filled, others, np.array(points, float).reshape(-1, 3), ct, name, source)
         if not filled.any():
-            raise InputError(f"The structure '{name}' of {source} has no contour inside its CT.")
+            raise InputError(f"The structure '{name}' of {source} has no closed contour inside its CT.")
+        if open_ones := len(drawn) - len(closed):
+            what = "is no closed contour and was" if open_ones == 1 else "are no closed contours and were"
+            notes.append(f"{open_ones} of {len(drawn)} contours of the structure '{name}' {what} left out.")
         slices = np.flatnonzero(filled.any(axis=(1, 2)))
         empty = slices[-1] - slices[0] + 1 - len(slices)
         if empty:

@@ -23,6 +23,7 @@ from .case_result import CaseResult, WorstSlice
 
 _FILE = "result.json"
 _OWN_FILES = re.compile(r"result\.json|overlay\.png|slice_\d+\.png")
+_DEVICES = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.I)  # on Windows no file or folder can be called so
 _NAME_LENGTH = 100  # of a case's folder; a name may have 255 bytes, on Windows its whole path not many more
 _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the place and the judge, not from the file
 
@@ -42,6 +43,8 @@ def folder_names(cases: Sequence[Case]) -> list[str]:
     names: list[str] = []
     for case in cases:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "_", case.name).strip("._") or "case"
+        if _DEVICES.fullmatch(plain.partition(".")[0]):
+            plain = f"case_{plain}"
         if len(plain) > _NAME_LENGTH:
             digest = hashlib.sha256(case.name.encode(errors="replace")).hexdigest()[:16]
             plain = f"{plain[: _NAME_LENGTH - len(digest) - 1]}-{digest}"

@@ -22,6 +22,7 @@ from ..data.data_set import read_case
 from ..data.draft_mask import LUNG_HU, draft_lungs
 from ..data.pair_check import REFUSED, check_pair
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
+from .finished_cases import forget_result
 from .worst_slices import draw_worst_slice, find_worst_slices
 
 DENSE_HU = LUNG_HU  # the border between aerated lung and what a threshold cannot tell from the chest wall
@@ -37,7 +38,8 @@ def judge_case(
     on_processor: Callable[[], LoadedEngine] | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CaseResult:
-    """Segment and compare one case; an overlay and pictures of the worst slices land in ``folder``.
+    """Segment and compare one case; an overlay and pictures of the worst slices land in ``folder``, instead of those of
+    an earlier evaluation.
 
     A case in which no lung is found counts with an empty mask, not as an error. A pair that its check doubts is judged,
     and the result says so, as it does where ``on_processor`` had to take over from a graphics processor that failed.
@@ -53,6 +55,7 @@ def judge_case(
     verdict = check_pair(ct, reference)
     if verdict.status == REFUSED:
         raise InputError(" ".join(verdict.reasons))
+    forget_result(folder)  # not before: a scan that is out of reach for now costs nothing
     predicted, warnings = _predicted(ct, predictor, on_processor, on_progress)
     comparisons = {NETWORK: compare_lungs(reference, predicted, ct.steps_zyx, ct.hu)}
     if with_baseline:

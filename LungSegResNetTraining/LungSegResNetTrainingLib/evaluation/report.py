@@ -102,7 +102,7 @@ def _markdown(evaluation: Evaluation) -> str:
     parts += ["## Cases", cases_text(results).markdown()]
     for title, content in _about_cases(evaluation):
         parts += [f"### {title}", content.markdown()]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts).replace("<", "&lt;") + "\n"  # names of cases and groups are no HTML
 
 
 def _html(evaluation: Evaluation, plots: _BoxPlots | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetLib.network.predictor import Predictor
+from LungSegResNetLib.wording import counted
 
 from ..data.case_search import FoundCases
 from ..data.cases import VALIDATION, Case
@@ -132,6 +134,18 @@ def cases_digest(cases: Sequence[Case]) -> str:
     """Digest of the cases' names, CTs and patients, by which a data set is known when it has moved."""
     record = ScanRecord(frozenset(map(ScanMark.of, cases)))
     return hashlib.sha256(json.dumps(record.as_json()).encode()).hexdigest()
+
+
+def refuse_unreachable(cases: Sequence[Case]) -> None:
+    """Raise InputError where not one CT is there, as on a disk that is not connected: nothing is to be replaced then.
+
+    Without cases there is nothing to be missing.
+    """
+    if cases and not any(os.path.lexists(case.ct) for case in cases):
+        raise InputError(
+            f"None of {counted(len(cases), 'CT')} is there (the first is {cases[0].ct}); is a disk or a share not "
+            "connected? Nothing was changed."
+        )
 
 
 def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Sequence[Case] = ()) -> None:
@@ -256,7 +270,6 @@ class _Job:
             result = load_result(self.case, self.folder, key)
             if result is not None:
                 return dataclasses.replace(result, fold=judge.fold), True
-            forget_result(self.folder)
             result = judge_case(
                 self.case,
                 self.folder,

@@ -17,10 +17,12 @@ from LungSegResNetLib import __version__
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 
+from ..data.data_set import CASE_LIST
 from ..slices.slice_cache import CachedCase
 from .best_validation import BestValidation
 from .parallel import Processes
 from .progress import Progress
+from .run_cases import is_list_of_run
 from .run_records import CURVES, LOG, RunRecords
 from .sampling import StepBatches, TrainingSlices
 from .seen_scans import ScanMark, ScanRecord
@@ -88,9 +90,10 @@ def fit(
     ):
         # A checkpoint of an earlier version does not say, and the log may be lost.
         best = run.best = run.best or BestValidation.of_log(records.log.rows() if records else [])
+        begun = run.step
         if processes.from_first(best.is_stale(patience)):
             if processes.first:
-                _finish(run, details, best, patience, on_warning)
+                _finish(run, details, best, patience, on_warning, went_on=False)
             return run_folder / NETWORK
         clock = _Clock(run.step)
         saved = time.monotonic()
@@ -117,14 +120,17 @@ def fit(
                 break
             clock.waits_for_slices()
     if processes.first:
-        _finish(run, details, best, patience, on_warning)
+        _finish(run, details, best, patience, on_warning, went_on=run.step > begun)
     return run_folder / NETWORK
 
 
 def refuse_other_files(folder: Path) -> None:
-    """Raise InputError where a folder that holds no run has files that a run would replace."""
+    """Raise InputError where a folder that holds no run has files that a run would replace, or a case list that no run
+    wrote."""
     if not (folder / CHECKPOINT).is_file():
         others = [name for name in (NETWORK, LOG, CURVES) if (folder / name).exists()]
+        if (folder / CASE_LIST).is_file() and not is_list_of_run(folder / CASE_LIST):
+            others.append(CASE_LIST)
         if others:
             raise InputError(
                 f"{folder} has {' and '.join(others)} but no run that could go on; choose another folder or move them "
@@ -257,11 +263,14 @@ def _finish(
     best: BestValidation,
     patience: int | None,
     on_warning: Callable[[str], None],
+    *,
+    went_on: bool,
 ) -> None:
     """Leave the last network or, with patience, that of the best validation, as the one of a finished run.
 
-    A file that is this already is not written again, because others may know it by its digest. Where the best one was
-    deleted, or was before patience was asked for, the last one has to do.
+    A file that is this already is not written again, because others may know it by its digest; neither is that of a
+    finished run where this one took no further step (``went_on``). Where the best one was deleted, or was before
+    patience was asked for, the last one has to do.
     """
     path = run.folder / NETWORK
     try:
@@ -269,7 +278,13 @@ def _finish(
     except ModelError:  # there is none, or it is damaged
         card, weights = None, {}
     step = run.step if card is None else card.training.get("steps_done")
-    if card is None or (patience is None and step != run.step):
+    is_another = patience is None and step != run.step
+    if card is not None and is_another and not card.is_unfinished and not went_on:
+        on_warning(
+            f"The run was finished before, and {NETWORK} stays the network of step {step}, which --patience chose; for "
+            f"that of the last step, {run.step}, move it away and run the same command again."
+        )
+    elif card is None or is_another:
         _export(run, details, finished=True)
     elif card.is_unfinished:
         save_model(path, weights, replace(card, training=card.training | {"finished": True}))

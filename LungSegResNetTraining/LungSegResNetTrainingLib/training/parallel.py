@@ -17,6 +17,7 @@ from LungSegResNetLib.errors import DeviceError, UsageError
 
 T = TypeVar("T")
 
+_SET_BY_TORCHRUN = ("RANK", "MASTER_ADDR", "MASTER_PORT")
 # Others wait while the first process validates, or reads a large data set for the first time.
 _PATIENCE = datetime.timedelta(hours=12)
 
@@ -86,13 +87,21 @@ def joined_processes(device: str) -> Iterator[Processes]:
     UsageError : the device cannot be shared between processes, or the processes were not numbered.
     DeviceError : there are more processes on this machine than graphics cards.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         yield Processes()
         return
-    if "RANK" not in os.environ:
-        raise UsageError("WORLD_SIZE is set and RANK is not: start several processes with torchrun, or unset both.")
-    processes = Processes(int(os.environ["RANK"]), count, int(os.environ.get("LOCAL_RANK", "0")))
+    if missing := [name for name in _SET_BY_TORCHRUN if name not in os.environ]:
+        raise UsageError(
+            f"WORLD_SIZE is set and {' and '.join(missing)} not: start several processes with torchrun, or unset "
+            "WORLD_SIZE."
+        )
+    try:
+        rank, count, local_rank = (int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    except ValueError as error:
+        raise UsageError(
+            "RANK, WORLD_SIZE or LOCAL_RANK is no number: start several processes with torchrun, or unset them."
+        ) from error
+    processes = Processes(rank, count, local_rank)
     if device == "mps":
         raise UsageError("Several processes can train on CUDA or CPU only; choose --device cpu or leave torchrun out.")
     if device == "cuda":

@@ -162,6 +162,11 @@ def record_cases(
     return prepared
 
 
+def is_list_of_run(path: Path) -> bool:
+    """Whether a case list was written by `record_cases`, and not by a person or the check of a data set."""
+    return any("files" in row for row in read_rows(path))
+
+
 def _changed_files(path: Path, prepared: TrainingCases) -> list[str]:
     """Names of the cases of which the list of a run has another digest; one that was left out has none."""
     before = {row["case"]: row["files"] for row in read_rows(path) if row.get("files")}

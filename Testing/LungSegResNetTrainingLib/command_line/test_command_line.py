@@ -302,6 +302,22 @@ def test_a_run_does_not_go_on_with_other_cases(data: Path, capsys: pytest.Captur
     assert "holds a run with other cases or another split" in capsys.readouterr().err
 
 
+def test_a_run_is_not_begun_in_the_data_set_nor_beside_a_list_of_somebody(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _fit(data, "--out", str(data)) == 2
+    assert "is the data set itself" in capsys.readouterr().err
+    assert not (data / "cases.csv").exists()
+    listed = data.parent / "listed"
+    listed.mkdir()
+    (listed / "cases.csv").write_text(
+        "case,ct,mask\na,../data/a_ct.nii,../data/a_lungs.nii\nb,../data/b_ct.nii,../data/b_lungs.nii\n",
+        encoding="utf-8",
+    )
+    assert _fit(listed / "cases.csv", "--out", str(listed), "--validation-share", "0") == 3
+    assert "has cases.csv but no run that could go on" in capsys.readouterr().err
+
+
 def test_folds_validate_every_case_once(data: Path) -> None:
     validated = []
     for fold in (1, 2, 3):

@@ -137,3 +137,9 @@ def test_cases_that_name_no_patient_are_counted(tmp_path: Path) -> None:
     assert told("", "p", "q").startswith("1 of 3 cases name no patient")
     assert told("0", "1") == ""
     assert told("") == ""
+
+
+def test_characters_that_no_path_has_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_bytes(b"case,ct,mask\na,a\0.nii,a.nii\n")
+    with pytest.raises(InputError, match=r"Line 2 of the case list .* has characters of no text"):
+        read_cases(tmp_path / "list.csv", files_must_exist=False)

@@ -139,6 +139,15 @@ def test_a_case_list_with_missing_files_is_checked_case_by_case(data_set: Path) 
     assert "gone.nii.gz" in second.verdict.reasons[0]
 
 
+def test_a_name_that_no_disk_can_hold_costs_no_other_case(data_set: Path) -> None:
+    (data_set / "cases.csv").write_text(
+        f"case,ct,mask\na,good/ct.nii.gz,good/lungs.mhd\nb,{'x' * 300}.nii.gz,good/lungs.mhd\n", encoding="utf-8"
+    )
+    first, second = check_data_set(data_set)
+    assert (first.ok, second.ok) == (True, False)
+    assert "xxx" in second.verdict.reasons[0]
+
+
 @pytest.mark.parametrize("kind", ["contours", "label map"])
 def test_a_dicom_mask_is_not_laid_onto_a_ct_of_a_tilted_gantry(tmp_path: Path, kind: str) -> None:
     image, mask = Thorax().scan((6.0, 6.0, 20.0))

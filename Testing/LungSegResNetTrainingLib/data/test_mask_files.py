@@ -11,6 +11,7 @@ import dicom_files
 import nibabel
 import numpy as np
 import ptk_files
+import pydicom
 import pytest
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
@@ -342,6 +343,43 @@ def test_a_structure_set_is_filled_on_the_slices_of_the_ct(scan, tmp_path: Path)
     # Contours run through the middle between lung and other pixels, so no pixel is lost.
     np.testing.assert_array_equal(mask.labels, truth)
     assert mask.format == "structure set (RTSTRUCT)"
+
+
+def _change_contours(path: Path, **tags: object) -> None:
+    """Set tags of the first contour of the first structure, or of all with ``everywhere``."""
+    data = pydicom.dcmread(path)
+    for number, contour in enumerate(data.ROIContourSequence[0].ContourSequence):
+        if tags.get("everywhere") or number == 0:
+            for keyword in tags.keys() - {"everywhere"}:
+                setattr(contour, keyword, tags[keyword])
+    data.save_as(path)
+
+
+def test_contours_that_exclude_each_other_by_their_type_are_read(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {2: "Lung_L", 1: "Lung_R"})
+    _change_contours(tmp_path / "rs.dcm", ContourGeometricType="CLOSEDPLANAR_XOR", everywhere=True)
+    mask = read_reference_mask(tmp_path / "rs.dcm", ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert mask.notes == ()
+
+
+def test_an_empty_contour_costs_nothing_and_an_open_one_is_told(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {2: "Lung_L", 1: "Lung_R"})
+    whole = (tmp_path / "rs.dcm").read_bytes()
+    _change_contours(tmp_path / "rs.dcm", ContourData=None)
+    without = read_reference_mask(tmp_path / "rs.dcm", ct)
+    first = np.flatnonzero((truth == 2).any(axis=(1, 2)))[0]
+    assert 0 < np.count_nonzero(truth[first] != without.labels[first]) <= np.count_nonzero(truth[first] == 2)
+    np.testing.assert_array_equal(np.delete(without.labels, first, 0), np.delete(truth, first, 0))
+    assert without.notes == ()
+    (tmp_path / "rs.dcm").write_bytes(whole)
+    _change_contours(tmp_path / "rs.dcm", ContourGeometricType="OPEN_PLANAR")
+    mask = read_reference_mask(tmp_path / "rs.dcm", ct)
+    np.testing.assert_array_equal(mask.labels, without.labels)
+    (note,) = mask.notes
+    assert "contours of the structure 'Lung_L' is no closed contour and was left out" in note
 
 
 @pytest.mark.parametrize(("lost", "told"), [(1, "1 slice"), (2, "2 slices")])

@@ -83,6 +83,17 @@ def test_a_mask_on_every_second_slice_is_doubtful(pair) -> None:
     assert any("slices between" in reason for reason in check_pair(ct, sparse).reasons)
 
 
+def test_slices_that_one_lung_alone_lacks_are_doubtful(pair) -> None:
+    ct, truth = pair
+    drawn = np.flatnonzero((truth == 1).any(axis=(1, 2)))
+    middle = int(drawn[len(drawn) // 2])
+    sparse = truth.copy()
+    sparse[middle : middle + 3][truth[middle : middle + 3] == 1] = 0
+    assert check_pair(ct, sparse).reasons == (
+        "3 slices between the first and the last slice of the right lung are empty: was it drawn on all?",
+    )
+
+
 def test_an_empty_mask_is_refused_for_a_scan_and_fine_for_a_single_slice(pair) -> None:
     ct, truth = pair
     assert check_pair(ct, np.zeros_like(truth)).status == REFUSED

@@ -293,6 +293,35 @@ def test_folders_of_cases_deep_in_a_tree_are_told_apart_and_named_alike_among_ot
     assert names == [*folder_names(cases[:1]), *folder_names(cases[1:2]), "c"]
 
 
+def test_scans_that_are_out_of_reach_cost_no_earlier_result(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    data, out = tmp_path / "data", tmp_path / "report"
+    for noise, name in enumerate(("a", "b"), start=5):
+        write_case(data, name, thorax=Thorax(noise=noise), **_SMALL)  # type: ignore[arg-type]
+    write_list(tmp_path / "list.csv", [("data/a", "", ""), ("data/b", "", "")])
+    command = ["evaluate", "shipped", str(tmp_path / "list.csv"), "--out", str(out), "--progress", "none"]
+    command += ["--no-baseline"]
+    assert main(command) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    data.rename(tmp_path / "unmounted")
+    assert main(command) == 3
+    assert "None of 2 CTs is there" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    data.mkdir()
+    for path in (tmp_path / "unmounted").glob("a_*"):
+        path.rename(data / path.name)
+    assert main(command) == 7
+    for path in (tmp_path / "unmounted").glob("b_*"):
+        path.rename(data / path.name)
+    capsys.readouterr()
+    assert main(command) == 0
+    assert capsys.readouterr().out.count("(from the earlier run)") == 2
+
+
+def test_no_case_gets_a_folder_that_windows_cannot_make() -> None:
+    cases = [Case(name, Path("ct"), Path("mask"), "train", name) for name in ("con", "COM1.a", "nul", "console")]
+    assert folder_names(cases) == ["case_con", "case_COM1.a", "case_nul", "console"]
+
+
 def test_another_network_gets_no_result_of_the_first(judge: Judge, tmp_path: Path) -> None:
     case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
     evaluate([(case, judge)], tmp_path / "out", with_baseline=False)

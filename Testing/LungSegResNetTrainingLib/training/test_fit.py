@@ -416,6 +416,22 @@ def test_patience_that_comes_after_a_run_has_finished_is_told_that_the_best_netw
     ]
 
 
+def test_a_finished_run_keeps_the_network_that_patience_chose(tmp_path: Path) -> None:
+    path, _ = _with_patience(tmp_path, 4)
+    content = path.read_bytes()
+    assert read_card(path).training["steps_done"] == 1
+    again, warnings = _with_patience(tmp_path, None)
+    assert read_card(again).training["steps_done"] == 12  # it went on with the steps that patience had left out
+    assert warnings == []
+    again.write_bytes(content)
+    kept, warnings = _with_patience(tmp_path, None)
+    assert kept.read_bytes() == content
+    (text,) = warnings
+    assert "network.safetensors stays the network of step 1, which --patience chose" in text
+    path.unlink()
+    assert read_card(_with_patience(tmp_path, None)[0]).training["steps_done"] == 12
+
+
 def test_a_network_that_is_trained_in_the_current_folder_is_called_as_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

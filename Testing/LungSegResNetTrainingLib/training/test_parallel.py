@@ -71,6 +71,25 @@ def test_a_number_of_processes_without_torchrun_ends_in_a_sentence(monkeypatch: 
         pass
 
 
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"RANK": "0"}, "MASTER_ADDR and MASTER_PORT not"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE or LOCAL_RANK is no number"),
+    ],
+)
+def test_left_overs_of_a_cluster_job_end_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], told: str
+) -> None:
+    whole = {"RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"} if "WORLD_SIZE" in settings else {}
+    for name in ("MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"WORLD_SIZE": "2"} | whole | settings).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=told), joined_processes("cpu"):
+        pass
+
+
 def test_two_processes_train_one_network_and_resume(data: Path) -> None:
     code, text = _fit(data, "two", processes=2)
     assert code == 0, text

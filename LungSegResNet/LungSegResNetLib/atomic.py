@@ -33,7 +33,7 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
     """
     target = Path(target)
     refuse_existing(target, overwrite=overwrite)  # before any work
-    ending = next((e for e in _DOUBLE_ENDINGS if target.name.lower().endswith(e)), target.suffix)
+    ending = next((e for e in _DOUBLE_ENDINGS if target.name.lower().endswith(e)), target.suffix.lower())
     temporary = target.parent / f".{uuid.uuid4().hex}.part{ending}"
     try:
         with explained(target):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import importlib
 import io
 import json
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..early_end import stop_on_request
-from ..errors import Cancelled, LungSegError, OutputExistsError
+from ..errors import Cancelled, LungSegError, OutputError, OutputExistsError
 
 EXIT_CODES = """exit codes:
   0  done
@@ -68,7 +69,8 @@ class Program:
             return Cancelled.exit_code
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
-            return self._fail(options, f"{name}{error.strerror or error}.", 1)
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # as what the standard output is sent to
+            return self._fail(options, f"{name}{error.strerror or error}.", OutputError.exit_code if is_full else 1)
         except MemoryError:
             text = "There is not enough memory for this scan; close other programs or use a larger computer."
             return self._fail(options, text, 6)

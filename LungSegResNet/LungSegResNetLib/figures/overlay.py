@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -132,7 +133,12 @@ def write_overlay(
     """
     picture = draw_overlay(ct, mask, title, reference)
     with write_atomically(path, overwrite) as temporary:
-        picture.save(temporary, format="PNG", compress_level=3)  # the smallest file takes ten times as long
+        save_overlay(picture, temporary)
+
+
+def save_overlay(picture: Image.Image, path: Path) -> None:
+    """Write a picture as PNG, whatever is there."""
+    picture.save(path, format="PNG", compress_level=3)  # the smallest file takes ten times as long
 
 
 def _choose_cuts(

@@ -63,11 +63,16 @@ def write_rows(path: str | os.PathLike[str], rows: Sequence[Mapping[str, Cell]],
     """
     path = Path(path)
     refuse_other_endings(path)
-    plain = [{key: finite(value) for key, value in row.items()} for row in rows]
     with write_atomically(path, overwrite) as temporary:
-        if path.suffix.lower() == ".json":
-            temporary.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
-            return
+        write_rows_into(temporary, rows)
+
+
+def write_rows_into(temporary: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
+    """As `write_rows`, into the file that `write_atomically` gave."""
+    plain = [{key: finite(value) for key, value in row.items()} for row in rows]
+    if temporary.suffix.lower() == ".json":
+        temporary.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    else:
         write_csv(temporary, list(dict.fromkeys(key for row in plain for key in row)), plain)
 
 

@@ -137,10 +137,12 @@ def _read_headers(paths: Iterable[Path]) -> tuple[list[Header], list[Path]]:
 def _identity(header: Header) -> tuple[object, ...]:
     """Equal for the same image copied twice into a folder.
 
-    Some programs that remove names give all files one identifier, so that the place counts, too.
+    Some programs that remove names give all files one identifier, so that series and place count, too.
     """
-    uid = header.tags["sop_instance"]
-    return (uid, header.positions, header.tags["instance"]) if uid else (header.path,)
+    if not header.tags["sop_instance"]:
+        return (header.path,)
+    names = ("sop_instance", "study_uid", "series_uid", "series_number", "instance")
+    return (*(header.tags[name] for name in names), header.positions)
 
 
 def _series(number: int, stack: Stack) -> Series:

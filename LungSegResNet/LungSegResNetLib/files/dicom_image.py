@@ -20,6 +20,7 @@ _TAGS = {
     "sop_instance": "0008|0018",
     "modality": "0008|0060",
     "description": "0008|103e",
+    "patient": "0010|0020",
     "thickness": "0018|0050",
     "kernel": "0018|1210",
     "study_uid": "0020|000d",
@@ -32,8 +33,12 @@ _TAGS = {
     "orientation": "0020|0037",
     "colours": "0028|0002",
     "spacing": "0028|0030",
+    "photometric": "0028|0004",
     "bits": "0028|0100",
+    "intercept": "0028|1052",
+    "slope": "0028|1053",
 }
+_NO_RESCALE = {"slope": 1.0, "intercept": 0.0}
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 # Values of the image type; the enhanced CT object says MAXIMUM and MINIMUM.
 _PROJECTIONS = {"MIP", "MINIP", "MIN IP", "MAX IP", "MIN_IP", "MAX_IP", "MAXIMUM", "MINIMUM", "PROJECTION IMAGE"}
@@ -95,6 +100,19 @@ class Header:
     @property
     def is_coloured(self) -> bool:
         return self.tags["colours"] not in ("", "1")
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether high values are shown dark; the library turns such values round, so that they are no densities."""
+        return self.tags["photometric"] == "MONOCHROME1"
+
+    @property
+    def rescale(self) -> tuple[float, float] | None:
+        """Slope and intercept to Hounsfield units of a file with one frame; None where it tells neither."""
+        if not self.tags["intercept"] and not self.tags["slope"]:
+            return None
+        (slope,), (intercept,) = (numbers_in(self.tags[name]) or (default,) for name, default in _NO_RESCALE.items())
+        return slope, intercept
 
     @property
     def lacks_pixels(self) -> bool:

@@ -15,7 +15,7 @@ from .dicom_headers import Series, scan_folder, series_of_file
 from .dicom_image import Header, along_normal, dicom_reader, may_be_dicom, numbers_in, whole_number_in
 from .dicom_stacks import DISTINGUISHING_TAGS, is_even, lost_slices
 from .folder_walk import files_of_folders
-from .hounsfield import HounsfieldBuffer, judge
+from .hounsfield import HounsfieldBuffer, is_shifted, judge
 from .library_errors import raise_if_out_of_memory
 from .slice_positions import EvenGrid, even_grid, part_stacks
 
@@ -72,6 +72,11 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
         raise InputError(f"{name} is no CT: its modality is {info.modality}.")
     if series.headers[0].is_coloured:
         raise InputError(f"{name} is a colour picture, not a CT in Hounsfield units.")
+    if series.headers[0].is_inverted:
+        raise InputError(
+            f"{name} stores inverted grey values (MONOCHROME1), which cannot be brought to Hounsfield units; export it "
+            "again as it came from the scanner."
+        )
     warnings = _left_out(series, name)
     if len({header.tags["series_uid"] for header in series.headers}) > 1:
         warnings.append(
@@ -83,6 +88,7 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
     volume_origin, tilt = _origin_and_tilt(headers, name)
     first = headers[0]
     buffer = _read_pixels(headers, grid)
+    _refuse_lost_rescales(headers, buffer, name)
     if first.orientation is None or first.spacing is None:
         raise InputError(f"{name} does not tell its voxel size and orientation, so nothing can be measured in it.")
     if tilt > _TILT_DEGREES:
@@ -195,6 +201,19 @@ def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
         blend = (1 - weight) * buffer.array[below].astype(np.float32) + weight * buffer.array[above]
         buffer.put(plane, np.rint(blend) if buffer.array.dtype == np.int16 else blend)
     return buffer
+
+
+def _refuse_lost_rescales(headers: list[Header], buffer: HounsfieldBuffer, name: str) -> None:
+    """Raise InputError where some slices lost their rescale to Hounsfield units, or have one of 0, and others not."""
+    rescales = [header.rescale for header in headers]
+    if len({rescale or (1.0, 0.0) for rescale in rescales}) == 1:
+        return
+    lost = rescales.count(None) or sum(map(is_shifted, buffer.array))
+    if 0 < lost < len(buffer.array):
+        raise InputError(
+            f"{name} cannot be used: {lost} of its {len(buffer.array)} slices lack the rescale to Hounsfield units "
+            "that the others have; export it again."
+        )
 
 
 def _rescaled(section: np.ndarray, header: Header, frame: int) -> np.ndarray:

@@ -13,11 +13,17 @@ from .dicom_image import Header, along_normal
 from .slice_positions import even_grid
 
 # Tags that tell scans and reconstructions in one series apart, in the order in which they are tried.
-DISTINGUISHING_TAGS = ("acquisition", "phase", "kernel", "thickness", "image_type")
+DISTINGUISHING_TAGS = ("series_number", "acquisition", "phase", "kernel", "thickness", "image_type")
 # How a part is named by them; lists of series show kernel and thickness anyway.
-_PART_NAMES = {"acquisition": "acquisition ", "phase": "phase ", "image_type": "image type ", "file": ""}
+_PART_NAMES = {
+    "series_number": "series number ",
+    "acquisition": "acquisition ",
+    "phase": "phase ",
+    "image_type": "image type ",
+    "file": "",
+}
 # What images of one series have in common even where some program gave each a SeriesInstanceUID of its own.
-_SERIES_TAGS = ("study_uid", "series_number", "description", "modality", "sop_class", "image_type")
+_SERIES_TAGS = ("patient", "study_uid", "series_number", "description", "modality", "sop_class", "image_type")
 _FEWEST_JOINED = 3  # two images always lie evenly
 # Two stacks that leave no more of their places empty cannot be halves of one that were assigned at random.
 _MOST_MISSING = 1 / 3
@@ -41,14 +47,14 @@ class Stack:
 
 
 def gather_series(headers: Iterable[Header]) -> list[list[Header]]:
-    """The images of each series.
+    """The images of each series of a patient: programs that remove names may give series of several one UID.
 
     Some programs that remove names give each slice a SeriesInstanceUID of its own. Images that are alone in their
     series are joined where all else that tells series apart is the same and they form even stacks.
     """
-    by_uid: dict[str, list[Header]] = {}
+    by_uid: dict[tuple[str, str], list[Header]] = {}
     for header in headers:
-        by_uid.setdefault(header.tags["series_uid"], []).append(header)
+        by_uid.setdefault((header.tags["patient"], header.tags["series_uid"]), []).append(header)
     lone: dict[tuple[str, ...], list[Header]] = {}
     groups = []
     for group in by_uid.values():

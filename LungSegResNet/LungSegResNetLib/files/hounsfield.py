@@ -11,6 +11,7 @@ _INT16 = np.iinfo(np.int16)
 # Padding goes down to -3024 on some scanners; the extended scale of metal ends above 10000.
 _LOWEST_HU, _HIGHEST_HU = -3100, 10000
 _PADDING_HU = -1300  # nothing a scanner measures lies below
+_LIGHTEST_HU = -800  # a chest CT has air, in the airways if not around the patient, and it is lighter
 _METAL_SHARE = 0.01
 _SAMPLE_VOXELS = 2_000_000
 _MOST_LABELS = 24
@@ -75,7 +76,7 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
         hu[filled_in] = AIR_HU
         high = float(hu.max())
     measured = sample[sample > _PADDING_HU]
-    if _is_shifted(measured):
+    if is_shifted(measured):
         np.maximum(hu, _LOWEST_HU - 1, out=hu)  # or subtraction would go beyond the smallest int16
         hu -= np.array(1024, hu.dtype)
         low, high = low - 1024, high - 1024
@@ -90,6 +91,11 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
         )
     elif not measured.size or np.mean(measured < -500) < 0.005:
         raise _not_hounsfield(source, low, high)
+    if low > _LIGHTEST_HU:
+        warnings.append(
+            f"{source} has no value below {low:g} HU, as if a grey-level window had been burnt in: air cannot be told "
+            "from lung, the mask may hold both, and densities are wrong; use the scan as it came from the scanner."
+        )
     if low < _PADDING_HU or high > _HIGHEST_HU:
         for section in hu:
             section[section < _PADDING_HU] = AIR_HU
@@ -109,7 +115,7 @@ def is_label_like(values: np.ndarray) -> bool:
     return int(np.count_nonzero(np.bincount(values.ravel()))) <= _MOST_LABELS
 
 
-def _is_shifted(values: np.ndarray) -> bool:
+def is_shifted(values: np.ndarray) -> bool:
     """True for the histogram of a CT stored with an offset of 1024.
 
     Air and lung lie in 0..350, fat and soft tissue form one narrow peak around 924..1100, and there is little
@@ -126,7 +132,7 @@ def _is_shifted(values: np.ndarray) -> bool:
 
 def _is_shifted_twice(values: np.ndarray) -> bool:
     """True for the histogram of a CT less 1024: without soft tissue near 0, and with air and tissue at their places."""
-    return bool(np.mean(np.abs(values) < 250) < 0.02) and _is_shifted(values + np.float32(2 * 1024))
+    return bool(np.mean(np.abs(values) < 250) < 0.02) and is_shifted(values + np.float32(2 * 1024))
 
 
 def _fits_int16(values: np.ndarray) -> bool:

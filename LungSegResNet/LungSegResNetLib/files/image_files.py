@@ -15,11 +15,19 @@ from .compressed_voxels import is_undamaged
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
 from .nifti_payload import GZIP_MARK, is_complete, unreadable_kind
-from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS
+from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, tells_axes
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 CT_ENDINGS = (*NIFTI_ENDINGS, *NRRD_ENDINGS, *METAIMAGE_ENDINGS)
+_SPACES_OF_PATIENTS = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
 _MOST_VOXELS = 1 << 40
+
+
+def has_mixed_ending(path: Path) -> bool:
+    """Whether the ending of a NIfTI file is written in capital and in small letters, which its library refuses."""
+    ending = next((e for e in sorted(NIFTI_ENDINGS, key=len, reverse=True) if path.name.lower().endswith(e)), "")
+    written = path.name[len(path.name) - len(ending) :]
+    return written not in (ending, ending.upper())
 
 
 def open_image_file(path: Path) -> sitk.ImageFileReader:
@@ -38,11 +46,15 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
             start = file.read(len(GZIP_MARK))
         if not start:
             raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
+        if has_mixed_ending(path):
+            raise InputError(f"{path.name} ends in capital and small letters, which cannot be read; rename it.")
         if start == GZIP_MARK and path.suffix.lower() == ".nii":
             raise InputError(f"{path.name} is compressed; rename it to {path.name}.gz.")
     except OSError as error:
         raise unreadable(path, error) from error
     reader = sitk.ImageFileReader()
+    if path.name.lower().endswith(METAIMAGE_ENDINGS):
+        reader.SetImageIO("MetaImageIO")  # which is not found by endings in capital letters
     try:
         reader.SetFileName(library_path(path))
         with _quiet_library():
@@ -103,7 +115,9 @@ def tells_orientation(reader: sitk.ImageFileReader) -> bool:
     if name.endswith(NIFTI_ENDINGS):
         codes = [reader.GetMetaData(key) for key in ("qform_code", "sform_code") if key in keys]
         return not codes or any(code != "0" for code in codes)
-    return "NRRD_space" in keys if name.endswith(NRRD_ENDINGS) else True
+    if name.endswith(NRRD_ENDINGS):
+        return "NRRD_space" in keys and reader.GetMetaData("NRRD_space").startswith(_SPACES_OF_PATIENTS)
+    return tells_axes(Path(reader.GetFileName()))
 
 
 def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:

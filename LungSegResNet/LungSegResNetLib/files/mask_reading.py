@@ -15,6 +15,7 @@ from ..errors import InputError, unreadable
 from ..labels import LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
 from .image_files import (
     CT_ENDINGS,
+    NIFTI_ENDINGS,
     open_image_file,
     read_voxels,
     require_one_value_per_voxel,
@@ -22,6 +23,7 @@ from .image_files import (
     tells_orientation,
 )
 from .library_errors import raise_if_out_of_memory
+from .nifti_doubts import doubts_of_nifti
 from .segment_names import BOTH_LUNGS, NamedLung, lung_of_name, lungs_among
 
 _LUNG_CODE = "^39607008^"
@@ -37,7 +39,7 @@ class MaskFile:
     labels : 3D uint8 image on the file's own grid.
     tells_sides : whether the segments of the file say which lung is which, and the labels are 1 = right and 2 = left.
     tells_orientation : whether it says how its voxels lie in the patient.
-    warnings : what was left out, in sentences.
+    warnings : what was left out, and what the file says twice and differently, in sentences.
     """
 
     labels: sitk.Image
@@ -147,8 +149,10 @@ def _read(path: Path) -> MaskFile:
         if not _whole_numbers_to_255(labels):
             raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
     told = f"{path.name} has other segments than lungs, which were left out: {', '.join(left_out)}."
-    labels_image = Geometry.of(image).apply_to(sitk.GetImageFromArray(labels.astype(np.uint8)))
-    return MaskFile(labels_image, tells_sides, tells_orientation(reader), (told,) if left_out else ())
+    geometry = Geometry.of(image)
+    labels_image = geometry.apply_to(sitk.GetImageFromArray(labels.astype(np.uint8)))
+    doubts = doubts_of_nifti(path, geometry) if path.name.lower().endswith(NIFTI_ENDINGS) else []
+    return MaskFile(labels_image, tells_sides, tells_orientation(reader), (*([told] if left_out else []), *doubts))
 
 
 def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:

@@ -81,15 +81,16 @@ class NiftiHeader:
         return all(math.isfinite(mm) and mm != 0 for mm in self.pixel_mm[:3])
 
     @property
-    def sform_axes(self) -> np.ndarray | None:
-        """Steps (3, 3) in mm from voxel to voxel in LPS, a column for each axis, by the sform; None without one.
+    def sform_lps(self) -> np.ndarray | None:
+        """Steps from voxel to voxel, a column for each axis, and the first voxel's place, in mm (3, 4) in LPS, by the
+        sform; None without one.
 
         Libraries differ in which of the two geometries of a file they take; SimpleITK takes none with sheared axes.
         """
         if self.sform is None or not self.in_mm:
             return None
-        axes = np.array(self.sform).reshape(3, 4)[:, :3] * [[-1.0], [-1.0], [1.0]]
-        return axes if np.isfinite(axes).all() else None
+        matrix = np.array(self.sform).reshape(3, 4) * [[-1.0], [-1.0], [1.0]]
+        return matrix if np.isfinite(matrix).all() else None
 
 
 def is_complete(path: Path) -> bool:

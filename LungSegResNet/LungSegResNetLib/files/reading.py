@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
@@ -24,7 +23,8 @@ from .image_files import (
     tells_orientation,
 )
 from .mask_reading import mask_on_ct, read_lungs, read_mask, read_mask_file
-from .nifti_payload import read_nifti_header, read_slices
+from .nifti_doubts import doubts_of_nifti, lacks_voxel_size
+from .nifti_payload import read_slices
 from .text_headers import tells_voxel_size
 
 __all__ = [
@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 _SMALLEST_MM, _LARGEST_MM = 0.05, 20.0
-_SAME_AXES = 0.02  # relative difference of the steps from voxel to voxel
 
 
 def read_ct(
@@ -93,9 +92,9 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
     buffer, native = _voxels_of(reader, path)
     warnings = judge(buffer, path.name)
     if path.name.lower().endswith(NIFTI_ENDINGS):
-        warnings += _doubts_of_nifti(path, native)
+        warnings += doubts_of_nifti(path, native)
     elif not tells_voxel_size(path):
-        warnings.append(_lacks_voxel_size(path))
+        warnings.append(lacks_voxel_size(path))
     if reader.GetDimension() == 2:
         warnings.append(
             f"{path.name} is a picture of two dimensions, which does not tell how thick its slice is; 1 mm was taken, "
@@ -107,38 +106,6 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
             "may be exchanged."
         )
     return CTVolume.from_array(buffer.array, native, path.name), warnings
-
-
-def _doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
-    """Warning where a file lacks a size of its voxels, or its sform has others than the geometry that was taken."""
-    header = read_nifti_header(path)
-    if header is None:
-        return []
-    if not header.tells_voxel_size:
-        return [_lacks_voxel_size(path)]
-    other = header.sform_axes
-    if other is None or len(taken.size) != 3:
-        return []
-    axes = np.array(taken.direction).reshape(3, 3) * taken.spacing
-    if (np.linalg.norm(other - axes, axis=0) <= _SAME_AXES * np.linalg.norm(axes, axis=0)).all():
-        return []
-    mm, other_mm = (" x ".join(f"{step:.3g}" for step in np.linalg.norm(m, axis=0)) for m in (axes, other))
-    how = ", with sheared axes" if _is_sheared(other) else ""
-    return [
-        (
-            f"{path.name} says twice how its voxels lie, and differently: voxels of {mm} mm were taken; its sform has "
-            f"{other_mm} mm{how}. Other programs may take that, so that volumes and the place of the mask differ."
-        )
-    ]
-
-
-def _lacks_voxel_size(path: Path) -> str:
-    return f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."
-
-
-def _is_sheared(axes: np.ndarray) -> bool:
-    unit = axes / np.maximum(np.linalg.norm(axes, axis=0), 1e-9)
-    return bool(np.abs(unit.T @ unit - np.eye(3)).max() > _SAME_AXES)
 
 
 def _voxels_of(reader: sitk.ImageFileReader, path: Path) -> tuple[HounsfieldBuffer, Geometry]:

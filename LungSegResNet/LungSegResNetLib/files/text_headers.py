@@ -38,6 +38,13 @@ def tells_voxel_size(path: Path) -> bool:
     return bool(told.strip()) and "nan" not in told.lower()
 
 
+def tells_axes(path: Path) -> bool:
+    """False if a MetaImage file lacks the directions of its axes, for which the library takes those of LPS."""
+    with path.open("rb") as stream:
+        fields = read_fields(stream, path.suffix)
+    return any(fields.get(key) for key in ("transformmatrix", "rotation", "orientation"))
+
+
 def voxel_file_names(path: Path) -> list[str]:
     """The files that hold the voxels, as a header names them; none where they follow in the file itself."""
     with path.open("rb") as stream:

@@ -15,7 +15,7 @@ from ..ct_volume import CTVolume, Geometry
 from ..errors import OutputError, UsageError
 from ..labels import LUNG_SEGMENTS, LungSegment
 from .compressed_voxels import is_undamaged
-from .image_files import NIFTI_ENDINGS
+from .image_files import NIFTI_ENDINGS, has_mixed_ending
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
 from .nifti_payload import is_complete
@@ -25,8 +25,21 @@ _GRID_TOLERANCE = 0.1  # voxels, at the corners
 
 
 def has_mask_ending(path: str | os.PathLike[str]) -> bool:
-    """True if a mask can be written under this name."""
+    """True if this is the name of a mask, which `refuse_other_ending` may not let be written."""
     return os.fspath(path).lower().endswith(MASK_ENDINGS)
+
+
+def refuse_other_ending(path: Path) -> None:
+    """Raise UsageError for a name under which no mask can be written, or none be read again."""
+    if not has_mask_ending(path):
+        raise UsageError(
+            f"The mask cannot be written as {path.name}; give it one of the endings {', '.join(MASK_ENDINGS)}."
+        )
+    if has_mixed_ending(path):
+        raise UsageError(
+            f"The mask cannot be written as {path.name}, whose ending is in capital and small letters; other programs "
+            "could not read it."
+        )
 
 
 def write_mask(
@@ -51,16 +64,13 @@ def write_mask(
     MemoryError : there is too little memory.
     """
     path = Path(path)
-    if not has_mask_ending(path):
-        raise UsageError(
-            f"The mask cannot be written as {path.name}; give it one of the endings {', '.join(MASK_ENDINGS)}."
-        )
+    refuse_other_ending(path)
     with write_atomically(path, overwrite) as temporary:
-        write_mask_unnamed(temporary, path, mask, ct, segments)
+        write_mask_into(temporary, path, mask, ct, segments)
     return path
 
 
-def write_mask_unnamed(
+def write_mask_into(
     temporary: Path, path: Path, mask: np.ndarray, ct: CTVolume, segments: Sequence[LungSegment] = LUNG_SEGMENTS
 ) -> None:
     """Write what is to become ``path`` into the file that `write_atomically` gave for it; else as `write_mask`."""

@@ -13,10 +13,11 @@ from .. import __version__
 from ..atomic import explained, write_atomically
 from ..ct_volume import CTVolume
 from ..figures.drawing import position_text
-from ..figures.measurements import measure_lungs, measurements_as_json, write_measurements
-from ..figures.overlay import write_overlay
+from ..figures.measurements import measure_lungs, measurements_as_json
+from ..figures.overlay import draw_overlay, save_overlay
+from ..figures.tables import write_rows_into
 from ..files.reading import WhenInDoubt, read_ct
-from ..files.writing import write_mask_unnamed
+from ..files.writing import write_mask_into
 from ..labels import BOTH_LUNGS, LUNG_SEGMENTS
 from ..lungs.doubtful_slices import slices_to_check
 from ..lungs.segmentation import Segmentation
@@ -103,22 +104,22 @@ def run_case(
     reporter.stage("write")
     mask = (result.mask > 0).astype(result.mask.dtype) if one_segment else result.mask
     segments = (BOTH_LUNGS,) if one_segment else LUNG_SEGMENTS
-    # Masks are written one at a time, because each takes as much memory again, while the rest is done. They get their
-    # names at the end, so that a case that is stopped before leaves none.
     with contextlib.ExitStack() as unnamed, ThreadPoolExecutor(1) as writer:
-        masks = [
-            (path, writer.submit(write_mask_unnamed, temporary, path, mask, ct, segments))
-            for path in outputs.masks
-            for temporary in (unnamed.enter_context(write_atomically(path, overwrite)),)
-        ]
+        # All files get their names at the end, so that a case that is stopped before leaves none.
+        files = {path: unnamed.enter_context(write_atomically(path, overwrite)) for path in outputs.paths()}
+        # Masks are written one at a time, because each takes as much memory again, while the rest is done.
+        masks = {path: writer.submit(write_mask_into, files[path], path, mask, ct, segments) for path in outputs.masks}
         with timed(seconds, "measure"):
             measurements = measure_lungs(ct, result.mask)
         with timed(seconds, "write"):
             for path in outputs.measurements:
-                write_measurements(path, measurements, overwrite)
+                with explained(path):
+                    write_rows_into(files[path], measurements_as_json(measurements))
             if outputs.overlay:
-                write_overlay(outputs.overlay, ct, result.mask, overwrite, title=ct.source)
-            for path, written in masks:
+                picture = draw_overlay(ct, result.mask, ct.source)
+                with explained(outputs.overlay):
+                    save_overlay(picture, files[outputs.overlay])
+            for path, written in masks.items():
                 with explained(path):
                     written.result()
     card = engine.predictor.card

@@ -16,6 +16,9 @@ from ..files.folder_walk import files_of_folders
 from ..files.library_paths import UnusableNameError, library_path
 from ..files.places import place
 from ..files.reading import CT_ENDINGS
+from ..files.writing import MASK_ENDINGS
+from ..wording import counted
+from .folder_task import STARTED, SUMMARY_ENDING, mask_names, read_summary
 
 _SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr")
 
@@ -67,6 +70,11 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
         for files in files_of_folders(folder, warn, leave_out=output)
         for path, scan_files in _scans(files)
     ]
+    if os.path.isdir(output) and (among := _scans_among_results(output, folder)):  # noqa: PTH112
+        warn(
+            f"The folder for results holds {counted(len(among), 'scan')} ({among[0]}), left out of the run; choose "
+            "another folder for the results."
+        )
     if not found:
         raise InputError(f"There is no CT (DICOM, {', '.join(CT_ENDINGS)}) below {folder}.")
     cases: dict[str, FolderCase] = {}
@@ -78,10 +86,28 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
 
 
 def _scans(files: list[Path]) -> list[tuple[Path, list[Path]]]:
-    """Each scan among the files of a folder with the files that it consists of."""
-    scans = [(path, [path, *voxel_files(path)]) for path in files if _ending(path)]
+    """Each scan among the files of a folder, but no result of an earlier run, with the files that it consists of."""
+    results = _results_among(files)
+    scans = [(path, [path, *voxel_files(path)]) for path in files if _ending(path) and path.name not in results]
     slices = [path for path in files if not _ending(path) and _is_dicom(path)]
     return [*scans, (slices[0].parent, slices)] if slices else scans
+
+
+def _results_among(files: list[Path]) -> set[str]:
+    """Names of the masks that the summaries among the files of a folder tell of, and of what was being written."""
+    names = set[str]()
+    for path in files:
+        if path.name.endswith(SUMMARY_ENDING) and (row := read_summary(path)):
+            stem = path.name.removesuffix(SUMMARY_ENDING)
+            names |= mask_names(row) | {stem + ending for ending in MASK_ENDINGS if row["status"] == STARTED}
+    return names
+
+
+def _scans_among_results(output: Path, top: Path) -> list[Path]:
+    """Scans in the folder for results, where that lies below the folder of the scans."""
+    if not place(output).is_relative_to(place(top)):
+        return []
+    return [path for files in files_of_folders(output, lambda text: None) for path, _ in _scans(files)]
 
 
 def _is_dicom(path: Path) -> bool:

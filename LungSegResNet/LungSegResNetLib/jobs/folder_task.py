@@ -90,7 +90,7 @@ class FolderTask:
                 f"{self.summary.parent} has a result of this name that was made {other}; "
                 "choose another folder for the results, or move that one away."
             )
-        if self.mask.name not in _mask_names(row) or not self.mask.is_file():
+        if self.mask.name not in mask_names(row) or not self.mask.is_file():
             return None
         masks = [str(self.mask.with_name(Path(path).name)) for path in row["outputs"]]
         here = {**row, "input": str(self.source), "outputs": masks}
@@ -118,11 +118,7 @@ class FolderTask:
 
     def read_summary(self) -> Row:
         """What the summary says; nothing if there is none that can be read or it is something else."""
-        try:
-            row = json.loads(self.summary.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return row if _is_summary(row) else {}
+        return read_summary(self.summary)
 
     def write_summary(self, row: Row) -> None:
         """Replace the summary."""
@@ -139,7 +135,7 @@ class FolderTask:
 
     def has_result(self, row: Row) -> bool:
         """Whether a summary tells of a result that is there."""
-        names = {self.mask.name, *_mask_names(row)}
+        names = {self.mask.name, *mask_names(row)}
         return row.get("status") == "done" and any(self.mask.with_name(name).is_file() for name in names)
 
     def _is_no_summary(self, row: Row) -> bool:
@@ -151,6 +147,20 @@ class FolderTask:
         row = self.read_summary()
         same = not difference(row, self.made_from, self.source)
         return [path for path in row.get("outputs", ()) if same and Path(path).name != self.mask.name]
+
+
+def read_summary(path: Path) -> Row:
+    """What a file says that may be a summary; nothing if there is none that can be read or it is something else."""
+    try:
+        row = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return row if _is_summary(row) else {}
+
+
+def mask_names(row: Row) -> set[str]:
+    """Names of the files that a summary tells of."""
+    return {Path(path).name for path in row.get("outputs", ())}
 
 
 def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
@@ -270,7 +280,3 @@ def _is_summary(row: Any) -> bool:
         and isinstance(starts, int)
         and (origin is None or is_origin(origin))
     )
-
-
-def _mask_names(row: Row) -> set[str]:
-    return {Path(path).name for path in row.get("outputs", ())}

@@ -10,9 +10,10 @@ from pathlib import Path
 from ..atomic import refuse_existing, refuse_unwritable
 from ..errors import UsageError
 from ..figures.tables import refuse_other_endings
+from ..files.detached_voxels import voxel_files
 from ..files.dicom_image import may_be_dicom
 from ..files.places import place
-from ..files.writing import MASK_ENDINGS, has_mask_ending
+from ..files.writing import MASK_ENDINGS, has_mask_ending, refuse_other_ending
 
 # Names of new folders may have any other, such as the identifiers of DICOM.
 _MEDICAL = (".mhd", ".nhdr", ".hdr", ".img", ".raw", ".dcm", ".ima", ".mnc", ".mgh", ".mgz", ".mrb", ".mrml")
@@ -41,6 +42,7 @@ class Outputs:
         """
         path = Path(target)
         if has_mask_ending(path):
+            refuse_other_ending(path)
             return cls(masks=(path,))
         if path.suffix.lower() in _ENDINGS_OF_FILES and not os.path.isdir(path):  # noqa: PTH112
             raise UsageError(f"Masks cannot be written as '{path.suffix}'; use {', '.join(MASK_ENDINGS)} or a folder.")
@@ -72,9 +74,9 @@ class Outputs:
         for path in self.paths():
             if _are_one(path, ct):
                 raise UsageError(f"{path} is the CT itself; choose another name for the result.")
-            if any(_are_one(path, mask) for mask in masks_read):
+            if any(_are_one(path, file) for mask in masks_read for file in (mask, *voxel_files(mask))):
                 raise UsageError(f"{path} is a mask that is read; choose another name for the result.")
-            if _is_part(path, ct):
+            if _is_part(path, ct) or any(_are_one(path, voxels) for voxels in voxel_files(ct)):
                 raise UsageError(f"{path} is one of the files of the CT; choose another name for the result.")
             if place(path) in places:
                 raise UsageError(f"Two results would be written to {path}; give each a name of its own.")

@@ -210,6 +210,13 @@ def test_a_reader_that_has_enough_of_the_output_ends_the_command_without_a_word(
     assert process.wait(timeout=60) == 130
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_a_full_disk_behind_the_standard_output_is_no_fault_of_the_program() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*COMMAND, "info"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, "lungsegresnet: No space left on device.\n")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="streams are closed by a POSIX shell")
 def test_a_command_whose_streams_are_closed_does_its_work() -> None:
     for closed in (">&-", "2>&-", ">&- 2>&-"):

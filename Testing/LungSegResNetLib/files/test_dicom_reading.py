@@ -456,6 +456,55 @@ def test_a_ct_without_its_rescale_is_shifted_with_a_warning(image, hu, tmp_path)
     assert "1024 was subtracted" in warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("intercept", "lost"),
+    [
+        (lambda n: None if n < 12 else "-1024", 12),
+        (lambda n: None if n == 3 else "-1024", 1),
+        (lambda n: "0" if n % 2 else "-1024", 16),
+    ],
+    ids=["lower part", "one slice", "zero on every second"],
+)
+def test_a_rescale_that_only_some_slices_have_is_refused(intercept, lost, image, tmp_path):
+    for number, file in enumerate(write_series(tmp_path, sitk.Maximum(image, -1024))):
+        data = dcmread(file)
+        if (value := intercept(number)) is None:
+            del data.RescaleIntercept, data.RescaleSlope
+        else:
+            data.RescaleIntercept = value
+        data.save_as(file)
+    with pytest.raises(InputError, match=f"{lost} of its 32 slices lack the rescale"):
+        read_ct(tmp_path)
+
+
+def test_a_rescale_that_is_left_out_where_it_would_be_none_is_no_matter(image, hu, tmp_path):
+    for number, file in enumerate(write_series(tmp_path, image, RescaleIntercept="0")):
+        data = dcmread(file)
+        data.PixelRepresentation = 1
+        data.PixelData = hu[number].astype("<i2").tobytes()
+        if number not in (0, 31):
+            del data.RescaleIntercept, data.RescaleSlope
+        data.save_as(file)
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert warnings == []
+
+
+def test_inverted_grey_values_are_refused(image, tmp_path):
+    for file in write_series(tmp_path, image):
+        data = dcmread(file)
+        data.PhotometricInterpretation = "MONOCHROME1"
+        data.save_as(file)
+    with pytest.raises(InputError, match="inverted grey values"):
+        read_ct(tmp_path)
+
+
+def test_series_whose_files_all_have_one_identifier_are_both_there(image, tmp_path):
+    for number, kernel in enumerate(("B70f", "B30f")):
+        write_series(tmp_path, image + number, prefix=kernel, SOPInstanceUID="1.2.3", ConvolutionKernel=kernel)
+    assert {(info.kernel, info.slices) for info in list_series(tmp_path)} == {("B70f", 32), ("B30f", 32)}
+
+
 @pytest.mark.parametrize("tag", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
 def test_a_series_without_geometry_is_refused(tag, image, tmp_path):
     write_series(tmp_path, image, **{tag: None})

@@ -37,6 +37,26 @@ def _moved(image: sitk.Image, shift: Callable[[int], tuple[float, float, float]]
     return position
 
 
+def test_series_of_one_uid_are_told_apart_by_their_numbers(image, hu, tmp_path):
+    """Some programs that remove names give all series one UID."""
+    for number in (2, 3):
+        shift = _moved(image, lambda n, number=number: (0.0, 0.0, 4.0 * (number - 2)))
+        tags = {"SeriesInstanceUID": UID, "SeriesNumber": number, "ImagePositionPatient": shift}
+        write_series(tmp_path, image + number, prefix=f"S{number}_", **tags)
+    parts = [(info.part, info.slices) for info in list_series(tmp_path)]
+    assert parts == [("series number 2", len(hu)), ("series number 3", len(hu))]
+
+
+def test_patients_who_share_a_uid_are_never_one_scan(image, hu, tmp_path):
+    for place, patient in enumerate("AB"):
+        above = _moved(image, lambda n, place=place: (0.0, 0.0, place * 8.0 * len(hu)))
+        tags = {"SeriesInstanceUID": UID, "PatientID": patient, "ImagePositionPatient": above}
+        write_series(tmp_path, image, prefix=patient, **tags)
+    assert [info.slices for info in list_series(tmp_path)] == [len(hu), len(hu)]
+    with pytest.raises(UsageError, match="2 CT series of about the same size"):
+        read_ct(tmp_path)
+
+
 class TestGrid:
     def test_pixel_spacings_that_differ_by_rounding_are_one_stack(self, image, hu, tmp_path):
         write_series(tmp_path, image, PixelSpacing=lambda n: ["8.0", "8.0"] if n < 22 else ["8.0001", "8.0001"])

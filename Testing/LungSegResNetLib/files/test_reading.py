@@ -185,6 +185,34 @@ def test_a_file_that_does_not_say_how_the_patient_lies_is_read_with_a_warning(sc
         assert volume.spacing_zyx == pytest.approx((10.0, 6.0, 5.0))
 
 
+@pytest.mark.parametrize(
+    ("ending", "line", "instead"),
+    [(".mha", b"TransformMatrix", b""), (".nrrd", b"space:", b"space: scanner-xyz")],
+)
+def test_axes_that_are_none_of_the_patient_are_read_with_a_warning(ending, line, instead, scan, tmp_path):
+    path = save(scan[0], tmp_path / f"scan{ending}")
+    assert read_ct(path)[1] == []
+    lines = path.read_bytes().split(b"\n")
+    (number,) = [n for n, one in enumerate(lines) if one.startswith(line)]
+    lines[number : number + 1] = [instead] if instead else []
+    path.write_bytes(b"\n".join(lines))
+    assert any("does not say how the patient lies" in text for text in read_ct(path)[1])
+
+
+def test_endings_in_capital_letters_are_read_or_to_be_renamed(scan, hu, tmp_path):
+    for ending in (".MHA", ".NRRD", ".NII"):
+        path = save(scan[0], tmp_path / f"scan{ending.lower()}").rename(tmp_path / f"SCAN{ending}")
+        np.testing.assert_array_equal(read_ct(path)[0].hu, hu)
+    mixed = save(scan[0], tmp_path / "scan.nii.gz").rename(tmp_path / "scan.nii.GZ")
+    assert "rename it" in refusal(mixed)
+
+
+@pytest.mark.parametrize("lowest", [-850, -770])
+def test_a_grey_level_window_that_was_burnt_in_is_told(lowest, scan, hu, tmp_path):
+    path = save(from_array(np.clip(hu, lowest, 1000), scan[0]), tmp_path / "scan.nrrd")
+    assert any("no value below" in text for text in read_ct(path)[1]) == (lowest == -770)
+
+
 @pytest.mark.parametrize(("ending", "field"), [(".nrrd", b"space"), (".mha", b"ElementSpacing")])
 def test_a_file_whose_header_lacks_a_voxel_size_is_read_with_a_warning(ending, field, scan, tmp_path):
     path = save(scan[0], tmp_path / f"scan{ending}")
@@ -667,6 +695,19 @@ def test_a_nifti_file_that_says_two_geometries_is_read_with_a_warning_and_nothin
     _, warnings = read_ct(_nifti(tmp_path / "ct.nii.gz", hu, affine, *codes, pixel_mm))
     assert [told in text for text in warnings] == ([True] if told else [])
     assert capfd.readouterr().err == ""
+
+
+def test_a_nifti_file_whose_geometries_differ_in_place_only_is_read_with_a_warning_as_scan_and_as_mask(hu, tmp_path):
+    moved = np.diag([2.0, 2.0, 8.0, 1.0])
+    moved[:3, 3] = 30.0, 0.0, 40.0
+    told = "its sform puts them 50.0 mm away"
+    ct, warnings = read_ct(_nifti(tmp_path / "ct.nii.gz", hu, moved, sform_code=2))
+    assert [told in text for text in warnings] == [True]
+    lungs = (hu < -500).astype(np.uint8)
+    _, warnings = read_lungs(_nifti(tmp_path / "lungs.nii.gz", lungs, moved, sform_code=2), ct)
+    assert sum(told in text for text in warnings) == 1
+    moved[:3, 3] = 0.9, 0.0, 0.0  # less than half a voxel
+    assert read_ct(_nifti(tmp_path / "near.nii.gz", hu, moved, sform_code=2))[1] == []
 
 
 def test_files_that_are_healthy_but_of_a_kind_that_cannot_be_read_are_not_called_damaged(scan, hu, tmp_path):

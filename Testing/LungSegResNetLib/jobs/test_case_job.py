@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from archives import write_archive
 
-from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.jobs.case_job import run_case
 from LungSegResNetLib.jobs.outputs import Outputs
@@ -65,14 +64,17 @@ def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-def test_a_case_stopped_while_its_mask_is_written_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("step", ["measure_lungs", "save_overlay"])
+def test_a_case_stopped_while_its_files_are_written_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
     engine = load_engine(EngineSettings(device="cpu"))
 
-    def stop(ct: CTVolume, mask: np.ndarray) -> None:
+    def stop(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.measure_lungs", stop)
+    monkeypatch.setattr(f"LungSegResNetLib.jobs.case_job.{step}", stop)
     with pytest.raises(KeyboardInterrupt):
         run_case(source, Outputs.at(tmp_path / "out"), lambda: engine, QuietReporter())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [source]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -37,6 +38,33 @@ def test_results_are_no_scans(tmp_path: Path) -> None:
     (tmp_path / "a.nii.gz").touch()
     (tmp_path / "out" / "a.nii.gz").touch()
     assert [case.path for case in find_cases(tmp_path, tmp_path / "out")] == [tmp_path / "a.nii.gz"]
+
+
+def test_scans_in_the_folder_for_results_are_told(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for path in (tmp_path / "a.nii.gz", out / "b.nii.gz", out / "c.nii.gz", out / "d.nrrd"):
+        path.touch()
+    write_summary(out / "b.summary.json", "done", ["b.nii.gz"])
+    write_summary(out / "d.summary.json", "started", [])
+    warnings: list[str] = []
+    assert [case.name for case in find_cases(tmp_path, out, warnings.append)] == ["a"]
+    (text,) = warnings
+    assert f"The folder for results holds 1 scan ({out / 'c.nii.gz'})" in text
+
+
+def test_masks_of_an_earlier_run_are_no_scans(tmp_path: Path) -> None:
+    (tmp_path / "earlier").mkdir()
+    for path in (tmp_path / "a.nii.gz", tmp_path / "earlier" / "a.nii.gz", tmp_path / "earlier" / "b.nii.gz"):
+        path.touch()
+    write_summary(tmp_path / "earlier" / "a.summary.json", "done", ["a.nii.gz"])
+    (tmp_path / "earlier" / "b.summary.json").write_text('{"status": "of another program", "outputs": 1}')
+    assert [case.name for case in find_cases(tmp_path, tmp_path / "out")] == ["a", "earlier/b"]
+
+
+def write_summary(path: Path, status: str, outputs: list[str]) -> None:
+    row = {"status": status, "outputs": [str(path.with_name(name)) for name in outputs]}
+    path.write_text(json.dumps(row), encoding="utf-8")
 
 
 def test_a_file_is_neither_a_folder_of_scans_nor_one_for_results(tmp_path: Path) -> None:

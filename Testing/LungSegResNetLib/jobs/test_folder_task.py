@@ -154,7 +154,7 @@ def test_a_full_disk_ends_the_run_and_leaves_the_summary_of_before(
     def full(*arguments: object, **options: object) -> None:
         raise OutputError("The disk is full.") from OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_unnamed", full)
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_into", full)
     with pytest.raises(OutputError, match="full"):
         do_task(task, engine, QuietReporter())
     assert task.read_summary() == {}
@@ -170,7 +170,7 @@ def test_trouble_of_one_case_fails_it_alone(
     def fail(*arguments: object, **options: object) -> None:
         raise trouble
 
-    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_unnamed", fail)
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_into", fail)
     assert do_task(task, engine, QuietReporter())["status"] == "failed"
 
 
@@ -186,7 +186,7 @@ def test_a_case_that_fails_leaves_what_is_told_of_an_earlier_result(
     def fail(*arguments: object, **options: object) -> None:
         raise OutputError("The mask cannot be written in this format.")
 
-    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_unnamed", fail)
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_into", fail)
     assert do_task(again, engine, QuietReporter())["status"] == "failed"
     monkeypatch.undo()
     assert task.read_summary() == first

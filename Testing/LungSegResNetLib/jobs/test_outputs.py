@@ -86,6 +86,21 @@ def test_no_slice_of_the_ct_is_replaced_and_another_file_beside_them_may_be(tmp_
         Outputs(masks=(folder / "new.nrrd",), measurements=(folder / name,)).check(folder, overwrite=True)
 
 
+def test_voxels_beside_their_header_are_never_replaced(tmp_path: Path) -> None:
+    header, voxels = tmp_path / "ct.nhdr", tmp_path / "voxels.mha"
+    header.write_text("NRRD0004\ndimension: 3\nsizes: 2 2 2\ntype: short\ndata file: voxels.mha\n")
+    voxels.write_bytes(b"voxels")
+    with pytest.raises(UsageError, match="one of the files of the CT"):
+        Outputs.at(voxels).check(header, overwrite=True)
+    with pytest.raises(UsageError, match="a mask that is read"):
+        Outputs.at(voxels).check(tmp_path / "other.nii", overwrite=True, masks_read=[header])
+
+
+def test_a_name_that_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="capital and small letters"):
+        Outputs.at(tmp_path / "lungs.nii.GZ")
+
+
 @pytest.mark.parametrize(
     ("command", "victim"),
     [("measure", "ct.csv"), ("measure", "mask.csv"), ("compare", "mask.csv"), ("compare", "ct.png")],

@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from dicom_files import write_series
 from refusals import refused_options
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.command_line.main import main
-from LungSegResNetLib.files.reading import read_mask
+from LungSegResNetLib.figures.overlay import write_overlay
+from LungSegResNetLib.files.reading import read_ct, read_lungs, read_mask
 
 COMMAND = [sys.executable, "-m", "LungSegResNetLib.command_line.main"]
 
@@ -189,6 +191,37 @@ def test_compare_prints_and_writes_the_metrics(
         dice(scan.with_name("truth.nii.gz"), results / "lungs.nii.gz"), abs=1e-5
     )
     assert written[1].stat().st_size > 1000
+
+
+def test_compare_takes_the_first_mask_for_right(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth, half = scan.with_name("truth.nii.gz"), tmp_path / "half.nii.gz"
+    lungs = sitk.ReadImage(str(truth))
+    lungs[:, : lungs.GetHeight() // 2, :] = 0
+    sitk.WriteImage(lungs, str(half))
+    arguments = ["compare", str(scan), str(truth), str(half), "--json", "--overlay", str(tmp_path / "both.png")]
+    assert main(arguments) == 0
+    row = json.loads(capsys.readouterr().out)[0]
+    assert row["reference_ml"] > 1.5 * row["prediction_ml"]
+    assert (row["false_positive_ratio"], row["sensitivity"] < 0.7) == (0.0, True)
+    ct, _ = read_ct(scan)
+    (reference, _), (prediction, _) = (read_lungs(path, ct) for path in (truth, half))
+    write_overlay(tmp_path / "expected.png", ct, prediction, False, title=ct.source, reference=reference)
+    assert (tmp_path / "both.png").read_bytes() == (tmp_path / "expected.png").read_bytes()
+
+
+def test_measure_and_compare_read_the_series_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image, truth = Thorax().scan((5.0, 5.0, 15.0), (400.0, 300.0, 120.0))
+    for number in (1, 2):
+        write_series(tmp_path / "scan", image + 50 * number, prefix=f"S{number}_", SeriesNumber=number)
+    mask = str(tmp_path / "mask.nii.gz")
+    sitk.WriteImage(truth, mask)
+    inside = sitk.GetArrayFromImage(image)[sitk.GetArrayFromImage(truth) > 0].mean()
+    for number in (1, 2):
+        options = [str(tmp_path / "scan"), mask, "--series", str(number), "--json"]
+        assert main(["measure", *options]) == 0
+        assert json.loads(capsys.readouterr().out)[2]["mean_hu"] == pytest.approx(inside + 50 * number)
+        assert main(["compare", options[0], mask, *options[1:]]) == 0
+        capsys.readouterr()
 
 
 def test_info_describes_the_shipped_network_and_a_ct(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:

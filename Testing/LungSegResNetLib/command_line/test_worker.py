@@ -178,3 +178,11 @@ def test_an_unexpected_failure_is_told_with_its_reason_and_is_its_last_command(c
     assert (end["exit_code"], end["output"]) == (1, "before\n")
     assert lines[-1]["text"].startswith("ZeroDivisionError")
     assert coded.process.wait(timeout=5) == 0
+
+
+@pytest.mark.parametrize("coded", ["worker.serve(lambda arguments: int(arguments[0]))"], indirect=True)
+@pytest.mark.parametrize("last", [6, 130])
+def test_a_lack_of_memory_and_a_stop_are_its_last_command_and_other_failures_are_not(coded: Child, last: int) -> None:
+    for exit_code in (0, 2, 3, 4, 5, 7, last):
+        assert coded.do(str(exit_code))["exit_code"] == exit_code
+    assert coded.process.wait(timeout=5) == 0

@@ -87,6 +87,36 @@ def test_patient_right_is_left_and_superior_is_up() -> None:
     assert other_rows.stop < rows.start
 
 
+def test_on_the_sagittal_cut_superior_is_up_and_anterior_left() -> None:
+    ct = soft_tissue((60, 80, 120))
+    mask = np.zeros(ct.hu.shape, np.uint8)
+    mask[32:40, 10:30, 20:100] = RIGHT_LUNG  # small y is anterior, large z is superior
+    mask[20:28, 50:70, 20:100] = LEFT_LUNG
+    picture = draw_overlay(ct, mask)
+    # The sagittal cut is the lower one right of the four columns of axial slices.
+    right_of_grid = 24 + 4 * (320 + 6)
+    (rows, columns), (other_rows, other_columns) = (
+        max((box for box in outlines(picture, color) if box[1].start > right_of_grid), key=lambda box: box[0].start)
+        for color in (RIGHT_COLOR, LEFT_COLOR)
+    )
+    assert rows.stop < other_rows.start
+    assert columns.stop < other_columns.start
+
+
+def test_sides_and_places_are_written_on_every_cut_from_the_highest_slice_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    tags: list[tuple[str, str]] = []
+    place = "LungSegResNetLib.figures.overlay.draw_tag"
+    monkeypatch.setattr(place, lambda draw, at, text, anchor: tags.append((text, anchor)))
+    ct = soft_tissue((60, 80, 120))
+    mask = np.zeros(ct.hu.shape, np.uint8)
+    mask[20:40, 10:70, 20:100] = LEFT_LUNG
+    draw_overlay(ct, mask)
+    sides = [tag for tag in tags if tag[1] in ("lt", "rt")]  # in the upper corners, left and right
+    assert sides == [("R", "lt"), ("L", "rt")] * (8 + 1) + [("A", "lt"), ("P", "rt")]
+    heights = [float(text.split()[1]) for text, anchor in tags if anchor == "lb"][:8]
+    assert heights == sorted(heights, reverse=True), "the highest slice comes first"
+
+
 def test_a_reference_is_drawn_in_its_own_colour_with_gaps() -> None:
     ct = soft_tissue((1, 100, 100))
     mask = np.zeros(ct.hu.shape, np.uint8)

@@ -348,6 +348,16 @@ def test_slices_that_lie_unevenly_are_refused(shift, reason, image, tmp_path):
         read_ct(tmp_path)
 
 
+def test_slices_that_move_off_an_even_grid_little_by_little_are_refused(image, tmp_path):
+    def wider(number: int) -> list[str]:  # 10 mm apart in the lower half, 11.8 mm in the upper one
+        x, y, z = image.TransformIndexToPhysicalPoint((0, 0, number))
+        return [str(x), str(y), str(z + 1.8 * max(0, number - 16))]
+
+    write_series(tmp_path, image, ImagePositionPatient=wider)
+    with pytest.raises(InputError, match=r"irregular slice distances \(10.00 to 11.80 mm\)"):
+        read_ct(tmp_path)
+
+
 def test_two_reconstructions_in_one_series_are_parted_with_a_warning(image, hu, tmp_path):
     common = {"SeriesInstanceUID": "1.2.3", "SeriesDescription": "chest"}
     write_series(tmp_path / "a", image, ConvolutionKernel="B31f", **common)
@@ -540,6 +550,14 @@ def test_direction_cosines_that_were_cut_to_three_decimals_are_no_tilt_and_chang
     volume, warnings = read_ct(tmp_path)
     assert warnings == []
     assert volume.voxel_ml == pytest.approx(0.36, rel=1e-5)
+
+
+def test_axes_that_are_nearly_at_right_angles_are_taken_as_if_they_were(image, tmp_path):
+    write_series(tmp_path, image, ImageOrientationPatient=["1", "0", "0", "0.009", "0.99996", "0"])
+    volume, _ = read_ct(tmp_path)
+    axes = np.array(volume.native.direction).reshape(3, 3)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
+    assert volume.voxel_ml == pytest.approx(0.3, rel=1e-6)
 
 
 @pytest.mark.parametrize("cosines", ["2 0 0 0 2 0", "0 0 0 0 0 0", "1 0 0 0.1 0.995 0", "0.98 0 0 0 0.98 0"])

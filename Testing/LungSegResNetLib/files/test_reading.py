@@ -433,6 +433,13 @@ class TestMasks:
         assert values.dtype == np.uint8
         assert warnings == []
 
+    def test_a_mask_that_says_it_lies_a_voxel_aside_is_laid_there(self, scan, ct, labels):
+        aside = sitk.Image(scan[1])
+        aside.SetOrigin(scan[1].TransformIndexToPhysicalPoint((1, 0, 0)))
+        values, warnings = mask_on_ct(aside, ct)
+        np.testing.assert_array_equal(values[..., 1:], labels[..., :-1])
+        assert warnings == []
+
     def test_a_floating_point_label_file_is_read(self, scan, labels, tmp_path):
         mask = read_mask(save(sitk.Cast(scan[1], sitk.sitkFloat32), tmp_path / "mask.nii"))
         np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), labels)

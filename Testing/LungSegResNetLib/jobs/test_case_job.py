@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from archives import write_archive
+from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.jobs.case_job import run_case
 from LungSegResNetLib.jobs.outputs import Outputs
 from LungSegResNetLib.jobs.reporting import QuietReporter
+from LungSegResNetLib.labels import LEFT_LUNG
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.predictor import Predictor
 
@@ -46,12 +49,13 @@ def test_the_processor_does_what_a_full_graphics_card_cannot_and_says_so(tmp_pat
     processor = EngineSettings(device="cpu")
     engine = LoadedEngine(FullCard(), "cuda", "PyTorch on cuda", lambda: load_engine(processor))
     reporter = Warnings()
-    summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), lambda: engine, reporter)
+    summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), lambda: engine, reporter, smoothing_mm=8.0)
     assert (summary.device, summary.engine) == ("cpu", "openvino")
     assert summary.warnings == reporter.texts
     (about_the_card,) = [text for text in summary.warnings if "too little free memory" in text]
     assert "on the processor instead" in about_the_card
-    run_case(source, Outputs.at(tmp_path / "processor.nii.gz"), lambda: load_engine(processor), reporter)
+    outputs = Outputs.at(tmp_path / "processor.nii.gz")
+    run_case(source, outputs, lambda: load_engine(processor), reporter, smoothing_mm=8.0)
     assert (tmp_path / "card.nii.gz").read_bytes() == (tmp_path / "processor.nii.gz").read_bytes()
 
 
@@ -78,3 +82,21 @@ def test_a_case_stopped_while_its_files_are_written_leaves_none(
     with pytest.raises(KeyboardInterrupt):
         run_case(source, Outputs.at(tmp_path / "out"), lambda: engine, QuietReporter())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [source]
+
+
+def test_a_slice_to_check_points_to_the_place_in_the_patient_that_is_wrong(tmp_path: Path) -> None:
+    image, truth = Thorax().scan((2.5, 3.0, 12.0), (400.0, 300.0, 132.0))
+    hu = sitk.GetArrayFromImage(image)
+    hu[6, :, 85:] = 40  # a bar of metal hides the left lung
+    spoiled = sitk.GetImageFromArray(hu)
+    spoiled.CopyInformation(image)
+    sitk.WriteImage(spoiled, str(tmp_path / "spoiled.nrrd"))
+    outputs = Outputs.at(tmp_path / "lungs.nrrd")
+    summary = run_case(
+        tmp_path / "spoiled.nrrd", outputs, lambda: load_engine(EngineSettings(device="cpu")), QuietReporter()
+    )
+    first = summary.slices_to_check[0]
+    assert first["slice"] == 6 + 1
+    x, y, z = truth.TransformPhysicalPointToIndex(first["point_lps_mm"])
+    assert z == 6
+    assert truth[x, y, z] == LEFT_LUNG

@@ -45,3 +45,6 @@ def test_threads_take_turns_with_a_network_and_with_what_takes_its_place(monkeyp
     for engine in (on_card, on_card.on_processor()):
         with ThreadPoolExecutor(3) as threads:
             assert len(list(threads.map(engine.predictor.predict, [slices] * 3))) == 3
+            # As a scan is segmented: with the predictor that suits its number of slices.
+            for_scans = [engine.predictor.for_scan(count).predict for count in (1, 1, 100)]
+            assert len(list(threads.map(lambda predict: predict(slices), for_scans))) == 3

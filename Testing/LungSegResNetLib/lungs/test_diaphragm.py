@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from LungSegResNetLib.lungs.diaphragm import without_domes
 
@@ -101,3 +102,12 @@ def test_a_thin_dense_slab_with_no_lung_above_or_below_is_removed() -> None:
     result = without_domes(mask, hu, SPACING)
     assert result[slab].mean() < 0.05
     assert result[mask & ~slab].all()
+
+
+@pytest.mark.parametrize("centre", [(45, 45), (78, 45)], ids=["an island", "at the chest wall"])
+def test_what_the_scan_cuts_off_below_stays_because_nobody_knows_what_it_stands_on(centre: tuple[int, int]) -> None:
+    mask, hu = lung_block()
+    put(hu, range(1, 7), 40.0, centre)
+    mask, hu = mask[4:], hu[4:]
+    mask[-1], hu[-1] = False, TISSUE  # above the lung
+    np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)

@@ -107,7 +107,7 @@ def test_an_empty_mask_stays_empty() -> None:
 
 
 @pytest.mark.parametrize("share", [0.02, 0.2, 0.9])
-def test_sidesspread_to_neighbours_as_by_the_distance_transform(share: float) -> None:
+def test_sides_spread_to_neighbours_as_by_the_distance_transform(share: float) -> None:
     rng = np.random.default_rng(0)
     coarse = np.where(rng.random((12, 20, 30)) < share, rng.integers(1, 3, (12, 20, 30)), 0).astype(np.uint8)
     distance, nearest = ndimage.distance_transform_edt(coarse == 0, return_indices=True)

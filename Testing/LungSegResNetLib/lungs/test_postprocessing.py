@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from LungSegResNetLib.lungs.postprocessing import clean_mask
 
@@ -24,6 +25,14 @@ def test_right_and_left_are_told_apart_by_patient_position() -> None:
     np.testing.assert_array_equal(labels > 0, two_lungs())
 
 
+@pytest.mark.parametrize(("columns", "side"), [(slice(30, 80), 1), (slice(120, 170), 2)])
+def test_a_lung_that_is_alone_is_named_by_the_side_of_the_body_it_lies_on(columns: slice, side: int) -> None:
+    mask = np.zeros((30, 150, 200), bool)
+    mask[4:26, 40:100, columns] = True
+    labels = clean_mask(mask, SPACING, midline_mm=200.0)
+    np.testing.assert_array_equal(labels, np.where(mask, side, 0))
+
+
 def test_stray_parts_are_removed() -> None:
     mask = two_lungs()
     mask[10, 10:14, 95:99] = True  # some air in the oesophagus
@@ -36,6 +45,14 @@ def test_air_far_above_the_lungs_is_none_of_them_whatever_its_size() -> None:
     mask[:, :] &= (np.arange(30) < 16)[:, None, None]
     lungs = mask.copy()
     mask[26:, 60:90, 90:120] = True  # the nose, 50 mm higher and 8 % of the lungs
+    np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, lungs)
+
+
+def test_gas_far_below_the_lungs_is_none_of_them_whatever_its_size() -> None:
+    mask = two_lungs()
+    mask[:14] = False
+    lungs = mask.copy()
+    mask[:4, 60:90, 90:120] = True  # bowel, 50 mm lower and 5 % of the lungs
     np.testing.assert_array_equal(clean_mask(mask, SPACING) > 0, lungs)
 
 
@@ -128,8 +145,10 @@ def test_tissue_beyond_all_lung_with_air_goes_but_solid_lung_beside_it_stays() -
     hu = np.where(lungs, -850, 40).astype(np.int16)
     hu[4:, 40:100, 120:170] = 45  # the left lung is solid
     hu[4:8] = 45  # and so are both bases, 20 mm high
+    hu[21:] = 45  # and both apices, 25 mm
     expected = lungs.copy()
     expected[4:6] = False  # more than 10 mm below the first air
+    expected[23:] = False  # and above the last
     np.testing.assert_array_equal(clean_mask(lungs, SPACING, hu=hu) > 0, expected)
     # Four slices alone do not tell what lies above and below.
     few = clean_mask(lungs[4:8], SPACING, hu=hu[4:8]) > 0

@@ -210,3 +210,12 @@ def test_resampling_is_the_product_with_both_matrices():
     result = Resampling(rows, columns)(section)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, rows @ section @ columns.T, atol=1e-6)
+
+
+def test_an_arm_that_lies_apart_is_not_in_the_box_of_the_body_wherever_it_lies() -> None:
+    spacing = (5.0, 4.0, 4.0)
+    for arm in (slice(5, 17), slice(84, 96)):  # in front of the body, and behind it
+        hu = np.full((10, 100, 100), -1000, np.int16)
+        hu[:, 40:80, 30:70] = 0
+        hu[:, arm, 2:14] = 0
+        assert body_box(hu, spacing) == pytest.approx((156.0, 324.0, 116.0, 284.0))

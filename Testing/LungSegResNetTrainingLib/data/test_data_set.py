@@ -11,12 +11,13 @@ import SimpleITK as sitk
 from PIL import Image
 from synthetic_thorax import Thorax
 
-from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.files.reading import read_ct
-from LungSegResNetTrainingLib.data.cases import Case, read_cases
-from LungSegResNetTrainingLib.data.contact_sheet import write_contact_sheet
+from LungSegResNetTrainingLib.data.cases import OK, Case, read_cases
+from LungSegResNetTrainingLib.data.contact_sheet import draw_row, write_contact_sheet
 from LungSegResNetTrainingLib.data.data_set import check_case, check_data_set, read_case, write_check_table
+from LungSegResNetTrainingLib.data.pair_check import PairVerdict
 
 
 @pytest.fixture
@@ -184,6 +185,18 @@ def test_the_contact_sheet_shows_both_outlines_and_lists_what_could_not_be_read(
     blue, orange = ((sheet == color).all(axis=2) for color in ([89, 166, 217], [242, 178, 76]))
     assert np.count_nonzero(blue) > 300
     assert np.count_nonzero(orange) > 300
+
+
+def test_the_coronal_outline_on_the_contact_sheet_lies_on_the_lung_with_the_head_up() -> None:
+    labels = np.zeros((40, 60, 60), np.uint8)
+    labels[24:36, 20:40, 10:30] = 1  # in the upper half
+    native = Geometry((60, 60, 40), (3.0, 3.0, 3.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    ct = CTVolume.from_array(np.where(labels, -900, 40).astype(np.int16), native, "blocks")
+    coronal = draw_row(ct, labels, "blocks", PairVerdict(OK, ()))[20:, 3 * 240 :]
+    rows, columns = np.nonzero((coronal == (89, 166, 217)).all(axis=2))
+    assert rows.max() < 90
+    inside = coronal[(rows.min() + rows.max()) // 2, (columns.min() + columns.max()) // 2]
+    assert inside.max() < 100 < coronal[150, 120].min(), "dark lung in bright tissue"
 
 
 def test_pictures_are_drawn_only_where_a_sheet_is_asked_for(data_set: Path) -> None:

@@ -345,6 +345,15 @@ def test_a_structure_set_is_filled_on_the_slices_of_the_ct(scan, tmp_path: Path)
     assert mask.format == "structure set (RTSTRUCT)"
 
 
+def test_a_structure_set_is_filled_on_the_slices_of_an_oblique_ct(tmp_path: Path) -> None:
+    cosine, sine = np.cos(np.deg2rad(12.0)), np.sin(np.deg2rad(12.0))
+    oblique = (cosine, -sine, 0.0, sine, cosine, 0.0, 0.0, 0.0, 1.0)
+    image, mask = Thorax().scan((3.0, 3.5, 8.0), (400.0, 301.0, 304.0), oblique)
+    ct, truth = CTVolume.from_sitk(image, "phantom"), CTVolume.from_sitk(mask, "truth").hu
+    ptk_files.write_structure_set(tmp_path / "rs.dcm", truth, ct, {2: "Lung_L", 1: "Lung_R"})
+    np.testing.assert_array_equal(read_reference_mask(tmp_path / "rs.dcm", ct).labels, truth)
+
+
 def _change_contours(path: Path, **tags: object) -> None:
     """Set tags of the first contour of the first structure, or of all with ``everywhere``."""
     data = pydicom.dcmread(path)

@@ -83,6 +83,16 @@ def test_a_mask_on_every_second_slice_is_doubtful(pair) -> None:
     assert any("slices between" in reason for reason in check_pair(ct, sparse).reasons)
 
 
+@pytest.mark.parametrize(("left_out", "status"), [(1, OK), (2, DOUBTFUL)])
+def test_more_than_one_slice_that_was_not_drawn_is_doubtful(pair, left_out: int, status: str) -> None:
+    ct, truth = pair
+    mask = truth.copy()
+    mask[20 : 20 + left_out] = 0
+    verdict = check_pair(ct, mask)
+    assert verdict.status == status
+    assert all("2 slices between the first and the last" in reason for reason in verdict.reasons)
+
+
 def test_slices_that_one_lung_alone_lacks_are_doubtful(pair) -> None:
     ct, truth = pair
     drawn = np.flatnonzero((truth == 1).any(axis=(1, 2)))

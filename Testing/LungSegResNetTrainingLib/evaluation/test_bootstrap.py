@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from LungSegResNetTrainingLib.evaluation.bootstrap import RESAMPLES, Interval, mean_intervals, resampled_means
+from LungSegResNetTrainingLib.evaluation.bootstrap import (
+    RESAMPLES,
+    Interval,
+    interval_of,
+    mean_intervals,
+    resampled_means,
+)
 
 
 def names(count: int) -> list[str]:
@@ -57,3 +63,10 @@ def test_missing_values_do_not_count_and_spoil_no_other_column() -> None:
 def test_strata_keep_their_sizes() -> None:
     values = np.array([[0.0], [0.0], [0.0], [8.0]])
     assert np.ptp(resampled_means(values, names(4), ["a", "a", "a", "b"])) == 0.0
+
+
+@pytest.mark.parametrize(("undefined", "known"), [(9, True), (11, False)])
+def test_there_is_no_interval_where_more_than_a_tenth_of_the_draws_are_undefined(undefined: int, known: bool) -> None:
+    samples = np.arange(100.0)
+    samples[:undefined] = np.nan
+    assert (interval_of(samples) is not None) == known

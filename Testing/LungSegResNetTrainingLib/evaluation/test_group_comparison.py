@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from judged_cases import judged_case
+from judged_cases import case_of, comparison_of, judged_case
 
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
@@ -82,6 +82,21 @@ def test_a_step_that_was_chosen_on_some_of_the_judged_cases_is_told_of() -> None
 def test_a_network_whose_training_has_not_finished_is_told_of(finished: bool) -> None:
     said = sentences(Evaluation([_judge(finished=finished)], [judged_case("a", 0.9)]))
     assert any("has not finished" in text for text in said) != finished
+
+
+def test_what_is_missed_and_what_is_added_are_shares_of_all_lung_and_their_dense_parts_of_themselves() -> None:
+    volumes = {"missed_ml": 2.0, "missed_dense_ml": 1.0, "added_ml": 1.0, "added_dense_ml": 0.25}
+    result = replace(case_of("a", comparison_of(40, 38, 1)), **volumes)
+    said = " ".join(sentences(Evaluation([_judge()], [result])))
+    assert "(40 ml) the network misses 5.0 % (false negatives), and it adds 2.5 % that" in said
+    assert "50.0 % of what it misses is denser than -420 HU" in said
+    assert "and so is 25.0 % of what it adds." in said
+
+
+def test_the_most_that_was_found_where_there_is_no_lung_is_told_with_its_case() -> None:
+    results = [replace(case_of(f"c{ml}", comparison_of(0, 0, 9)), added_ml=float(ml)) for ml in (3, 8, 5)]
+    said = " ".join(sentences(Evaluation([_judge()], results)))
+    assert "In 3 of them the network found some, at most 8 ml (c8)." in said
 
 
 def test_one_doubtful_case_is_one() -> None:

@@ -85,3 +85,18 @@ def test_the_picture_of_a_case_begins_with_its_dice(tmp_path: Path, titles: list
 def test_the_picture_of_a_case_without_lung_shows_no_dice(tmp_path: Path, titles: list[str], below: float) -> None:
     judge_case(_without_lung(tmp_path), tmp_path / "out", Fixed(below=below), with_baseline=False)
     assert titles == ["No lung in the reference: abdomen"]
+
+
+def test_what_was_missed_and_what_was_added_are_told_apart_and_so_is_what_of_them_is_dense(tmp_path: Path) -> None:
+    case = write_case(tmp_path, "thorax", **_SMALL)
+    truth = sitk.ReadImage(str(case.mask))
+    small, large = sitk.BinaryErode(truth == 1, (4, 4, 0)), sitk.BinaryDilate(truth == 2, (6, 6, 0))
+    sitk.WriteImage(small + 2 * large, str(case.mask))  # a rim of aerated lung too few, and one of chest wall too many
+    result = judge_case(case, tmp_path / "out", Fixed(), with_baseline=True)
+    lungs = result.comparisons["network"]["lungs"]
+    assert result.comparisons["thresholding"]["lungs"].reference_ml == lungs.reference_ml
+    assert result.missed_ml == pytest.approx(lungs.false_negative_ratio * lungs.reference_ml)
+    assert result.added_ml - result.missed_ml == pytest.approx(lungs.prediction_ml - lungs.reference_ml)
+    assert result.added_ml > 2.0 * result.missed_ml > 0
+    assert result.missed_dense_ml > 0.8 * result.missed_ml
+    assert result.added_dense_ml < 0.2 * result.added_ml

@@ -1,4 +1,4 @@
-"""A run from its data set on: what decides which slices a step draws."""
+"""A run from its data set on: which slices a step draws, and how the machine is used."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
+from LungSegResNetTrainingLib.training import training_job
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
 from LungSegResNetTrainingLib.training.reporting import MuteTrainingReporter
 from LungSegResNetTrainingLib.training.run_cases import TrainingCases, prepare_cases
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
-from LungSegResNetTrainingLib.training.training_job import RunChoice, train
+from LungSegResNetTrainingLib.training.training_job import RunChoice, default_workers, train
 
 _SETTINGS = replace(RECOMMENDED, steps=4, batch_size=2, slice_shape=(32, 40))
 
@@ -58,3 +59,24 @@ def test_a_list_that_is_sorted_anew_while_a_run_is_interrupted_changes_no_draw(
     with pytest.raises(Stopped):
         _log(cases, tmp_path / "interrupted", stop_after=2)
     assert _log(turned, tmp_path / "interrupted") == losses
+
+
+@pytest.mark.parametrize(
+    ("device", "cores", "processes", "workers"),
+    [
+        ("cpu", 12, None, 6),
+        ("cuda", 12, None, 11),
+        ("cuda", 12, "4", 2),
+        ("cuda", 128, None, 16),
+        ("cpu", 1, None, 1),
+        ("cuda", 2, "8", 1),
+    ],
+)
+def test_processes_that_train_side_by_side_share_the_cores_for_their_slices(
+    monkeypatch: pytest.MonkeyPatch, device: str, cores: int, processes: str | None, workers: int
+) -> None:
+    monkeypatch.setattr(training_job, "cores", lambda: cores)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    if processes:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+    assert default_workers(device) == workers

@@ -40,6 +40,26 @@ def test_gradients_of_parts_add_up_to_those_of_the_whole_batch(tmp_path: Path, a
     assert float(added_up.norm()) == pytest.approx(float(expected.norm()), rel=0.1)
 
 
+def test_the_learning_rate_rises_and_falls_over_the_run_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, steps=20)
+    run, rates = TrainingRun(settings, tmp_path, "cpu"), []
+    for step in range(20):
+        if step == 12:
+            run.save_checkpoint()
+            run = TrainingRun(settings, tmp_path, "cpu")
+        rates.append(run.optimiser.param_groups[0]["lr"])
+        run.train_step(*_equal_slices(4))
+    peak = rates.index(max(rates))
+    assert 1 <= peak <= 3
+    assert rates[peak] == pytest.approx(settings.learning_rate)
+    assert rates[0] < 0.1 * rates[peak]
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert rates[-1] < 0.01 * rates[peak]
+    constant = TrainingRun(replace(settings, one_cycle=False), tmp_path / "constant", "cpu")
+    constant.train_step(*_equal_slices(4))
+    assert constant.optimiser.param_groups[0]["lr"] == settings.learning_rate
+
+
 def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,57 @@
+"""What is said about a mask that looks unusual."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from LungSegResNetLib.ct_volume import CTVolume, Geometry
+from LungSegResNetLib.lungs.quality import quality_warnings
+
+MIDLINE_MM = 200.0
+
+
+def scan(slices: int = 30, spacing: tuple[float, float, float] = (2.0, 2.0, 5.0)) -> CTVolume:
+    """Nothing but air; ``spacing`` is x, y, z."""
+    direction = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    native = Geometry((200, 150, slices), spacing, (0.0, 0.0, 0.0), direction)
+    return CTVolume.from_array(np.full((slices, 150, 200), -1000, np.int16), native, "scan")
+
+
+def lungs(planes: slice = slice(4, 26), right_columns: int = 50) -> np.ndarray:
+    """Two boxes (1 right, 2 left) 100 mm wide where nothing else is said."""
+    mask = np.zeros((30, 150, 200), np.uint8)
+    mask[planes, 40:100, 30 : 30 + right_columns] = 1
+    mask[planes, 40:100, 120:170] = 2
+    return mask
+
+
+def test_lungs_that_lie_in_the_middle_of_the_scan_give_no_warning() -> None:
+    assert quality_warnings(scan(), lungs(), MIDLINE_MM) == []
+
+
+@pytest.mark.parametrize(
+    ("planes", "told"),
+    [
+        (slice(0, 26), "reach the lowest slice:"),
+        (slice(4, 30), "reach the highest slice:"),
+        (slice(0, 30), "reach the lowest and the highest slice:"),
+    ],
+)
+def test_the_end_at_which_the_scan_cuts_the_lungs_off_is_named(planes: slice, told: str) -> None:
+    (warning,) = quality_warnings(scan(), lungs(planes), MIDLINE_MM)
+    assert told in warning
+
+
+def test_a_lung_of_less_than_a_third_of_the_other_is_told() -> None:
+    assert quality_warnings(scan(), lungs(right_columns=17), MIDLINE_MM) == []
+    (warning,) = quality_warnings(scan(), lungs(right_columns=16), MIDLINE_MM)
+    assert "right lung 422 ml and left lung 1320 ml" in warning
+
+
+@pytest.mark.parametrize(
+    ("spacing", "told"), [((8.0, 8.0, 10.0), "measure 84480 ml"), ((0.5, 0.5, 5.0), "Only 165 ml")]
+)
+def test_a_volume_that_no_lungs_have_is_told(spacing: tuple[float, float, float], told: str) -> None:
+    (warning,) = quality_warnings(scan(spacing=spacing), lungs(), 100 * spacing[0])
+    assert told in warning

@@ -54,8 +54,8 @@ class LungSegResNet(ScriptedLoadableModule):
         self.parent.contributors = ["LungSegResNet contributors"]
         self.parent.helpText = _(
             "Segments the right and the left lung in a chest CT with a residual network, on this computer. Choose the "
-            "CT, click <b>Segment lungs</b>, check the result, correct it with <b>Edit</b>, and read the measurements. "
-            "Not a medical device."
+            "CT, click <b>Segment lungs</b>, check the result, correct it with <b>Edit...</b>, and read the "
+            "measurements. Not a medical device."
         )
         self.parent.helpText += " " + _('More in the <a href="{url}">guide</a>.').format(url=_GUIDE)
         self.parent.acknowledgementText = _(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class BatchPanel:
         self._cases: dict[str, BatchCase] = {}
         self._lines: dict[str, int] = {}  # of the cases in the table
         self._finished = 0  # cases of the run that goes on
+        self._warnings: dict[str, list[str]] = {}  # of this run, by case; those of none have an empty name
         self._chosen = ("", "", FORMATS[0])  # folders and format of the run that goes on
         self._folder = ""  # the results that are shown
         self._status = StatusLine(ui.batchStatusLabel)
@@ -132,6 +134,7 @@ class BatchPanel:
         self._ui.batchBar.setRange(0, 0)
         self._ui.batchBar.format = ""
         self._status.say(_("Starting..."))
+        self._warnings = {}
         self._show({})
         self.update(parameters)
 
@@ -177,12 +180,17 @@ class BatchPanel:
     def _onEvent(self, event: dict[str, Any]) -> None:
         bar = self._ui.batchBar
         if event["event"] == "case":
-            self._showCase(BatchCase(event["case"], event["status"], event["error"]))
+            warnings = self._warnings.get(event["case"], [])
+            self._showCase(BatchCase(event["case"], event["status"], event["error"] or " ".join(warnings)))
             # A hundred steps a case, so that the bar moves within one, too.
             bar.setRange(0, 100 * event["total"])
             bar.value = 100 * self._finished
             bar.format = _("case {number} of {all}").format(number=event["number"], all=event["total"])
             self._status.say(_("Segmenting {name}...").format(name=event["case"]))
+        elif event["event"] == "warning":
+            name, _colon, sentence = event["text"].partition(": ")
+            isOfCase = name in self._cases
+            self._warnings.setdefault(name if isOfCase else "", []).append(sentence if isOfCase else event["text"])
         elif event["event"] == "progress":
             bar.value = 100 * self._finished + 100 * event["done"] // event["total"]
 
@@ -198,18 +206,20 @@ class BatchPanel:
 
     def _onEnded(self, sentence: str) -> None:
         self._command = None
-        self._show({case.name: case for case in casesIn(self._folder)} | self._finishedCases())
-        self._status.say(sentence)
+        known = {case.name: case for case in casesIn(self._folder)}
+        for name, case in self._cases.items():
+            if case.status != "running":
+                notes = case.notes or (known[name].notes if name in known else "")
+                known[name] = replace(case, notes=notes)
+        self._show(known)
+        self._status.say(sentence, *self._warnings.get("", []))
         self.update(self._parameters())
-
-    def _finishedCases(self) -> dict[str, BatchCase]:
-        return {name: case for name, case in self._cases.items() if case.status != "running"}
 
     def _show(self, cases: dict[str, BatchCase]) -> None:
         self._cases = cases
         self._lines = {name: line for line, name in enumerate(cases)}
         self._finished = 0
-        headers = [_("Case"), _("Status"), _("Reason")]
+        headers = [_("Case"), _("Status"), _("Notes")]
         showTable(self._ui.batchTable, headers, [_texts(case) for case in cases.values()], headers[-1])
 
     def _showCase(self, case: BatchCase) -> None:
@@ -242,7 +252,7 @@ def _texts(case: BatchCase) -> list[str]:
         "already done": _("already done"),
         "failed": _("failed"),
     }
-    return [case.name, statuses.get(case.status, case.status), case.error]
+    return [case.name, statuses.get(case.status, case.status), case.notes]
 
 
 def whyNoBatch(inputFolder: str, outputFolder: str) -> str:

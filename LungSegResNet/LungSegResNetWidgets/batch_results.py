@@ -20,11 +20,11 @@ from .shown_cases import addCase, caseInScene, lungsOfCase, showAlone
 
 @dataclass(frozen=True)
 class BatchCase:
-    """A case of the table; ``error`` says why it failed."""
+    """A case of the table; ``notes`` say why it failed, or are the warnings about it."""
 
     name: str
     status: str
-    error: str
+    notes: str
 
 
 def resultsFile(folder: str) -> Path:
@@ -38,7 +38,7 @@ def casesIn(folder: str) -> list[BatchCase]:
         rows = read_rows(resultsFile(folder), ("case", "status", "error"))
     except InputError:
         return []
-    return [BatchCase(row["case"], row["status"], row["error"]) for row in rows]
+    return [BatchCase(row["case"], row["status"], row["error"] or row.get("warnings", "")) for row in rows]
 
 
 def showResult(folder: Path, name: str) -> tuple[Any, Any]:

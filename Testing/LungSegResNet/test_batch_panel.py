@@ -83,7 +83,7 @@ def start_and_wait(host: Host, panel: Any) -> None:
 
 
 def shown(panel: Any) -> dict[str, tuple[str, str]]:
-    """Status and reason of each case in the table."""
+    """Status and notes of each case in the table."""
     table = panel.ui.batchTable
     return {
         table.item(row, 0).text(): (table.item(row, 1).text(), table.item(row, 2).text())
@@ -117,12 +117,13 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     panel.ui.batchFormatComboBox.currentIndex = 1
     start_and_wait(host, panel)
     cases = shown(panel)
-    assert {name: status for name, (status, _reason) in cases.items()} == {
+    assert {name: status for name, (status, _notes) in cases.items()} == {
         "a": "done",
         "broken": "failed",
         "ward/b": "done",
     }
     assert "broken.nrrd" in cases["broken"][1]
+    assert "was taken; left aside" in cases["ward/b"][1]
     assert (results / "ward" / "b.nii.gz").is_file()
     assert panel.ui.batchStatusLabel.text == "2 segmented, 0 done already, 1 failed."
 
@@ -144,12 +145,26 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     assert panel.ui.batchStartButton.text == "Go on"
     start_and_wait(host, panel)
     assert shown(panel)["a"][0] == "already done"
+    assert shown(panel)["ward/b"] == ("already done", cases["ward/b"][1])
     assert "2 done already" in panel.ui.batchStatusLabel.text
 
     (results / "a.nii.gz").unlink()
     panel.ui.batchTable.selectRow(0)
     panel.ui.batchShowButton.click()
     assert "a.nii.gz" in panel.ui.batchStatusLabel.text
+
+
+def test_a_warning_about_the_whole_run_stays_in_its_line(host: Host, panel: Any, tmp_path: Path) -> None:
+    image = Thorax().scan(spacing=(4.0, 4.0, 20.0))[0]
+    results = tmp_path / "scans" / "results"
+    results.mkdir(parents=True)
+    for path in (tmp_path / "scans" / "a.nrrd", results / "lost.nrrd"):
+        sitk.WriteImage(image, str(path))
+    choose(host, panel, tmp_path / "scans", results)
+    start_and_wait(host, panel)
+    first, warning = panel.ui.batchStatusLabel.text.split("\n")
+    assert first == "1 segmented, 0 done already, 0 failed."
+    assert warning.startswith(f"The folder for results holds 1 scan ({results / 'lost.nrrd'})")
 
 
 def test_cases_that_are_only_looked_at_leave_the_scene_with_the_next_one(

@@ -8,7 +8,7 @@ from .program import SOME_FAILED
 from .run_options import add_run_options
 from .values import given_path, positive
 
-SUMMARY = "segment every CT below a folder, with resume and a CSV"
+SUMMARY = "segment every CT below a folder; goes on after a stop, and writes a CSV"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -51,6 +51,11 @@ def test_a_density_on_an_edge_belongs_to_the_band_above() -> None:
     assert both.band_percent == pytest.approx(tuple(100 * n / 7 for n in (1, 2, 2, 1, 1)))
 
 
+def test_the_page_of_metrics_names_the_density_bands() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    assert "\n".join(f"| {band.title} | {band.meaning} |" for band in DENSITY_BANDS) in page
+
+
 def test_bands_cover_every_density_once() -> None:
     assert DENSITY_BANDS[0].low == -np.inf
     assert DENSITY_BANDS[-1].high == np.inf

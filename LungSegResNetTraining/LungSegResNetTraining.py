@@ -76,6 +76,7 @@ class LungSegResNetTrainingParameterNode:
     steps, batchSize - Of the run; 0: as the preset has them.
     validateEvery - Steps between validations.
     device - Where the network is trained and judged.
+    includeDoubtful - Whether cases that the check doubts are trained on, too.
     """
 
     caseVolume: vtkMRMLScalarVolumeNode
@@ -89,6 +90,7 @@ class LungSegResNetTrainingParameterNode:
     batchSize: Annotated[int, WithinRange(0, 256)] = 0
     validateEvery: Annotated[int, WithinRange(1, 10000)] = 50
     device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
+    includeDoubtful: bool = False
 
 
 _OUTLIVE_THE_SCENE = (
@@ -101,6 +103,7 @@ _OUTLIVE_THE_SCENE = (
     "batchSize",
     "validateEvery",
     "device",
+    "includeDoubtful",
 )
 
 #

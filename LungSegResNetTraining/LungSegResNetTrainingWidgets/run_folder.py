@@ -30,6 +30,7 @@ class RunChoices:
     batchSize: int = 0
     validateEvery: int = 50
     device: str = "auto"
+    includeDoubtful: bool = False
 
     @classmethod
     def of(cls, parameters: Any) -> RunChoices:
@@ -45,6 +46,8 @@ class RunChoices:
         texts += ["--checkpoint-every", str(_CHECKPOINT_SECONDS)]
         if self.startNetwork != NO_START:
             texts += ["--start-network", self.startFile if self.startNetwork == FILE else SHIPPED]
+        if self.includeDoubtful:
+            texts.append("--include-doubtful")
         for option, value in (("--steps", self.steps), ("--batch-size", self.batchSize)):
             if value:
                 texts += [option, str(value)]

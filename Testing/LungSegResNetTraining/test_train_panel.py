@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import SimpleITK as sitk
 import torch
 from mrml_data import parameters, rows_of
 from network_files import seen_network, write_network
@@ -73,6 +74,23 @@ def test_a_run_with_choices_of_a_later_version_takes_nothing_over_and_says_so(
     chosen.runFolder = str(tmp_path / "run")
     assert (chosen.dataSet, chosen.steps, chosen.preset) == (str(tmp_path), 3, "fine-tune")
     assert "choices that this version does not know" in panel.ui.trainStatusLabel.text
+
+
+def test_doubtful_cases_are_trained_on_where_the_box_is_ticked(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    mask = sitk.ReadImage(str(data_set / "anna_lungs.nii.gz"))
+    sitk.WriteImage(sitk.ChangeLabel(mask, {1: 2, 2: 1}), str(data_set / "anna_lungs.nii.gz"))
+    statuses = []
+    for ticked in (False, True):
+        panel.ui.includeDoubtfulCheckBox.checked = ticked
+        run = tmp_path / f"run {ticked}"
+        prepare_run(panel, data_set, run, small_network, steps=1)
+        panel.ui.startButton.click()
+        host.wait(lambda: not panel.trainPanel.running)
+        with (run / "cases.csv").open(newline="", encoding="utf-8") as file:
+            statuses.append({row["case"]: row["status"] for row in csv.DictReader(file)}["anna"])
+    assert statuses == ["doubtful", "ok"]
 
 
 def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_path: Path) -> None:

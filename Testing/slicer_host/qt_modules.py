@@ -47,7 +47,6 @@ def _with_property(base: type, name: str) -> property:
 def _signal(sender: QtCore.QObject, signature: str) -> Any:
     """The signal that ``"clicked(bool)"`` names; AttributeError where Qt does not know it, as a typing error shows."""
     name, arguments = signature.rstrip(")").split("(", 1)
-    arguments = arguments.replace("vtkMRMLNode*", "PyObject")  # as a node goes through a signal of PySide
     wanted = QtCore.QMetaObject.normalizedSignature(f"{name}({arguments})").toStdString()
     meta = sender.metaObject()
     known = any(

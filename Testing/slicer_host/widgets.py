@@ -239,6 +239,20 @@ class qMRMLNodeComboBox(qt.QComboBox):
         self.nodeActivated.emit(self._node)
 
 
+_connect = qMRMLNodeComboBox.connect
+
+
+def _connectNodes(self: Any, signature: str, receiver: Any) -> bool:
+    """Signals of a class in Python have no arguments of types that only C++ has."""
+    if signature != "nodeActivated(vtkMRMLNode*)":
+        return bool(_connect(self, signature, receiver))
+    self.nodeActivated.connect(receiver)
+    return True
+
+
+qMRMLNodeComboBox.connect = _connectNodes
+
+
 class qMRMLSegmentationShow3DButton(qt.QPushButton):
     """Makes and removes the closed surface of a segmentation."""
 

@@ -23,8 +23,8 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.network.model_file import load_model, save_model
 from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetTrainingLib.data.cases import VALIDATION, Case
+from LungSegResNetTrainingLib.data.draft_mask import LUNG_HU
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
-from LungSegResNetTrainingLib.evaluation.judging import DENSE_HU
 from LungSegResNetTrainingLib.evaluation.run import Judge, evaluate
 from LungSegResNetTrainingLib.slices.slice_cache import RIGHT, CachedCase
 from LungSegResNetTrainingLib.training.parallel import Processes
@@ -33,7 +33,7 @@ from LungSegResNetTrainingLib.training.run_cases import TrainingCases, counts
 from LungSegResNetTrainingLib.training.settings import PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
 
-DENSE_SHARE = 0.15  # of the reference lung above DENSE_HU, from which a slice counts as dense
+DENSE_SHARE = 0.15  # of the reference lung above LUNG_HU, from which a slice counts as dense
 BASE = "recommended"
 VOLUMES, SINGLE_SLICES, DENSE_SLICES = KINDS = ("volumes", "single slices", "dense slices")
 FIGURES = ("cases", "mean Dice", "worst Dice")
@@ -148,7 +148,7 @@ class Ablation:
 def dense_share(case: CachedCase) -> float:
     """Share of the reference lung of a single slice that is denser than aerated lung."""
     lung = np.asarray(case.labels[0]) >= RIGHT
-    return float((np.asarray(case.hu[0])[lung] > DENSE_HU).mean()) if lung.any() else 0.0
+    return float((np.asarray(case.hu[0])[lung] > LUNG_HU).mean()) if lung.any() else 0.0
 
 
 def markdown(rows: Sequence[dict[str, str]], settings: TrainingSettings, cases: Sequence[Case]) -> str:
@@ -156,7 +156,7 @@ def markdown(rows: Sequence[dict[str, str]], settings: TrainingSettings, cases: 
     how = (
         f"Each trained variant took {settings.steps} steps of {settings.batch_size} slices from random weights with "
         f"seed {settings.seed} on the same split ({counts(cases)}). Mean Dice of both lungs, in brackets the worst. "
-        f"Dense: single slices with at least {100 * DENSE_SHARE:.0f} % of the reference lung above {DENSE_HU:.0f} HU."
+        f"Dense: single slices with at least {100 * DENSE_SHARE:.0f} % of the reference lung above {LUNG_HU:.0f} HU."
     )
     lines = [
         "## What each part contributes",

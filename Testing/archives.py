@@ -12,7 +12,7 @@ import psutil
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
 
-from LungSegResNetLib.jobs.reporting import CaseEvent, QuietReporter
+from LungSegResNetLib.jobs.reporting import CaseEvent, NullReporter
 
 
 def write_archive(folder: Path, names: str) -> Path:
@@ -24,7 +24,7 @@ def write_archive(folder: Path, names: str) -> Path:
     return folder
 
 
-class Record(QuietReporter):
+class Record(NullReporter):
     """Keeps the events of cases."""
 
     def __init__(self) -> None:

@@ -47,7 +47,7 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
     """What ``lungsegresnet segment`` does, with every output, and again with the network that is loaded."""
     from LungSegResNetLib.jobs.case_job import run_case
     from LungSegResNetLib.jobs.outputs import Outputs
-    from LungSegResNetLib.jobs.reporting import SilentReporter
+    from LungSegResNetLib.jobs.reporting import WarningReporter
     from LungSegResNetLib.network.engines import EngineSettings, load_engine
     from LungSegResNetLib.network.model_file import default_model_path
 
@@ -57,7 +57,7 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
 
         def case() -> dict[str, float]:
             outputs = Outputs.at(Path(folder) / "case")
-            return run_case(task["ct"], outputs, load, SilentReporter(), overwrite=True).seconds
+            return run_case(task["ct"], outputs, load, WarningReporter(), overwrite=True).seconds
 
         first = {"seconds": case(), "finished": time.time(), "peak_mib": peak_mib()}
         warm = [timed_run(case) for _ in range(task["repeats"])]

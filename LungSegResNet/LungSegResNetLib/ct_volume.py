@@ -33,11 +33,20 @@ class Geometry:
         return image
 
     @property
+    def axes(self) -> np.ndarray:
+        """Directions of the axes in LPS, a column of length 1 for each, shape (3, 3)."""
+        return np.array(self.direction).reshape(3, 3)
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Steps from voxel to voxel in mm in LPS, a column for each axis, shape (3, 3)."""
+        return self.axes * self.spacing
+
+    @property
     def corners(self) -> np.ndarray:
         """Corners of the box that the voxels fill, shape (8, 3): LPS coordinates in mm."""
-        axes = np.array(self.direction).reshape(3, 3) * np.array(self.spacing)
         ends = np.meshgrid(*([-0.5, size - 0.5] for size in self.size), indexing="ij")
-        return np.array(self.origin) + np.stack(ends, axis=-1).reshape(-1, 3) @ axes.T
+        return np.array(self.origin) + np.stack(ends, axis=-1).reshape(-1, 3) @ self.steps.T
 
     @property
     def orientation(self) -> str:
@@ -56,11 +65,10 @@ class Geometry:
     @property
     def in_lps(self) -> Geometry:
         """The same voxels with axes ordered and turned to the left, the back and upwards (exact, no resampling)."""
-        directions = np.array(self.direction).reshape(3, 3)
         origin = np.array(self.origin)
         columns = []
         for axis, turned in zip(*self.to_lps, strict=True):
-            column = directions[:, axis]
+            column = self.axes[:, axis]
             if turned:
                 origin = origin + column * self.spacing[axis] * (self.size[axis] - 1)
             columns.append(-column if turned else column)
@@ -117,14 +125,12 @@ class CTVolume:
     @property
     def steps_zyx(self) -> np.ndarray:
         """Steps from voxel to voxel in mm, shape (3, 3): for each array axis (z, y, x) a row of LPS coordinates."""
-        axes = np.array(self.geometry.direction).reshape(3, 3) * np.array(self.geometry.spacing)
-        return axes.T[::-1]
+        return self.geometry.steps.T[::-1]
 
     @property
     def voxel_ml(self) -> float:
         """Volume of a voxel in millilitres, also on a grid whose axes are not at right angles."""
-        skew = abs(np.linalg.det(np.array(self.geometry.direction).reshape(3, 3)))
-        return float(np.prod(self.geometry.spacing) * skew) / 1000.0
+        return float(abs(np.linalg.det(self.geometry.steps))) / 1000.0
 
     def native_slice(self, index: int) -> int:
         """Index (from 0) that slice ``index`` of ``hu`` has in the file or node, where slices may run downwards.
@@ -135,9 +141,7 @@ class CTVolume:
 
     def point_mm(self, z: float, y: float, x: float) -> tuple[float, float, float]:
         """Where a voxel of ``hu`` lies: its centre as LPS coordinates (x, y, z) in mm."""
-        grid = self.geometry
-        direction = np.array(grid.direction).reshape(3, 3)
-        left, back, up = np.array(grid.origin) + direction @ (np.array(grid.spacing) * (x, y, z))
+        left, back, up = self.geometry.origin + self.geometry.steps @ (x, y, z)
         return float(left), float(back), float(up)
 
     def to_native(self, mask: np.ndarray) -> sitk.Image:

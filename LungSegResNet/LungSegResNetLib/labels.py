@@ -20,6 +20,11 @@ class LungSegment:
     laterality_meaning: str
 
     @property
+    def segment_id(self) -> str:
+        """The ID of the segment in a ``.seg.nrrd`` file and in a segmentation of Slicer."""
+        return self.name.replace(" ", "_")
+
+    @property
     def terminology(self) -> str:
         """The terminology entry as Slicer stores it in a segment's ``TerminologyEntry`` tag."""
         laterality = f"SCT^{self.laterality_code}^{self.laterality_meaning}" if self.laterality_code else "^^"

@@ -188,9 +188,7 @@ class BatchPanel:
             bar.format = _("case {number} of {all}").format(number=event["number"], all=event["total"])
             self._status.say(_("Segmenting {name}...").format(name=event["case"]))
         elif event["event"] == "warning":
-            name, _colon, sentence = event["text"].partition(": ")
-            isOfCase = name in self._cases
-            self._warnings.setdefault(name if isOfCase else "", []).append(sentence if isOfCase else event["text"])
+            self._warnings.setdefault(event.get("case", ""), []).append(event["text"])
         elif event["event"] == "progress":
             bar.value = 100 * self._finished + 100 * event["done"] // event["total"]
 

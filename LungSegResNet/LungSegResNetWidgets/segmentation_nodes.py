@@ -39,7 +39,7 @@ class SavedSegment:
 def findLung(segmentationNode: Any, lung: LungSegment) -> str:
     """ID of the segment for a lung: by our ID, else by its name; empty if there is none."""
     segmentation = segmentationNode.GetSegmentation()
-    segmentId = _segmentId(lung)
+    segmentId = lung.segment_id
     if segmentation.GetSegment(segmentId):
         return segmentId
     for index in range(segmentation.GetNumberOfSegments()):
@@ -112,7 +112,7 @@ def addVolume(ct: CTVolume, name: str) -> Any:
     """Volume node with the scan in LPS axial order, as it is segmented."""
     grid = ct.geometry
     matrix = np.eye(4)
-    matrix[:3, :3] = np.array(grid.direction).reshape(3, 3) * grid.spacing
+    matrix[:3, :3] = grid.steps
     matrix[:3, 3] = grid.origin
     matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix  # LPS to RAS
     return slicer.util.addVolumeFromArray(ct.hu, matrix, name)
@@ -225,16 +225,12 @@ def _voxels(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> np.nda
     return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
 
 
-def _segmentId(lung: LungSegment) -> str:
-    return lung.name.replace(" ", "_")
-
-
 def _addSegment(segmentationNode: Any, lung: LungSegment) -> str:
     segment = slicer.vtkSegment()
     segment.SetName(lung.name)
     segment.SetColor(*lung.color)
     segment.SetTag(segment.GetTerminologyEntryTagName(), lung.terminology)
-    segmentId = _segmentId(lung)
+    segmentId = lung.segment_id
     segmentationNode.GetSegmentation().AddSegment(segment, segmentId)
     return segmentId
 

@@ -101,7 +101,7 @@ def test_a_layer_shared_with_a_segment_of_the_user_is_not_written_to(
     heart &= drawn == 0
     add_segment(host, segmentation, "heart", heart, ct)
     for lung in LUNG_SEGMENTS:
-        add_segment(host, segmentation, lung.name.replace(" ", "_"), drawn == lung.label, ct)
+        add_segment(host, segmentation, lung.segment_id, drawn == lung.label, ct)
     segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
     assert segmentation.GetSegmentation().GetNumberOfLayers() == 1
     nodes.writeLungs(segmentation, ct, np.where(drawn == 0, 1, 0).astype(np.uint8))

@@ -128,7 +128,7 @@ def refuse_other_endings(*paths: Path) -> None:
 
 
 def finite(value: Cell) -> Cell:
-    """None for nan and infinity, which JSON does not know; other numbers to six significant decimals."""
+    """None for nan and infinity, which JSON does not know; other numbers to six decimal places."""
     if not isinstance(value, float):
         return value
     return round(value, 6) if math.isfinite(value) else None

@@ -38,7 +38,6 @@ _TAGS = {
     "intercept": "0028|1052",
     "slope": "0028|1053",
 }
-_NO_RESCALE = {"slope": 1.0, "intercept": 0.0}
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 # Values of the image type; the enhanced CT object says MAXIMUM and MINIMUM.
 _PROJECTIONS = {"MIP", "MINIP", "MIN IP", "MAX IP", "MIN_IP", "MAX_IP", "MAXIMUM", "MINIMUM", "PROJECTION IMAGE"}
@@ -111,8 +110,8 @@ class Header:
         """Slope and intercept to Hounsfield units of a file with one frame; None where it tells neither."""
         if not self.tags["intercept"] and not self.tags["slope"]:
             return None
-        (slope,), (intercept,) = (numbers_in(self.tags[name]) or (default,) for name, default in _NO_RESCALE.items())
-        return slope, intercept
+        slope, intercept = numbers_in(self.tags["slope"]), numbers_in(self.tags["intercept"])
+        return (slope or (1.0,))[0], (intercept or (0.0,))[0]
 
     @property
     def lacks_pixels(self) -> bool:

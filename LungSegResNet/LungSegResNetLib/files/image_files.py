@@ -96,9 +96,7 @@ def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
 def require_one_value_per_voxel(reader: sitk.ImageFileReader) -> None:
     """Raises InputError for pictures in colour, time series and complex numbers."""
     name = Path(reader.GetFileName()).name
-    points = 1
-    for size in reader.GetSize()[3:]:
-        points *= size
+    points = math.prod(reader.GetSize()[3:])
     components = reader.GetNumberOfComponents()
     if components in (3, 4) and reader.GetPixelID() == sitk.sitkVectorUInt8:
         raise InputError(f"{name} is a colour picture, neither a CT in Hounsfield units nor a mask of labels.")

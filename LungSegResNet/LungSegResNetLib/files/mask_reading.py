@@ -24,7 +24,7 @@ from .image_files import (
 )
 from .library_errors import raise_if_out_of_memory
 from .nifti_doubts import doubts_of_nifti
-from .segment_names import BOTH_LUNGS, NamedLung, lung_of_name, lungs_among
+from .segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
 
 _LUNG_CODE = "^39607008^"
 _GRID_TOLERANCE = 1e-3
@@ -117,7 +117,7 @@ def _read(path: Path) -> MaskFile:
     segments = segment_headers(reader)
     named = [_lung_of(segment) for segment in segments]
     lungs = lungs_among(named)
-    sides = [None if lung == BOTH_LUNGS else lung for lung in lungs]
+    sides = [None if lung == BOTH_SIDES else lung for lung in lungs]
     tells_sides = any(sides)
     if not tells_sides and len(segments) > 1:
         sides = _both_lungs_alone(path, segments, lungs)
@@ -215,7 +215,7 @@ def _labels_of_segments(
 def _both_lungs_alone(path: Path, segments: Sequence[dict[str, str]], lungs: Sequence[int | None]) -> list[int | None]:
     """One label for the segment that is both lungs by its name, so that others count as no lung; None for all if there
     is no such segment."""
-    both = [lung == BOTH_LUNGS for lung in lungs]
+    both = [lung == BOTH_SIDES for lung in lungs]
     if sum(both) > 1:
         names = [segment.get("Name", "") for segment in segments]
         found = " and ".join(f"'{name}'" for name, is_both in zip(names, both, strict=True) if is_both)
@@ -269,12 +269,12 @@ def _on_same_lattice(a: Geometry, b: Geometry) -> bool:
 
 def _offset_in_voxels(a: Geometry, b: Geometry) -> np.ndarray:
     """Where the origin of ``a`` lies on the grid of ``b``."""
-    inverse = np.linalg.inv(np.array(b.direction).reshape(3, 3))
+    inverse = np.linalg.inv(b.axes)
     return inverse @ (np.array(a.origin) - np.array(b.origin)) / np.array(b.spacing)
 
 
 def _boxes_overlap(a: Geometry, b: Geometry) -> bool:
     """Whether the boxes around both grids meet, counted in voxels of ``b``."""
-    inverse = np.linalg.inv(np.array(b.direction).reshape(3, 3) * np.array(b.spacing))
+    inverse = np.linalg.inv(b.steps)
     inside = (a.corners - np.array(b.origin)) @ inverse.T
     return bool((inside.max(axis=0) > -0.5).all() and (inside.min(axis=0) < np.array(b.size) - 0.5).all())

@@ -24,7 +24,7 @@ def doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
     if other is None or len(taken.size) != 3:
         return []
     steps, origin = other[:, :3], other[:, 3]
-    axes = np.array(taken.direction).reshape(3, 3) * taken.spacing
+    axes = taken.steps
     if (np.linalg.norm(steps - axes, axis=0) > _SAME_AXES * np.linalg.norm(axes, axis=0)).any():
         mm, other_mm = (" x ".join(f"{step:.3g}" for step in np.linalg.norm(m, axis=0)) for m in (axes, steps))
         how = ", with sheared axes" if _is_sheared(steps) else ""

@@ -111,7 +111,7 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
 def _voxels_of(reader: sitk.ImageFileReader, path: Path) -> tuple[HounsfieldBuffer, Geometry]:
     """Voxels of an opened file, put slice by slice into the buffer, which saves a copy of the scan."""
     if path.name.lower().endswith(NIFTI_ENDINGS) and (slices := read_slices(path, reader.GetSize())) is not None:
-        native = Geometry(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+        native = Geometry.of(reader)
     else:
         image = read_voxels(reader)
         native = Geometry.of(image)

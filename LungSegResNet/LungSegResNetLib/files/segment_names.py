@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..labels import LEFT_LUNG, RIGHT_LUNG
 
-BOTH_LUNGS = 3
+BOTH_SIDES = 3
 _RIGHT = {"right", "r", "rt", "re", "rechts", "rechte", "rechter", "droit"}
 _LEFT = {"left", "l", "lt", "li", "links", "linke", "linker", "gauche"}
 # Parts the words of LungRight, R-Lung and rightlung before they are compared.
@@ -72,7 +72,7 @@ def lung_of_name(name: str) -> NamedLung | None:
     if not (lungs or "lobe" in words) or words - lungs - _LOBES.keys() - {"lobe"} - _RIGHT - _LEFT - _HARMLESS:
         return None
     right, left = bool(words & _RIGHT), bool(words & _LEFT)
-    label = BOTH_LUNGS if right == left else RIGHT_LUNG if right else LEFT_LUNG
+    label = BOTH_SIDES if right == left else RIGHT_LUNG if right else LEFT_LUNG
     if not lobes and "lobe" not in words:
         return NamedLung(label)
     return NamedLung(label, lobes.pop()) if len(lobes) == 1 and lobes <= _LOBES_OF.get(label, set()) else None

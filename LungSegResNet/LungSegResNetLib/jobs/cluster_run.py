@@ -18,7 +18,7 @@ from ..errors import DeviceError, LungSegError, UsageError
 from ..network.engines import EngineSettings
 from .folder_job import FinishedCases
 from .folder_task import FolderTask, Row, do_task
-from .reporting import QuietReporter, Reporter
+from .reporting import NullReporter, Reporter
 from .shared_engine import shared_engine
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _results(
         if row["status"] == "failed":
             task.write_failed(row["error"])  # which a worker cannot do that is lost or does not see the folder
         for text in row.get("warnings", ()):
-            reporter.warning(f"{task.name}: {text}")
+            reporter.warning(text, task.name)
         yield task, row
 
 
@@ -162,4 +162,4 @@ def _row(task: FolderTask, settings: EngineSettings, seen: Path) -> Row:
                 f"{path} cannot be seen from the worker on {socket.gethostname()}; "
                 "both folders must lie on a disk that all workers share."
             )
-    return do_task(task, shared_engine(settings), QuietReporter())
+    return do_task(task, shared_engine(settings), NullReporter())

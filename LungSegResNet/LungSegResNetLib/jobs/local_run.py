@@ -21,7 +21,7 @@ from ..network.engines import EngineSettings, runs_on_processor
 from .folder_job import FinishedCases
 from .folder_task import FolderTask, Row, do_task
 from .kept_engine import kept_engine
-from .reporting import CaseReporter, QuietReporter, Reporter
+from .reporting import CaseReporter, NullReporter, Reporter
 
 # Each takes up to 3 GB for a scan of 1,000 slices.
 _MOST_PROCESSES = 4
@@ -69,7 +69,7 @@ def _side_by_side(
     try:
         for task, row in lanes.results(tasks):
             for text in row.get("warnings", ()):
-                reporter.warning(f"{task.name}: {text}")
+                reporter.warning(text, task.name)
             yield task, row
     finally:
         lanes.end()
@@ -143,7 +143,7 @@ _idle.set()
 def _do_here(task: FolderTask, settings: EngineSettings) -> Row:
     _idle.clear()
     try:
-        return do_task(task, kept_engine(settings), QuietReporter())
+        return do_task(task, kept_engine(settings), NullReporter())
     finally:
         _idle.set()
 

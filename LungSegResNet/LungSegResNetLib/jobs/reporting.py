@@ -43,8 +43,8 @@ class Reporter(Protocol):
     def slices(self, done: int, total: int) -> None:
         """So many of all slices are segmented."""
 
-    def warning(self, text: str) -> None:
-        """Something the user should know."""
+    def warning(self, text: str, case: str = "") -> None:
+        """Something the user should know, of a case of a folder or of the whole run."""
 
     def case(self, event: CaseEvent) -> None:
         """A case of a folder begins or ends; called from several threads while several cases run."""
@@ -53,7 +53,7 @@ class Reporter(Protocol):
         """The run is over, in whatever way."""
 
 
-class QuietReporter:
+class NullReporter:
     """Shows nothing: for a process whose standard error nobody reads."""
 
     def stage(self, name: str) -> None:
@@ -62,7 +62,7 @@ class QuietReporter:
     def slices(self, done: int, total: int) -> None:
         pass
 
-    def warning(self, text: str) -> None:
+    def warning(self, text: str, case: str = "") -> None:
         pass
 
     def case(self, event: CaseEvent) -> None:
@@ -72,21 +72,24 @@ class QuietReporter:
         pass
 
 
-class SilentReporter(QuietReporter):
+class WarningReporter(NullReporter):
     """Shows warnings and failed cases, and nothing else."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
         self._stream = stream or sys.stderr
 
-    def warning(self, text: str) -> None:
-        print(f"warning: {text}", file=self._stream, flush=True)
+    def warning(self, text: str, case: str = "") -> None:
+        self._show(f"warning: {case}: {text}" if case else f"warning: {text}")
 
     def case(self, event: CaseEvent) -> None:
         if event.status == "failed":
-            self.warning(f"{event.case}: {event.error}")
+            self.warning(event.error, event.case)
+
+    def _show(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
 
 
-class BarReporter(SilentReporter):
+class BarReporter(WarningReporter):
     """A bar that moves slice by slice, and above it, for a folder, one that moves case by case."""
 
     def __init__(self, stream: IO[str] | None = None) -> None:
@@ -99,11 +102,6 @@ class BarReporter(SilentReporter):
         if self._bar is None:
             self._bar = self._new_bar(total, "slice", "Segmenting")
         self._bar.update(done - self._bar.n)
-
-    def warning(self, text: str) -> None:
-        from tqdm import tqdm
-
-        tqdm.write(f"warning: {text}", file=self._stream)
 
     def case(self, event: CaseEvent) -> None:
         super().case(event)
@@ -120,6 +118,11 @@ class BarReporter(SilentReporter):
             self._cases.close()
             self._cases = None
 
+    def _show(self, line: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(line, file=self._stream)
+
     def _close_slices(self) -> None:
         if self._bar is not None:
             self._bar.close()
@@ -134,14 +137,14 @@ class BarReporter(SilentReporter):
 
 
 class CaseReporter:
-    """Hands everything on to another reporter, with the name of the case before warnings."""
+    """Hands everything on to another reporter, warnings with the name of the case."""
 
     def __init__(self, reporter: Reporter, case: str) -> None:
         self._reporter, self._case = reporter, case
         self.stage, self.slices, self.case, self.close = reporter.stage, reporter.slices, reporter.case, reporter.close
 
-    def warning(self, text: str) -> None:
-        self._reporter.warning(f"{self._case}: {text}")
+    def warning(self, text: str, case: str = "") -> None:
+        self._reporter.warning(text, case or self._case)
 
 
 class JsonReporter:
@@ -166,8 +169,8 @@ class JsonReporter:
         left = (now - begun) / (done - first) * (total - done) if done > first else None
         self._send(event="progress", done=done, total=total, seconds_left=None if left is None else round(left, 1))
 
-    def warning(self, text: str) -> None:
-        self._send(event="warning", text=text)
+    def warning(self, text: str, case: str = "") -> None:
+        self._send(event="warning", text=text, **({"case": case} if case else {}))
 
     def case(self, event: CaseEvent) -> None:
         self._send(event="case", **asdict(event))
@@ -184,5 +187,5 @@ class JsonReporter:
 def make_reporter(mode: str | None) -> Reporter:
     """Reporter on the standard error stream; None takes a bar in a terminal and silence elsewhere."""
     mode = mode or ("bar" if sys.stderr.isatty() else "none")
-    makers: dict[str, Callable[[], Reporter]] = {"bar": BarReporter, "json": JsonReporter, "none": SilentReporter}
+    makers: dict[str, Callable[[], Reporter]] = {"bar": BarReporter, "json": JsonReporter, "none": WarningReporter}
     return makers[mode]()

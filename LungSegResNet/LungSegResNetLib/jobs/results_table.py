@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from typing import Any
 from ..atomic import write_atomically
 from ..errors import OutputError, OutputExistsError, OutputInUseError
 from ..figures.tables import column_separator, write_csv
-from .folder_task import STARTED, SUMMARY_ENDING
+from .folder_task import STARTED, SUMMARY_ENDING, read_summary
 
 RESULTS = "results.csv"
 _FIRST_COLUMNS = ("case", "status", "error", "input")
@@ -116,7 +115,7 @@ class ResultsTable:
         for path in gone:
             del self._rows[path]
         for path in changed:
-            self._rows[path] = (found[path], _flat_row(_summary(Path(path))))
+            self._rows[path] = (found[path], _flat_row(read_summary(Path(path))))
         return bool(changed or gone)
 
     def _write(self) -> None:
@@ -125,14 +124,6 @@ class ResultsTable:
         columns = list(dict.fromkeys((*_FIRST_COLUMNS, *(key for row in rows for key in row))))
         with write_atomically(self.path, overwrite=True) as temporary:
             write_csv(temporary, columns, rows)
-
-
-def _summary(path: Path) -> Any:
-    """What a summary says; None if it cannot be read."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _flat_row(row: Any) -> dict[str, Any] | None:

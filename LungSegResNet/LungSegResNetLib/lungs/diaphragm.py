@@ -15,6 +15,7 @@ from .runs import Runs
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel
 _GAP_MM = 2.5  # lung between a dome and the heart may be thinner than the network sees
 _OVER_TISSUE = 0.5  # share of the island with no lung in the slice below
+_FAR_BELOW_MM, _OVER_LUNG = 80.0, 0.5  # below a dome lies the abdomen; below a mass, for this share of it, lung again
 _CAP_MM = 20.0  # what the network takes of a dome is lower; consolidation on the diaphragm is mostly higher
 _CAP_THICKNESS_MM = 8.0  # thinner dense parts are rims of the lung and vessels
 _CAP_OVER_TISSUE, _CAP_UNDER_LUNG = 0.7, 0.6  # shares of a cap's lower and upper face
@@ -34,25 +35,39 @@ def without_domes(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, fl
     if box is None:
         return result
     lung = mask[box].copy()
-    _remove_islands(lung, hu[box], spacing_zyx[1:])
+    _remove_islands(lung, hu[box], spacing_zyx)
     _remove_caps(lung, hu[box], spacing_zyx)
     over_slabs(np.copyto, result[box], lung)
     return result
 
 
-def _remove_islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) -> None:
-    """Take domes that are islands out of the mask, in place."""
-    islands = Runs.of(_islands(mask, hu, pixel_mm))
+def _remove_islands(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> None:
+    """Take domes that are islands out of the mask, in place; what has aerated lung not far below it is a mass."""
+    dz, *pixel_mm = spacing_zyx
+    islands = Runs.of(_islands(mask, hu, (pixel_mm[0], pixel_mm[1])))
     numbers, count = islands.numbered(within_slices=True)
+    plane = mask[0].size
+    far = max(1, round(_FAR_BELOW_MM / dz))
     for n in range(count):  # from below to above: what lies under an island may have been a dome
         voxels = islands.chosen(numbers == n).voxels()
-        below = voxels - mask[0].size
+        below = voxels - plane
         if (
             len(voxels) * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2
             and below[0] >= 0
             and np.count_nonzero(~mask.ravel()[below]) > _OVER_TISSUE * len(voxels)
+            and not _has_lung_below(mask, hu, voxels, far)
         ):
             np.put(mask, voxels, False)
+
+
+def _has_lung_below(mask: np.ndarray, hu: np.ndarray, voxels: np.ndarray, far: int) -> bool:
+    """Whether aerated lung lies in at most so many slices below most voxels of one slice (indices in the flat mask)."""
+    z = int(voxels[0]) // mask[0].size
+    columns = voxels - z * mask[0].size
+    aerated = np.zeros(len(columns), bool)
+    for below in range(max(0, z - far), z):
+        aerated |= mask[below].ravel()[columns] & (hu[below].ravel()[columns] < DENSE_HU)
+    return bool(np.count_nonzero(aerated) > _OVER_LUNG * len(columns))
 
 
 def _islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) -> np.ndarray:

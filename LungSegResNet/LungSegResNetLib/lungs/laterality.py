@@ -22,6 +22,8 @@ _EROSION_MAX_MM = 24.0
 _MINOR_SHARE = 0.02  # parts smaller than this share of all lung have no say in where the lungs part
 _STRADDLE_SHARE = 0.22  # a part with more than this on its smaller side holds both lungs
 _WIDEST_LUNG_MM = 200.0  # of one lung, from side to side; the widest of the training data has 190
+# Of the largest sagittal section, smoothed: two lungs that touch have 0.2 near the middle, a lone one 0.5 and more.
+_GAP_SHARE, _SMOOTH_MM, _MIDDLE_MM = 0.3, 10.0, 30.0
 # The centre of a lung in its place lies about twice as far from the midline; nearer, the view or the lung is displaced.
 NEAR_MIDLINE_MM = 40.0
 _CUT_BODY_MM = 100.0  # of tissue from front to back at the edge of the view; an arm or a table has less
@@ -114,6 +116,8 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
     """Side (1 or 2) of every voxel of a small mask; 0 outside."""
     total = np.count_nonzero(mask)
     is_wide = mask.any() and np.ptp(x_mm[mask.any(axis=(0, 1))]) > _WIDEST_LUNG_MM
+    if is_wide and _has_no_gap(mask, x_mm):
+        return np.where(mask, _side_by_shape(mask, x_mm), BACKGROUND).astype(np.uint8)
     one_lung: np.ndarray | None = None
     left_before = np.concatenate([[0], np.cumsum(x_mm > 0)])
 
@@ -154,6 +158,14 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
         return np.where(mask, _side_by_shape(mask, x_mm), BACKGROUND).astype(np.uint8)
     # The lungs do not part anywhere: cut at the midline.
     return _completed(np.zeros(mask.shape, np.uint8), mask, x_mm)
+
+
+def _has_no_gap(mask: np.ndarray, x_mm: np.ndarray) -> bool:
+    """Whether a mask that reaches over the middle (``x_mm`` = 0) is hardly narrower there, as two lungs never are: a
+    lung that is alone may come over to the other side."""
+    profile = np.count_nonzero(mask, axis=(0, 1)).astype(float)
+    profile = ndimage.uniform_filter1d(profile, max(1, round(_SMOOTH_MM / abs(x_mm[1] - x_mm[0]))), mode="nearest")
+    return bool(profile[np.abs(x_mm) < _MIDDLE_MM].min(initial=profile.max()) > _GAP_SHARE * profile.max())
 
 
 def _side_by_shape(mask: np.ndarray, x_mm: np.ndarray) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from ..network.passes import FEW_SLICES
+import numpy as np
+from scipy import ndimage
+
 from .border import fit_border
 from .laterality import split_lungs
-from .regions import DENSE_HU, bounding_box, over_slabs
+from .regions import DENSE_HU, bounding_box, over_slabs, over_slices
 from .runs import Runs, part_sizes
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
@@ -18,9 +20,12 @@ _FAR_MM = 30.0  # above or below all such parts: air of the head or bowel
 _HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
 _VESSEL_MM2 = 100.0  # a hole that is nowhere larger is a vessel
 _COVERED = 0.5
-_AERATED_HU = -500.0
-_AERATED_MM2 = 100.0  # in a slice; noise alone makes less of tissue
+_AERATED_HU = -200.0  # of the blurred scan: lung white with disease has some air left, muscle and liver have none
+_AERATED_MM2 = 100.0  # in a slice
+_BLUR_MM = 2.0  # against noise, which makes air of tissue
 _AIRLESS_MM = 10.0
+_TAPERED_SHARE = 0.25  # of the largest section: where the last one with air is larger, the air stops and not the lung
+_FEW_SLICES = 4  # too few to tell the ends of the lungs from their middle
 _LONE_MM = 6.0  # between thicker slices consolidation may lie in one of them only
 
 
@@ -36,14 +41,14 @@ def clean_mask(
     are vessels and small holes of slices that have lung above and below, while the dome of the diaphragm stays open.
     Where the scan ``hu`` is given, borders follow it as in `fit_border`, dense tissue that is lung in one slice but
     neither above nor below goes, and so do small parts of a slice that have no air and tissue above or below all lung
-    that has air (not in a few slices alone).
+    that has air (not in a few slices alone), unless the lung ends there without having tapered.
     """
     box = bounding_box(mask, margin=3)  # room for the border to move
     if box is None:
         return np.zeros(mask.shape, np.uint8)
     inside = _without_small_parts(mask[box], spacing_zyx)
     if hu is not None:
-        inside = _without_airless_tissue(inside, hu[box], spacing_zyx, in_few_slices=len(mask) <= FEW_SLICES)
+        inside = _without_airless_tissue(inside, hu[box], spacing_zyx, in_few_slices=len(mask) <= _FEW_SLICES)
     if not inside.any():
         return np.zeros(mask.shape, np.uint8)
     inside = _fill_holes(inside, spacing_zyx)
@@ -94,11 +99,17 @@ def _without_airless_tissue(
 
 
 def _without_airless_ends(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """The mask without slices more than ``_AIRLESS_MM`` above or below all that have air in it."""
-    least = _AERATED_MM2 / (spacing[1] * spacing[2])
+    """The mask without slices more than ``_AIRLESS_MM`` above or below all that have air in it, if the lungs taper to
+    there; where they do not, as in disease of all their lower parts, the slices stay."""
+    pixel_mm2 = spacing[1] * spacing[2]
+    blur = [_BLUR_MM / mm for mm in spacing[1:]]
 
     def is_aerated(z: int) -> bool:
-        return int(np.count_nonzero(hu[z][mask[z]] < _AERATED_HU)) >= least
+        box = bounding_box(mask[z], margin=math.ceil(2 * max(blur)))
+        if box is None:
+            return False
+        blurred = ndimage.gaussian_filter(hu[z][box].astype(np.float32), blur, truncate=2.0)
+        return bool(np.count_nonzero(blurred[mask[z][box]] < _AERATED_HU) * pixel_mm2 >= _AERATED_MM2)
 
     planes = range(len(mask))
     lowest = next(filter(is_aerated, planes), None)
@@ -106,9 +117,13 @@ def _without_airless_ends(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float
         return np.zeros_like(mask)
     highest = next(filter(is_aerated, reversed(planes)))
     reach = int(_AIRLESS_MM / spacing[0])
+    sections = np.array(over_slices(np.count_nonzero, mask))
+    tapered = _TAPERED_SHARE * sections.max()
     result = mask.copy()
-    result[: max(0, lowest - reach)] = False
-    result[highest + reach + 1 :] = False
+    if sections[lowest] < tapered:
+        result[: max(0, lowest - reach)] = False
+    if sections[highest] < tapered:
+        result[highest + reach + 1 :] = False
     return result
 
 

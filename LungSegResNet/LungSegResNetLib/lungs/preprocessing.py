@@ -19,6 +19,8 @@ BODY_HU = -500.0
 _COARSE_MM = 4.0
 _MARGIN_MM = 4.0
 _OPENING = 2  # coarse pixels
+_CUT_SHARE = 0.3  # of an edge of the view, over all slices: the body lies on so much of it where the view ends inside
+_PART_SHARE = 0.02  # of the largest part
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,16 @@ def body_box(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> tuple[f
     if parts == 0:
         return full
     # Arms that lie apart from the trunk stay out: only what is joined to the largest part counts.
-    largest = int(np.argmax(part_sizes(opened, numbers, parts)))
-    body = opened.chosen(numbers == largest).painted()
+    sizes = part_sizes(opened, numbers, parts)
+    is_body = sizes == sizes.max()
+    body = opened.chosen(is_body[numbers]).painted()
+    edges = (body[:, 0], body[:, -1], body[:, :, 0], body[:, :, -1])
+    if max(edge.mean() for edge in edges) > _CUT_SHARE:
+        # The view ends inside the body and may cut it into parts, such as chest wall and mediastinum beside a lung.
+        at_edge = np.zeros(parts, bool)
+        at_edge[numbers[opened.at_frame()]] = True
+        is_body |= at_edge & (sizes > _PART_SHARE * sizes.max())
+        body = opened.chosen(is_body[numbers]).painted()
     rows = np.flatnonzero(body.any(axis=(0, 2)))
     columns = np.flatnonzero(body.any(axis=(0, 1)))
     return (

@@ -13,6 +13,8 @@ _SMALL_ML = 300.0
 _RATIO = 3.0
 _LARGE_ML = 10_000.0
 _CUT_OFF_CM2 = 5.0
+_LITTLE_AIR_HU = -500.0  # mean of both lungs; of the training volumes it is -673 HU at most
+_WIDE_SHARE = 0.25  # of the largest section; lungs taper to 0.06 of it where the scan goes on
 
 
 def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -> list[str]:
@@ -41,8 +43,9 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
         )
     elif total < _SMALL_ML:
         warnings.append(f"Only {total:.0f} ml of lung was found.")
-    warnings += _cut_off(ct, mask)
-    return warnings
+    if total > 0 and (mean_hu := _mean_hu(ct.hu, mask)) > _LITTLE_AIR_HU:
+        warnings.append(f"The lungs hold little air (mean {mean_hu:.0f} HU): look whether dense parts were left out.")
+    return warnings + _wide_ends(mask) + _cut_off(ct, mask)
 
 
 def _unsure_side(mask: np.ndarray, column_mm: float, midline_mm: float | None) -> list[str]:
@@ -58,6 +61,31 @@ def _voxels(mask: np.ndarray, label: int) -> int:
     return sum(over_slabs(lambda slab: int(np.count_nonzero(slab == label)), mask))
 
 
+def _mean_hu(hu: np.ndarray, mask: np.ndarray) -> float:
+    """Mean of the scan in the mask, which must not be empty."""
+    sums = over_slabs(lambda part, inside: (part[inside > 0].sum(dtype=np.float64), np.count_nonzero(inside)), hu, mask)
+    total, voxels = np.sum(sums, axis=0)
+    return float(total / voxels)
+
+
+def _wide_ends(mask: np.ndarray) -> list[str]:
+    """Warning where the lungs end with a large section although the scan goes on."""
+    sections = np.array([np.count_nonzero(section) for section in mask])
+    found = np.flatnonzero(sections)
+    if not len(found):
+        return []
+    wide = _WIDE_SHARE * sections.max()
+    ends = []
+    if found[0] > 0 and sections[found[0]] > wide:
+        ends.append("below")
+    if found[-1] < len(mask) - 1 and sections[found[-1]] > wide:
+        ends.append("above")
+    if not ends:
+        return []
+    where = " and ".join(ends)
+    return [f"The lungs end without tapering although the scan goes on {where}: dense lung may be missing there."]
+
+
 def _cut_off(ct: CTVolume, mask: np.ndarray) -> list[str]:
     """Warnings for lung that reaches the border of the scan."""
     dz, dy, dx = ct.spacing_zyx
@@ -71,8 +99,8 @@ def _cut_off(ct: CTVolume, mask: np.ndarray) -> list[str]:
         warnings.append(
             f"The lungs reach the {' and the '.join(ends)} slice: the scan cuts them off, so volumes are too small."
         )
-    sides = [mask[:, 0], mask[:, -1], mask[:, :, 0], mask[:, :, -1]]
-    if any(np.count_nonzero(side) * dz * min(dy, dx) > 100 * _CUT_OFF_CM2 for side in sides):
+    sides = [(mask[:, 0], dx), (mask[:, -1], dx), (mask[:, :, 0], dy), (mask[:, :, -1], dy)]
+    if any(np.count_nonzero(side) * dz * step > 100 * _CUT_OFF_CM2 for side, step in sides):
         warnings.append(
             "The lungs reach the edge of the field of view: parts of them may lie outside, so volumes are too small."
         )

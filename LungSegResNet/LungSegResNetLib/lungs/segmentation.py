@@ -72,7 +72,7 @@ def segment(
         mask = clean_mask(raw, ct.spacing_zyx, midline, ct.hu)
         mask = smooth_lungs(mask, ct.spacing_zyx, smoothing_mm)
     if not mask.any():
-        raise InputError(f"No lung was found in {ct.source}; is it a chest CT? Nothing was written.")
+        raise InputError(f"No lung was found in {ct.source}; is it a chest CT?")
     with timed(seconds, "ranking"):
         ranking = rank_slices(mask, ct.spacing_zyx, doubt)
     return Segmentation(mask, quality_warnings(ct, mask, midline), ranking, seconds, predictor.precision)

@@ -120,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..training.cross_validation import train_folds
     from ..training.parallel import joined_processes
-    from ..training.reporting import MuteTrainingReporter, make_training_reporter
+    from ..training.reporting import NullTrainingReporter, make_training_reporter
     from ..training.run_cases import counts
     from ..training.training_job import (
         CaseChoice,
@@ -154,7 +154,7 @@ def run(options: argparse.Namespace) -> int:
         options.checkpoint_every,
     )
     with joined_processes(run_choice.device) as processes:
-        reporter = make_training_reporter(options.progress) if processes.first else MuteTrainingReporter()
+        reporter = make_training_reporter(options.progress) if processes.first else NullTrainingReporter()
         cases = choose_cases(case_choice, settings, processes, reporter)
         if options.measure_speed:
             from ..training.speed import measure_speed

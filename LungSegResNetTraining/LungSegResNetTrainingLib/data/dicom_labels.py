@@ -15,7 +15,7 @@ from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import SECONDARY_CAPTURE
 from LungSegResNetLib.files.reading import mask_on_ct
-from LungSegResNetLib.files.segment_names import BOTH_LUNGS, NamedLung, lung_of_name, lungs_among
+from LungSegResNetLib.files.segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 
 from .dicom_kinds import SEGMENTATIONS, STRUCTURE_SET
@@ -160,7 +160,7 @@ def _lungs_of_segments(dataset: Dataset) -> _Structures:
         named = lung_of_name(name)
         coded = f"{code.get('CodeMeaning', '')} {modifier.get('CodeMeaning', '')}"
         by_code = None if _PARTS_OF_LUNG.search(name) else lung_of_name(coded)
-        lung = by_code if named is None or (named.label == BOTH_LUNGS and by_code is not None) else named
+        lung = by_code if named is None or (named.label == BOTH_SIDES and by_code is not None) else named
         structures[int(segment.SegmentNumber)] = (name, lung)
     return structures
 
@@ -176,13 +176,13 @@ def _choose_lungs(structures: _Structures, source: str) -> tuple[dict[int, int],
     lungs = dict(zip(structures, lungs_among([lung for _, lung in structures.values()]), strict=True))
     chosen = {number: lung for number, lung in lungs.items() if lung in (RIGHT_LUNG, LEFT_LUNG)}
     tells_sides = bool(chosen)
-    for lung in (RIGHT_LUNG, LEFT_LUNG) if tells_sides else (BOTH_LUNGS,):
+    for lung in (RIGHT_LUNG, LEFT_LUNG) if tells_sides else (BOTH_SIDES,):
         same = [f"'{name}'" for name, named in structures.values() if named == NamedLung(lung)]
         if len(same) > 1:
-            what = "that may be both lungs" if lung == BOTH_LUNGS else "for the same lung"
+            what = "that may be both lungs" if lung == BOTH_SIDES else "for the same lung"
             raise InputError(f"{source} has several structures {what} ({' and '.join(same)}); keep one of them.")
     if not tells_sides:
-        chosen = {number: RIGHT_LUNG for number, lung in lungs.items() if lung == BOTH_LUNGS}
+        chosen = {number: RIGHT_LUNG for number, lung in lungs.items() if lung == BOTH_SIDES}
     if not chosen:
         names = ", ".join(f"'{name}'" for name, _ in structures.values()) or "none at all"
         raise InputError(f"{source} has no structure named as a lung; there are {names}.")

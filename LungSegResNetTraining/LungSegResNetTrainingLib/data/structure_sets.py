@@ -63,8 +63,7 @@ def _fill(
     filled: np.ndarray, others: dict[int, np.ndarray], points: np.ndarray, ct: CTVolume, name: str, source: str
 ) -> None:
     """Turn over the pixels within one contour (points in mm, LPS); ``others`` are slices beyond those of the CT."""
-    axes = np.array(ct.geometry.direction).reshape(3, 3)
-    x, y, z = ((points - ct.geometry.origin) @ axes / ct.geometry.spacing).T
+    x, y, z = ((points - ct.geometry.origin) @ ct.geometry.axes / ct.geometry.spacing).T
     index = round(float(np.median(z)))
     if np.abs(z - index).max() > _BETWEEN_SLICES:
         raise InputError(

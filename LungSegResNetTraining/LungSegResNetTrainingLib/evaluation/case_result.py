@@ -48,7 +48,7 @@ class CaseResult:
     folder : of its pictures.
     comparisons : by method (``network`` and, where asked for, ``thresholding``) and region (see ``REGIONS``).
     missed_ml, added_ml : volumes that only the reference and only the network has.
-    missed_dense_ml, added_dense_ml : the part of them above ``DENSE_HU``.
+    missed_dense_ml, added_dense_ml : the part of them above ``draft_mask.LUNG_HU``.
     overlay : file name in ``folder``.
     fold : of a cross-validation, whose network judged the case.
     notes : what reading the files had to assume, and the warnings of the segmentation.

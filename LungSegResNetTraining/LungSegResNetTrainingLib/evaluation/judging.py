@@ -25,7 +25,6 @@ from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
 from .finished_cases import forget_result
 from .worst_slices import draw_worst_slice, find_worst_slices
 
-DENSE_HU = LUNG_HU  # the border between aerated lung and what a threshold cannot tell from the chest wall
 _OVERLAY = "overlay.png"
 
 
@@ -67,7 +66,7 @@ def judge_case(
     title = f"{score}: {case.name}"
     write_overlay(folder / _OVERLAY, ct, predicted, overwrite=True, title=title, reference=reference)
     missed, added = in_reference & ~in_predicted, in_predicted & ~in_reference
-    dense = ct.hu > DENSE_HU
+    dense = ct.hu > LUNG_HU
     missed_ml, missed_dense_ml, added_ml, added_dense_ml = (
         float(np.count_nonzero(voxels)) * ct.voxel_ml for voxels in (missed, missed & dense, added, added & dense)
     )
@@ -99,7 +98,7 @@ def _predicted(
         result, _ = segment_in_any_case(ct, predictor, on_processor, on_progress, told.append)
     except InputError as error:
         # The scan was read before: what is left to complain about is that there is no lung in it.
-        return np.zeros(ct.hu.shape, np.uint8), [*told, str(error).removesuffix(" Nothing was written.")]
+        return np.zeros(ct.hu.shape, np.uint8), [*told, str(error)]
     return result.mask, [*told, *result.warnings]
 
 

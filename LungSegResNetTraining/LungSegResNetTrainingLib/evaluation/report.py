@@ -11,6 +11,7 @@ from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.wording import counted
 
+from ..data.draft_mask import LUNG_HU
 from .aggregation import groups_of, table1, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, RESAMPLES
@@ -171,8 +172,9 @@ def _thresholding_section(results: Sequence[CaseResult]) -> list[str]:
     if not comparisons:
         return []
     note = (
-        "Thresholding means region growing at -420 HU with airways removed and the borders closed, on the same cases; "
-        "where one of them has no value, as a distance to nothing, the case counts for neither. The difference is "
+        f"Thresholding means region growing at {LUNG_HU:.0f} HU with airways removed and the borders closed, on the "
+        "same cases; where one of them has no value, as a distance to nothing, the case counts for neither. The "
+        "difference is "
         "network minus thresholding, case by case; its interval is a bootstrap over patients."
     )
     return [heading("Beside plain thresholding"), paragraph(note, "faint"), _shown(baseline_text(comparisons))]

@@ -13,7 +13,7 @@ from pathlib import Path
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError, OutputExistsError
-from LungSegResNetLib.jobs.reporting import Reporter, SilentReporter
+from LungSegResNetLib.jobs.reporting import Reporter, WarningReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetLib.network.predictor import Predictor
@@ -235,7 +235,7 @@ def evaluate(
     ------
     OutputError : the results cannot be written.
     """
-    reporter = reporter or SilentReporter()
+    reporter = reporter or WarningReporter()
     evaluation = Evaluation(list(dict.fromkeys(judge for _, judge in assigned)))
     names = folder_names([case for case, _ in assigned])
     for number, ((case, judge), name) in enumerate(zip(assigned, names, strict=True), start=1):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
+from ..data.draft_mask import LUNG_HU
 from ..training.seen_scans import seen_scans, validation_scans
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
@@ -160,7 +161,8 @@ def _what_goes_wrong(chosen: Sequence[CaseResult]) -> str:
         f"negatives), and it adds {_percent(added, volume)} that the reference does not have (false positives)."
     )
     if missed:
-        text += f" {_percent(dense_missed, missed)} of what it misses is denser than -420 HU (dense disease, vessels)"
+        text += f" {_percent(dense_missed, missed)} of what it misses is denser than {LUNG_HU:.0f} HU "
+        text += "(dense disease, vessels)"
         text += f", and so is {_percent(dense_added, added)} of what it adds." if added else "."
     return text
 

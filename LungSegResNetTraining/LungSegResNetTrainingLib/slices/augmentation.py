@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ class AugmentationSettings:
     @classmethod
     def none(cls) -> AugmentationSettings:
         """No augmentation, as in the article."""
-        return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return cls(**{field.name: 0.0 for field in fields(cls) if field.name != "largest_mass_mm"})
 
 
 def training_slice(

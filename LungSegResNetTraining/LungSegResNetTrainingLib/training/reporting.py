@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
-from LungSegResNetLib.jobs.reporting import JsonReporter, Reporter, SilentReporter
+from LungSegResNetLib.jobs.reporting import JsonReporter, Reporter, WarningReporter
 
 from .progress import Progress
 
@@ -20,21 +20,21 @@ class TrainingReporter(Reporter, Protocol):
         """A step is done."""
 
 
-class QuietTrainingReporter(SilentReporter):
+class TrainingWarningReporter(WarningReporter):
     """Shows warnings and nothing else."""
 
     def step(self, progress: Progress) -> None:
         pass
 
 
-class MuteTrainingReporter(QuietTrainingReporter):
+class NullTrainingReporter(TrainingWarningReporter):
     """Shows nothing: for all processes of a run but the first, which says the same."""
 
-    def warning(self, text: str) -> None:
+    def warning(self, text: str, case: str = "") -> None:
         pass
 
 
-class LinesReporter(SilentReporter):
+class LinesReporter(WarningReporter):
     """A line every ten steps and for each validation, on standard output; warnings on standard error."""
 
     def __init__(self) -> None:
@@ -79,4 +79,4 @@ def make_training_reporter(mode: str) -> TrainingReporter:
     """Reporter for one of ``MODES``; JSON goes to standard error."""
     if mode == "json":
         return JsonTrainingReporter(sys.stderr)
-    return LinesReporter() if mode == "lines" else QuietTrainingReporter()
+    return LinesReporter() if mode == "lines" else TrainingWarningReporter()

@@ -64,7 +64,7 @@ def read_start_network(name: str) -> StartNetwork:
     if card.hu_window != HU_WINDOW:
         raise ModelError(
             f"{path.name} was trained with the HU window {card.hu_window}, but training uses {HU_WINDOW}; "
-            "choose another network to start from."
+            "choose another network."
         )
     digest = file_digest(path)[:12]
     return StartNetwork(card, weights, f"{card.name} ({path.name}, sha256 {digest})")

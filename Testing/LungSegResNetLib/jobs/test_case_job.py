@@ -14,7 +14,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.jobs.case_job import run_case
 from LungSegResNetLib.jobs.outputs import Outputs
-from LungSegResNetLib.jobs.reporting import QuietReporter
+from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.labels import LEFT_LUNG
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.predictor import Predictor
@@ -36,11 +36,11 @@ class FullCard:
         raise DeviceError("The cuda device has too little free memory for a single slice.")
 
 
-class Warnings(QuietReporter):
+class Warnings(NullReporter):
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def warning(self, text: str) -> None:
+    def warning(self, text: str, case: str = "") -> None:
         self.texts.append(text)
 
 
@@ -63,7 +63,7 @@ def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Pat
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
     with pytest.raises(DeviceError, match="too little free memory"):
         run_case(
-            source, Outputs.at(tmp_path / "lungs.nii.gz"), lambda: LoadedEngine(FullCard(), "cpu", ""), QuietReporter()
+            source, Outputs.at(tmp_path / "lungs.nii.gz"), lambda: LoadedEngine(FullCard(), "cpu", ""), NullReporter()
         )
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
@@ -80,7 +80,7 @@ def test_a_case_stopped_while_its_files_are_written_leaves_none(
 
     monkeypatch.setattr(f"LungSegResNetLib.jobs.case_job.{step}", stop)
     with pytest.raises(KeyboardInterrupt):
-        run_case(source, Outputs.at(tmp_path / "out"), lambda: engine, QuietReporter())
+        run_case(source, Outputs.at(tmp_path / "out"), lambda: engine, NullReporter())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [source]
 
 
@@ -93,7 +93,7 @@ def test_a_slice_to_check_points_to_the_place_in_the_patient_that_is_wrong(tmp_p
     sitk.WriteImage(spoiled, str(tmp_path / "spoiled.nrrd"))
     outputs = Outputs.at(tmp_path / "lungs.nrrd")
     summary = run_case(
-        tmp_path / "spoiled.nrrd", outputs, lambda: load_engine(EngineSettings(device="cpu")), QuietReporter()
+        tmp_path / "spoiled.nrrd", outputs, lambda: load_engine(EngineSettings(device="cpu")), NullReporter()
     )
     first = summary.slices_to_check[0]
     assert first["slice"] == 6 + 1

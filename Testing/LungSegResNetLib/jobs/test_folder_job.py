@@ -11,17 +11,17 @@ from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.jobs.folder_cases import FolderCase
 from LungSegResNetLib.jobs.folder_job import FinishedCases, run_folder
 from LungSegResNetLib.jobs.folder_task import FolderTask
-from LungSegResNetLib.jobs.reporting import QuietReporter, Reporter
+from LungSegResNetLib.jobs.reporting import NullReporter, Reporter
 from LungSegResNetLib.jobs.results_table import RESULTS
 
 CASES = [FolderCase(name, Path(f"/{name}.nii"), f"{name}.nii", "digest") for name in "ab"]
 
 
-class Record(QuietReporter):
+class Record(NullReporter):
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
-    def warning(self, text: str) -> None:
+    def warning(self, text: str, case: str = "") -> None:
         self.warnings.append(text)
 
 
@@ -59,4 +59,4 @@ def test_what_ended_the_run_is_told_even_if_the_table_cannot_be_written_then(tmp
         yield
 
     with pytest.raises(DeviceError, match="does not answer"):
-        run_folder(CASES, tmp_path, end, QuietReporter())
+        run_folder(CASES, tmp_path, end, NullReporter())

@@ -14,7 +14,7 @@ from LungSegResNetLib.errors import DeviceError, OutputError
 from LungSegResNetLib.jobs.earlier_result import made_from
 from LungSegResNetLib.jobs.folder_task import FolderTask, Row, do_task
 from LungSegResNetLib.jobs.kept_engine import kept_engine
-from LungSegResNetLib.jobs.reporting import QuietReporter
+from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
 
 
@@ -33,17 +33,17 @@ def engine() -> LoadedEngine:
 def test_a_mask_that_no_run_has_begun_is_kept(task: FolderTask, engine: LoadedEngine) -> None:
     task.mask.write_text("corrected by hand")
     for _ in range(2):
-        row = do_task(task, engine, QuietReporter())
+        row = do_task(task, engine, NullReporter())
         assert row["status"] == "failed"
         assert "exists already" in row["error"]
     assert task.mask.read_text() == "corrected by hand"
 
 
 def test_a_mask_whose_process_was_killed_before_it_said_so_is_taken(task: FolderTask, engine: LoadedEngine) -> None:
-    first = do_task(task, engine, QuietReporter())
+    first = do_task(task, engine, NullReporter())
     left = task.mask.stat().st_mtime_ns
     task.write_summary(task.started(1))
-    row = do_task(task, engine, QuietReporter())
+    row = do_task(task, engine, NullReporter())
     assert row["status"] == "done"
     assert row["measurements"] == first["measurements"]
     assert row["outputs"] == [str(task.mask)]
@@ -54,11 +54,11 @@ def test_a_mask_whose_process_was_killed_before_it_said_so_is_taken(task: Folder
 def test_a_mask_put_where_a_killed_process_had_begun_is_kept(task: FolderTask, engine: LoadedEngine) -> None:
     task.write_summary(task.started(1))
     task.mask.write_text("drawn by hand while nothing ran")
-    row = do_task(task, engine, QuietReporter())
+    row = do_task(task, engine, NullReporter())
     assert row["status"] == "failed"
     assert "exists already" in row["error"]
     assert task.mask.read_text() == "drawn by hand while nothing ran"
-    assert do_task(dataclasses.replace(task, overwrite=True), engine, QuietReporter())["status"] == "done"
+    assert do_task(dataclasses.replace(task, overwrite=True), engine, NullReporter())["status"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_file_that_only_has_the_name_of_a_summary_fails_its_case_and_is_kept(
     task.summary.write_text(json.dumps(content))
     assert task.starts() == 0
     assert task.settled() is None
-    assert "a.summary.json exists already" in do_task(task, engine, QuietReporter())["error"]
+    assert "a.summary.json exists already" in do_task(task, engine, NullReporter())["error"]
     assert json.loads(task.summary.read_text()) == content
 
 
@@ -88,7 +88,7 @@ def test_a_file_that_only_has_the_name_of_a_summary_fails_its_case_and_is_kept(
 def test_a_mask_that_comes_while_its_case_is_done_is_kept(
     task: FolderTask, engine: LoadedEngine, by_a_run: bool
 ) -> None:
-    class Meanwhile(QuietReporter):
+    class Meanwhile(NullReporter):
         def stage(self, name: str) -> None:
             if name == "write":
                 task.mask.write_text("another's")
@@ -107,12 +107,12 @@ def test_a_case_that_was_begun_three_times_is_given_up_and_begun_anew_when_the_c
 ) -> None:
     task.write_summary(task.started(3))
     later = dataclasses.replace(task, run="next")
-    assert "ended 3 times" in do_task(later, engine, QuietReporter())["error"]
-    assert do_task(dataclasses.replace(task, run="last"), engine, QuietReporter())["status"] == "done"
+    assert "ended 3 times" in do_task(later, engine, NullReporter())["error"]
+    assert do_task(dataclasses.replace(task, run="last"), engine, NullReporter())["status"] == "done"
 
 
 def test_a_stopped_case_leaves_the_summary_of_before(task: FolderTask, engine: LoadedEngine) -> None:
-    class Stop(QuietReporter):
+    class Stop(NullReporter):
         def slices(self, done: int, total: int) -> None:
             raise KeyboardInterrupt
 
@@ -131,7 +131,7 @@ def test_a_case_stopped_after_its_mask_was_written_is_finished_by_the_next_run(
 ) -> None:
     """Stopped in the moment in which the summary is to be written."""
     if overwrite:
-        do_task(dataclasses.replace(task, made_from=task.made_from | {"network": "another"}), engine, QuietReporter())
+        do_task(dataclasses.replace(task, made_from=task.made_from | {"network": "another"}), engine, NullReporter())
     write_summary = FolderTask.write_summary
 
     def stop(self: FolderTask, row: Row) -> None:
@@ -141,10 +141,10 @@ def test_a_case_stopped_after_its_mask_was_written_is_finished_by_the_next_run(
 
     monkeypatch.setattr(FolderTask, "write_summary", stop)
     with pytest.raises(KeyboardInterrupt):
-        do_task(dataclasses.replace(task, overwrite=overwrite), engine, QuietReporter())
+        do_task(dataclasses.replace(task, overwrite=overwrite), engine, NullReporter())
     monkeypatch.undo()
     assert task.mask.is_file()
-    assert do_task(task, engine, QuietReporter())["status"] == "done"
+    assert do_task(task, engine, NullReporter())["status"] == "done"
     assert task.read_summary()["made_from"] == task.made_from
 
 
@@ -156,7 +156,7 @@ def test_a_full_disk_ends_the_run_and_leaves_the_summary_of_before(
 
     monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_into", full)
     with pytest.raises(OutputError, match="full"):
-        do_task(task, engine, QuietReporter())
+        do_task(task, engine, NullReporter())
     assert task.read_summary() == {}
 
 
@@ -171,14 +171,14 @@ def test_trouble_of_one_case_fails_it_alone(
         raise trouble
 
     monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_into", fail)
-    assert do_task(task, engine, QuietReporter())["status"] == "failed"
+    assert do_task(task, engine, NullReporter())["status"] == "failed"
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_case_that_fails_leaves_what_is_told_of_an_earlier_result(
     task: FolderTask, engine: LoadedEngine, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
-    first = do_task(task, engine, QuietReporter())
+    first = do_task(task, engine, NullReporter())
     again = dataclasses.replace(task, overwrite=True)
     if not overwrite:
         again = dataclasses.replace(task, mask=task.mask.with_name("a.nii.gz"))
@@ -187,14 +187,14 @@ def test_a_case_that_fails_leaves_what_is_told_of_an_earlier_result(
         raise OutputError("The mask cannot be written in this format.")
 
     monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_into", fail)
-    assert do_task(again, engine, QuietReporter())["status"] == "failed"
+    assert do_task(again, engine, NullReporter())["status"] == "failed"
     monkeypatch.undo()
     assert task.read_summary() == first
     assert task.settled() == first
 
 
 def test_a_problem_that_nobody_foresaw_fails_the_case_only(task: FolderTask, engine: LoadedEngine) -> None:
-    class Odd(QuietReporter):
+    class Odd(NullReporter):
         def slices(self, done: int, total: int) -> None:
             raise RuntimeError("out of luck")
 

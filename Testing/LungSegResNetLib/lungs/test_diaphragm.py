@@ -51,6 +51,13 @@ def test_a_mass_inside_the_lung_stays() -> None:
     np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)
 
 
+def test_a_mass_of_which_the_lowest_slice_was_missed_stays_because_lung_lies_below_it() -> None:
+    mask, hu = lung_block()
+    mass = put(hu, range(4, 10), 40.0)
+    mask[4][mass[4]] = False
+    np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)
+
+
 def test_consolidation_at_the_chest_wall_stays_although_it_stands_on_tissue() -> None:
     mask, hu = lung_block()
     hu[1:8, 50:80, 10:80] = TISSUE

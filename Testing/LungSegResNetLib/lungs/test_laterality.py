@@ -8,6 +8,7 @@ import SimpleITK as sitk
 from scipy import ndimage
 from synthetic_thorax import Thorax
 
+from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.laterality import body_midline, split_lungs, spread_to_neighbours
 
 SPACING = (5.0, 2.0, 2.0)
@@ -89,6 +90,16 @@ def test_the_midline_is_the_middle_of_a_body_that_is_seen_whole_or_cut_off_on_bo
     middle = (view.shape[2] - 1) / 2 * SPACING[2]
     assert body_midline(view, SPACING) == pytest.approx(middle, abs=4.0)
     assert body_midline(view, SPACING, 123.0) == 123.0
+
+
+@pytest.mark.parametrize("side", [RIGHT_LUNG, LEFT_LUNG])
+def test_a_lung_that_is_alone_and_reaches_over_the_middle_stays_one_lung(side: int) -> None:
+    z, y, x = np.mgrid[-120:121:5.0, -90:91:5.0, -150:151:5.0]
+    heart_x = -80.0 if side == LEFT_LUNG else 80.0  # in its hollow, on the side of the lung that is gone
+    lung = (z / 120) ** 2 + (y / 90) ** 2 + (x / 115) ** 2 < 1
+    lung &= z**2 + (y + 30) ** 2 + (x - heart_x) ** 2 > 50**2
+    labels = split_lungs(lung, (5.0, 5.0, 5.0), midline_mm=150.0)
+    np.testing.assert_array_equal(labels, np.where(lung, side, 0))
 
 
 def test_a_single_slice_is_parted_as_well() -> None:

@@ -142,6 +142,7 @@ def test_an_empty_mask_stays_empty() -> None:
 
 def test_tissue_beyond_all_lung_with_air_goes_but_solid_lung_beside_it_stays() -> None:
     lungs = two_lungs()
+    lungs[:9, 52:] = lungs[20:, 52:] = False  # bases and apices taper to a fifth of the largest section
     hu = np.where(lungs, -850, 40).astype(np.int16)
     hu[4:, 40:100, 120:170] = 45  # the left lung is solid
     hu[4:8] = 45  # and so are both bases, 20 mm high
@@ -153,6 +154,23 @@ def test_tissue_beyond_all_lung_with_air_goes_but_solid_lung_beside_it_stays() -
     # Four slices alone do not tell what lies above and below.
     few = clean_mask(lungs[4:8], SPACING, hu=hu[4:8]) > 0
     np.testing.assert_array_equal(few, lungs[4:8])
+
+
+@pytest.mark.parametrize("lower_hu", [-250, 45], ids=["white", "solid"])
+def test_lower_halves_without_air_stay_because_lungs_do_not_end_so_wide(lower_hu: int) -> None:
+    lungs = two_lungs()
+    hu = np.where(lungs, -850, 40).astype(np.int16)
+    hu[:15][lungs[:15]] = lower_hu
+    np.testing.assert_array_equal(clean_mask(lungs, SPACING, hu=hu) > 0, lungs)
+
+
+def test_lungs_that_are_white_all_over_stay() -> None:
+    lungs = two_lungs()
+    rng = np.random.default_rng(0)
+    hu = np.where(lungs, -300, 40) + rng.normal(0.0, 60.0, lungs.shape)
+    np.testing.assert_array_equal(clean_mask(lungs, SPACING, hu=hu.astype(np.int16)) > 0, lungs)
+    noisy_tissue = (40 + rng.normal(0.0, 150.0, lungs.shape)).astype(np.int16)
+    assert not clean_mask(lungs, SPACING, hu=noisy_tissue).any()
 
 
 def test_a_mask_without_any_air_is_no_lung() -> None:

@@ -169,6 +169,12 @@ def test_a_body_that_fills_the_field_gives_the_field() -> None:
     assert box == pytest.approx((-0.5, 119.5, -0.5, 159.5))
 
 
+def test_a_view_of_one_lung_between_two_parts_of_the_body_is_shown_whole() -> None:
+    hu = np.full((6, 120, 50), -850, np.int16)
+    hu[:, :, :10] = hu[:, :, 35:] = 40  # chest wall and mediastinum, which the view cuts off
+    assert body_box(hu, (5.0, 2.0, 2.0)) == _whole((120, 50), (2.0, 2.0))
+
+
 def test_scans_of_one_thorax_at_any_spacing_are_shown_in_the_same_frame() -> None:
     thorax = Thorax()
     corners = []

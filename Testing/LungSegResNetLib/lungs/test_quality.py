@@ -18,11 +18,14 @@ def scan(slices: int = 30, spacing: tuple[float, float, float] = (2.0, 2.0, 5.0)
     return CTVolume.from_array(np.full((slices, 150, 200), -1000, np.int16), native, "scan")
 
 
-def lungs(planes: slice = slice(4, 26), right_columns: int = 50) -> np.ndarray:
-    """Two boxes (1 right, 2 left) 100 mm wide where nothing else is said."""
+def lungs(planes: slice = slice(4, 26), right_columns: int = 50, tips: bool = True) -> np.ndarray:
+    """Two boxes (1 right, 2 left) 100 mm wide where nothing else is said, with tips of a fifth of their section."""
     mask = np.zeros((30, 150, 200), np.uint8)
     mask[planes, 40:100, 30 : 30 + right_columns] = 1
     mask[planes, 40:100, 120:170] = 2
+    for tip, inside in ((planes.start - 1, planes.start), (planes.stop, planes.stop - 1)):
+        if tips and 0 <= tip < len(mask):
+            mask[tip, 40:52] = mask[inside, 40:52]
     return mask
 
 
@@ -46,12 +49,39 @@ def test_the_end_at_which_the_scan_cuts_the_lungs_off_is_named(planes: slice, to
 def test_a_lung_of_less_than_a_third_of_the_other_is_told() -> None:
     assert quality_warnings(scan(), lungs(right_columns=17), MIDLINE_MM) == []
     (warning,) = quality_warnings(scan(), lungs(right_columns=16), MIDLINE_MM)
-    assert "right lung 422 ml and left lung 1320 ml" in warning
+    assert "right lung 430 ml and left lung 1344 ml" in warning
 
 
 @pytest.mark.parametrize(
-    ("spacing", "told"), [((8.0, 8.0, 10.0), "measure 84480 ml"), ((0.5, 0.5, 5.0), "Only 165 ml")]
+    ("spacing", "told"), [((8.0, 8.0, 10.0), "measure 86016 ml"), ((0.5, 0.5, 5.0), "Only 168 ml")]
 )
 def test_a_volume_that_no_lungs_have_is_told(spacing: tuple[float, float, float], told: str) -> None:
     (warning,) = quality_warnings(scan(spacing=spacing), lungs(), 100 * spacing[0])
     assert told in warning
+
+
+@pytest.mark.parametrize(
+    ("planes", "told"), [(slice(4, 30), "below"), (slice(0, 26), "above"), (slice(4, 26), "below and above")]
+)
+def test_lungs_that_end_without_tapering_inside_the_scan_are_told(planes: slice, told: str) -> None:
+    warnings = quality_warnings(scan(), lungs(planes, tips=False), MIDLINE_MM)
+    text = f"The lungs end without tapering although the scan goes on {told}: dense lung may be missing there."
+    assert text in warnings
+
+
+@pytest.mark.parametrize(("hu", "is_told"), [(-520, False), (-480, True)])
+def test_lungs_with_little_air_are_told(hu: int, is_told: bool) -> None:
+    ct, mask = scan(), lungs()
+    ct.hu[mask > 0] = hu
+    assert quality_warnings(ct, mask, MIDLINE_MM) == (
+        [f"The lungs hold little air (mean {hu} HU): look whether dense parts were left out."] if is_told else []
+    )
+
+
+def test_lung_at_the_edge_of_the_view_counts_by_the_pixels_along_that_edge() -> None:
+    ct, mask = scan(spacing=(8.0, 1.0, 5.0)), lungs()
+    mask[10, 0, 40:56] = 1  # 16 pixels of 8 mm in a slice of 5 mm: 6.4 cm2
+    told = "reach the edge of the field of view"
+    assert any(told in text for text in quality_warnings(ct, mask, 800.0))
+    mask[10, 0, 52:56] = 0  # 4.8 cm2
+    assert not any(told in text for text in quality_warnings(ct, mask, 800.0))

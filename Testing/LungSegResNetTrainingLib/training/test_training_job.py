@@ -12,7 +12,7 @@ from training_cases import write_case
 from LungSegResNetTrainingLib.training import training_job
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
-from LungSegResNetTrainingLib.training.reporting import MuteTrainingReporter
+from LungSegResNetTrainingLib.training.reporting import NullTrainingReporter
 from LungSegResNetTrainingLib.training.run_cases import TrainingCases, prepare_cases
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 from LungSegResNetTrainingLib.training.training_job import RunChoice, default_workers, train
@@ -24,7 +24,7 @@ class Stopped(Exception):
     pass
 
 
-class StopsAfter(MuteTrainingReporter):
+class StopsAfter(NullTrainingReporter):
     def __init__(self, step: int | None = None) -> None:
         super().__init__()
         self._step = step

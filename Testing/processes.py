@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import psutil
 
 
 def below(process: int) -> list[int]:
     """A process id and those of all processes below it."""
-    found = [process]
-    for parent in found:
-        children = subprocess.run(["pgrep", "-P", str(parent)], capture_output=True, text=True, check=False).stdout
-        found += map(int, children.split())
-    return found
+    return [process, *(child.pid for child in psutil.Process(process).children(recursive=True))]
 
 
 def is_alive(process: int) -> bool:

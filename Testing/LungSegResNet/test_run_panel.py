@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import SimpleITK as sitk
 import vtk
@@ -315,8 +316,8 @@ def test_the_next_run_is_done_by_the_same_process_with_the_same_lungs(host: Host
 def kill_kept_process() -> int | None:
     """End Python below the launcher that waits for the next run; returns the launcher's process id."""
     launcher = kept_process()
-    children = subprocess.run(["pgrep", "-P", str(launcher)], capture_output=True, text=True, check=True).stdout
-    subprocess.run(["kill", "-9", *children.split()], check=True)
+    for child in psutil.Process(launcher).children():
+        child.kill()
     return launcher
 
 

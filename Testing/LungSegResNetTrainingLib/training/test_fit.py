@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
-from processes import below
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_cases import small_case, write_data_set
 
@@ -180,9 +180,15 @@ def test_a_request_to_end_that_reaches_all_processes_of_a_run_ends_it_as_ctrl_c_
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pgrep")
+@pytest.mark.skipif(sys.platform == "win32", reason="workers do not bear the command line of their run")
 def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
-    done = _fit_in_a_process(tmp_path, lambda process: os.kill(below(process)[-1], signal.SIGKILL))
+    def kill_a_worker(process: int) -> None:
+        run = psutil.Process(process)
+        workers = [child for child in run.children() if child.cmdline() == run.cmdline()]
+        assert len(workers) == 2
+        workers[-1].kill()
+
+    done = _fit_in_a_process(tmp_path, kill_a_worker)
     assert done.returncode == DeviceError.exit_code
     assert "A process that prepares slices was ended from outside" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Write the lists of files in a module's CMakeLists.txt anew from its folder; ``--check`` only compares.
+"""Write the lists of files in a module's CMakeLists.txt anew from its folder.
 
 Slicer's build fails where a listed file is missing, and leaves out of the package what is not listed.
 """
@@ -6,7 +6,6 @@ Slicer's build fails where a listed file is missing, and leaves out of the packa
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -32,15 +31,14 @@ def updated(folder: Path) -> str:
     return text
 
 
-def main(check: bool) -> int:
-    """Write, or compare; returns the number of files that differ."""
-    different = [folder for folder in MODULES if updated(folder) != (folder / "CMakeLists.txt").read_text("utf-8")]
-    for folder in different:
-        print(f"{folder.name}/CMakeLists.txt {'differs from its folder' if check else 'was written'}")
-        if not check:
-            (folder / "CMakeLists.txt").write_text(updated(folder), encoding="utf-8")
-    return len(different) if check else 0
+def main() -> None:
+    """Write the files that differ from their folders."""
+    for folder in MODULES:
+        text = updated(folder)
+        if text != (folder / "CMakeLists.txt").read_text(encoding="utf-8"):
+            (folder / "CMakeLists.txt").write_text(text, encoding="utf-8")
+            print(f"{folder.name}/CMakeLists.txt was written")
 
 
 if __name__ == "__main__":
-    sys.exit(main("--check" in sys.argv))
+    main()

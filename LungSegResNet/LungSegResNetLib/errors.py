@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+STOPPED_EXIT_CODE = 130  # of a run that the user stopped, as a shell has it for Ctrl-C
+
 
 class LungSegError(Exception):
     """A problem the user can act on; its text is one plain sentence or two.
@@ -59,9 +61,3 @@ class DeviceError(LungSegError):
     """The device or engine asked for is not there, or ran out of memory."""
 
     exit_code = 6
-
-
-class Cancelled(LungSegError):
-    """The user stopped the run; nothing was written."""
-
-    exit_code = 130

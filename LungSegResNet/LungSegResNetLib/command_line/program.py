@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..early_end import stop_on_request
-from ..errors import Cancelled, LungSegError, OutputError, OutputExistsError
+from ..errors import STOPPED_EXIT_CODE, LungSegError, OutputError, OutputExistsError
 
 EXIT_CODES = """exit codes:
   0  done
@@ -63,10 +63,10 @@ class Program:
         except LungSegError as error:
             return self._fail(options, str(error), error.exit_code)
         except KeyboardInterrupt:
-            return self._fail(options, "Stopped; no unfinished file was left behind.", Cancelled.exit_code)
+            return self._fail(options, "Stopped; no unfinished file was left behind.", STOPPED_EXIT_CODE)
         except BrokenPipeError:
             _discard_output()
-            return Cancelled.exit_code
+            return STOPPED_EXIT_CODE
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
             is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # as what the standard output is sent to

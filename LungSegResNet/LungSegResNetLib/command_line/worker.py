@@ -25,14 +25,14 @@ import traceback
 from collections.abc import Callable, Iterator
 
 from ..early_end import end_at_once
-from ..errors import DeviceError, LungSegError, UsageError
+from ..errors import STOPPED_EXIT_CODE, DeviceError, LungSegError, UsageError
 from .main import main
 
 _IDLE_SECONDS, _IDLE_SECONDS_ON_WINDOWS = 600.0, 60.0
 _GRACE_SECONDS = 0.5
 _PEEK_SECONDS = 0.05
 # Unexpected, out of memory, stopped: the next command gets a process of its own.
-_LAST_EXIT_CODES = (LungSegError.exit_code, DeviceError.exit_code, 130)
+_LAST_EXIT_CODES = (LungSegError.exit_code, DeviceError.exit_code, STOPPED_EXIT_CODE)
 
 
 def idle_seconds_on(platform: str) -> float:
@@ -70,7 +70,7 @@ def _read_requests(requests: queue.SimpleQueue[bytes | None]) -> None:
     requests.put(None)
     _thread.interrupt_main()
     time.sleep(_GRACE_SECONDS)  # as a rule the command ends by itself
-    end_at_once(130)
+    end_at_once(STOPPED_EXIT_CODE)
 
 
 def _parts_of_input() -> Iterator[bytes]:

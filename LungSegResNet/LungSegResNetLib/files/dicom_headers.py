@@ -12,7 +12,6 @@ from ..errors import InputError
 from ..wording import counted
 from .dicom_image import (
     Header,
-    has_dicom_mark,
     may_be_dicom,
     numbers_in,
     read_header,
@@ -21,8 +20,6 @@ from .dicom_image import (
 )
 from .dicom_stacks import Stack, gather_series, part_series
 from .folder_walk import files_of_folders
-
-__all__ = ["Series", "SeriesInfo", "has_dicom_mark", "list_series", "may_be_dicom", "scan_folder", "series_of_file"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import SimpleITK as sitk
 from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError, UsageError, unreadable
 from .dicom_choice import WhenInDoubt
-from .dicom_headers import SeriesInfo, list_series, may_be_dicom
+from .dicom_headers import SeriesInfo, list_series
+from .dicom_image import may_be_dicom
 from .dicom_reading import read_dicom_file, read_dicom_folder
 from .hounsfield import HounsfieldBuffer, judge
 from .image_files import (

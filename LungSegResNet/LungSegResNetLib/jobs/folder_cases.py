@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import InputError, UsageError
 from ..files.detached_voxels import voxel_files
-from ..files.dicom_headers import may_be_dicom
+from ..files.dicom_image import may_be_dicom
 from ..files.folder_walk import files_of_folders
 from ..files.library_paths import UnusableNameError, library_path
 from ..files.places import place

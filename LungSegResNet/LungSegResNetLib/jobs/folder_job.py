@@ -9,10 +9,10 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from ..errors import OutputError
+from ..network.model_file import network_digest
 from .earlier_result import made_from
 from .folder_cases import FolderCase
 from .folder_task import SUMMARY_ENDING, FolderTask, Row
-from .kept_engine import network_digest
 from .reporting import Reporter
 from .results_table import ResultsTable
 

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from ..digests import file_digest
-from ..errors import ModelError
 from ..network.engines import EngineSettings, LoadedEngine, load_engine
-from ..network.model_file import default_model_path
+from ..network.model_file import network_digest
 
 _kept: dict[tuple[EngineSettings, str], LoadedEngine] = {}
 
@@ -23,14 +18,3 @@ def kept_engine(settings: EngineSettings) -> LoadedEngine:
         _kept.clear()
         _kept[key] = load_engine(settings)
     return _kept[key]
-
-
-def network_digest(model: str | os.PathLike[str] | None) -> str:
-    """SHA-256 of a network file, None being the shipped one. Raises ModelError if there is no such file."""
-    path = Path(model or default_model_path())
-    try:
-        return file_digest(path)
-    except FileNotFoundError:
-        raise ModelError(f"There is no network file at {path}.") from None
-    except OSError as error:
-        raise ModelError(f"The network file {path} cannot be read ({error.strerror}).") from error

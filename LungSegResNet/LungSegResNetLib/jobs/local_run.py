@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 
 from ..cores import cores
 from ..early_end import end_at_once, stop_with_parent
-from ..errors import DeviceError
+from ..errors import STOPPED_EXIT_CODE, DeviceError
 from ..network.engines import EngineSettings, runs_on_processor
 from .folder_job import FinishedCases
 from .folder_task import FolderTask, Row, do_task
@@ -160,4 +160,4 @@ def _watch(end: Connection) -> None:
     if not _idle.is_set():
         _thread.interrupt_main(signal.SIGTERM)
         _idle.wait(_LONGEST_END_SECONDS)  # unfinished files are removed meanwhile
-    end_at_once(130)
+    end_at_once(STOPPED_EXIT_CODE)

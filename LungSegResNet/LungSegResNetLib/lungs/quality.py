@@ -8,11 +8,13 @@ from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
 from .laterality import NEAR_MIDLINE_MM, mean_x
 from .regions import over_slabs
+from .runs import Runs, part_sizes
 
 _SMALL_ML = 300.0
 _RATIO = 3.0
 _LARGE_ML = 10_000.0
 _CUT_OFF_CM2 = 5.0
+_LARGE_SHARE = 0.2  # of all lung, of a part that may be a lung
 _LITTLE_AIR_HU = -500.0  # mean of both lungs; of the training volumes it is -673 HU at most
 _WIDE_SHARE = 0.25  # of the largest section; lungs taper to 0.06 of it where the scan goes on
 
@@ -33,7 +35,7 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
     if missing:
         warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
         if len(missing) == 1:
-            warnings += _unsure_side(mask, ct.spacing_zyx[2], midline_mm)
+            warnings += _two_as_one(mask) or _unsure_side(mask, ct.spacing_zyx[2], midline_mm)
     elif max(volumes.values()) > _RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
         warnings.append(f"The lungs differ much in volume ({text}): check for missed dense lung.")
@@ -46,6 +48,20 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
     if total > 0 and (mean_hu := _mean_hu(ct.hu, mask)) > _LITTLE_AIR_HU:
         warnings.append(f"The lungs hold little air (mean {mean_hu:.0f} HU): look whether dense parts were left out.")
     return warnings + _wide_ends(mask) + _cut_off(ct, mask)
+
+
+def _two_as_one(mask: np.ndarray) -> list[str]:
+    """Warning where what was taken for one lung are two large parts, which lie above each other from side to side."""
+    runs = Runs.of(mask > 0)
+    numbers, parts = runs.numbered()
+    sizes = part_sizes(runs, numbers, parts)
+    if np.count_nonzero(sizes > _LARGE_SHARE * sizes.sum()) < 2:
+        return []
+    text = (
+        "Two large parts were taken for one lung: if the patient lay on the side, the scan says otherwise, and right "
+        "and left cannot be relied on."
+    )
+    return [text]
 
 
 def _unsure_side(mask: np.ndarray, column_mm: float, midline_mm: float | None) -> list[str]:

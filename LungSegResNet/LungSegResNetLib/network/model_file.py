@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from ..atomic import write_atomically
+from ..digests import file_digest
 from ..errors import ModelError
 from .architecture import HU_WINDOW, SLICE_SHAPE
 
@@ -89,6 +90,17 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
 def load_model(path: str | os.PathLike[str]) -> tuple[ModelCard, dict[str, np.ndarray]]:
     """Metadata and weights of a network file. Raises ModelError as ``read_card`` does."""
     return _read(path, with_weights=True)
+
+
+def network_digest(model: str | os.PathLike[str] | None) -> str:
+    """SHA-256 of a network file, None being the shipped one. Raises ModelError if there is no such file."""
+    path = Path(model or default_model_path())
+    try:
+        return file_digest(path)
+    except FileNotFoundError:
+        raise ModelError(f"There is no network file at {path}.") from None
+    except OSError as error:
+        raise ModelError(f"The network file {path} cannot be read ({error.strerror}).") from error
 
 
 def _with_sorted_header(content: bytes) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.dicom_headers import may_be_dicom
+from LungSegResNetLib.files.dicom_image import may_be_dicom
 from LungSegResNetLib.files.reading import CT_ENDINGS
 
 from .cases import TRAIN, Case

@@ -10,7 +10,7 @@ import numpy as np
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.dicom_headers import may_be_dicom
+from LungSegResNetLib.files.dicom_image import may_be_dicom
 from LungSegResNetLib.files.reading import mask_on_ct, read_mask_file
 
 from .lung_values import as_right_and_left

@@ -9,7 +9,6 @@ from LungSegResNetLib.jobs.reporting import JsonReporter, Reporter, WarningRepor
 
 from .progress import Progress
 
-MODES = ("lines", "json", "none")
 _LINE_EVERY = 10
 
 
@@ -76,7 +75,7 @@ class JsonTrainingReporter(JsonReporter):
 
 
 def make_training_reporter(mode: str) -> TrainingReporter:
-    """Reporter for one of ``MODES``; JSON goes to standard error."""
+    """Reporter for ``lines``, ``json`` (on standard error) or ``none``."""
     if mode == "json":
         return JsonTrainingReporter(sys.stderr)
     return LinesReporter() if mode == "lines" else TrainingWarningReporter()

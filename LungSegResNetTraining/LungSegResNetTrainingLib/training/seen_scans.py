@@ -13,7 +13,7 @@ from typing import Any
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetLib.files.dicom_headers import may_be_dicom
+from LungSegResNetLib.files.dicom_image import may_be_dicom
 from LungSegResNetLib.network.model_file import ModelCard
 
 from ..data.case_files import files_of

@@ -85,3 +85,11 @@ def test_lung_at_the_edge_of_the_view_counts_by_the_pixels_along_that_edge() -> 
     assert any(told in text for text in quality_warnings(ct, mask, 800.0))
     mask[10, 0, 52:56] = 0  # 4.8 cm2
     assert not any(told in text for text in quality_warnings(ct, mask, 800.0))
+
+
+def test_two_lungs_under_one_label_are_told() -> None:
+    one = np.where(lungs() > 0, 2, 0).astype(np.uint8)
+    warnings = quality_warnings(scan(), one, MIDLINE_MM)
+    assert any(text.startswith("Two large parts were taken for one lung") for text in warnings)
+    one[:, :, :100] = 0
+    assert not any("Two large parts" in text for text in quality_warnings(scan(), one, MIDLINE_MM))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from network_files import seen_network, write_network
 
-from LungSegResNetLib.errors import Cancelled, DeviceError, ModelError
+from LungSegResNetLib.errors import DeviceError, ModelError
 from LungSegResNetLib.network import openvino_predictor
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
@@ -81,11 +81,11 @@ def test_what_the_progress_callback_raises_stops_the_run_and_leaves_the_predicto
     def cancel(done: int) -> None:
         counts.append(done)
         if done >= 2:
-            raise Cancelled("Stopped.")
+            raise KeyboardInterrupt
 
     predictor = OpenVinoPredictor(model_path, precision="float32")
     many = np.concatenate([slices] * 20)
-    with pytest.raises(Cancelled):
+    with pytest.raises(KeyboardInterrupt):
         predictor.predict(many, cancel)
     assert counts == [1, 2]
     np.testing.assert_allclose(predictor.predict(slices), expected, atol=1e-4)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -310,3 +312,10 @@ def _prepare_worker(_worker: int) -> None:
     torch.set_num_threads(1)
     # A request to end reaches all processes of a job at once; the run ends its workers itself when it is done.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.excepthook = _tell_unless_the_run_ended
+
+
+def _tell_unless_the_run_ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Python's thread that hands slices over would tell with a traceback that the run has ended meanwhile."""
+    if not issubclass(kind, (OSError, EOFError)):
+        sys.__excepthook__(kind, error, trace)

@@ -24,7 +24,7 @@ from LungSegResNetLib.network.model_file import load_model, read_card
 from LungSegResNetLib.network.torch_predictor import build_network
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
 from LungSegResNetTrainingLib.slices.slice_cache import CachedCase
-from LungSegResNetTrainingLib.training.fit import fit, refuse_other_files
+from LungSegResNetTrainingLib.training.fit import _tell_unless_the_run_ended, fit, refuse_other_files
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, PAPER, RECOMMENDED, TrainingSettings
@@ -178,6 +178,12 @@ def test_a_request_to_end_that_reaches_all_processes_of_a_run_ends_it_as_ctrl_c_
     done = _fit_in_a_process(tmp_path, lambda process: os.killpg(process, signal.SIGTERM))
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
+
+
+def test_a_worker_tells_nothing_of_a_run_that_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    for error in (ConnectionResetError("gone"), EOFError(), ValueError("of the worker")):
+        _tell_unless_the_run_ended(type(error), error, None)
+    assert capsys.readouterr().err == "ValueError: of the worker\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="workers do not bear the command line of their run")

@@ -207,8 +207,7 @@ class BatchPanel:
         known = {case.name: case for case in casesIn(self._folder)}
         for name, case in self._cases.items():
             if case.status != "running":
-                notes = case.notes or (known[name].notes if name in known else "")
-                known[name] = replace(case, notes=notes)
+                known[name] = replace(case, notes=case.notes or known.get(name, case).notes)
         self._show(known)
         self._status.say(sentence, *self._warnings.get("", []))
         self.update(self._parameters())

@@ -25,7 +25,7 @@ _MOST_VOXELS = 1 << 40
 
 def has_mixed_ending(path: Path) -> bool:
     """Whether the ending of a NIfTI file is written in capital and in small letters, which its library refuses."""
-    ending = next((e for e in sorted(NIFTI_ENDINGS, key=len, reverse=True) if path.name.lower().endswith(e)), "")
+    ending = next((e for e in NIFTI_ENDINGS if path.name.lower().endswith(e)), "")
     written = path.name[len(path.name) - len(ending) :]
     return written not in (ending, ending.upper())
 

@@ -70,13 +70,15 @@ class Outputs:
         if self.overlay and self.overlay.suffix.lower() != ".png":
             raise UsageError(f"The picture is written as .png, not as '{self.overlay.suffix}' ({self.overlay.name}).")
         ct = Path(source)
+        voxels = voxel_files(ct)
+        read = [file for mask in masks_read for file in (mask, *voxel_files(mask))]
         places: set[Path] = set()
         for path in self.paths():
             if _are_one(path, ct):
                 raise UsageError(f"{path} is the CT itself; choose another name for the result.")
-            if any(_are_one(path, file) for mask in masks_read for file in (mask, *voxel_files(mask))):
+            if any(_are_one(path, file) for file in read):
                 raise UsageError(f"{path} is a mask that is read; choose another name for the result.")
-            if _is_part(path, ct) or any(_are_one(path, voxels) for voxels in voxel_files(ct)):
+            if _is_part(path, ct) or any(_are_one(path, file) for file in voxels):
                 raise UsageError(f"{path} is one of the files of the CT; choose another name for the result.")
             if place(path) in places:
                 raise UsageError(f"Two results would be written to {path}; give each a name of its own.")

@@ -43,16 +43,15 @@ def without_domes(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, fl
 
 def _remove_islands(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> None:
     """Take domes that are islands out of the mask, in place; what has aerated lung not far below it is a mass."""
-    dz, *pixel_mm = spacing_zyx
-    islands = Runs.of(_islands(mask, hu, (pixel_mm[0], pixel_mm[1])))
+    dz, dy, dx = spacing_zyx
+    islands = Runs.of(_islands(mask, hu, (dy, dx)))
     numbers, count = islands.numbered(within_slices=True)
-    plane = mask[0].size
     far = max(1, round(_FAR_BELOW_MM / dz))
     for n in range(count):  # from below to above: what lies under an island may have been a dome
         voxels = islands.chosen(numbers == n).voxels()
-        below = voxels - plane
+        below = voxels - mask[0].size
         if (
-            len(voxels) * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2
+            len(voxels) * dy * dx > _ISLAND_MM2
             and below[0] >= 0
             and np.count_nonzero(~mask.ravel()[below]) > _OVER_TISSUE * len(voxels)
             and not _has_lung_below(mask, hu, voxels, far)

@@ -24,7 +24,9 @@ _AERATED_HU = -200.0  # of the blurred scan: lung white with disease has some ai
 _AERATED_MM2 = 100.0  # in a slice
 _BLUR_MM = 2.0  # against noise, which makes air of tissue
 _AIRLESS_MM = 10.0
-_TAPERED_SHARE = 0.25  # of the largest section: where the last one with air is larger, the air stops and not the lung
+# Of the largest section: lungs taper to 0.06 of it, so where the last one with air is larger, the air stops and not
+# the lung.
+TAPERED_SHARE = 0.25
 _FEW_SLICES = 4  # too few to tell the ends of the lungs from their middle
 _LONE_MM = 6.0  # between thicker slices consolidation may lie in one of them only
 
@@ -118,7 +120,7 @@ def _without_airless_ends(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float
     highest = next(filter(is_aerated, reversed(planes)))
     reach = int(_AIRLESS_MM / spacing[0])
     sections = np.array(over_slices(np.count_nonzero, mask))
-    tapered = _TAPERED_SHARE * sections.max()
+    tapered = TAPERED_SHARE * sections.max()
     result = mask.copy()
     if sections[lowest] < tapered:
         result[: max(0, lowest - reach)] = False

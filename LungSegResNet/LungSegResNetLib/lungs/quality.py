@@ -7,7 +7,8 @@ import numpy as np
 from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
 from .laterality import NEAR_MIDLINE_MM, mean_x
-from .regions import over_slabs
+from .postprocessing import TAPERED_SHARE
+from .regions import over_slabs, over_slices
 from .runs import Runs, part_sizes
 
 _SMALL_ML = 300.0
@@ -16,7 +17,6 @@ _LARGE_ML = 10_000.0
 _CUT_OFF_CM2 = 5.0
 _LARGE_SHARE = 0.2  # of all lung, of a part that may be a lung
 _LITTLE_AIR_HU = -500.0  # mean of both lungs; of the training volumes it is -673 HU at most
-_WIDE_SHARE = 0.25  # of the largest section; lungs taper to 0.06 of it where the scan goes on
 
 
 def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -> list[str]:
@@ -86,11 +86,11 @@ def _mean_hu(hu: np.ndarray, mask: np.ndarray) -> float:
 
 def _wide_ends(mask: np.ndarray) -> list[str]:
     """Warning where the lungs end with a large section although the scan goes on."""
-    sections = np.array([np.count_nonzero(section) for section in mask])
+    sections = np.array(over_slices(np.count_nonzero, mask))
     found = np.flatnonzero(sections)
     if not len(found):
         return []
-    wide = _WIDE_SHARE * sections.max()
+    wide = TAPERED_SHARE * sections.max()
     ends = []
     if found[0] > 0 and sections[found[0]] > wide:
         ends.append("below")

@@ -98,9 +98,17 @@ def network_digest(model: str | os.PathLike[str] | None) -> str:
     try:
         return file_digest(path)
     except FileNotFoundError:
-        raise ModelError(f"There is no network file at {path}.") from None
+        raise _missing(path) from None
     except OSError as error:
-        raise ModelError(f"The network file {path} cannot be read ({error.strerror}).") from error
+        raise _unreadable(path, error) from error
+
+
+def _missing(path: Path) -> ModelError:
+    return ModelError(f"There is no network file at {path}.")
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    return ModelError(f"The network file {path} cannot be read ({error.strerror or error}).")
 
 
 def _with_sorted_header(content: bytes) -> bytes:
@@ -115,10 +123,10 @@ def _read(path: str | os.PathLike[str], with_weights: bool) -> tuple[ModelCard, 
     path = Path(path)
     try:
         if not path.is_file():
-            raise ModelError(f"There is no network file at {path}.")
+            raise _missing(path)
         _refuse_pickle(path)
     except OSError as error:
-        raise ModelError(f"The network file {path} cannot be read ({error.strerror or error}).") from error
+        raise _unreadable(path, error) from error
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -19,8 +19,9 @@ from LungSegResNetLib.lungs.regions import bounding_box
 
 from .draft_airways import find_airways
 
-# Half way between lung (-850) and soft tissue (0): the border the human eye sees in a lung window.
-LUNG_HU = -420.0  # the border between aerated lung and what a threshold cannot tell from the chest wall
+# Half way between lung (-850) and soft tissue (0): the border the human eye sees in a lung window. What is denser, a
+# threshold cannot tell from the chest wall.
+LUNG_HU = -420.0
 _SMOOTHING_MM = 0.7
 _CLOSING_MM = 7.5
 _MIN_SHARE = 0.1  # of the largest part: smaller ones are stomach, bowel or oesophagus

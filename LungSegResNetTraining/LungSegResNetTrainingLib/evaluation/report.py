@@ -174,8 +174,7 @@ def _thresholding_section(results: Sequence[CaseResult]) -> list[str]:
     note = (
         f"Thresholding means region growing at {LUNG_HU:.0f} HU with airways removed and the borders closed, on the "
         "same cases; where one of them has no value, as a distance to nothing, the case counts for neither. The "
-        "difference is "
-        "network minus thresholding, case by case; its interval is a bootstrap over patients."
+        "difference is network minus thresholding, case by case; its interval is a bootstrap over patients."
     )
     return [heading("Beside plain thresholding"), paragraph(note, "faint"), _shown(baseline_text(comparisons))]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
-from LungSegResNetLib.jobs.reporting import JsonReporter, Reporter, WarningReporter
+from LungSegResNetLib.jobs.reporting import JsonReporter, NullReporter, Reporter, WarningReporter
 
 from .progress import Progress
 
@@ -26,10 +26,10 @@ class TrainingWarningReporter(WarningReporter):
         pass
 
 
-class NullTrainingReporter(TrainingWarningReporter):
+class NullTrainingReporter(NullReporter):
     """Shows nothing: for all processes of a run but the first, which says the same."""
 
-    def warning(self, text: str, case: str = "") -> None:
+    def step(self, progress: Progress) -> None:
         pass
 
 

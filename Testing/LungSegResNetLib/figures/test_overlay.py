@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,18 +73,21 @@ def test_a_scan_of_few_lung_slices_shows_each_of_them_once() -> None:
     assert len(outlines(draw_overlay(ct, mask), LEFT_COLOR)) == 3 + 2
 
 
+def in_cut(picture: Image.Image, color: tuple[float, ...], cut: Callable[..., Any]) -> tuple[slice, slice]:
+    """Rows and columns of an outline in a cut right of the four columns of axial slices: the coronal one, which is the
+    upper (``min``), or the sagittal one (``max``)."""
+    right_of_grid = 24 + 4 * (320 + 6)
+    boxes = [box for box in outlines(picture, color) if box[1].start > right_of_grid]
+    return cut(boxes, key=lambda box: box[0].start)
+
+
 def test_patient_right_is_left_and_superior_is_up() -> None:
     ct = soft_tissue((60, 80, 120))
     mask = np.zeros(ct.hu.shape, np.uint8)
     mask[32:40, 30:50, 20:50] = RIGHT_LUNG  # small x is the patient's right, large z is superior
     mask[20:28, 30:50, 70:100] = LEFT_LUNG
     picture = draw_overlay(ct, mask)
-    # The coronal cut shows both lungs; it is the upper one right of the four columns of axial slices.
-    right_of_grid = 24 + 4 * (320 + 6)
-    (rows, columns), (other_rows, other_columns) = (
-        min((box for box in outlines(picture, color) if box[1].start > right_of_grid), key=lambda box: box[0].start)
-        for color in (LEFT_COLOR, RIGHT_COLOR)
-    )
+    (rows, columns), (other_rows, other_columns) = (in_cut(picture, color, min) for color in (LEFT_COLOR, RIGHT_COLOR))
     assert other_columns.stop < columns.start
     assert other_rows.stop < rows.start
 
@@ -93,12 +98,7 @@ def test_on_the_sagittal_cut_superior_is_up_and_anterior_left() -> None:
     mask[32:40, 10:30, 20:100] = RIGHT_LUNG  # small y is anterior, large z is superior
     mask[20:28, 50:70, 20:100] = LEFT_LUNG
     picture = draw_overlay(ct, mask)
-    # The sagittal cut is the lower one right of the four columns of axial slices.
-    right_of_grid = 24 + 4 * (320 + 6)
-    (rows, columns), (other_rows, other_columns) = (
-        max((box for box in outlines(picture, color) if box[1].start > right_of_grid), key=lambda box: box[0].start)
-        for color in (RIGHT_COLOR, LEFT_COLOR)
-    )
+    (rows, columns), (other_rows, other_columns) = (in_cut(picture, color, max) for color in (RIGHT_COLOR, LEFT_COLOR))
     assert rows.stop < other_rows.start
     assert columns.stop < other_columns.start
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from ..labels import BACKGROUND, LUNG_SEGMENTS
-from .regions import bounding_box
+from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
+from .regions import bounding_box, over_slabs, over_slices
 
 _FWHM_PER_SIGMA = 2.3548
 _TRUNCATE = 3.0  # in sigma
+_FULL = np.iinfo(np.uint16).max  # a blurred lung in 16 bits: this is 1
+_ROWS = 8  # of all slices, blurred across slices in one go; bounds memory
 
 
 def smooth_lungs(labels: np.ndarray, spacing_zyx: tuple[float, float, float], kernel_mm: float) -> np.ndarray:
@@ -32,22 +34,61 @@ def smooth_lungs(labels: np.ndarray, spacing_zyx: tuple[float, float, float], ke
     if box is None:
         return labels
     before = labels[box]
-    kinds = [segment.label for segment in LUNG_SEGMENTS if (before == segment.label).any()]
-    blurred = {
-        kind: ndimage.gaussian_filter((before == kind).astype(np.float32), sigma, mode="nearest", truncate=_TRUNCATE)
-        for kind in kinds
-    }
-    after = np.full(before.shape, BACKGROUND, np.uint8)
-    for kind in kinds:
-        strength = blurred[kind].copy()
-        for other in kinds:
-            if other != kind:
-                # A tie belongs to the lung that had the voxel.
-                strength[(blurred[other] > strength) | ((blurred[other] == strength) & (before != kind))] = 0.0
-        reached = np.flatnonzero(strength > 0)
-        count = min(int(np.count_nonzero(before == kind)), len(reached))
-        strongest = np.argpartition(strength.ravel()[reached], len(reached) - count)[len(reached) - count :]
-        after.ravel()[reached[strongest]] = kind
+    voxels = np.sum(over_slices(_voxels_of_labels, before), axis=0)
+    strengths = {kind: _blurred(before, kind, sigma) for kind in (RIGHT_LUNG, LEFT_LUNG) if voxels[kind]}
+    if len(strengths) > 1:
+        over_slices(_leave_to_the_stronger, before, *strengths.values())
     smoothed = labels.copy()
-    smoothed[box] = after
+    after = smoothed[box]
+    after[:] = BACKGROUND
+    for kind, strength in strengths.items():
+        _take_strongest(after, kind, strength, int(voxels[kind]))
     return smoothed
+
+
+def _voxels_of_labels(section: np.ndarray) -> np.ndarray:
+    return np.bincount(section.ravel(), minlength=LEFT_LUNG + 1)
+
+
+def _blurred(labels: np.ndarray, kind: int, sigma: list[float]) -> np.ndarray:
+    """One lung blurred with a Gaussian of so many voxels (z, y, x), as uint16 of 0 to ``_FULL``."""
+    strength = np.empty(labels.shape, np.uint16)
+
+    def blur_slice(target: np.ndarray, section: np.ndarray) -> None:
+        lung = np.where(section == kind, np.float32(_FULL), np.float32(0))
+        target[:] = np.rint(ndimage.gaussian_filter(lung, sigma[1:], mode="nearest", truncate=_TRUNCATE))
+
+    def blur_across(rows: slice) -> None:
+        part = strength[:, rows].astype(np.float32)
+        strength[:, rows] = np.rint(ndimage.gaussian_filter1d(part, sigma[0], 0, mode="nearest", truncate=_TRUNCATE))
+
+    over_slices(blur_slice, strength, labels)
+    over_slices(blur_across, [slice(y, y + _ROWS) for y in range(0, labels.shape[1], _ROWS)])
+    return strength
+
+
+def _leave_to_the_stronger(labels: np.ndarray, right: np.ndarray, left: np.ndarray) -> None:
+    """Make the weaker of two blurred lungs 0 in a slice, in place; a tie belongs to the lung that had the pixel."""
+    tie = right == left
+    to_left = (left > right) | (tie & (labels != RIGHT_LUNG))
+    right_only = (right > left) | (tie & (labels != LEFT_LUNG))
+    right[to_left] = 0
+    left[right_only] = 0
+
+
+def _take_strongest(labels: np.ndarray, kind: int, strength: np.ndarray, voxels: int) -> None:
+    """Label the so many strongest voxels (fewer, if fewer have any strength), in place."""
+    counts = np.sum(over_slabs(lambda slab: np.bincount(slab.ravel(), minlength=_FULL + 1), strength), axis=0)
+    as_strong = counts[::-1].cumsum()[::-1]  # voxels of this strength or more
+    weakest = max(1, int(np.flatnonzero(as_strong >= voxels)[-1]))
+
+    def take(section: np.ndarray, strong: np.ndarray) -> np.ndarray:
+        section[strong > weakest] = kind
+        return np.flatnonzero(strong == weakest)
+
+    equal = over_slices(take, labels, strength)
+    indices = np.concatenate([z * labels[0].size + flat for z, flat in enumerate(equal)])
+    missing = min(voxels - int(as_strong[weakest] - counts[weakest]), len(indices))
+    # Not all equal ones are wanted; those taken lie evenly among them.
+    chosen = indices[np.arange(missing) * len(indices) // max(1, missing)]
+    labels[np.unravel_index(chosen, labels.shape)] = kind

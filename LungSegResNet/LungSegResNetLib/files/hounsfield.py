@@ -15,6 +15,7 @@ _LIGHTEST_HU = -800  # a chest CT has air, in the airways if not around the pati
 _METAL_SHARE = 0.01
 _SAMPLE_VOXELS = 2_000_000
 _MOST_LABELS = 24
+_GREY_LEVELS = 255  # of pictures; a scan scaled to 0..1 stays below, too
 
 
 class HounsfieldBuffer:
@@ -142,7 +143,14 @@ def _fits_int16(values: np.ndarray) -> bool:
 
 
 def _not_hounsfield(source: str, low: float, high: float) -> InputError:
-    return InputError(
+    text = (
         f"{source} is not a chest CT in Hounsfield units: its values run from {low:g} to {high:g} "
-        "without air (about -1000) or lung (about -850)."
+        "without air (about -1000) or lung (about -850)"
     )
+    if 0 <= low and high <= _GREY_LEVELS:
+        white = _GREY_LEVELS if high > 1 else 1
+        text += (
+            "; if they are grey levels of a window, use the scan as it came from the scanner, or turn them back: "
+            f"HU = lower end of the window + value x width / {white}"
+        )
+    return InputError(text + ".")

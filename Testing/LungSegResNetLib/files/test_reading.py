@@ -310,7 +310,9 @@ def test_padding_of_minus_2000_beside_lung_alone_is_no_offset(scan, hu, tmp_path
 
 def test_a_picture_with_256_grey_levels_is_refused(scan, hu, tmp_path):
     grey = np.clip((hu + 1000) / 1600 * 255, 0, 255).astype(np.uint8)
-    assert "not a chest CT in Hounsfield units" in refusal(save(from_array(grey, scan[0]), tmp_path / "grey.nrrd"))
+    text = refusal(save(from_array(grey, scan[0]), tmp_path / "grey.nrrd"))
+    assert "not a chest CT in Hounsfield units" in text
+    assert "HU = lower end of the window + value x width / 255" in text
 
 
 def test_a_scan_scaled_to_one_is_refused(scan, hu, tmp_path):
@@ -323,7 +325,9 @@ def test_magnetic_resonance_like_values_are_refused(scan, hu, tmp_path):
     profile = np.linspace(0.4, 2.0, hu.shape[2])
     tissue = np.where(hu > -500, 500.0 + hu.clip(-200, 600), 30.0) * profile
     values = np.abs(tissue + np.random.default_rng(1).normal(0, 20, hu.shape)).astype(np.int16)
-    assert "not a chest CT" in refusal(save(from_array(values, scan[0]), tmp_path / "mr.nrrd"))
+    text = refusal(save(from_array(values, scan[0]), tmp_path / "mr.nrrd"))
+    assert "not a chest CT" in text
+    assert "window" not in text
 
 
 def test_a_scan_whose_voxels_are_all_equal_is_refused(scan, hu, tmp_path):

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
     target = Path(target)
     refuse_existing(target, overwrite=overwrite)  # before any work
     ending = next((e for e in _DOUBLE_ENDINGS if target.name.lower().endswith(e)), target.suffix.lower())
-    temporary = target.parent / f".{uuid.uuid4().hex}.part{ending}"
+    temporary = _temporary(target.parent, ending)
     try:
         with explained(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -80,13 +81,36 @@ def refuse_unwritable(*targets: Path) -> None:
         folder = next(folders, None)
         if folder and not os.path.isdir(folder):  # noqa: PTH112
             raise OutputError(f"{target} could not be written: {folder} is no folder.")
-        if folder and not os.access(folder, os.W_OK | os.X_OK):
+        if folder and not is_writable(folder):
             raise OutputError(f"{target} cannot be written: no permission.")
 
 
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder. Windows has to be asked by making one: it says yes of every folder."""
+    if sys.platform != "win32":
+        return os.access(folder, os.W_OK | os.X_OK)
+    probe = _temporary(folder, "")
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _temporary(folder: Path, ending: str) -> Path:
+    return folder / f".{uuid.uuid4().hex[:8]}.part{ending}"
+
+
 def _replace(temporary: Path, target: Path) -> None:
-    """Rename; on Windows a file cannot be replaced in the moment in which another process reads it."""
-    for pause in (0.05, 0.1, 0.2, 0.4):
+    """Rename; on Windows a file cannot be replaced in the moment in which another process reads it.
+
+    Nor can a new one be renamed there while a virus scanner reads it, which may take longer.
+    """
+    pauses = (0.05, 0.1, 0.2, 0.4)
+    if sys.platform == "win32" and not target.exists():
+        pauses += (0.8, 1.6, 2.0)
+    for pause in pauses:
         try:
             temporary.replace(target)
             return

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import NoReturn
 
 _LONGEST_UNDOING_SECONDS = 0.4  # a disk may not answer
 _PASSES = 5
@@ -31,7 +33,7 @@ def undone_by_an_end(undo: Callable[[], object]) -> Iterator[None]:
         del _undos[key]
 
 
-def end_at_once(exit_code: int) -> None:
+def end_at_once(exit_code: int) -> NoReturn:
     """End the process from any thread, whatever the others do, after all that is to be undone was undone."""
     undoing = threading.Thread(target=_undo_all, daemon=True)
     undoing.start()
@@ -45,6 +47,8 @@ def stop_on_request() -> None:
     Where a closed terminal is to be ignored, as by ``nohup``, it is.
     """
     signal.signal(signal.SIGTERM, _stop)
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, _stop)  # Ctrl-Break
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
         signal.signal(signal.SIGHUP, _stop)
 

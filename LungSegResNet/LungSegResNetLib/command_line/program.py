@@ -68,6 +68,9 @@ class Program:
             _discard_output()
             return STOPPED_EXIT_CODE
         except OSError as error:
+            if sys.platform == "win32" and error.errno == errno.EINVAL and not error.filename:
+                _discard_output()  # a pipe that was closed has this error there
+                return STOPPED_EXIT_CODE
             name = f"{error.filename}: " if error.filename else ""
             is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # as what the standard output is sent to
             return self._fail(options, f"{name}{error.strerror or error}.", OutputError.exit_code if is_full else 1)

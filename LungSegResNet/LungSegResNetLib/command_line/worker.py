@@ -23,6 +23,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from ..early_end import end_at_once
 from ..errors import STOPPED_EXIT_CODE, DeviceError, LungSegError, UsageError
@@ -125,5 +126,14 @@ def _send(**fields: object) -> None:
     print(f"\n{json.dumps(fields)}", file=sys.stderr, flush=True)
 
 
+def serve_and_end(command_line: Callable[[list[str]], int]) -> NoReturn:
+    """Do the commands that come on standard input, and end at once when there will be no more.
+
+    Libraries that Python unloads may linger (https://github.com/openvinotoolkit/openvino/issues/32423), when nothing
+    is left that would end the process.
+    """
+    end_at_once(serve(command_line))
+
+
 if __name__ == "__main__":
-    sys.exit(serve(main))
+    serve_and_end(main)

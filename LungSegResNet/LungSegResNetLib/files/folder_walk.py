@@ -9,6 +9,8 @@ from pathlib import Path
 from ..errors import InputError, unreadable
 from .places import place
 
+_OF_WINDOWS = ("$recycle.bin", "system volume information")  # deleted files of all users, and what nobody may open
+
 
 def files_of_folders(
     top: Path, warn: Callable[[str], None], *, recursive: bool = True, leave_out: Path | None = None
@@ -46,7 +48,7 @@ def files_of_folders(
             continue
         seen.add(real)
         try:
-            entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+            entries = sorted(path for path in folder.iterdir() if not is_hidden(path))
         except OSError as error:
             warn(f"{folder} cannot be opened ({error.strerror}); its scans are left out.")
             continue
@@ -56,6 +58,11 @@ def files_of_folders(
             folders += [path for path in inner if not path.is_symlink()]
         files = [path for path in entries if _is_file(path)]
         yield [path for path in files if not (path.is_symlink() and _lies_in(place(path), left_out))]
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder is hidden by its name, or is one of those in which Windows keeps its own things."""
+    return path.name.startswith(".") or path.name.lower() in _OF_WINDOWS
 
 
 # Both say no, as to a link in a circle, where methods of Path raise an error.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_TOO_LITTLE_MEMORY = ("bad_alloc", "failed to allocate")
+_TOO_LITTLE_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate")  # the second is Windows' word for the first
 
 
 def raise_if_out_of_memory(error: RuntimeError) -> None:

@@ -11,10 +11,10 @@ import shutil
 import socket
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
-from ..atomic import refuse_existing, write_atomically
+from ..atomic import is_writable, refuse_existing, write_atomically
 from ..early_end import undone_by_an_end
 from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
 from ..network.engines import LoadedEngine
@@ -92,7 +92,7 @@ class FolderTask:
             )
         if self.mask.name not in mask_names(row) or not self.mask.is_file():
             return None
-        masks = [str(self.mask.with_name(Path(path).name)) for path in row["outputs"]]
+        masks = [str(self.mask.with_name(file_name(path))) for path in row["outputs"]]
         here = {**row, "input": str(self.source), "outputs": masks}
         if here != row:
             with contextlib.suppress(OSError, LungSegError):
@@ -114,7 +114,7 @@ class FolderTask:
     def fails_alone(self, error: OutputError) -> bool:
         """Whether other cases may be written though this one cannot."""
         folder, reason = self.summary.parents[self.name.count("/")], getattr(error.__cause__, "errno", None)
-        return reason not in _REASONS_OF_A_DISK and os.access(folder, os.W_OK)
+        return reason not in _REASONS_OF_A_DISK and is_writable(folder)
 
     def read_summary(self) -> Row:
         """What the summary says; nothing if there is none that can be read or it is something else."""
@@ -146,7 +146,7 @@ class FolderTask:
         """The same result in other formats."""
         row = self.read_summary()
         same = not difference(row, self.made_from, self.source)
-        return [path for path in row.get("outputs", ()) if same and Path(path).name != self.mask.name]
+        return [path for path in row.get("outputs", ()) if same and file_name(path) != self.mask.name]
 
 
 def read_summary(path: Path) -> Row:
@@ -160,7 +160,12 @@ def read_summary(path: Path) -> Row:
 
 def mask_names(row: Row) -> set[str]:
     """Names of the files that a summary tells of."""
-    return {Path(path).name for path in row.get("outputs", ())}
+    return {file_name(path) for path in row.get("outputs", ())}
+
+
+def file_name(path: str) -> str:
+    """The name of a file whose path a summary tells, which may have been written on Windows."""
+    return PureWindowsPath(path).name
 
 
 def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:

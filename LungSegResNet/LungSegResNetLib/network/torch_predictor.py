@@ -39,15 +39,18 @@ def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) 
     return network.eval()
 
 
-def place(network: HighRes2DNet, device: torch.device) -> HighRes2DNet:
-    """Move a network to a device, in the memory order (channels last) that is fastest for its convolutions.
+def memory_order(device: torch.device) -> torch.memory_format:
+    """The memory order in which a device computes convolutions fastest: channels last.
 
-    Not on Apple's: PyTorch was seen to read weights there as if they were in plain order, without an error
-    (https://github.com/pytorch/pytorch/issues/192212).
+    Not on Apple's: PyTorch was seen to read weights there as if they were in plain order, without an error, and to
+    compute wrong gradients of batch norm (https://github.com/pytorch/pytorch/issues/192212 and 175189).
     """
-    if device.type == "mps":
-        return network.to(device)
-    return convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
+def place(network: HighRes2DNet, device: torch.device) -> HighRes2DNet:
+    """Move a network to a device, in its `memory_order`."""
+    return convert_conv2d_weight_memory_format(network.to(device), memory_order(device))
 
 
 def without_norms(network: HighRes2DNet) -> HighRes2DNet:
@@ -79,9 +82,10 @@ def _fused(layers: nn.Sequential) -> nn.Sequential:
 def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[int, ...]) -> torch.Tensor:
     """Logits (n, classes, h, w), float32, of slices (n, 1, h, w), averaged over passes at 1/scale of the size."""
     total: torch.Tensor | None = None
+    order = memory_order(slices.device)
     for scale in scales:
         shrunk = functional.avg_pool2d(slices, scale) if scale > 1 else slices
-        logits = network(shrunk.contiguous(memory_format=torch.channels_last)).float()
+        logits = network(shrunk.contiguous(memory_format=order)).float()
         if scale > 1:
             logits = functional.interpolate(logits, size=slices.shape[-2:], mode="bilinear", align_corners=False)
         total = logits if total is None else total + logits
@@ -208,7 +212,7 @@ class TorchPredictor:
 
 def _device_error(device: torch.device, error: RuntimeError) -> DeviceError:
     reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return DeviceError(f"PyTorch cannot use the {device.type} device ({reason}); choose --device cpu.")
+    return DeviceError(f"PyTorch cannot use the {device.type} device ({reason}); choose the device processor (cpu).")
 
 
 def _lung_probability(logits: torch.Tensor) -> torch.Tensor:
@@ -246,6 +250,8 @@ _NO_MEMORY = (
     "not enough memory",
     "can't allocate memory",
     "bad_alloc",
+    "bad allocation",  # on Windows
+    "invalid buffer size",  # larger than Metal gives at all
     "could not create a primitive",
 )
 

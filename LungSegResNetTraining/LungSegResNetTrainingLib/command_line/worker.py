@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
-from LungSegResNetLib.command_line.worker import serve
+from LungSegResNetLib.command_line.worker import serve_and_end
 
 from .main import main
 
 if __name__ == "__main__":
-    sys.exit(serve(main))
+    serve_and_end(main)

@@ -6,14 +6,14 @@ import itertools
 from pathlib import Path
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.folder_walk import files_of_folders
+from LungSegResNetLib.files.folder_walk import files_of_folders, is_hidden
 
-_OF_WINDOWS = ("thumbs.db", "desktop.ini")  # small pictures of a folder's files, and how the folder is shown
+_OF_A_FOLDER = ("thumbs.db", "desktop.ini")  # small pictures of a folder's files, and how the folder is shown
 
 
 def is_system_file(path: Path) -> bool:
-    """Whether a file or folder is hidden by its name, as .DS_Store and ._IM0001.dcm of macOS are, or is of Windows."""
-    return path.name.startswith(".") or path.name.lower() in _OF_WINDOWS
+    """Whether a file or folder is hidden, as .DS_Store and ._IM0001.dcm of macOS are, or is of Windows."""
+    return is_hidden(path) or path.name.lower() in _OF_A_FOLDER
 
 
 def users_files(folder: Path, *, recursive: bool = True) -> list[Path]:

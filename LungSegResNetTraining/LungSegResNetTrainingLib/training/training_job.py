@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from .seen_scans import ScanMark, copied_scans, repeated_scans
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
-_MOST_WORKERS = 16
+_MOST_WORKERS, _MOST_SPAWNED_WORKERS = 16, 4
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,12 @@ class RunChoice:
 def default_workers(device: str) -> int:
     """Processes that prepare slices: half of the cores where the processor trains, too, else all but one.
 
-    Training processes side by side on a machine share them.
+    Training processes side by side on a machine share them. Where a new process begins from nothing, as on Windows and
+    macOS, each needs some hundred megabytes, so there are few.
     """
     count = cores() // 2 if device == "cpu" else cores() - 1
-    return max(1, min(_MOST_WORKERS, count // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
+    most = _MOST_WORKERS if multiprocessing.get_start_method() == "fork" else _MOST_SPAWNED_WORKERS
+    return max(1, min(most, count // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def choose_cases(

@@ -18,7 +18,7 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError
 from LungSegResNetLib.network.cpu_memory import keep_freed_memory
 from LungSegResNetLib.network.network import HighRes2DNet
-from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, mean_logits, place
+from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, mean_logits, memory_order, place
 
 from .best_validation import BestValidation
 from .losses import dice_and_cross_entropy, dice_ns
@@ -147,7 +147,7 @@ class TrainingRun:
             # The gradients of all processes are averaged once, with the last part.
             last = part.stop >= len(slices)
             with self._without_exchange() if not last else nullcontext():
-                images = slices[part].to(self.device, memory_format=torch.channels_last, non_blocking=unwaited)
+                images = slices[part].to(self.device, memory_format=memory_order(self.device), non_blocking=unwaited)
                 with autocast(self.device):
                     logits = self._learner(images)
                 loss = _LOSSES[self.settings.loss](logits.float(), target[part].to(self.device, non_blocking=unwaited))

@@ -129,6 +129,19 @@ def test_closing_its_input_ends_it_while_it_waits(child: Child) -> None:
     child.process.wait(timeout=5)
 
 
+@pytest.mark.parametrize("program", [MODULE, "LungSegResNetTrainingLib.command_line.worker"])
+def test_it_ends_though_something_would_hold_it_up_when_python_unloads(program: str) -> None:
+    held_up = (
+        f"import atexit, runpy, time; atexit.register(time.sleep, 60); runpy.run_module('{program}', None, '__main__')"
+    )
+    started = Child("-c", held_up)
+    assert started.do("--version")["exit_code"] == 0
+    assert started.process.stdin is not None
+    started.process.stdin.close()
+    assert started.process.wait(timeout=10) == 0
+    started.close()
+
+
 @pytest.fixture
 def coded(request: pytest.FixtureRequest) -> Iterator[Child]:
     """A worker with a command line or a patience of its own."""

@@ -85,7 +85,9 @@ def test_an_output_folder_that_holds_the_scans_is_refused(output: str, tmp_path:
         find_cases(tmp_path / "in", tmp_path / output)
 
 
-@pytest.mark.parametrize("name", ["lungs.seg.nrrd", ".Trash/b.nii.gz", ".snapshot/deep/b.nii.gz"])
+@pytest.mark.parametrize(
+    "name", ["lungs.seg.nrrd", ".Trash/b.nii.gz", ".snapshot/deep/b.nii.gz", "$RECYCLE.BIN/S-1-5-21/$RQ1.nrrd"]
+)
 def test_segmentations_and_what_is_hidden_are_no_scans(name: str, tmp_path: Path) -> None:
     for path in ("a.nii.gz", name):
         (tmp_path / "in" / path).parent.mkdir(parents=True, exist_ok=True)

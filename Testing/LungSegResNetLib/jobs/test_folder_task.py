@@ -51,6 +51,14 @@ def test_a_mask_whose_process_was_killed_before_it_said_so_is_taken(task: Folder
     assert sorted(path.name for path in task.mask.parent.iterdir()) == ["a.seg.nrrd", "a.summary.json", "in"]
 
 
+def test_a_result_begun_on_windows_is_gone_on_with_elsewhere(task: FolderTask, engine: LoadedEngine) -> None:
+    row = do_task(task, engine, NullReporter())
+    task.write_summary({**row, "outputs": [r"D:\results\a.seg.nrrd"]})
+    settled = dataclasses.replace(task, run="next").settled()
+    assert settled is not None
+    assert settled["outputs"] == [str(task.mask)]
+
+
 def test_a_mask_put_where_a_killed_process_had_begun_is_kept(task: FolderTask, engine: LoadedEngine) -> None:
     task.write_summary(task.started(1))
     task.mask.write_text("drawn by hand while nothing ran")

@@ -12,7 +12,13 @@ import torch
 from LungSegResNetLib.errors import DeviceError, ModelError
 from LungSegResNetLib.network.model_file import ModelCard, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
-from LungSegResNetLib.network.torch_predictor import TorchPredictor, is_out_of_memory, mean_logits, slices_in
+from LungSegResNetLib.network.torch_predictor import (
+    TorchPredictor,
+    is_out_of_memory,
+    mean_logits,
+    memory_order,
+    slices_in,
+)
 
 # bfloat16 keeps 8 bits, and single pixels of slices of noise add up the rounding of 21 layers.
 BFLOAT16_TOLERANCE = 0.06
@@ -132,6 +138,12 @@ def test_a_broken_model_file_is_a_model_error(tmp_path: Path) -> None:
     (tmp_path / "broken.safetensors").write_bytes(b"nothing of use")
     with pytest.raises(ModelError, match=r"broken\.safetensors"):
         TorchPredictor(tmp_path / "broken.safetensors")
+
+
+def test_slices_keep_their_plain_order_on_apples_graphics_processors() -> None:
+    """PyTorch computes wrong gradients there of others."""
+    assert memory_order(torch.device("mps")) == torch.contiguous_format
+    assert memory_order(torch.device("cuda")) == memory_order(torch.device("cpu")) == torch.channels_last
 
 
 def test_a_full_memory_is_told_from_other_errors() -> None:

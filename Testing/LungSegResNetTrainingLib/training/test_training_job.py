@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,19 +63,21 @@ def test_a_list_that_is_sorted_anew_while_a_run_is_interrupted_changes_no_draw(
 
 
 @pytest.mark.parametrize(
-    ("device", "cores", "processes", "workers"),
+    ("device", "cores", "processes", "start_method", "workers"),
     [
-        ("cpu", 12, None, 6),
-        ("cuda", 12, None, 11),
-        ("cuda", 12, "4", 2),
-        ("cuda", 128, None, 16),
-        ("cpu", 1, None, 1),
-        ("cuda", 2, "8", 1),
+        ("cpu", 12, None, "fork", 6),
+        ("cuda", 12, None, "fork", 11),
+        ("cuda", 12, "4", "fork", 2),
+        ("cuda", 128, None, "fork", 16),
+        ("cuda", 128, None, "spawn", 4),
+        ("cpu", 1, None, "spawn", 1),
+        ("cuda", 2, "8", "fork", 1),
     ],
 )
 def test_processes_that_train_side_by_side_share_the_cores_for_their_slices(
-    monkeypatch: pytest.MonkeyPatch, device: str, cores: int, processes: str | None, workers: int
+    monkeypatch: pytest.MonkeyPatch, device: str, cores: int, processes: str | None, start_method: str, workers: int
 ) -> None:
+    monkeypatch.setattr(multiprocessing, "get_start_method", lambda: start_method)
     monkeypatch.setattr(training_job, "cores", lambda: cores)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     if processes:

@@ -51,11 +51,13 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     has_cuda = torch.cuda.is_available()
     has_mps = torch.backends.mps.is_available()
     if wanted == "gpu":
-        raise DeviceError("Intel graphics need the OpenVINO engine; choose --engine openvino or another device.")
+        raise DeviceError("Intel graphics need the engine OpenVINO; choose it, or another device.")
     if wanted == "cuda" and not has_cuda:
-        raise DeviceError("No CUDA graphics card can be used here; choose --device cpu or auto.")
+        raise DeviceError("No CUDA graphics card can be used here; choose the device auto or processor (cpu).")
     if wanted == "mps" and not has_mps:
-        raise DeviceError("No Apple graphics processor (MPS) can be used here; choose --device cpu or auto.")
+        raise DeviceError(
+            "No Apple graphics processor (MPS) can be used here; choose the device auto or processor (cpu)."
+        )
     if wanted != "auto":
         return DeviceChoice(wanted, "asked for")
     if has_cuda:

@@ -13,6 +13,13 @@ from .devices import choose_device, may_have_graphics_card
 from .model_file import default_model_path
 from .predictor import Predictor
 
+_DEVICES = {  # in words
+    "cpu": "the processor",
+    "cuda": "the NVIDIA graphics card",
+    "mps": "the Apple graphics processor",
+    "gpu": "the Intel graphics processor",
+}
+
 
 @dataclass(frozen=True)
 class EngineSettings:
@@ -119,14 +126,17 @@ def _load_torch(settings: EngineSettings, note: str = "") -> LoadedEngine:
         settings.model or default_model_path(), choice.device, batch_size, precision=settings.precision
     )
     reason = choice.reason + (note if choice.device == "cpu" else "")
-    return LoadedEngine(predictor, choice.device, f"PyTorch on {choice.device}: {reason}")
+    return LoadedEngine(predictor, choice.device, f"PyTorch on {_DEVICES[choice.device]}: {reason}")
 
 
 def _load_openvino(settings: EngineSettings, reason: str) -> LoadedEngine:
     if importlib.util.find_spec("openvino") is None:
         raise DeviceError("OpenVINO is not installed; install it with: pip install 'lungsegresnet[openvino]'.")
     if settings.device in ("cuda", "mps"):
-        raise DeviceError(f"OpenVINO cannot use the device '{settings.device}'; choose --engine torch or --device cpu.")
+        raise DeviceError(
+            f"OpenVINO cannot use the device {settings.device}; choose the engine PyTorch (torch) or the device "
+            "processor (cpu)."
+        )
     try:
         from .openvino_predictor import OpenVinoPredictor
     except (ImportError, OSError) as error:  # a library of its own
@@ -136,4 +146,4 @@ def _load_openvino(settings: EngineSettings, reason: str) -> LoadedEngine:
     predictor = OpenVinoPredictor(
         settings.model or default_model_path(), device, settings.batch_size or 1, settings.precision, settings.threads
     )
-    return LoadedEngine(predictor, device, f"OpenVINO on {device}: {reason}")
+    return LoadedEngine(predictor, device, f"OpenVINO on {_DEVICES[device]}: {reason}")

@@ -70,7 +70,9 @@ class OpenVinoPredictor:
             core = ov.Core()
             # Graphics processors are numbered (GPU.0, GPU.1) where there are several.
             if _DEVICES[device] not in {name.partition(".")[0] for name in core.available_devices}:
-                raise DeviceError("OpenVINO finds no Intel graphics processor here; choose --device cpu or auto.")
+                raise DeviceError(
+                    "OpenVINO finds no Intel graphics processor here; choose the device auto or processor (cpu)."
+                )
             self.precision = precision or device_precision(core, _DEVICES[device])
             self._in_float32: Callable[[], OpenVinoPredictor] | None = None
             if precision is None and self.precision != "float32":
@@ -167,4 +169,6 @@ class OpenVinoPredictor:
 def _device_error(error: RuntimeError) -> DeviceError:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = lines[-1] if lines else type(error).__name__
-    return DeviceError(f"OpenVINO could not run the network ({reason}); close other programs or choose --engine torch.")
+    return DeviceError(
+        f"OpenVINO could not run the network ({reason}); close other programs or choose the engine PyTorch (torch)."
+    )

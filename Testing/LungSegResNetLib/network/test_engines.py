@@ -87,7 +87,7 @@ def test_openvino_segments_a_scan_without_pytorch_and_without_its_telemetry(tmp_
     summary, loaded = result.stdout.rsplit("loaded:", 1)
     assert loaded.split() == ["openvino"]
     assert json.loads(summary)["engine"] == "openvino"
-    assert json.loads(summary)["why"].startswith("OpenVINO on cpu: ")
+    assert json.loads(summary)["why"].startswith("OpenVINO on the processor: ")
     assert (sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "lungs.nii.gz")) > 0).any()
 
 
@@ -102,7 +102,7 @@ def test_pytorch_is_not_loaded_where_openvino_does_the_work(small_network: Path)
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     reason, loaded = result.stdout.splitlines()
-    assert reason == "OpenVINO on cpu: no graphics card for PyTorch found; the fastest engine on a processor"
+    assert reason == "OpenVINO on the processor: no graphics card for PyTorch found; the fastest engine on a processor"
     assert loaded == "False"
 
 
@@ -132,7 +132,7 @@ def test_pytorch_does_the_work_where_openvino_is_not_installed(small_network: Pa
         "print(engine.predictor.engine, engine.reason)\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("torch PyTorch on cpu: asked for; OpenVINO")
+    assert result.stdout.startswith("torch PyTorch on the processor: asked for; OpenVINO")
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_pytorch_does_the_work_of_an_openvino_that_cannot_be_loaded_and_says_why
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.startswith(
-        "PyTorch on cpu: asked for; OpenVINO is installed but cannot be loaded (libopenvino"
+        "PyTorch on the processor: asked for; OpenVINO is installed but cannot be loaded (libopenvino"
     )
 
 
@@ -190,7 +190,7 @@ def test_what_takes_the_place_of_a_graphics_card_is_loaded_once(
 
 @pytest.mark.parametrize(("engine", "device"), [("openvino", "cuda"), ("openvino", "mps"), ("torch", "gpu")])
 def test_an_engine_that_does_not_know_the_device_says_so(small_network: Path, engine: str, device: str) -> None:
-    with pytest.raises(DeviceError, match="choose --"):
+    with pytest.raises(DeviceError, match="; choose "):
         load_engine(EngineSettings(engine, device, small_network))
 
 

@@ -55,12 +55,14 @@ class LungSegResNet(ScriptedLoadableModule):
         self.parent.helpText = _(
             "Segments the right and the left lung in a chest CT with a residual network, on this computer. Choose the "
             "CT, click <b>Segment lungs</b>, check the result, correct it with <b>Edit...</b>, and read the "
-            "measurements. Not a medical device."
+            "measurements. Lung that is as dense as soft tissue is often found in part only. For research; not a "
+            "medical device, not for diagnosis."
         )
         self.parent.helpText += " " + _('More in the <a href="{url}">guide</a>.').format(url=_GUIDE)
         self.parent.acknowledgementText = _(
-            "The network follows HighRes3DNet (W. Li et al., IPMI 2017) in two dimensions; measurements follow "
-            "published density bands."
+            "Method: F. Gholamiankhah et al., Automated lung segmentation from CT images of normal and COVID-19 "
+            "pneumonia patients, arXiv 2104.02042, 2021. Its network follows HighRes3DNet (W. Li et al., IPMI 2017) in "
+            "two dimensions. Please cite both."
         )
         slicer.app.connect("startupCompleted()", registerSampleData)
 
@@ -303,7 +305,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.parent.isEntered:  # other modules keep their views
             showVolume(result.volumeNode)
         summary = result.summary
-        done = _("Done: {slices} slices in {seconds:.0f} s.")
+        done = _("Done: {slices} slices in {seconds:.0f} s. Look at every slice, first at those listed below.")
         if "frames" in summary:
             done = _("Done: {frames} frames in {seconds:.0f} s. Measurements are of the frame that is shown.")
         done = done.format(**{**summary, "seconds": summary["seconds"]["total"]})

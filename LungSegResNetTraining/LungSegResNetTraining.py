@@ -51,11 +51,14 @@ class LungSegResNetTraining(ScriptedLoadableModule):
         self.parent.contributors = ["LungSegResNet contributors"]
         self.parent.helpText = _(
             "Trains the lung segmentation network on your own CTs and masks, on this computer. <b>Check</b> the cases, "
-            "<b>Start training</b>, then <b>Evaluate</b> and <b>Use this network</b>. Not a medical device."
+            "<b>Start training</b>, then <b>Evaluate</b> and <b>Use this network</b>. For research; not a "
+            "medical device, not for diagnosis."
         )
         self.parent.helpText += " " + _('More in the <a href="{url}">guide</a>.').format(url=_GUIDE)
         self.parent.acknowledgementText = _(
-            "The network follows HighRes3DNet (W. Li et al., IPMI 2017) in two dimensions."
+            "Method: F. Gholamiankhah et al., Automated lung segmentation from CT images of normal and COVID-19 "
+            "pneumonia patients, arXiv 2104.02042, 2021. Its network follows HighRes3DNet (W. Li et al., IPMI 2017) in "
+            "two dimensions. Please cite both."
         )
 
 

@@ -81,6 +81,7 @@ class Panel:
         ('class="qMRMLNodeComboBox"', 'class="qMRMLNodeComboBx"', "qMRMLNodeComboBx, which Slicer does not have"),
         ('name="noneEnabled"', 'name="nonEnabled"', "has no property nonEnabled"),
         (">inputVolume<", ">inputVolum<", "there is no parameter inputVolum"),
+        ("<cstring>inputSelector<", "<cstring>inputSelectr<", "inputSelectr cannot be its buddy"),
         (">vtkMRMLScalarVolumeNode<", ">vtkMRMLScalarVolumNode<", "Slicer has no class vtkMRMLScalarVolumNode"),
         ("mrmlSceneChanged(vtkMRMLScene*)", "sceneChanged(vtkMRMLScene*)", "has no signal sceneChanged"),
         (">setMRMLScene(vtkMRMLScene*)<", ">setMrmlScene(vtkMRMLScene*)<", "has no slot setMrmlScene"),

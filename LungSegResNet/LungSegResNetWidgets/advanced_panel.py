@@ -36,8 +36,11 @@ class AdvancedPanel:
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""
         ui = self._ui
-        showTitles(ui.segmentsComboBox, {SEGMENTS[0]: _("right and left"), SEGMENTS[1]: _("one (lungs)")})
-        showTitles(ui.engineComboBox, {"auto": _("auto"), "torch": "PyTorch", "openvino": "OpenVINO"})
+        showTitles(
+            ui.segmentsComboBox,
+            {SEGMENTS[0]: _("right lung and left lung"), SEGMENTS[1]: _("both lungs as one segment")},
+        )
+        showTitles(ui.engineComboBox, {"auto": _("automatic"), "torch": "PyTorch", "openvino": "OpenVINO"})
         showTitles(ui.deviceComboBox, deviceTitles())
 
     def showEngine(self, why: str) -> None:

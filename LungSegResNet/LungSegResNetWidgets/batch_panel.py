@@ -1,4 +1,4 @@
-"""The part of the panel for a folder of scans: start, stop, go on, and look at each case."""
+"""The part of the panel for a folder of scans: start, stop, continue, and look at each case."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from slicer.i18n import tr as _
 from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotStarted, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
-from .dependencies import ensurePackages
+from .dependencies import ensurePackages, whyNothingRuns
 from .shown_cases import removeOtherCases
 from .status_line import StatusLine
 from .table_widget import enable, showRow, showTable
@@ -72,7 +72,7 @@ class BatchPanel:
             self._show({case.name: case for case in casesIn(self._folder)})
         reason = whyNoBatch(parameters.batchInput, parameters.batchOutput)
         enable(ui.batchStartButton, reason, _("Segment every CT below the folder; what is done already is skipped."))
-        ui.batchStartButton.text = _("Go on") if self._cases else _("Start")
+        ui.batchStartButton.text = _("Continue") if self._cases else _("Start")
         for shown, widget in (
             (not running, ui.batchStartButton),
             (running, ui.batchBar),
@@ -118,7 +118,7 @@ class BatchPanel:
         """Segment all scans in a process of its own."""
         try:
             if not ensurePackages(self._requirements, self._parameters().device):
-                self._status.say(_("Nothing was installed, so nothing was done."))
+                self._status.say(whyNothingRuns())
                 return
             parameters = self._parameters()
             chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
@@ -150,7 +150,7 @@ class BatchPanel:
         """Stop at once; the case that is under way is done again when the run goes on."""
         if self._command:
             self._command.cancel()
-        self._onEnded(_("Stopped; click Go on to do the rest."))
+        self._onEnded(_("Stopped; click Continue to segment the other scans."))
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and lungs of a case into the scene, and show them."""

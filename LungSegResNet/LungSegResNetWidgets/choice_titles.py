@@ -21,7 +21,7 @@ def showTitles(comboBox: Any, titles: Mapping[str, str]) -> None:
 def deviceTitles() -> dict[str, str]:
     """Of the devices that the network runs on."""
     return {
-        "auto": _("auto"),
+        "auto": _("automatic"),
         "cuda": _("NVIDIA graphics card"),
         "mps": _("Apple graphics processor"),
         "cpu": _("processor"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import platform
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -61,15 +63,27 @@ def ensurePackages(requirementsFile: str, device: str = "auto") -> bool:
         _installing.release()
 
 
+def whyNothingRuns() -> str:
+    """What to tell who answered the question with no."""
+    return _("The packages were not installed, and without them this cannot run; click again to be asked once more.")
+
+
 def _askAndInstall(missing: list[str]) -> bool:
     if not missing:
         return True
     torchIsMissing = any(text.startswith("torch") for text in missing)
+    if torchIsMissing and (sys.platform, platform.machine()) == ("darwin", "x86_64"):
+        raise RuntimeError(_("There is no PyTorch for Macs with an Intel processor that is new enough."))
     if torchIsMissing and not _hasTorchExtension():
         raise RuntimeError(
             _("PyTorch is missing: install the extension PyTorch in the Extensions Manager and restart Slicer.")
         )
-    question = _("LungSegResNet needs these Python packages:\n\n{names}\n\nInstall them now?")
+    question = _(
+        "LungSegResNet needs these Python packages:\n\n{names}\n\n"
+        "They are downloaded from the internet once; later runs need no connection. Install them now?"
+    )
+    if torchIsMissing:
+        question += "\n\n" + _("PyTorch for a graphics card takes some minutes and several GB.")
     text = question.format(names="\n".join(missing))
     if not slicer.app.testingEnabled() and not slicer.util.confirmOkCancelDisplay(text):
         return False

@@ -22,15 +22,20 @@ def quantities() -> list[tuple[str, str, int]]:
         (_("Volume (ml)"), "volume_ml", 0),
         (_("Mean density (HU)"), "mean_hu", 0),
         (_("Density SD (HU)"), "sd_hu", 0),
-        *((_("{p}th percentile (HU)").format(p=p), f"p{p}_hu", 0) for p in PERCENTILES),
+        *((_percentileTitle(p), f"p{p}_hu", 0) for p in PERCENTILES),
         *((_("{band} (%)").format(band=band.title), f"{band.key}_percent", 1) for band in DENSITY_BANDS),
         (_("Mass (g)"), "mass_g", 0),
     ]
 
 
 def rowToolTips() -> dict[str, str]:
-    """What tissue a density band mostly is, by key."""
-    return {f"{band.key}_percent": band.meaning for band in DENSITY_BANDS}
+    """What a row means where its title does not say it, by key."""
+    return {
+        "mean_hu": _("Of all voxels of the segment, vessels and disease included."),
+        "sd_hu": _("Standard deviation over all voxels of the segment."),
+        "mass_g": _("Volume x (mean HU + 1000) / 1000: air weighs nothing, water 1 g/ml."),
+        **{f"{band.key}_percent": band.meaning for band in DENSITY_BANDS},
+    }
 
 
 def showRows(widget: Any, rows: Sequence[dict[str, Any]]) -> None:
@@ -39,13 +44,16 @@ def showRows(widget: Any, rows: Sequence[dict[str, Any]]) -> None:
     widget.setRowCount(len(shown))
     widget.setColumnCount(len(rows))
     widget.setHorizontalHeaderLabels([_regionTitle(row["region"]) for row in rows])
-    widget.setVerticalHeaderLabels([title for title, _key, _decimals in shown])
     toolTips = rowToolTips()
     for line, (title, key, decimals) in enumerate(shown):
+        toolTip = wrapped(toolTips.get(key, title))
+        header = qt.QTableWidgetItem(title)
+        header.setToolTip(toolTip)
+        widget.setVerticalHeaderItem(line, header)
         for column, row in enumerate(rows):
             item = qt.QTableWidgetItem(_text(row[key], decimals))
             item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-            item.setToolTip(wrapped(toolTips.get(key, title)))
+            item.setToolTip(toolTip)
             widget.setItem(line, column, item)
 
 
@@ -63,8 +71,12 @@ def exportRows(path: str, ct: str, rows: Sequence[dict[str, Any]]) -> None:
     write_rows(Path(path), [{"ct": ct, **row} for row in rows], overwrite=True)
 
 
+def _percentileTitle(percent: int) -> str:
+    return _("Median (HU)") if percent == 50 else _("{p}th percentile (HU)").format(p=percent)
+
+
 def _regionTitle(region: str) -> str:
-    return {"right lung": _("right lung"), "left lung": _("left lung"), "lungs": _("lungs")}.get(region, region)
+    return {"right lung": _("right lung"), "left lung": _("left lung"), "lungs": _("both lungs")}.get(region, region)
 
 
 def _text(value: float | None, decimals: int) -> str:

@@ -26,13 +26,16 @@ def whyNotReady(volumeNode: Any, segmentationNode: Any, modelFile: str) -> str:
     if volumeNode is None:
         return _("Choose a CT volume; load one first if the list is empty.")
     if volumeNode.GetImageData() is None:
-        return _('The volume "{name}" has no voxels; choose another one.').format(name=volumeNode.GetName())
+        return _('The volume "{name}" contains no image; choose another one.').format(name=volumeNode.GetName())
     if modelFile and not Path(modelFile).is_file():
         return _("There is no network file at {path}.").format(path=modelFile)
     if segmentationNode is not None and segmentationNode.GetSegmentation().GetNumberOfSegments() > 0:
         name = segmentationNode.GetName()
         if segmentationNode.GetSegmentation().GetSourceRepresentationName() != BINARY_LABELMAP:
-            return _('The segmentation "{name}" is made of surfaces; choose another or a new one.').format(name=name)
+            return _(
+                'The segmentation "{name}" is kept as surfaces; choose another or a new one, or make a binary labelmap '
+                "of it in the module Segmentations."
+            ).format(name=name)
         if segmentationNode.GetParentTransformNode() is not volumeNode.GetParentTransformNode():
             return _(
                 'The segmentation "{name}" lies under another transform than the CT; choose another or a new one.'

@@ -77,7 +77,10 @@ def whyNoRegion(volumeNode: Any, roiNode: Any) -> str:
     for node in (volumeNode, roiNode):
         transform = node.GetParentTransformNode()
         if transform is not None and not transform.IsTransformToWorldLinear():
-            text = _('"{name}" lies under a transform that bends, so a ROI cannot be used; choose none.')
+            text = _(
+                '"{name}" is under a non-linear transform, so the run cannot be restricted to a ROI; set "Restrict to '
+                'ROI" to Whole CT.'
+            )
             return text.format(name=node.GetName())
     if not all(roiNode.GetSize()):
         return _('The ROI "{name}" has no size yet; draw it in the views.').format(name=roiNode.GetName())

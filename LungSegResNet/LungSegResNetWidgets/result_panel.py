@@ -35,7 +35,7 @@ class ResultPanel:
         self._say = say
         self._onChanged = onChanged
         self._undo: RunResult | None = None
-        self._isUndone = False  # the next click on Undo takes the last one back
+        self._isUndone = False  # the button takes the last Undo back
         # The pair that is shown; weak references, so that nothing that was closed stays in memory.
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._measurementPanel = MeasurementPanel(ui, say)
@@ -53,16 +53,21 @@ class ResultPanel:
             self.renew()
         ui.show3DButton.setSegmentationNode(segmentation)
         hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
-        noLungs = "" if hasLungs else _("There are no lungs yet; click Segment lungs first.")
+        noLungs = "" if hasLungs else _("No lungs have been segmented yet.")
         noLungs = noLungs or whyNotTogether(volume, segmentation)
         enable(ui.editButton, noLungs, _("Correct the lungs in the module Segment Editor."))
         noUndo, whatUndoDoes = "" if self._undo else _("There is nothing to undo."), ""
         if self._undo:
-            whatUndoDoes = _('Bring "{name}" back as it was before the last run; a second click takes that back.')
+            whatUndoDoes = _('Bring back "{name}" as it was before the last run.')
+            if self._isUndone:
+                whatUndoDoes = _('Bring back the lungs in "{name}" that Undo took away, with corrections.')
             whatUndoDoes = whatUndoDoes.format(name=self._undo.segmentationNode.GetName())
+        ui.undoButton.text = _("Redo") if self._undo and self._isUndone else _("Undo")
         enable(ui.undoButton, noUndo, whatUndoDoes)
         noCt = "" if volume else _("Choose a CT volume first.")
-        enable(ui.measureButton, noLungs or noCt, _("Measure the lungs again, as after corrections."))
+        enable(
+            ui.measureButton, noLungs or noCt, _("Measure the segments as they are now, for example after corrections.")
+        )
         self._measurementPanel.show(volume, segmentation)
         self._checkPanel.show(volume, segmentation)
 
@@ -92,7 +97,7 @@ class ResultPanel:
         parameters = self._logic.getParameterNode()
         volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
         if isOutdated(volume, segmentation) and self._measure(volume, segmentation):
-            self._say(_("The segments were changed, so they were measured again."))
+            self._say(_("The segments had changed, so the measurements were updated."))
             self._onChanged()
 
     def onEdit(self, checked: bool = False) -> None:
@@ -105,13 +110,15 @@ class ResultPanel:
         editor.setSourceVolumeNode(volume)
 
     def onUndo(self, checked: bool = False) -> None:
-        """Bring back the lungs that the last run replaced; the next click brings back those of now, as corrected."""
+        """Bring back the lungs that the last run replaced, or, after that, those of now, as corrected."""
         result, segmentation = self._undo, self._undo.segmentationNode
         result.frame.show()
         self._undo = replace(result, before=segmentation_nodes.saveLungs(segmentation))
         self._isUndone = not self._isUndone
         segmentation_nodes.restoreLungs(segmentation, result.before)
-        text = _('"{name}" is as it was before; Undo once more brings back the lungs that were there now.')
+        text = _('"{name}" is as it was before the run; Redo brings back its lungs.')
+        if not self._isUndone:
+            text = _('The lungs that Undo took away are back in "{name}".')
         self._say(text.format(name=segmentation.GetName()))
         if result.volumeNode:
             if self._isUndone:
@@ -125,7 +132,7 @@ class ResultPanel:
         """Measure the segments as they are now."""
         parameters = self._logic.getParameterNode()
         if self._measure(parameters.inputVolume, parameters.outputSegmentation):
-            self._say(_("The measurements are those of the segments as they are now."))
+            self._say(_("The measurements were updated."))
         self._onChanged()
 
     def _measure(self, volumeNode: Any, segmentationNode: Any) -> bool:

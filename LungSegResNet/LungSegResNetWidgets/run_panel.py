@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from .advanced_panel import settingsOf
 from .background_command import whyNotStarted
 from .choice_titles import showTitles
-from .dependencies import ensurePackages
+from .dependencies import ensurePackages, whyNothingRuns
 from .frames import FRAMES, browserOf
 from .readiness import whyNotReady
 from .region import whyNoRegion
@@ -70,15 +70,14 @@ class RunPanel:
         isSequence, isAllFrames = browserOf(volume) is not None, doesAllFrames(parameters)
         for widget in (ui.framesLabel, ui.framesComboBox):
             widget.setVisible(isSequence)
-        for widget in (ui.outputLabel, ui.outputSelector):
-            widget.setVisible(not isAllFrames)
+        ui.outputsCollapsibleButton.setVisible(not isAllFrames)
         output = None if isAllFrames else parameters.outputSegmentation
         reason = whyNotReady(volume, output, parameters.modelFile)
         reason = reason or whyNoRegion(volume, parameters.roi)
-        enable(ui.segmentButton, reason, _("Find the right and the left lung in the CT."))
+        enable(ui.segmentButton, reason, _("Segment the right and the left lung in the CT."))
         for shown, widget in ((not running, ui.segmentButton), (running, ui.progressBar), (running, ui.cancelButton)):
             widget.setVisible(shown)
-        for widget in (ui.inputsCollapsibleButton, ui.advancedCollapsibleButton):
+        for widget in (ui.inputsCollapsibleButton, ui.outputsCollapsibleButton, ui.advancedCollapsibleButton):
             widget.enabled = not running
         self._status.update(reason or _("Ready."))
 
@@ -99,7 +98,7 @@ class RunPanel:
         """Start, after asking for whatever has to be asked."""
         try:
             if not ensurePackages(self._requirements, self._logic.getParameterNode().device):
-                self.say(_("Nothing was installed, so nothing was done."))
+                self.say(whyNothingRuns())
                 return
             parameters = self._logic.getParameterNode()
             segmentation = None if doesAllFrames(parameters) else parameters.outputSegmentation
@@ -118,6 +117,7 @@ class RunPanel:
         self._ui.progressBar.format = ""
         self.say(_("Starting..."))
         self._onChanged()
+        self._ui.cancelButton.setFocus()  # the keyboard was on the button that is hidden now
 
     def onCancel(self, checked: bool = False) -> None:
         """Stop at once."""
@@ -168,7 +168,7 @@ class RunPanel:
         """Say what went wrong; the scene is as it was."""
         self.run = None
         logging.error(sentence)
-        self.say(sentence)
+        self.say(_("Not segmented; the scene is as it was."), sentence)
         self._tellElsewhere()
         self._onChanged()
 
@@ -182,8 +182,8 @@ def _mayReplace(segmentation: Any) -> bool:
     if segmentation is None or not hasLungs(segmentation):
         return True
     question = _(
-        'The segmentation "{name}" has lungs already, perhaps corrected by hand. Replace them? '
-        "Undo brings them back; other segments are not touched."
+        'The segmentation "{name}" already contains lungs, perhaps corrected by hand. Replace them? '
+        "Undo brings them back; other segments are not changed."
     )
     return bool(slicer.util.confirmYesNoDisplay(question.format(name=segmentation.GetName())))
 

@@ -28,7 +28,7 @@ def _layersOfViews() -> list[Any]:
 
 
 def jumpToPoint(volumeNode: Any, point: Sequence[float]) -> None:
-    """Move all slice views to a point of a volume.
+    """Move all slice views to a point of a volume, and mark it with the crosshair.
 
     Parameters
     ----------
@@ -38,3 +38,7 @@ def jumpToPoint(volumeNode: Any, point: Sequence[float]) -> None:
     world = [0.0, 0.0, 0.0]
     volumeNode.TransformPointToWorld(list(point), world)
     slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *world, slicer.vtkMRMLSliceNode.OffsetJumpSlice)
+    for crosshair in slicer.util.getNodesByClass("vtkMRMLCrosshairNode"):
+        crosshair.SetCrosshairRAS(world)
+        if crosshair.GetCrosshairMode() == slicer.vtkMRMLCrosshairNode.NoCrosshair:
+            crosshair.SetCrosshairMode(slicer.vtkMRMLCrosshairNode.ShowSmallBasic)

@@ -46,8 +46,8 @@ def _fillRow(widget: Any, line: int, row: Sequence[str]) -> None:
 
 def _fitHeight(widget: Any, count: int) -> None:
     widget.setVisible(count > 0)
-    # The header and a scroll bar are rows, too.
-    widget.setFixedHeight(_rowHeight(widget) * (min(count, _MOST_ROWS) + 2))
+    # The header is a row, too; no scroll bar lies below, since the widest column takes what room is left.
+    widget.setFixedHeight(_rowHeight(widget) * (min(count, _MOST_ROWS) + 1) + 2 * widget.frameWidth)
 
 
 def _rowHeight(widget: Any) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotStarted
+from LungSegResNetWidgets.dependencies import whyNothingRuns
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
@@ -85,7 +86,7 @@ class DataPanel:
         """Read and judge all cases in a process of its own."""
         try:
             if not self._ensurePackages():
-                self._status.say(_("Nothing was installed, so nothing was done."))
+                self._status.say(whyNothingRuns())
                 return
             dataSet = self._parameters().dataSet
             if reason := whyNoDataSet(dataSet):
@@ -99,7 +100,7 @@ class DataPanel:
         table = Path(folder.name) / "check.csv"
 
         def onDone() -> None:
-            with folder, table.open(newline="", encoding="utf-8") as file:
+            with folder, table.open(newline="", encoding="utf-8-sig") as file:
                 rows = list(csv.DictReader(file))
             self._command = None
             self._checked = dataSet
@@ -183,7 +184,7 @@ class DataPanel:
     def _show(self, rows: list[dict[str, str]]) -> None:
         self._rows = rows
         self._checked = self._checked if rows else ""
-        headers = [_("Case"), _("Verdict"), _("Right ml"), _("Left ml"), _("Reason")]
+        headers = [_("Case"), _("Verdict"), _("Right (ml)"), _("Left (ml)"), _("Reason")]
         showTable(self._ui.casesTable, headers, [[row[column] for column in _COLUMNS] for row in rows], headers[-1])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
+from LungSegResNetWidgets.dependencies import whyNothingRuns
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
@@ -79,7 +80,7 @@ class EvaluatePanel:
         """Judge the network in a process of its own."""
         try:
             if not self._ensurePackages():
-                self._status.say(_("Nothing was installed, so nothing was done."))
+                self._status.say(whyNothingRuns())
                 return
             self._start()
         except (RuntimeError, OSError) as error:
@@ -174,14 +175,16 @@ class EvaluatePanel:
         except LungSegError as error:
             self._status.say(str(error))
         groups = len({row["group"] for row in rows}) > 1
-        headers = [_("Metric"), _("Mean"), _("SD"), _("Least"), _("Largest"), *([_("Group")] if groups else [])]
+        headers = [_("Metric"), _("Mean"), _("SD"), _("Min"), _("Max"), *([_("Group")] if groups else [])]
         texts = [
             [row["metric"], *(_number(row[key]) for key in ("mean", "sd", "min", "max")), row["group"]][: len(headers)]
             for row in rows
         ]
         showTable(self._ui.table1, headers, texts, headers[0])
         count = max((row["cases"] for row in rows), default=0)
-        self._ui.table1Label.text = _("Table 1, both lungs pooled (held-out cases: {count}):").format(count=count)
+        self._ui.table1Label.text = _(
+            "Agreement with the masks, both lungs together (held-out cases: {count}):"
+        ).format(count=count)
         lines = [[one.case.name, one.position, f"{one.dice:.3f}", one.reason] for one in self._slices]
         headers = [_("Case"), _("Slice"), _("Dice"), _("Why")]
         showTable(self._ui.worstTable, headers, lines, headers[-1])
@@ -201,7 +204,9 @@ class EvaluatePanel:
 
 
 def _whyNoNetwork(folder: str) -> str:
-    return "" if hasNetwork(folder) else _("The run has no finished network yet.")
+    if not folder:
+        return _("Choose the folder of a run in step 2 first.")
+    return "" if hasNetwork(folder) else _("This run has no network yet; finish the training first.")
 
 
 def _noteOnNetwork(folder: str) -> str:

@@ -76,7 +76,7 @@ def networkFile(folder: str) -> Path:
 
 
 def isBegun(folder: str) -> bool:
-    """Whether a run in this folder can be gone on with."""
+    """Whether a run in this folder can be continued."""
     return bool(folder) and (Path(folder) / "checkpoint.pt").is_file()
 
 
@@ -110,6 +110,6 @@ def keepUnfinished(folder: str) -> None:
 
 
 def unfinishedRun() -> str:
-    """Folder of the run that ended with Slicer and can be gone on with; empty if there is none."""
+    """Folder of the run that ended with Slicer and can be continued; empty if there is none."""
     folder = str(qt.QSettings().value(_UNFINISHED) or "")
     return folder if isBegun(folder) and not isFinished(folder) else ""

@@ -1,4 +1,4 @@
-"""Step 2 of the panel: a run that is started, stopped and gone on with, and its curves."""
+"""Step 2 of the panel: a run that is started, stopped and continued, and its curves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
 from LungSegResNetWidgets.choice_titles import deviceTitles, showTitles
+from LungSegResNetWidgets.dependencies import whyNothingRuns
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
@@ -76,7 +77,7 @@ class TrainPanel:
             ui.runFolderLineEdit.text = parameters.runFolder
         begun = isBegun(self._folder)
         finished = begun and isFinished(self._folder)
-        ui.startButton.text = _("Go on") if begun and not finished else _("Start training")
+        ui.startButton.text = _("Continue") if begun and not finished else _("Start training")
         done = _("The run in this folder is finished; choose another folder for a new run.") if finished else ""
         reason = done or self._whyNot(parameters)
         enable(ui.startButton, reason, _("Train in the background; other modules can be used."))
@@ -85,7 +86,8 @@ class TrainPanel:
             widget.setVisible(shown)
         for widget in (ui.trainOptions, ui.dataSetLineEdit, ui.dataSetFolderButton, ui.dataSetListButton):
             widget.enabled = not running
-        ui.startFileLineEdit.enabled = ui.startFileButton.enabled = parameters.startNetwork == FILE
+        for widget in (ui.startFileLabel, ui.startFileLineEdit, ui.startFileButton):
+            widget.setVisible(parameters.startNetwork == FILE)
         enable(ui.curvesButton, "" if self.curves.rows else _("There are no curves yet."), _("Show loss and Dice."))
 
     def showTitles(self) -> None:
@@ -93,7 +95,8 @@ class TrainPanel:
         ui = self._ui
         presets = {"fine-tune": _("fine-tune"), "recommended": _("recommended"), "paper": _("paper")}
         showTitles(ui.presetComboBox, presets)
-        showTitles(ui.startNetworkComboBox, {SHIPPED: _("shipped"), FILE: _("file"), NO_START: _("none")})
+        titles = {SHIPPED: _("shipped network"), FILE: _("own network file"), NO_START: _("nothing (random weights)")}
+        showTitles(ui.startNetworkComboBox, titles)
         showTitles(ui.deviceComboBox, deviceTitles())
 
     def keepParameters(self, parameters: Any) -> None:
@@ -106,7 +109,7 @@ class TrainPanel:
         parameters, folder = self._parameters(), unfinishedRun()
         if folder and not parameters.runFolder:
             parameters.runFolder = folder
-            self._status.say(_("The run in {path} ended with Slicer; click Go on to continue it.").format(path=folder))
+            self._status.say(_("The run in {path} ended with Slicer; click Continue to go on.").format(path=folder))
 
     def stopForQuit(self) -> None:
         """End the run when Slicer quits; it is offered to be gone on with next time."""
@@ -139,7 +142,7 @@ class TrainPanel:
             self.onFolderTyped()
         try:
             if not self._ensurePackages():
-                self._status.say(_("Nothing was installed, so nothing was done."))
+                self._status.say(whyNothingRuns())
                 return
             self._start()
         except (RuntimeError, OSError) as error:
@@ -176,8 +179,10 @@ class TrainPanel:
         if self._command:
             self._command.cancel()
             self._command = None
-            again = _("click Go on to continue") if isBegun(self._folder) else _("it was too young to be kept")
-            self._status.say(_("The run was stopped; {again}.").format(again=again))
+            if isBegun(self._folder):
+                self._status.say(_("The run was stopped; click Continue to go on."))
+            else:
+                self._status.say(_("The run was stopped before its first checkpoint; Start training begins it anew."))
             self._end()
 
     def onShowCurves(self, checked: bool = False) -> None:

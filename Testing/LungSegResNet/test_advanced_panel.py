@@ -50,7 +50,7 @@ def test_one_segment_replaces_two_is_measured_as_one_and_undone_to_two(
     found = segment_array(host, segmentation, "lungs", ct)
     assert 2 * (found & (drawn > 0)).sum() / (found.sum() + (drawn > 0).sum()) > 0.9
     table = panel.ui.measurementsTable
-    assert [table.horizontalHeaderItem(n).text() for n in range(table.columnCount)] == ["lungs"]
+    assert [table.horizontalHeaderItem(n).text() for n in range(table.columnCount)] == ["both lungs"]
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     assert float(table.item(0, 0).text()) == pytest.approx(found.sum() * voxel_ml, abs=0.51)
     assert panel.ui.editButton.enabled
@@ -126,7 +126,7 @@ def test_the_choices_survive_saving_and_loading_the_scene(host: Host, ct: Any, p
     panel.ui.smoothingSpinBox.value = 0
     scene.SetURL(str(tmp_path / "scene.mrml"))
     scene.Connect()
-    assert panel.ui.segmentsComboBox.currentText == "one (lungs)"
+    assert panel.ui.segmentsComboBox.currentText == "both lungs as one segment"
     assert panel.ui.smoothingSpinBox.value == 3.5
     assert panel.ui.roiSelector.currentNode().GetName() == "Upper half"
     assert panel.logic.getParameterNode().roi.GetSize() == pytest.approx(size)

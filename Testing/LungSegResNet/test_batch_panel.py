@@ -142,7 +142,7 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     found = segment_array(host, chosen.outputSegmentation, "left_lung", chosen.inputVolume)
     assert 2 * (found & mask).sum() / (found.sum() + mask.sum()) > 0.85
 
-    assert panel.ui.batchStartButton.text == "Go on"
+    assert panel.ui.batchStartButton.text == "Continue"
     start_and_wait(host, panel)
     assert shown(panel)["a"][0] == "already done"
     assert shown(panel)["ward/b"] == ("already done", cases["ward/b"][1])

@@ -91,6 +91,20 @@ def test_a_click_moves_every_view_to_the_place(host: Host, ct: Any, panel: Any) 
     assert planes == pytest.approx([-11.0, 21.0, -70.0])
 
 
+def test_a_click_marks_the_place_with_the_crosshair_which_stays_as_the_user_has_it(
+    host: Host, ct: Any, panel: Any
+) -> None:
+    list_slices(host, panel, ct)
+    crosshair = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLCrosshairNode")
+    panel.ui.checkTable.cellClicked.emit(1, 2)
+    assert crosshair.GetCrosshairRAS() == pytest.approx([-11.0, 21.0, -70.0])
+    assert crosshair.GetCrosshairMode() == crosshair.ShowSmallBasic
+    crosshair.SetCrosshairMode(crosshair.ShowHashmarks)
+    panel.ui.checkTable.cellClicked.emit(0, 0)
+    assert crosshair.GetCrosshairRAS()[2] == pytest.approx(-30.0)
+    assert crosshair.GetCrosshairMode() == crosshair.ShowHashmarks
+
+
 def test_the_enter_key_shows_the_slice_of_the_chosen_row(host: Host, ct: Any, panel: Any) -> None:
     list_slices(host, panel, ct)
     view = add_view(host, "Axial")

@@ -13,7 +13,7 @@ _GERMAN = {
     "fine-tune": "nachtrainieren",
     "file": "Datei",
     "current frame": "dieses Bild",
-    "one (lungs)": "eines",
+    "both lungs as one segment": "eines",
 }
 
 
@@ -31,10 +31,10 @@ def test_names_are_translated_at_each_visit_and_what_is_kept_is_not(
         monkeypatch.setattr(module, "_", lambda text: _GERMAN.get(text, text))
     panel, training = host.openModule("LungSegResNet"), host.openModule("LungSegResNetTraining")
     for _visit in range(2):
-        assert entries(panel.ui.engineComboBox) == ["auto", "PyTorch", "OpenVINO"]
+        assert entries(panel.ui.engineComboBox) == ["automatic", "PyTorch", "OpenVINO"]
         assert entries(panel.ui.deviceComboBox)[3] == entries(training.ui.deviceComboBox)[3] == "Prozessor"
         assert entries(panel.ui.framesComboBox) == ["dieses Bild", "all frames"]
-        assert entries(panel.ui.segmentsComboBox) == ["right and left", "eines"]
+        assert entries(panel.ui.segmentsComboBox) == ["right lung and left lung", "eines"]
         assert entries(training.ui.presetComboBox) == ["nachtrainieren", "recommended", "paper"]
         assert entries(training.ui.startNetworkComboBox) == ["shipped", "Datei", "none"]
         for widget in (panel, training):

@@ -60,7 +60,7 @@ def test_undo_loses_no_correction_of_the_run_that_it_takes_back(
     listed = rows_of(panel.ui.checkTable)
     panel.ui.undoButton.click()
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
-    assert panel.ui.statusLabel.text.startswith('"Phantom lungs" is as it was before; Undo once more')
+    assert panel.ui.statusLabel.text.startswith('"Phantom lungs" is as it was before the run; Redo')
     assert rows_of(panel.ui.checkTable) == []
     panel.ui.undoButton.click()
     assert rows_of(panel.ui.checkTable) == listed
@@ -240,7 +240,7 @@ def test_lungs_that_cannot_be_measured_are_told_once_and_have_no_figures(
 def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:
     done.ui.copyButton.click()
     lines = [line.split("\t") for line in host.slicer.app.clipboard().text().splitlines()]
-    assert lines[0] == ["Phantom", "right lung", "left lung", "lungs"]
+    assert lines[0] == ["Phantom", "right lung", "left lung", "both lungs"]
     assert lines[1][0] == "Volume (ml)"
     assert lines[1][1] == done.ui.measurementsTable.item(0, 0).text()
     assert {len(line) for line in lines} == {4}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -66,6 +67,14 @@ def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
     assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [volume]
     panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("alone"), 0)
     assert "no mask" in panel.ui.dataStatusLabel.text
+
+
+def test_names_and_folders_may_have_any_letters(host: Host, panel: Any, data_set: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Müller"
+    folder.mkdir()
+    for name in ("ct", "lungs"):
+        shutil.copy(data_set / f"anna_{name}.nii.gz", folder / f"jörg_{name}.nii.gz")
+    assert [row[:2] for row in check(host, panel, folder)] == [["jörg", "ok"]]
 
 
 def test_a_click_shows_the_mask_of_that_case_as_it_is_on_disk_now(host: Host, panel: Any, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_network_whose_training_has_not_finished_is_called_so_and_can_be_used_
     assert ui.evaluateStatusLabel.text == "Ready."
     keep(finished=False)
     assert ui.evaluateStatusLabel.text == f"Ready.\n{note}"
-    assert ui.startButton.text == "Go on"
+    assert ui.startButton.text == "Continue"
     assert "is finished" not in ui.startButton.toolTip
     assert ui.evaluateButton.enabled
     ui.useNetworkButton.click()

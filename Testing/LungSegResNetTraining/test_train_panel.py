@@ -247,7 +247,7 @@ def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
     ui.startButton.click()
     assert "still ending" in ui.trainStatusLabel.text
     host.wait(lambda: not any(map(is_alive, processes)), 15)
-    assert ui.startButton.text == "Go on"
+    assert ui.startButton.text == "Continue"
     done = len(panel.trainPanel.curves.rows)
 
     # As after a restart of Slicer: nothing but the folder is chosen.
@@ -332,8 +332,8 @@ def test_a_run_that_ended_with_slicer_is_offered_at_the_next_start(
 
     again = host.openModule("LungSegResNetTraining")
     assert (parameters(again).runFolder, parameters(again).dataSet) == (str(run), str(data_set))
-    assert (again.ui.startButton.text, again.ui.startButton.enabled) == ("Go on", True)
-    assert again.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; click Go on to continue it."
+    assert (again.ui.startButton.text, again.ui.startButton.enabled) == ("Continue", True)
+    assert again.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; click Continue to go on."
     again.ui.startButton.click()
     assert again.trainPanel.running
     again.ui.stopButton.click()

@@ -58,6 +58,8 @@ class Checker:
                 for name in widget.properties
                 if not self._names.is_property(widget.kind, name)
             ]
+            if widget.buddy and (widget.kind != "QLabel" or widget.buddy not in kinds):
+                problems.append(f"{widget.name}: {widget.buddy} cannot be its buddy")
             if widget.parameter and widget.parameter not in self._parameters:
                 problems.append(f"{widget.name}: there is no parameter {widget.parameter}")
         problems += filter(None, (self._class_in_text(text) for text in product.texts_of_ui(path)))

@@ -25,12 +25,16 @@ def ui_files(module: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class UiWidget:
-    """A widget of a ``.ui`` file with its own properties; ``parameter`` is its SlicerParameterName."""
+    """A widget of a ``.ui`` file with its own properties; ``parameter`` is its SlicerParameterName.
+
+    ``buddy`` is the widget that the keyboard goes to from a label; empty: none.
+    """
 
     kind: str
     name: str
     properties: tuple[str, ...]
     parameter: str
+    buddy: str
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,11 @@ def read_ui(path: Path) -> tuple[list[UiWidget], list[UiConnection]]:
     for element in root.iter("widget"):
         properties = {item.get("name", ""): item for item in element.findall("property")}
         parameter = properties.pop("SlicerParameterName", None)
+        buddy = properties.pop("buddy", None)  # set by whoever loads the file
         own = tuple(name for name, item in properties.items() if item.get("stdset") != "0")
         text = "" if parameter is None else parameter.findtext("string", "")
-        widgets.append(UiWidget(element.get("class", ""), element.get("name", ""), own, text))
+        other = "" if buddy is None else buddy.findtext("cstring", "")
+        widgets.append(UiWidget(element.get("class", ""), element.get("name", ""), own, text, other))
     connections = [
         UiConnection(*(item.findtext(key, "") for key in ("sender", "signal", "receiver", "slot")))
         for item in root.iter("connection")

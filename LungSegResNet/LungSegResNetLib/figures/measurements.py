@@ -35,7 +35,13 @@ class DensityBand:
 # The other common scheme, of Gattinoni et al. (edges -1000, -900, -500, -100, 100 HU: over-, normally, poorly, not
 # aerated), serves ventilated patients. Slice thickness, kernel, inspiration and contrast agent shift all shares.
 DENSITY_BANDS: tuple[DensityBand, ...] = (
-    DensityBand("below_-950_hu", -np.inf, -950.0, "below -950 HU", "emphysema index"),
+    DensityBand(
+        "below_-950_hu",
+        -np.inf,
+        -950.0,
+        "below -950 HU",
+        "emphysema index, in thin slices at full inspiration without contrast agent",
+    ),
     DensityBand("-950_to_-700_hu", -950.0, -700.0, "-950 to -700 HU", "well-aerated lung"),
     DensityBand("-700_to_-300_hu", -700.0, -300.0, "-700 to -300 HU", "ground glass, poorly aerated lung"),
     DensityBand("-300_to_100_hu", -300.0, 100.0, "-300 to 100 HU", "consolidation, atelectasis, vessels"),

@@ -147,7 +147,7 @@ def _not_hounsfield(source: str, low: float, high: float) -> InputError:
         f"{source} is not a chest CT in Hounsfield units: its values run from {low:g} to {high:g} "
         "without air (about -1000) or lung (about -850)"
     )
-    if 0 <= low and high <= _GREY_LEVELS:
+    if low >= 0 and high <= _GREY_LEVELS:
         white = _GREY_LEVELS if high > 1 else 1
         text += (
             "; if they are grey levels of a window, use the scan as it came from the scanner, or turn them back: "

@@ -46,7 +46,7 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
     elif total < _SMALL_ML:
         warnings.append(f"Only {total:.0f} ml of lung was found.")
     if total > 0 and (mean_hu := _mean_hu(ct.hu, mask)) > _LITTLE_AIR_HU:
-        warnings.append(f"The lungs hold little air (mean {mean_hu:.0f} HU): look whether dense parts were left out.")
+        warnings.append(f"The lungs hold little air (mean {mean_hu:.0f} HU): check whether dense parts are missing.")
     return warnings + _wide_ends(mask) + _cut_off(ct, mask)
 
 
@@ -58,8 +58,8 @@ def _two_as_one(mask: np.ndarray) -> list[str]:
     if np.count_nonzero(sizes > _LARGE_SHARE * sizes.sum()) < 2:
         return []
     text = (
-        "Two large parts were taken for one lung: if the patient lay on the side, the scan says otherwise, and right "
-        "and left cannot be relied on."
+        "What was taken for one lung are two large separate parts: if the patient lay on the side although the scan "
+        "says otherwise, right and left cannot be relied on."
     )
     return [text]
 
@@ -67,7 +67,7 @@ def _two_as_one(mask: np.ndarray) -> list[str]:
 def _unsure_side(mask: np.ndarray, column_mm: float, midline_mm: float | None) -> list[str]:
     """Warning for a lung that is alone and does not lie where one of the two would in a whole body."""
     if midline_mm is None:
-        return ["The view shows a part of the body only: check whether this is the right or the left lung."]
+        return ["Only a part of the body is in view: check whether this is the right or the left lung."]
     if abs(mean_x(mask, np.arange(mask.shape[2]) * column_mm) - midline_mm) < NEAR_MIDLINE_MM:
         return ["The lung lies in the middle of the view: check whether it is the right or the left one."]
     return []

@@ -60,8 +60,8 @@ def find_worst_slices(reference: np.ndarray, predicted: np.ndarray, pixel_cm2: f
     reasons: dict[int, list[str]] = {}
     for reason, badness in (
         ("lowest Dice", 1.0 - dice),
-        ("most missed", missed),
-        ("most added", added),
+        ("most lung missed", missed),
+        ("most added that is no lung", added),
     ):
         badness = np.where(candidates, badness, 0.0)
         if badness.any():

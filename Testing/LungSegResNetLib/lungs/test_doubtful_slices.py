@@ -43,14 +43,14 @@ def test_a_spoiled_slice_of_a_scan_comes_first_and_points_to_the_spoiled_place()
     assert sorted(one.index for one in result.ranking) == list(range(len(hu)))
     first = result.ranking[0]
     assert first.index == 6
-    assert "that both neighbours have" in first.reason
+    assert "less than above and below" in first.reason
     y, x = first.spot_mm
     lungs_around = result.mask[5] & result.mask[7]
     assert lungs_around[round(y / 2.5), round(x / 2.5)] == 2
 
 
 def test_what_both_neighbours_have_and_a_slice_lacks_or_the_reverse_is_doubtful() -> None:
-    for value, words in ((0, "that both neighbours have"), (1, "that no neighbour has")):
+    for value, words in ((0, "less than above and below"), (1, "more than above and below")):
         mask = cylinder()
         mask[4, 20:40, 40:60] = value
         first = rank_slices(mask, SPACING, sure_network(cylinder()))[0]
@@ -89,7 +89,7 @@ def test_the_slice_that_the_network_is_unsure_of_comes_before_the_others() -> No
     doubt.unsure_mm2[5] = 90.0
     first = rank_slices(mask, SPACING, doubt)[0]
     assert first.index == 5
-    assert first.reason == f"network unsure about 0.9 of {np.count_nonzero(mask[5]) / 100:.1f} cm²"
+    assert first.reason == f"unsure about 0.9 of {np.count_nonzero(mask[5]) / 100:.1f} cm²"
 
 
 def test_doubt_far_from_the_lungs_counts_for_little() -> None:

@@ -24,7 +24,11 @@ def test_lowest_dice_most_missed_and_most_added_are_found() -> None:
     # With pixels of 0.1 cm2; the fourth is too small a section to count, though nothing of it was found.
     reference, predicted = masks((100, 40, 0), (600, 500, 0), (600, 600, 90), (20, 0, 0))
     found = find_worst_slices(reference, predicted, 0.1)
-    assert [(one.index, one.reason) for one in found] == [(0, "lowest Dice"), (1, "most missed"), (2, "most added")]
+    assert [(one.index, one.reason) for one in found] == [
+        (0, "lowest Dice"),
+        (1, "most lung missed"),
+        (2, "most added that is no lung"),
+    ]
     assert found[0].dice == 80 / 140
     assert (found[1].missed_cm2, found[1].added_cm2) == (10.0, 0.0)
     assert (found[2].missed_cm2, found[2].added_cm2) == (0.0, 9.0)
@@ -32,7 +36,7 @@ def test_lowest_dice_most_missed_and_most_added_are_found() -> None:
 
 def test_a_slice_that_is_worst_in_two_ways_comes_once() -> None:
     found = find_worst_slices(*masks((100, 40, 0), (100, 100, 0)), 0.1)
-    assert [(one.index, one.reason) for one in found] == [(0, "lowest Dice and most missed")]
+    assert [(one.index, one.reason) for one in found] == [(0, "lowest Dice and most lung missed")]
 
 
 def test_small_sections_count_where_there_is_no_larger_one() -> None:

@@ -38,6 +38,7 @@ def main(cache: Path, folder: Path) -> None:
     segmentation = logic.process(volume).segmentationNode
     endKeptProcesses()
     segmentation.CreateClosedSurfaceRepresentation()
+    segmentation.GetDisplayNode().SetVisibility2DFill(False)  # or the lung below cannot be seen
     middle = middle_of(segment_array(host, segmentation, "right_lung", volume), volume)
     application = host.slicer.modules.applicationLogic.logic()
     views: list[Any] = [

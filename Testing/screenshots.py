@@ -90,8 +90,9 @@ def segmenting(host: slicer_host.Host, folder: Path) -> None:
     panel = host.openModule("LungSegResNet")
     grab(host, panel, folder, "empty")
     add_volume(host, Thorax(consolidation=True).scan(spacing=(2.0, 2.0, 8.0))[0], "CT thorax")
-    panel.ui.advancedCollapsibleButton.collapsed = False
     grab(host, panel, folder, "ready")
+    panel.ui.advancedCollapsibleButton.collapsed = False
+    grab(host, panel, folder, "advanced")
     panel.ui.advancedCollapsibleButton.collapsed = True
     panel.ui.segmentButton.click()
     host.wait(lambda: panel.ui.progressBar.value > panel.ui.progressBar.maximum // 3 > 0, 600)
@@ -99,7 +100,8 @@ def segmenting(host: slicer_host.Host, folder: Path) -> None:
     host.wait(lambda: panel.ui.segmentButton.visible, 600)
     grab(host, panel, folder, "done")
     host.slicer.mrmlScene.Clear(False)
-    host.slicer.util.addVolumeFromArray(np.full((6, 40, 40), 7, np.int16), name="Brain MR")
+    grey = np.random.default_rng(0).integers(0, 800, (6, 40, 40)).astype(np.int16)
+    host.slicer.util.addVolumeFromArray(grey, name="Brain MR")
     panel.ui.segmentButton.click()
     host.wait(lambda: panel.ui.segmentButton.visible, 600)
     grab(host, panel, folder, "error")

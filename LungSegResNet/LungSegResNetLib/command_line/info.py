@@ -20,10 +20,10 @@ def run(options: argparse.Namespace) -> int:
     """Describe the file and print."""
     import json
 
-    from ..network.model_file import default_model_path
+    from ..network.model_file import NETWORK_ENDINGS, default_model_path
 
     path = options.path or default_model_path()
-    values = _model(path) if path.suffix in (".safetensors", ".pt", ".pth", ".ckpt") else _ct(path)
+    values = _model(path) if path.suffix.lower() in NETWORK_ENDINGS else _ct(path)
     print(json.dumps(values, indent=2) if options.json else _as_text(values))
     return 0
 

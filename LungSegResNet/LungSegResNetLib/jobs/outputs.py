@@ -14,14 +14,15 @@ from ..files.detached_voxels import voxel_files
 from ..files.dicom_image import may_be_dicom
 from ..files.places import place
 from ..files.writing import MASK_ENDINGS, has_mask_ending, refuse_other_ending
+from ..network.model_file import NETWORK_ENDINGS
 
 # Names of new folders may have any other, such as the identifiers of DICOM.
 _MEDICAL = (".mhd", ".nhdr", ".hdr", ".img", ".raw", ".dcm", ".ima", ".mnc", ".mgh", ".mgz", ".mrb", ".mrml")
 _SURFACES = (".stl", ".obj", ".ply", ".glb", ".gltf", ".3mf", ".vtk", ".vtp", ".vti", ".vtu")
 _TABLES = (".csv", ".tsv", ".json", ".xls", ".xlsx", ".txt", ".pdf", ".html", ".xml", ".npy", ".npz", ".mat", ".h5")
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".svg")
-_ARCHIVES = (".gz", ".bz2", ".xz", ".zip", ".7z", ".tar", ".safetensors", ".pt", ".pth", ".ckpt")
-_ENDINGS_OF_FILES = (*_MEDICAL, *_SURFACES, *_TABLES, *_PICTURES, *_ARCHIVES)
+_ARCHIVES = (".gz", ".bz2", ".xz", ".zip", ".7z", ".tar")
+_ENDINGS_OF_FILES = (*_MEDICAL, *_SURFACES, *_TABLES, *_PICTURES, *_ARCHIVES, *NETWORK_ENDINGS)
 
 
 @dataclass(frozen=True)

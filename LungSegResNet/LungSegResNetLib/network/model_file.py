@@ -20,6 +20,8 @@ from .architecture import HU_WINDOW, SLICE_SHAPE
 
 ARCHITECTURE = "HighRes2DNet"
 FORMAT = "LungSegResNet network 1"
+# Of files that hold a network, also of those that are refused because they can run code.
+NETWORK_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt")
 _METADATA_KEY = "lungsegresnet"
 
 

@@ -23,6 +23,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.command_line.main import main
 from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.files.reading import read_ct, read_lungs, read_mask
+from LungSegResNetLib.network.model_file import default_model_path
 
 COMMAND = [sys.executable, "-m", "LungSegResNetLib.command_line.main"]
 
@@ -232,6 +233,15 @@ def test_info_describes_the_shipped_network_and_a_ct(scan: Path, capsys: pytest.
     assert f"seen_scans: {len(card['training']['seen_scans'])} (--json lists them)" in capsys.readouterr().out
     assert main(["info", str(scan)]) == 0
     assert "spacing (mm): 2.5, 2.5, 15.0" in capsys.readouterr().out
+
+
+def test_info_knows_a_network_file_by_an_ending_in_capital_letters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "NET.SAFETENSORS"
+    path.write_bytes(default_model_path().read_bytes())
+    assert main(["info", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "network"
 
 
 def test_a_reader_that_has_enough_of_the_output_ends_the_command_without_a_word() -> None:

@@ -1,4 +1,4 @@
-"""Label values of every mask this project reads or writes (the same as PTK and lungmask)."""
+"""Label values of the lungs (the same as those of PTK and lungmask), and the segments that they become in 3D Slicer."""
 
 from __future__ import annotations
 

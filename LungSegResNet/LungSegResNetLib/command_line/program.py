@@ -75,7 +75,7 @@ class Program:
             is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # as what the standard output is sent to
             return self._fail(options, f"{name}{error.strerror or error}.", OutputError.exit_code if is_full else 1)
         except MemoryError:
-            text = "There is not enough memory for this scan; close other programs or use a larger computer."
+            text = "There is not enough memory; close other programs or use a larger computer."
             return self._fail(options, text, 6)
 
     def _parser(self) -> argparse.ArgumentParser:

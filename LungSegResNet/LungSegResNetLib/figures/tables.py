@@ -1,4 +1,4 @@
-"""Rows of results as CSV, JSON or an aligned text, the same way everywhere."""
+"""Tables, the same way everywhere: rows written as CSV, JSON or aligned text, and read from a CSV of any program."""
 
 from __future__ import annotations
 

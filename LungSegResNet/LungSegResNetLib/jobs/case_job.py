@@ -30,7 +30,7 @@ from .reporting import Reporter
 
 @dataclass(frozen=True)
 class CaseSummary:
-    """What happened to a case; all of it goes into ``--json`` and into the CSV of a folder run."""
+    """What happened to a case; all of it goes into ``--json`` and into the summary that a folder run keeps of it."""
 
     program: str
     input: str

@@ -38,7 +38,7 @@ class Reporter(Protocol):
     """Receives the events of a run."""
 
     def stage(self, name: str) -> None:
-        """A stage (``read``, ``load network``, ``segment``, ``write``) begins."""
+        """A stage begins, in words; those of a case are ``read``, ``load network``, ``segment`` and ``write``."""
 
     def slices(self, done: int, total: int) -> None:
         """So many of all slices are segmented."""

@@ -40,8 +40,10 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
 
     Raises
     ------
-    DeviceError : the device asked for is not there, or PyTorch is not installed.
+    DeviceError : the device asked for is not there or, as ``gpu``, none of PyTorch's, or PyTorch is not installed.
     """
+    if wanted == "gpu":
+        raise DeviceError("Intel graphics need the engine OpenVINO; choose it, or another device.")
     try:
         import torch
     except ImportError as error:
@@ -50,8 +52,6 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
         raise DeviceError(f"PyTorch is installed but cannot be loaded ({error}); install it again.") from error
     has_cuda = torch.cuda.is_available()
     has_mps = torch.backends.mps.is_available()
-    if wanted == "gpu":
-        raise DeviceError("Intel graphics need the engine OpenVINO; choose it, or another device.")
     if wanted == "cuda" and not has_cuda:
         raise DeviceError("No CUDA graphics card can be used here; choose the device auto or processor (cpu).")
     if wanted == "mps" and not has_mps:

@@ -194,6 +194,12 @@ def test_an_engine_that_does_not_know_the_device_says_so(small_network: Path, en
         load_engine(EngineSettings(engine, device, small_network))
 
 
+def test_pytorch_need_not_be_there_to_know_that_it_has_no_intel_graphics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(DeviceError, match="need the engine OpenVINO"):
+        choose_device("gpu")
+
+
 def test_an_engine_on_the_processor_has_nothing_to_fall_back_to() -> None:
     assert load_engine(EngineSettings(device="cpu")).on_processor is None
 

@@ -23,7 +23,7 @@ def read_masks(
     """
     from ..files.reading import read_ct, read_lungs
     from ..jobs.outputs import Outputs
-    from ..jobs.reporting import make_reporter
+    from ..jobs.reporting import WarningReporter
     from ..lungs.laterality import sides_exchanged
 
     tables = (options.output,) if options.output else ()
@@ -38,7 +38,7 @@ def read_masks(
             warnings.append(f"{path.name} holds no lung.")
         elif mask.dtype != bool and sides_exchanged(ct, mask):
             warnings.append(f"{path.name} has the right lung on the patient's left side: are right and left exchanged?")
-    reporter = make_reporter("none")
+    reporter = WarningReporter()
     for text in warnings:
         reporter.warning(text)
     return ct, lungs

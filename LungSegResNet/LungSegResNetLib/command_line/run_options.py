@@ -1,4 +1,4 @@
-"""Options that ``segment`` and ``segment-folder`` share."""
+"""Options that several commands share, above all ``segment`` and ``segment-folder``."""
 
 from __future__ import annotations
 
@@ -37,8 +37,15 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="write both lungs as one segment with the label 1; measurements still tell right and left",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
+    add_progress_option(parser)
+
+
+def add_progress_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of how a run tells what it is doing; it is for `make_reporter`."""
     parser.add_argument(
-        "--progress", choices=MODES, help="bar, JSON lines on standard error, or none (default: bar in a terminal)"
+        "--progress",
+        choices=MODES,
+        help="bar, JSON lines on standard error, or none: warnings only (default: bar in a terminal)",
     )
 
 

@@ -1,4 +1,4 @@
-"""How a run tells what it is doing: JSON lines for programs, a bar for people, or nothing."""
+"""How a run tells what it is doing: JSON lines for programs, a bar for people, or warnings only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Protocol
 
-MODES = ("bar", "json", "none")
-CASE_STATUSES = ("running", "done", "already done", "failed")
-
 
 @dataclass(frozen=True)
 class CaseEvent:
@@ -22,8 +19,8 @@ class CaseEvent:
     ----------
     case : its name, the path below the input folder without ending, with ``/``.
     number, total : its place, from 1, among all cases of the run, in the order of their names.
-    status : one of ``CASE_STATUSES``. Several cases may be ``running`` at a time, and a case may be so twice, if the
-        process that had it was killed. Each case ends once, in one of the other three.
+    status : ``running``, ``done``, ``already done`` or ``failed``. Several cases may be ``running`` at a time, and a
+        case may be so twice, if the process that had it was killed. Each case ends once, in one of the other three.
     error : why it failed, one sentence; else empty.
     """
 
@@ -184,8 +181,10 @@ class JsonReporter:
         self._stream.flush()
 
 
+_MAKERS: dict[str, Callable[[], Reporter]] = {"bar": BarReporter, "json": JsonReporter, "none": WarningReporter}
+MODES = tuple(_MAKERS)
+
+
 def make_reporter(mode: str | None) -> Reporter:
-    """Reporter on the standard error stream; None takes a bar in a terminal and silence elsewhere."""
-    mode = mode or ("bar" if sys.stderr.isatty() else "none")
-    makers: dict[str, Callable[[], Reporter]] = {"bar": BarReporter, "json": JsonReporter, "none": WarningReporter}
-    return makers[mode]()
+    """Reporter of one of the `MODES` on the standard error stream; None: a bar in a terminal, else warnings only."""
+    return _MAKERS[mode or ("bar" if sys.stderr.isatty() else "none")]()

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from LungSegResNetLib.command_line.run_options import add_progress_option
 from LungSegResNetLib.command_line.values import given_path
 
 if TYPE_CHECKING:
@@ -50,11 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the network runs (default: auto, a graphics card if there is one)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the evaluation of another network or data")
-    parser.add_argument(
-        "--progress",
-        choices=("bar", "json", "none"),
-        help="bar, JSON lines on standard error, or none (default: bar in a terminal)",
-    )
+    add_progress_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:

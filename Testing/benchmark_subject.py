@@ -143,12 +143,13 @@ def network_slices(path: str, count: int, part: tuple[float, float] = (0.0, 1.0)
 
     from LungSegResNetLib.files.reading import read_ct
     from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
+    from LungSegResNetLib.network.architecture import HU_WINDOW, SLICE_SHAPE
 
     ct, _ = read_ct(path)
-    frame = frame_for(ct.hu, ct.spacing_zyx)
+    frame = frame_for(ct.hu, ct.spacing_zyx, SLICE_SHAPE)
     rows, columns = to_frame_matrices(frame, ct.hu.shape[1:], ct.spacing_zyx[1:])
     positions = np.linspace(*(share * (len(ct.hu) - 1) for share in part), count).round().astype(int)
-    return np.stack([rows @ scale_hu(ct.hu[z]) @ columns.T for z in positions])
+    return np.stack([rows @ scale_hu(ct.hu[z], HU_WINDOW) @ columns.T for z in positions])
 
 
 def matrix_peak(task: dict[str, Any]) -> dict[str, Any]:

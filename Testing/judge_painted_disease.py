@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from LungSegResNetLib.lungs.preprocessing import Resampling, scale_hu, to_frame_matrices
+from LungSegResNetLib.network.architecture import HU_WINDOW
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
 from LungSegResNetTrainingLib.slices.painted_shapes import like_soft_tissue
@@ -64,7 +65,7 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
     settle_border(slices[WHITE], hu, lung, PIXEL_MM)
     into_frame = Resampling(*to_frame_matrices(case.frame, tuple(hu.shape), (PIXEL_MM, PIXEL_MM)))
     truth = into_frame(lung.numpy().astype(np.float32)) > 0.5
-    return [(kind, into_frame(scale_hu(values.numpy())), truth) for kind, values in slices.items()]
+    return [(kind, into_frame(scale_hu(values.numpy(), HU_WINDOW)), truth) for kind, values in slices.items()]
 
 
 def _white(shape: tuple[int, ...], number: int) -> torch.Tensor:

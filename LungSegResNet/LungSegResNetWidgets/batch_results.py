@@ -72,10 +72,10 @@ def _stateOfFiles(summary: str, mask: str) -> str:
 
 
 def _load(name: str, files: str, source: str, mask: str, isOneSegment: bool) -> Any:
-    from LungSegResNetLib.files.mask_reading import mask_on_ct
-    from LungSegResNetLib.files.reading import read_ct, read_mask
+    from LungSegResNetLib.files.mask_reading import mask_on_ct, read_mask_file
+    from LungSegResNetLib.files.reading import read_ct
 
     # Not Slicer's own readers: the scan is shown as it was segmented.
     ct, _warnings = read_ct(source, when_in_doubt="choose", recursive=False)  # as the run read it
-    labels, _warnings = mask_on_ct(read_mask(mask), ct)
+    labels, _warnings = mask_on_ct(read_mask_file(mask).labels, ct)
     return addCase(files, ct, labels, name, _("{ct} lungs").format(ct=name), isOneSegment)

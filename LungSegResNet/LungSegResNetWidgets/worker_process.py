@@ -64,11 +64,6 @@ class WorkerProcess:
         return self._ending
 
     @property
-    def processId(self) -> int:
-        """Number of the launcher's process."""
-        return self._process.processId()
-
-    @property
     def lastLines(self) -> list[str]:
         """The end of what was written besides events since the last command: where an unexpected end is explained."""
         return self._lastLines

@@ -38,7 +38,7 @@ def start_and_wait_for_slices(host: Host, panel: Any) -> None:
 
 def processes_of(panel: Any) -> list[int]:
     """Process ids of the launcher and of Python below it."""
-    return below(panel.runPanel.run._command._process.processId)
+    return below(panel.runPanel.run._command._process._process.processId())
 
 
 def wait_until_ended(host: Host, processes: list[int], seconds: float) -> None:
@@ -114,7 +114,7 @@ def test_cancel_ends_all_processes_and_changes_nothing(host: Host, ct: Any, pane
 
 def test_a_run_after_a_cancelled_one_is_done_by_a_process_of_its_own(host: Host, ct: Any, panel: Any) -> None:
     start_and_wait_for_slices(host, panel)
-    launcher = panel.runPanel.run._command._process.processId
+    launcher = panel.runPanel.run._command._process._process.processId()
     panel.ui.cancelButton.click()
     run_to_the_end(host, panel)
     assert panel.ui.statusLabel.text.startswith("Done: ")
@@ -294,7 +294,7 @@ def kept_process() -> int | None:
     """Process id of the launcher that waits for the next run."""
     from LungSegResNetWidgets import worker_process
 
-    return next((kept.processId for kept in worker_process._kept.values()), None)
+    return next((kept._process.processId() for kept in worker_process._kept.values()), None)
 
 
 def test_the_next_run_is_done_by_the_same_process_with_the_same_lungs(host: Host, ct: Any, panel: Any) -> None:

@@ -41,7 +41,7 @@ def curve_nodes(host: Host) -> list[Any]:
 
 def processes_of(panel: Any) -> list[int]:
     """Process ids of the launcher, of Python below it, and of the processes that prepare slices."""
-    return below(panel.trainPanel._command._process.processId)
+    return below(panel.trainPanel._command._process._process.processId())
 
 
 def test_half_a_path_of_a_run_takes_nothing_over(panel: Any, data_set: Path, tmp_path: Path) -> None:

@@ -49,7 +49,6 @@ def run(options: argparse.Namespace) -> int:
         outputs = dataclasses.replace(outputs, measurements=(*outputs.measurements, options.measurements))
     if options.overlay:
         outputs = dataclasses.replace(outputs, overlay=options.overlay)
-    outputs.check(options.input, options.overwrite)
     reporter = make_reporter(options.progress)
     seconds: dict[str, float] = {}
     try:

@@ -24,7 +24,7 @@ _DIGITS_OF_UID = 6  # fewer digits are the number of a series, perhaps that of t
 
 
 def choose_series(
-    found: Sequence[Series], wanted: str | None, folder: Path, when_in_doubt: WhenInDoubt = "ask"
+    found: Sequence[Series], wanted: str | None, folder: Path, when_in_doubt: WhenInDoubt
 ) -> tuple[Series, list[str]]:
     """The series ``wanted`` names, else the largest original axial CT series; the second value are warnings.
 

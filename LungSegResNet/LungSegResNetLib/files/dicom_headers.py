@@ -74,8 +74,8 @@ class Series:
     left_out: tuple[Header, ...] = field(default=(), repr=False)
 
 
-def list_series(folder: str | os.PathLike[str], *, recursive: bool = True) -> list[SeriesInfo]:
-    """All image series of ``folder``, ordered by series number; ``recursive`` searches its subfolders, too.
+def list_series(folder: str | os.PathLike[str]) -> list[SeriesInfo]:
+    """All image series of ``folder`` and its subfolders, ordered by series number.
 
     Scans and reconstructions that share a SeriesInstanceUID but cover each other are listed one by one.
 
@@ -83,7 +83,7 @@ def list_series(folder: str | os.PathLike[str], *, recursive: bool = True) -> li
     ------
     InputError : there is no such folder, it cannot be opened, or there is no DICOM image in it.
     """
-    return [series.info for series in scan_folder(folder, recursive=recursive)[0]]
+    return [series.info for series in scan_folder(folder)[0]]
 
 
 def scan_folder(
@@ -91,7 +91,8 @@ def scan_folder(
 ) -> tuple[list[Series], list[Path]]:
     """The series of ``list_series`` with their headers, and the CT and MR files that are too damaged to be opened.
 
-    ``warn`` gets a sentence for each folder that is left out, as in `files_of_folders`.
+    ``recursive`` searches the subfolders, too; ``warn`` gets a sentence for each folder that is left out, as in
+    `files_of_folders`.
     """
     folder = Path(folder)
     files = files_of_folders(folder, warn, recursive=recursive)

@@ -27,7 +27,7 @@ _WHOLE_SHARE = 0.95  # of the length of all stacks in a series
 
 
 def read_dicom_folder(
-    folder: Path, series: str | None = None, *, when_in_doubt: WhenInDoubt = "ask", recursive: bool = True
+    folder: Path, series: str | None, *, when_in_doubt: WhenInDoubt, recursive: bool
 ) -> tuple[CTVolume, list[str]]:
     """Read the largest axial CT series of ``folder``, or the one ``series`` names (see ``reading.read_ct``).
 

@@ -72,11 +72,6 @@ def read_mask_file(path: str | os.PathLike[str]) -> MaskFile:
         raise unreadable(path, error) from error
 
 
-def read_mask(path: str | os.PathLike[str]) -> sitk.Image:
-    """The labels of `read_mask_file`."""
-    return read_mask_file(path).labels
-
-
 def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, list[str]]:
     """The lungs of a mask file in the order of ``ct.hu``, and warnings.
 

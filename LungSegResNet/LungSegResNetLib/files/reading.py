@@ -23,7 +23,7 @@ from .image_files import (
     segment_headers,
     tells_orientation,
 )
-from .mask_reading import mask_on_ct, read_lungs, read_mask, read_mask_file
+from .mask_reading import mask_on_ct, read_lungs, read_mask_file
 from .nifti_doubts import doubts_of_nifti, lacks_voxel_size
 from .nifti_payload import read_slices
 from .text_headers import tells_voxel_size
@@ -36,7 +36,6 @@ __all__ = [
     "mask_on_ct",
     "read_ct",
     "read_lungs",
-    "read_mask",
     "read_mask_file",
 ]
 

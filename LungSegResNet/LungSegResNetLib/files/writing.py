@@ -42,16 +42,8 @@ def refuse_other_ending(path: Path) -> None:
         )
 
 
-def write_mask(
-    path: str | os.PathLike[str],
-    mask: np.ndarray,
-    ct: CTVolume,
-    overwrite: bool,
-    segments: Sequence[LungSegment] = LUNG_SEGMENTS,
-) -> Path:
-    """Write a uint8 mask with the shape of ``ct.hu`` on the scan's native grid; the ending decides the format.
-
-    ``segments`` says what its labels are.
+def write_mask(path: str | os.PathLike[str], mask: np.ndarray, ct: CTVolume, overwrite: bool) -> Path:
+    """Write right and left lung (uint8, shape of ``ct.hu``) on the scan's native grid; the ending decides the format.
 
     ``.seg.nrrd`` opens in 3D Slicer as a segmentation with names, colours and terminology; the header is described
     at https://slicer.readthedocs.io ("Segmentations", file format).
@@ -66,14 +58,17 @@ def write_mask(
     path = Path(path)
     refuse_other_ending(path)
     with write_atomically(path, overwrite) as temporary:
-        write_mask_into(temporary, path, mask, ct, segments)
+        write_mask_into(temporary, path, mask, ct, LUNG_SEGMENTS)
     return path
 
 
 def write_mask_into(
-    temporary: Path, path: Path, mask: np.ndarray, ct: CTVolume, segments: Sequence[LungSegment] = LUNG_SEGMENTS
+    temporary: Path, path: Path, mask: np.ndarray, ct: CTVolume, segments: Sequence[LungSegment]
 ) -> None:
-    """Write what is to become ``path`` into the file that `write_atomically` gave for it; else as `write_mask`."""
+    """Write what is to become ``path`` into the file that `write_atomically` gave for it; else as `write_mask`.
+
+    ``segments`` says what the labels are.
+    """
     temporary.touch()  # no permission shows here, as an OSError with its reason
     try:
         name = library_path(temporary)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from ..network.architecture import HU_WINDOW, SLICE_SHAPE
 from .regions import grown, shrunk
 from .runs import Runs, part_sizes
 
@@ -33,10 +32,10 @@ class SliceFrame:
     start_y: float
     start_x: float
     pixel_mm: float
-    shape: tuple[int, int] = SLICE_SHAPE
+    shape: tuple[int, int]
 
     @classmethod
-    def around(cls, box: tuple[float, float, float, float], shape: tuple[int, int] = SLICE_SHAPE) -> SliceFrame:
+    def around(cls, box: tuple[float, float, float, float], shape: tuple[int, int]) -> SliceFrame:
         """Smallest frame with square pixels that holds ``box`` = (y0, y1, x0, x1) in mm, centred on it."""
         y0, y1, x0, x1 = box
         pixel = max((y1 - y0) / shape[0], (x1 - x0) / shape[1])
@@ -45,7 +44,7 @@ class SliceFrame:
         return cls(start_y, start_x, pixel, shape)
 
 
-def scale_hu(hu: np.ndarray, window: tuple[float, float] = HU_WINDOW) -> np.ndarray:
+def scale_hu(hu: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     """Clip Hounsfield units to ``window`` and scale to 0..1 (float32); values outside the scanner's field become 0."""
     low, high = window
     scaled = hu.astype(np.float32)
@@ -106,9 +105,7 @@ def _opened(section: np.ndarray) -> np.ndarray:
     return grown(shrunk(around, _OPENING), _OPENING)[_OPENING:-_OPENING, _OPENING:-_OPENING]
 
 
-def frame_for(
-    hu: np.ndarray, spacing_zyx: tuple[float, float, float], shape: tuple[int, int] = SLICE_SHAPE
-) -> SliceFrame:
+def frame_for(hu: np.ndarray, spacing_zyx: tuple[float, float, float], shape: tuple[int, int]) -> SliceFrame:
     """The frame in which a scan is shown to the network: its body box with square pixels."""
     return SliceFrame.around(body_box(hu, spacing_zyx), shape)
 

@@ -22,7 +22,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.command_line.main import main
 from LungSegResNetLib.figures.overlay import write_overlay
-from LungSegResNetLib.files.reading import read_ct, read_lungs, read_mask
+from LungSegResNetLib.files.reading import read_ct, read_lungs, read_mask_file
 from LungSegResNetLib.network.model_file import default_model_path
 
 COMMAND = [sys.executable, "-m", "LungSegResNetLib.command_line.main"]
@@ -47,7 +47,7 @@ def results(scan: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def dice(first: Path, second: Path) -> float:
-    a, b = (sitk.GetArrayFromImage(read_mask(path)) > 0 for path in (first, second))
+    a, b = (sitk.GetArrayFromImage(read_mask_file(path).labels) > 0 for path in (first, second))
     return 2.0 * float((a & b).sum()) / float(a.sum() + b.sum())
 
 

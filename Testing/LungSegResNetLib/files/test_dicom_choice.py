@@ -13,7 +13,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.files.dicom_headers import list_series
 from LungSegResNetLib.files.dicom_kernels import sharpness
-from LungSegResNetLib.files.dicom_reading import read_dicom_folder
+from LungSegResNetLib.files.reading import read_ct
 
 LOSSY = ["DERIVED", "PRIMARY", "AXIAL"]
 MAXIMUM_PROJECTION = ["DERIVED", "SECONDARY", "MIP"]
@@ -30,14 +30,14 @@ def _write(folder: Path, image: sitk.Image, name: str, number: int, **tags: obje
 
 
 def _taken(folder: Path) -> tuple[str, list[str]]:
-    volume, warnings = read_dicom_folder(folder, when_in_doubt="choose")
+    volume, warnings = read_ct(folder, when_in_doubt="choose")
     return volume.source, warnings
 
 
 def test_a_lossy_compressed_scan_is_preferred_to_a_few_original_bolus_slices(image, tmp_path):
     _write(tmp_path, image, "thorax", 2, ImageType=LOSSY)
     _write(tmp_path, image[:, :, :4], "bolus", 1)
-    volume, warnings = read_dicom_folder(tmp_path)
+    volume, warnings = read_ct(tmp_path)
     assert volume.source == "thorax"
     assert volume.hu.shape[0] == 32
     assert warnings == []
@@ -46,7 +46,7 @@ def test_a_lossy_compressed_scan_is_preferred_to_a_few_original_bolus_slices(ima
 def test_a_scan_of_another_study_is_named_however_small_it_is(image, tmp_path):
     _write(tmp_path, image, "chest", 1)
     _write(tmp_path, image[:, :, :6], "of another patient", 2, StudyInstanceUID="1.2.4")
-    volume, (warning,) = read_dicom_folder(tmp_path)
+    volume, (warning,) = read_ct(tmp_path)
     assert volume.source == "chest"
     assert "left aside: 'of another patient' (number 2, 6 slices" in warning
 
@@ -54,7 +54,7 @@ def test_a_scan_of_another_study_is_named_however_small_it_is(image, tmp_path):
 def test_a_scan_of_another_region_is_named_however_many_slices_the_taken_one_has(image, tmp_path):
     _write(tmp_path, image[:, :, :26], "belly", 1)
     _write(tmp_path, image[:, :, 20:], "chest", 2)
-    volume, (warning,) = read_dicom_folder(tmp_path)
+    volume, (warning,) = read_ct(tmp_path)
     assert volume.source == "belly"
     assert "left aside: 'chest' (number 2, 12 slices" in warning
 
@@ -62,7 +62,7 @@ def test_a_scan_of_another_region_is_named_however_many_slices_the_taken_one_has
 def test_an_original_scan_with_half_the_slices_of_a_derived_one_is_taken_and_both_are_named(image, tmp_path):
     _write(tmp_path, image[:, :, ::2], "original", 1)
     _write(tmp_path, image, "reformatted", 2, ImageType=["DERIVED", "SECONDARY", "MPR"])
-    volume, warnings = read_dicom_folder(tmp_path)
+    volume, warnings = read_ct(tmp_path)
     assert volume.source == "original"
     (warning,) = warnings
     assert warning == (
@@ -80,7 +80,7 @@ def test_a_series_of_one_slice_is_listed_as_such(image, tmp_path):
 def test_projections_are_not_taken_for_the_scan_even_where_they_are_many(image, tmp_path):
     _write(tmp_path, image[:, :, ::4], "thick", 1)
     _write(tmp_path, image, "MIP", 2, ImageType=MAXIMUM_PROJECTION)
-    volume, warnings = read_dicom_folder(tmp_path)
+    volume, warnings = read_ct(tmp_path)
     assert volume.source == "thick"
     assert "left aside: 'MIP'" in warnings[0]
 
@@ -95,14 +95,14 @@ def test_colour_pictures_are_not_taken_for_the_scan(image, tmp_path):
 def test_a_series_that_was_named_is_read_without_a_word_on_the_others(image, tmp_path):
     _write(tmp_path, image, "thin", 1)
     _write(tmp_path, image[:, :, ::2], "thick", 2)
-    assert read_dicom_folder(tmp_path, "thick")[1] == []
-    assert "left aside: 'thick'" in read_dicom_folder(tmp_path)[1][0]
+    assert read_ct(tmp_path, "thick")[1] == []
+    assert "left aside: 'thick'" in read_ct(tmp_path)[1][0]
 
 
 def test_only_some_of_many_others_are_named(image, tmp_path):
     for number in range(8):
         _write(tmp_path, image[:, :, : 32 if number == 3 else 20], f"scan {number}", number)
-    volume, (warning,) = read_dicom_folder(tmp_path)
+    volume, (warning,) = read_ct(tmp_path)
     assert volume.source == "scan 3"
     assert "and 2 more." in warning
 
@@ -112,7 +112,7 @@ class TestWhenInDoubt:
         _write(tmp_path, image, "lung", 1)
         _write(tmp_path, image, "soft", 2)
         with pytest.raises(UsageError, match="2 CT series of about the same size"):
-            read_dicom_folder(tmp_path)
+            read_ct(tmp_path)
 
     def test_the_softer_kernel_is_taken_and_both_are_named(self, image, tmp_path):
         _write(tmp_path, image, "lung", 1, ConvolutionKernel="B70f")
@@ -161,13 +161,13 @@ class TestOneFolderLevel:
     def test_subfolders_are_left_alone(self, image, tmp_path):
         _write(tmp_path, image + 1, "of another patient", 1)
         write_series(tmp_path, image[:, :, :16], SeriesDescription="loose")
-        volume, warnings = read_dicom_folder(tmp_path, recursive=False)
+        volume, warnings = read_ct(tmp_path, recursive=False)
         assert volume.source == "loose"
         np.testing.assert_array_equal(volume.hu, sitk.GetArrayFromImage(image)[:16])
         assert warnings == []
-        assert read_dicom_folder(tmp_path)[0].source == "of another patient"
+        assert read_ct(tmp_path)[0].source == "of another patient"
 
     def test_a_folder_of_subfolders_holds_no_image(self, image, tmp_path):
         _write(tmp_path, image, "thorax", 1)
         with pytest.raises(InputError, match="no DICOM image"):
-            read_dicom_folder(tmp_path, recursive=False)
+            read_ct(tmp_path, recursive=False)

@@ -18,7 +18,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.reading import mask_on_ct, read_ct, read_lungs, read_mask
+from LungSegResNetLib.files.reading import mask_on_ct, read_ct, read_lungs, read_mask_file
 
 SIGNS = list(itertools.product((1.0, -1.0), repeat=3))
 ALL_ORIENTATIONS = [(order, signs) for order in itertools.permutations(range(3)) for signs in SIGNS]
@@ -251,7 +251,7 @@ def test_an_impossible_number_of_voxels_is_refused_in_a_scan_and_in_a_mask(size,
     path.write_bytes(content.replace(told, f"DimSize = {size}".encode()))
     assert "impossible size" in refusal(path)
     with pytest.raises(InputError, match="impossible size"):
-        read_mask(path)
+        read_mask_file(path)
 
 
 def test_a_voxel_of_a_sheared_grid_has_the_volume_between_its_axes(scan):
@@ -431,7 +431,7 @@ class TestMasks:
         return save(image, path)
 
     def test_a_label_file_on_the_same_grid_is_taken_without_a_warning(self, scan, ct, labels, tmp_path):
-        mask = read_mask(save(turned(scan[1], (2, 0, 1), (1.0, -1.0, -1.0)), tmp_path / "mask.nii.gz"))
+        mask = read_mask_file(save(turned(scan[1], (2, 0, 1), (1.0, -1.0, -1.0)), tmp_path / "mask.nii.gz")).labels
         values, warnings = mask_on_ct(mask, ct)
         np.testing.assert_array_equal(values, labels)
         assert values.dtype == np.uint8
@@ -445,12 +445,12 @@ class TestMasks:
         assert warnings == []
 
     def test_a_floating_point_label_file_is_read(self, scan, labels, tmp_path):
-        mask = read_mask(save(sitk.Cast(scan[1], sitk.sitkFloat32), tmp_path / "mask.nii"))
+        mask = read_mask_file(save(sitk.Cast(scan[1], sitk.sitkFloat32), tmp_path / "mask.nii")).labels
         np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), labels)
 
     def test_a_scan_given_as_a_mask_is_refused(self, scan, tmp_path):
         with pytest.raises(InputError, match="is no mask"):
-            read_mask(save(scan[0], tmp_path / "ct.nrrd"))
+            read_mask_file(save(scan[0], tmp_path / "ct.nrrd"))
 
     def test_a_cropped_slicer_segmentation_is_put_back_in_its_place(self, scan, ct, labels, tmp_path):
         z, y, x = (slice(int(places.min()), int(places.max()) + 1) for places in np.nonzero(labels))
@@ -462,7 +462,7 @@ class TestMasks:
             {"Name": "right lung", "LabelValue": "1", "Layer": "0"},
             {"Name": "left lung", "LabelValue": "2", "Layer": "0"},
         )
-        values, warnings = mask_on_ct(read_mask(path), ct)
+        values, warnings = mask_on_ct(read_mask_file(path).labels, ct)
         np.testing.assert_array_equal(values, labels)
         assert warnings == []
 
@@ -481,7 +481,7 @@ class TestMasks:
                 "Tags": "TerminologyEntry:x~SCT^123037004^Anatomical Structure~SCT^39607008^Lung~SCT^24028007^Right~~|",
             },
         )
-        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask(path)), labels)
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask_file(path).labels), labels)
 
     def test_overlapping_layers_of_a_slicer_segmentation_are_all_read(self, scan, labels, tmp_path):
         layers = np.stack([labels == 2, labels == 1], axis=-1).astype(np.uint8)
@@ -493,7 +493,7 @@ class TestMasks:
             {"Name": "lung_left", "LabelValue": "1", "Layer": "0"},
             {"Name": "lung_right", "LabelValue": "1", "Layer": "1"},
         )
-        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask(path)), labels)
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask_file(path).labels), labels)
 
     def test_other_segments_keep_their_label_values(self, scan, labels, tmp_path):
         path = self.slicer_file(
@@ -507,7 +507,7 @@ class TestMasks:
                 "Tags": "TerminologyEntry:x~c^1^Lesion~SCT^4147007^Mass~^^~y~SCT^39607008^Lung~SCT^7771000^Left|",
             },
         )
-        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask(path)), labels * 4)
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask_file(path).labels), labels * 4)
 
     def test_a_slicer_segmentation_given_as_a_scan_is_named(self, scan, tmp_path):
         path = self.slicer_file(tmp_path / "x.seg.nrrd", sitk.Image(scan[1]), {"Name": "lung", "LabelValue": "1"})

@@ -13,7 +13,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import OutputError, UsageError
-from LungSegResNetLib.files.reading import mask_on_ct, read_mask
+from LungSegResNetLib.files.reading import mask_on_ct, read_mask_file
 from LungSegResNetLib.files.writing import MASK_ENDINGS, has_mask_ending, write_mask
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
@@ -39,7 +39,7 @@ def test_a_written_mask_lies_on_the_grid_of_the_file_and_reads_back_the_same(end
     assert image.GetPixelID() == sitk.sitkUInt8
     np.testing.assert_allclose(image.GetOrigin(), ct.native.origin, atol=1e-3)
     np.testing.assert_allclose(image.GetDirection(), ct.native.direction, atol=1e-6)
-    values, warnings = mask_on_ct(read_mask(path), ct)
+    values, warnings = mask_on_ct(read_mask_file(path).labels, ct)
     np.testing.assert_array_equal(values, mask)
     assert warnings == []
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -78,7 +78,7 @@ def test_an_existing_file_is_replaced_only_on_request(ct, mask, tmp_path):
         write_mask(path, mask, ct, overwrite=False)
     assert path.read_text() == "precious"
     write_mask(path, mask, ct, overwrite=True)
-    np.testing.assert_array_equal(mask_on_ct(read_mask(path), ct)[0], mask)
+    np.testing.assert_array_equal(mask_on_ct(read_mask_file(path).labels, ct)[0], mask)
 
 
 def test_a_folder_that_is_a_file_is_an_output_error(ct, mask, tmp_path):
@@ -99,7 +99,7 @@ def test_a_mask_on_a_sheared_grid_is_written_where_it_lies_or_not_at_all(ending,
         assert list(tmp_path.iterdir()) == []
     else:
         write_mask(path, sheared.hu, sheared, overwrite=False)
-        np.testing.assert_array_equal(mask_on_ct(read_mask(path), sheared)[0], sheared.hu)
+        np.testing.assert_array_equal(mask_on_ct(read_mask_file(path).labels, sheared)[0], sheared.hu)
 
 
 _WITH_LITTLE_MEMORY = """
@@ -107,7 +107,7 @@ import resource, sys
 import numpy as np
 import SimpleITK as sitk
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.files.reading import read_mask
+from LungSegResNetLib.files.reading import read_mask_file
 from LungSegResNetLib.files.writing import write_mask
 
 _, path, act = sys.argv
@@ -117,7 +117,7 @@ with open("/proc/self/statm") as file:
     taken = int(file.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + (30 << 20), -1))
 try:
-    read_mask(path) if act == "read" else write_mask(path, ct.hu, ct, overwrite=False)
+    read_mask_file(path) if act == "read" else write_mask(path, ct.hu, ct, overwrite=False)
 except MemoryError:
     print("out of memory")
 """

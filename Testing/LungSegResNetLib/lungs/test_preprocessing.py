@@ -6,7 +6,6 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.lungs.preprocessing import (
-    SLICE_SHAPE,
     Resampling,
     SliceFrame,
     body_box,
@@ -15,6 +14,7 @@ from LungSegResNetLib.lungs.preprocessing import (
     scale_hu,
     to_frame_matrices,
 )
+from LungSegResNetLib.network.architecture import HU_WINDOW, SLICE_SHAPE
 
 PLANES = [  # shape (rows, columns), spacing (y, x) in mm
     ((512, 512), (0.5, 0.5)),
@@ -59,7 +59,7 @@ def test_a_linear_ramp_is_still_the_same_ramp_in_the_frame(
 ) -> None:
     y, x = (np.arange(n) * step for n, step in zip(shape, spacing, strict=True))
     ramp = 3.0 + 2.0 * y[:, None] - 1.5 * x[None, :]
-    frame = SliceFrame.around(_whole(shape, spacing))
+    frame = SliceFrame.around(_whole(shape, spacing), SLICE_SHAPE)
     rows, columns = to_frame_matrices(frame, shape, spacing)
     frame_y, frame_x = _frame_mm(frame)
     expected = 3.0 + 2.0 * frame_y[:, None] - 1.5 * frame_x[None, :]
@@ -81,7 +81,7 @@ def test_a_blob_keeps_its_place_on_the_way_there_and_back(shape: tuple[int, int]
     for _ in range(5):
         y0, y1 = sorted(rng.uniform(0.0, y[-1], 2))
         x0, x1 = sorted(rng.uniform(0.0, x[-1], 2))
-        frame = SliceFrame.around((y0 - 60.0, y1 + 60.0, x0 - 60.0, x1 + 60.0))
+        frame = SliceFrame.around((y0 - 60.0, y1 + 60.0, x0 - 60.0, x1 + 60.0), SLICE_SHAPE)
         sigma = 8.0
         centre = np.array([rng.uniform(40.0, y[-1] - 40.0), rng.uniform(40.0, x[-1] - 40.0)])
         centre = np.clip(centre, [y0 - 20.0, x0 - 20.0], [y1 + 20.0, x1 + 20.0])
@@ -101,7 +101,7 @@ def test_a_constant_slice_stays_constant_inside_and_is_air_outside(
     shape: tuple[int, int], spacing: tuple[float, float]
 ) -> None:
     y0, y1, x0, x1 = _whole(shape, spacing)
-    frame = SliceFrame.around((y0 - 40.0, y1 + 40.0, x0 - 40.0, x1 + 40.0))
+    frame = SliceFrame.around((y0 - 40.0, y1 + 40.0, x0 - 40.0, x1 + 40.0), SLICE_SHAPE)
     rows, columns = to_frame_matrices(frame, shape, spacing)
     image = rows @ np.ones(shape, np.float32) @ columns.T
     frame_y, frame_x = _frame_mm(frame)
@@ -114,7 +114,7 @@ def test_a_constant_slice_stays_constant_inside_and_is_air_outside(
 
 
 def test_what_the_frame_does_not_show_comes_back_as_zero() -> None:
-    frame = SliceFrame.around((100.0, 200.0, 100.0, 200.0))
+    frame = SliceFrame.around((100.0, 200.0, 100.0, 200.0), SLICE_SHAPE)
     rows, columns = from_frame_matrices(frame, (300, 300), (1.0, 1.0))
     back = rows @ np.ones(frame.shape, np.float32) @ columns.T
     assert not back[:95].any()
@@ -124,14 +124,14 @@ def test_what_the_frame_does_not_show_comes_back_as_zero() -> None:
 
 def test_hounsfield_units_outside_the_window_are_clipped() -> None:
     hu = np.array([[-3024, -1024, -212, 600, 3000, 32767]], np.int16)
-    scaled = scale_hu(hu)
+    scaled = scale_hu(hu, HU_WINDOW)
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled, [[0.0, 0.0, 0.5, 1.0, 1.0, 1.0]], atol=1e-6)
     assert hu[0, 0] == -3024, "the scan itself must not change"
 
 
 def test_a_frame_holds_its_box_with_square_pixels_and_is_centred_on_it() -> None:
-    frame = SliceFrame.around((10.0, 210.0, -30.0, 370.0))
+    frame = SliceFrame.around((10.0, 210.0, -30.0, 370.0), SLICE_SHAPE)
     y, x = _frame_mm(frame)
     assert (len(y), len(x)) == SLICE_SHAPE
     half = frame.pixel_mm / 2
@@ -181,7 +181,7 @@ def test_scans_of_one_thorax_at_any_spacing_are_shown_in_the_same_frame() -> Non
     for spacing in ((0.8, 0.8, 5.0), (2.0, 2.0, 5.0), (0.9, 1.3, 3.0), (3.0, 3.0, 8.0)):
         image, _ = thorax.scan(spacing, extent=(420.0, 320.0, 100.0))
         ct = CTVolume.from_sitk(image, "thorax")
-        frame = frame_for(ct.hu, ct.spacing_zyx)
+        frame = frame_for(ct.hu, ct.spacing_zyx, SLICE_SHAPE)
         y, x = _frame_mm(frame)
         corners.append(
             np.array([y[0], y[-1], x[0], x[-1]]) + np.repeat([ct.geometry.origin[1], ct.geometry.origin[0]], 2)
@@ -194,7 +194,7 @@ def test_scans_of_one_thorax_at_any_spacing_are_shown_in_the_same_frame() -> Non
 def test_lungs_come_back_from_the_frame_to_their_place(spacing: tuple[float, float, float]) -> None:
     image, mask = Thorax().scan(spacing)
     ct, reference = CTVolume.from_sitk(image, "thorax"), CTVolume.from_sitk(mask, "mask")
-    frame = frame_for(ct.hu, ct.spacing_zyx)
+    frame = frame_for(ct.hu, ct.spacing_zyx, SLICE_SHAPE)
     plane, plane_spacing = ct.hu.shape[1:], ct.spacing_zyx[1:]
     rows, columns = to_frame_matrices(frame, plane, plane_spacing)
     rows_back, columns_back = from_frame_matrices(frame, plane, plane_spacing)

@@ -20,6 +20,7 @@ from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
 from LungSegResNetLib.network import engines
+from LungSegResNetLib.network.architecture import HU_WINDOW, SLICE_SHAPE
 from LungSegResNetLib.network.devices import DeviceChoice, choose_device
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 
@@ -53,9 +54,9 @@ def _run_without(names: tuple[str, ...], *arguments: str) -> subprocess.Complete
 
 
 def _slices(ct: CTVolume, positions: list[int]) -> np.ndarray:
-    frame = frame_for(ct.hu, ct.spacing_zyx)
+    frame = frame_for(ct.hu, ct.spacing_zyx, SLICE_SHAPE)
     rows, columns = to_frame_matrices(frame, ct.hu.shape[1:], ct.spacing_zyx[1:])
-    return np.stack([rows @ scale_hu(ct.hu[z]) @ columns.T for z in positions])
+    return np.stack([rows @ scale_hu(ct.hu[z], HU_WINDOW) @ columns.T for z in positions])
 
 
 @pytest.fixture(scope="module", params=["phantom", "patient"])

@@ -11,7 +11,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.lungs.preprocessing import Resampling, frame_for, scale_hu, to_frame_matrices
-from LungSegResNetLib.network.architecture import SLICE_SHAPE
+from LungSegResNetLib.network.architecture import HU_WINDOW, SLICE_SHAPE
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
 from LungSegResNetLib.network.passes import lung_box, lung_probability, split_scales
@@ -26,9 +26,9 @@ def slices() -> np.ndarray:
     """A slice with half a body, so that the other half may be spared, between two of air, as the network gets them."""
     image, _ = Thorax(right_lung=False).scan((3.0, 3.0, 20.0))
     ct = CTVolume.from_sitk(image, "thorax")
-    frame = frame_for(ct.hu, ct.spacing_zyx)
+    frame = frame_for(ct.hu, ct.spacing_zyx, SLICE_SHAPE)
     into_frame = Resampling(*to_frame_matrices(frame, ct.hu.shape[1:], ct.spacing_zyx[1:]))
-    thorax = into_frame(scale_hu(ct.hu[len(ct.hu) // 2]))
+    thorax = into_frame(scale_hu(ct.hu[len(ct.hu) // 2], HU_WINDOW))
     thorax[:, : SLICE_SHAPE[1] // 2] = 0.0
     return np.stack([np.zeros(SLICE_SHAPE, np.float32), thorax, np.zeros(SLICE_SHAPE, np.float32)])
 

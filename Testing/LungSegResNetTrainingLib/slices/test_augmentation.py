@@ -12,7 +12,7 @@ from training_cases import small_case, write_case
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
-from LungSegResNetLib.network.architecture import SLICE_SHAPE
+from LungSegResNetLib.network.architecture import HU_WINDOW, SLICE_SHAPE
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.slices import simulated_disease as disease
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings, training_slice
@@ -48,7 +48,7 @@ def test_without_augmentation_a_slice_is_what_the_network_sees_when_it_is_used(c
         cached.frame.start_y + (PIXEL_MM - dy) / 2,
         cached.frame.start_x + (PIXEL_MM - dx) / 2,
     )
-    own = frame_for(ct.hu, ct.spacing_zyx)
+    own = frame_for(ct.hu, ct.spacing_zyx, SLICE_SHAPE)
     assert (own.start_y, own.start_x) == pytest.approx((start_y, start_x), abs=6.0)
     assert own.pixel_mm == pytest.approx(cached.frame.pixel_mm, rel=0.03)
 
@@ -56,7 +56,7 @@ def test_without_augmentation_a_slice_is_what_the_network_sees_when_it_is_used(c
     rows, columns = to_frame_matrices(frame, ct.hu.shape[1:], (dy, dx))
     for index in (int(cached.lung_slices[4]), _middle(cached)):
         slices, target = _plain(cached, index)
-        expected = rows @ scale_hu(ct.hu[index]) @ columns.T
+        expected = rows @ scale_hu(ct.hu[index], HU_WINDOW) @ columns.T
         # Resampling by way of 1 mm blurs edges and noise a little; a shift would do so more to one side than the other.
         seen = slices[0].numpy()
         error = _mean_error(seen, expected)
@@ -78,7 +78,7 @@ def test_without_augmentation_the_cached_slice_is_only_resampled(cached: CachedC
     assert target.shape == SLICE_SHAPE
     assert target.dtype == torch.int64
     rows, columns = to_frame_matrices(cached.frame, cached.hu.shape[1:], (1.0, 1.0))
-    expected = rows @ scale_hu(cached.hu[index]) @ columns.T
+    expected = rows @ scale_hu(cached.hu[index], HU_WINDOW) @ columns.T
     assert np.abs(slices[0].numpy() - expected).mean() < 0.006
     lung = rows @ (cached.labels[index] >= RIGHT).astype(np.float32) @ columns.T > 0.5
     assert (lung != (target.numpy() == 1)).mean() < 0.002

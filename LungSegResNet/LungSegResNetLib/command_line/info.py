@@ -40,7 +40,8 @@ def _ct(path: Path) -> dict[str, object]:
     import os
     from dataclasses import asdict
 
-    from ..files.reading import list_series, read_ct
+    from ..files.dicom_headers import list_series
+    from ..files.reading import read_ct
 
     is_folder = os.path.isdir(path)  # noqa: PTH112 - reading it says why it cannot be looked at
     series = [asdict(entry) for entry in list_series(path)] if is_folder else []

@@ -21,7 +21,8 @@ def read_masks(
     ------
     LungSegError : results cannot be written to ``options.output`` and ``overlay``, or a file cannot be read.
     """
-    from ..files.reading import read_ct, read_lungs
+    from ..files.mask_reading import read_lungs
+    from ..files.reading import read_ct
     from ..jobs.outputs import Outputs
     from ..jobs.reporting import WarningReporter
     from ..lungs.laterality import sides_exchanged

@@ -1,4 +1,4 @@
-"""Everything that comes in from files: a CT scan, the series of a DICOM folder, a mask."""
+"""Reads a CT scan, whatever its format is."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import SimpleITK as sitk
 from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError, UsageError, unreadable
 from .dicom_choice import WhenInDoubt
-from .dicom_headers import SeriesInfo, list_series
 from .dicom_image import may_be_dicom
 from .dicom_reading import read_dicom_file, read_dicom_folder
 from .hounsfield import HounsfieldBuffer, judge
 from .image_files import (
-    CT_ENDINGS,
     NIFTI_ENDINGS,
     open_image_file,
     read_voxels,
@@ -23,21 +21,9 @@ from .image_files import (
     segment_headers,
     tells_orientation,
 )
-from .mask_reading import mask_on_ct, read_lungs, read_mask_file
 from .nifti_doubts import doubts_of_nifti, lacks_voxel_size
 from .nifti_payload import read_slices
 from .text_headers import tells_voxel_size
-
-__all__ = [
-    "CT_ENDINGS",
-    "SeriesInfo",
-    "WhenInDoubt",
-    "list_series",
-    "mask_on_ct",
-    "read_ct",
-    "read_lungs",
-    "read_mask_file",
-]
 
 _SMALLEST_MM, _LARGEST_MM = 0.05, 20.0
 
@@ -55,8 +41,9 @@ def read_ct(
     ----------
     path : folder with DICOM files, a DICOM file (one slice, or an enhanced multi-frame CT), or a NIfTI, NRRD or
         MetaImage file.
-    series : for a folder, the series to read: its number in ``list_series``, its SeriesInstanceUID (or the end of it)
-        or a part of its description that no other series has. Without it the largest axial CT series is read.
+    series : for a folder, the series to read: its number in ``dicom_headers.list_series``, its SeriesInstanceUID (or
+        the end of it) or a part of its description that no other series has. Without it the largest axial CT series is
+        read.
     when_in_doubt, recursive : for a folder, as in ``read_dicom_folder``.
 
     Raises

@@ -16,7 +16,8 @@ from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json
 from ..figures.overlay import draw_overlay, save_overlay
 from ..figures.tables import write_rows_into
-from ..files.reading import WhenInDoubt, read_ct
+from ..files.dicom_choice import WhenInDoubt
+from ..files.reading import read_ct
 from ..files.writing import write_mask_into
 from ..labels import BOTH_LUNGS, LUNG_SEGMENTS
 from ..lungs.doubtful_slices import slices_to_check

@@ -13,9 +13,9 @@ from ..errors import InputError, UsageError
 from ..files.detached_voxels import voxel_files
 from ..files.dicom_image import may_be_dicom
 from ..files.folder_walk import files_of_folders
+from ..files.image_files import CT_ENDINGS
 from ..files.library_paths import UnusableNameError, library_path
 from ..files.places import place
-from ..files.reading import CT_ENDINGS
 from ..files.writing import MASK_ENDINGS
 from ..wording import counted
 from .folder_task import STARTED, SUMMARY_ENDING, mask_names, read_summary

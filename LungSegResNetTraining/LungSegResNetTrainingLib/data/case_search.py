@@ -12,7 +12,7 @@ from pathlib import Path
 
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
-from LungSegResNetLib.files.reading import CT_ENDINGS
+from LungSegResNetLib.files.image_files import CT_ENDINGS
 
 from .cases import TRAIN, Case
 from .dicom_kinds import CT, MASK, PICTURE, kind_of_file, kind_of_folder

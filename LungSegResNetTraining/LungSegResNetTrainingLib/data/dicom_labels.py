@@ -14,7 +14,7 @@ from pydicom.errors import InvalidDicomError
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import SECONDARY_CAPTURE
-from LungSegResNetLib.files.reading import mask_on_ct
+from LungSegResNetLib.files.mask_reading import mask_on_ct
 from LungSegResNetLib.files.segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 

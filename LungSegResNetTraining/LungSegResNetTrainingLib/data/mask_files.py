@@ -11,7 +11,7 @@ import numpy as np
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
-from LungSegResNetLib.files.reading import mask_on_ct, read_mask_file
+from LungSegResNetLib.files.mask_reading import mask_on_ct, read_mask_file
 
 from .lung_values import as_right_and_left
 from .ptk_files import is_formless_nifti, is_ptk_metafile, read_formless_nifti, read_ptk_mat, read_ptk_metafile

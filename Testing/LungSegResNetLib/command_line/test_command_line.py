@@ -22,7 +22,8 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.command_line.main import main
 from LungSegResNetLib.figures.overlay import write_overlay
-from LungSegResNetLib.files.reading import read_ct, read_lungs, read_mask_file
+from LungSegResNetLib.files.mask_reading import read_lungs, read_mask_file
+from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.network.model_file import default_model_path
 
 COMMAND = [sys.executable, "-m", "LungSegResNetLib.command_line.main"]

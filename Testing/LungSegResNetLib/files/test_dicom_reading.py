@@ -17,7 +17,8 @@ from pydicom.uid import generate_uid
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
-from LungSegResNetLib.files.reading import list_series, read_ct
+from LungSegResNetLib.files.dicom_headers import list_series
+from LungSegResNetLib.files.reading import read_ct
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from dicom_files import write_enhanced_ct, write_series
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
-from LungSegResNetLib.files.reading import list_series, read_ct
+from LungSegResNetLib.files.dicom_headers import list_series
+from LungSegResNetLib.files.reading import read_ct
 
 UID = "1.2.3.4"
 

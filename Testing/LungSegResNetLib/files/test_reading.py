@@ -18,7 +18,8 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.reading import mask_on_ct, read_ct, read_lungs, read_mask_file
+from LungSegResNetLib.files.mask_reading import mask_on_ct, read_lungs, read_mask_file
+from LungSegResNetLib.files.reading import read_ct
 
 SIGNS = list(itertools.product((1.0, -1.0), repeat=3))
 ALL_ORIENTATIONS = [(order, signs) for order in itertools.permutations(range(3)) for signs in SIGNS]

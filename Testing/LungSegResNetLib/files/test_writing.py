@@ -13,7 +13,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import OutputError, UsageError
-from LungSegResNetLib.files.reading import mask_on_ct, read_mask_file
+from LungSegResNetLib.files.mask_reading import mask_on_ct, read_mask_file
 from LungSegResNetLib.files.writing import MASK_ENDINGS, has_mask_ending, write_mask
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
@@ -107,7 +107,7 @@ import resource, sys
 import numpy as np
 import SimpleITK as sitk
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.files.reading import read_mask_file
+from LungSegResNetLib.files.mask_reading import read_mask_file
 from LungSegResNetLib.files.writing import write_mask
 
 _, path, act = sys.argv

@@ -18,7 +18,8 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.reading import read_ct, read_lungs
+from LungSegResNetLib.files.mask_reading import read_lungs
+from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.files.writing import write_mask
 from LungSegResNetTrainingLib.data.lung_values import as_right_and_left
 from LungSegResNetTrainingLib.data.mask_files import read_reference_mask

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+UNEXPECTED_EXIT_CODE = 1
+SOME_FAILED_EXIT_CODE = 7  # of a run over several cases, which is done with all of them
 STOPPED_EXIT_CODE = 130  # of a run that the user stopped, as a shell has it for Ctrl-C
 
 
 class LungSegError(Exception):
     """A problem the user can act on; its text is one plain sentence or two.
 
-    ``exit_code`` is what the command line returns for it (see ``lungsegresnet --help``).
+    ``exit_code`` is what the command line returns for it, and ``meaning`` what ``lungsegresnet --help`` says of that.
     """
 
-    exit_code = 1
+    exit_code = UNEXPECTED_EXIT_CODE
+    meaning = "unexpected problem"
 
 
 class UsageError(LungSegError):
     """The options contradict each other or name something that does not exist."""
 
     exit_code = 2
+    meaning = "wrong options"
 
 
 class InputError(LungSegError):
     """The input cannot be read or is not a chest CT that can be segmented."""
 
     exit_code = 3
+    meaning = "the input cannot be read or is not a chest CT"
 
 
 def unreadable(path: object, error: OSError) -> InputError:
@@ -35,6 +40,7 @@ class OutputError(LungSegError):
     """The result cannot be written, or is there already."""
 
     exit_code = 4
+    meaning = "the output cannot be written or exists already"
 
 
 class OutputExistsError(OutputError):
@@ -55,9 +61,22 @@ class ModelError(LungSegError):
     """The network file is broken, unsafe or of another architecture."""
 
     exit_code = 5
+    meaning = "the network file cannot be used"
 
 
 class DeviceError(LungSegError):
     """The device or engine asked for is not there, or ran out of memory."""
 
     exit_code = 6
+    meaning = "the device or engine is not there or has too little memory"
+
+
+EXIT_CODES = {
+    0: "done",
+    **{
+        kind.exit_code: kind.meaning
+        for kind in (LungSegError, UsageError, InputError, OutputError, ModelError, DeviceError)
+    },
+    SOME_FAILED_EXIT_CODE: "some cases failed",
+    STOPPED_EXIT_CODE: "stopped by the user",
+}

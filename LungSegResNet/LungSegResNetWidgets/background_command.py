@@ -9,9 +9,11 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.errors import SOME_FAILED_EXIT_CODE
+
 from .worker_process import MODULE_FOLDER, WorkerProcess, takeKeptProcess
 
-_DONE = (0, 7)  # cases that failed are told in the results
+_DONE = (0, SOME_FAILED_EXIT_CODE)  # cases that failed are told in the results
 # Commands whose process may still write.
 _unfinished: set[BackgroundCommand] = set()
 

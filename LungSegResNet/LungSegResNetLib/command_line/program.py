@@ -16,20 +16,17 @@ from pathlib import Path
 
 from .. import __version__
 from ..early_end import stop_on_request
-from ..errors import STOPPED_EXIT_CODE, LungSegError, OutputError, OutputExistsError
+from ..errors import (
+    EXIT_CODES,
+    STOPPED_EXIT_CODE,
+    UNEXPECTED_EXIT_CODE,
+    DeviceError,
+    LungSegError,
+    OutputError,
+    OutputExistsError,
+)
 
-EXIT_CODES = """exit codes:
-  0  done
-  1  unexpected problem
-  2  wrong options
-  3  the input cannot be read or is not a chest CT
-  4  the output cannot be written or exists already
-  5  the network file cannot be used
-  6  the device or engine is not there or has too little memory
-  7  some cases failed
-130  stopped by the user
-"""
-SOME_FAILED = 7
+_EXIT_CODES = "exit codes:\n" + "".join(f"{code:3}  {meaning}\n" for code, meaning in EXIT_CODES.items())
 
 
 @dataclass(frozen=True)
@@ -73,16 +70,17 @@ class Program:
                 return STOPPED_EXIT_CODE
             name = f"{error.filename}: " if error.filename else ""
             is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)  # as what the standard output is sent to
-            return self._fail(options, f"{name}{error.strerror or error}.", OutputError.exit_code if is_full else 1)
+            exit_code = OutputError.exit_code if is_full else UNEXPECTED_EXIT_CODE
+            return self._fail(options, f"{name}{error.strerror or error}.", exit_code)
         except MemoryError:
             text = "There is not enough memory; close other programs or use a larger computer."
-            return self._fail(options, text, 6)
+            return self._fail(options, text, DeviceError.exit_code)
 
     def _parser(self) -> argparse.ArgumentParser:
         parser = argparse.ArgumentParser(
             prog=self.name,
             description=self.description,
-            epilog=EXIT_CODES,
+            epilog=_EXIT_CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         parser.add_argument("--version", action="version", version=f"LungSegResNet {__version__}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .program import SOME_FAILED
+from ..errors import SOME_FAILED_EXIT_CODE
 from .run_options import add_run_options
 from .values import given_path, positive
 
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
         done = sum(row["status"] == "done" for row in rows)
         skipped = sum(row["status"] == "already done" for row in rows)
         print(f"{done} segmented, {skipped} already done, {len(failed)} failed; see {output / RESULTS}")
-    return SOME_FAILED if failed else 0
+    return SOME_FAILED_EXIT_CODE if failed else 0
 
 
 def _shard(text: str) -> tuple[int, int]:

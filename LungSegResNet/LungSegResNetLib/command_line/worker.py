@@ -26,14 +26,14 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from ..early_end import end_at_once
-from ..errors import STOPPED_EXIT_CODE, DeviceError, LungSegError, UsageError
+from ..errors import STOPPED_EXIT_CODE, UNEXPECTED_EXIT_CODE, DeviceError, UsageError
 from .main import main
 
 _IDLE_SECONDS, _IDLE_SECONDS_ON_WINDOWS = 600.0, 60.0
 _GRACE_SECONDS = 0.5
 _PEEK_SECONDS = 0.05
 # Unexpected, out of memory, stopped: the next command gets a process of its own.
-_LAST_EXIT_CODES = (LungSegError.exit_code, DeviceError.exit_code, STOPPED_EXIT_CODE)
+_LAST_EXIT_CODES = (UNEXPECTED_EXIT_CODE, DeviceError.exit_code, STOPPED_EXIT_CODE)
 
 
 def idle_seconds_on(platform: str) -> float:
@@ -106,7 +106,7 @@ def _answer(command_line: Callable[[list[str]], int], request: bytes) -> int:
         exit_code = end.code if isinstance(end.code, int) else 0
     except Exception:
         traceback.print_exc()
-        exit_code = LungSegError.exit_code
+        exit_code = UNEXPECTED_EXIT_CODE
     _send(event="end", exit_code=exit_code, output=output.getvalue())
     return exit_code
 

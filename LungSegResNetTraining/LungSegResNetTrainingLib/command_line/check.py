@@ -36,8 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check; prints a line for each case. The exit code tells whether all are fine."""
     from LungSegResNetLib.atomic import refuse_existing
-    from LungSegResNetLib.command_line.program import SOME_FAILED
-    from LungSegResNetLib.errors import UsageError
+    from LungSegResNetLib.errors import SOME_FAILED_EXIT_CODE, UsageError
     from LungSegResNetLib.files.places import place
     from LungSegResNetLib.jobs.reporting import make_reporter
 
@@ -73,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     failed = sum(not check.ok for check in checks)
     if failed:
         print(f"Left out of training: {failed} of {len(checks)} cases, see above.", file=sys.stderr)
-    return SOME_FAILED if failed else 0
+    return SOME_FAILED_EXIT_CODE if failed else 0
 
 
 def _table(checks: list[CaseCheck]) -> str:

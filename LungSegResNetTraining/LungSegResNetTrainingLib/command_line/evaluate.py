@@ -58,8 +58,7 @@ def run(options: argparse.Namespace) -> int:
     """Evaluate; prints a line for each case and the summary."""
     import sys
 
-    from LungSegResNetLib.command_line.program import SOME_FAILED
-    from LungSegResNetLib.errors import InputError
+    from LungSegResNetLib.errors import SOME_FAILED_EXIT_CODE, InputError
     from LungSegResNetLib.jobs.reporting import make_reporter
 
     from ..data.cases import OK
@@ -108,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     for sentence in sentences(evaluation):
         print(sentence)
     print(f"The report is {path}")
-    return SOME_FAILED if evaluation.failed else 0
+    return SOME_FAILED_EXIT_CODE if evaluation.failed else 0
 
 
 def _judges(

@@ -12,6 +12,8 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.jobs.case_status import ALREADY_DONE, DONE, FAILED, RUNNING
+
 from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotStarted, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
@@ -21,7 +23,7 @@ from .status_line import StatusLine
 from .table_widget import enable, showRow, showTable
 
 FORMATS = ("seg.nrrd", "nii.gz")
-_FINISHED = ("done", "already done")
+_FINISHED = (DONE, ALREADY_DONE)
 
 
 class BatchPanel:
@@ -195,7 +197,7 @@ class BatchPanel:
     def _onDone(self, output: str) -> None:
         statuses = [case.status for case in self._cases.values()]
         text = _("{done} segmented, {skipped} done already, {failed} failed.")
-        counts = {"done": "done", "skipped": "already done", "failed": "failed"}
+        counts = {"done": DONE, "skipped": ALREADY_DONE, "failed": FAILED}
         self._onEnded(text.format(**{key: statuses.count(status) for key, status in counts.items()}))
 
     def _onFailed(self, sentence: str) -> None:
@@ -206,7 +208,7 @@ class BatchPanel:
         self._command = None
         known = {case.name: case for case in casesIn(self._folder)}
         for name, case in self._cases.items():
-            if case.status != "running":
+            if case.status != RUNNING:
                 known[name] = replace(case, notes=case.notes or known.get(name, case).notes)
         self._show(known)
         self._status.say(sentence, *self._warnings.get("", []))
@@ -222,7 +224,7 @@ class BatchPanel:
     def _showCase(self, case: BatchCase) -> None:
         """News of a case, without making the whole table anew, which takes long where there are many."""
         self._cases[case.name] = case
-        self._finished += case.status != "running"
+        self._finished += case.status != RUNNING
         showRow(self._ui.batchTable, self._lines.setdefault(case.name, len(self._lines)), _texts(case))
 
     def _updateButtons(self) -> None:
@@ -244,10 +246,10 @@ class BatchPanel:
 
 def _texts(case: BatchCase) -> list[str]:
     statuses = {
-        "running": _("running"),
-        "done": _("done"),
-        "already done": _("already done"),
-        "failed": _("failed"),
+        RUNNING: _("running"),
+        DONE: _("done"),
+        ALREADY_DONE: _("already done"),
+        FAILED: _("failed"),
     }
     return [case.name, statuses.get(case.status, case.status), case.notes]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..errors import SOME_FAILED_EXIT_CODE
+from ..jobs.case_status import ALREADY_DONE, DONE, FAILED
 from .run_options import add_run_options
 from .values import given_path, positive
 
@@ -73,12 +74,12 @@ def run(options: argparse.Namespace) -> int:
         )
     finally:
         reporter.close()
-    failed = [row for row in rows if row["status"] == "failed"]
+    failed = [row for row in rows if row["status"] == FAILED]
     if options.json:
         print(json.dumps(rows, indent=2))
     else:
-        done = sum(row["status"] == "done" for row in rows)
-        skipped = sum(row["status"] == "already done" for row in rows)
+        done = sum(row["status"] == DONE for row in rows)
+        skipped = sum(row["status"] == ALREADY_DONE for row in rows)
         print(f"{done} segmented, {skipped} already done, {len(failed)} failed; see {output / RESULTS}")
     return SOME_FAILED_EXIT_CODE if failed else 0
 

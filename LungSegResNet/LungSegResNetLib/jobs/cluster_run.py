@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DeviceError, LungSegError, UsageError
 from ..network.engines import EngineSettings
+from .case_status import FAILED, RUNNING
 from .folder_job import FinishedCases
 from .folder_task import FolderTask, Row, do_task
 from .reporting import NullReporter, Reporter
@@ -86,7 +87,7 @@ class _Messages:
         """Called by Dask with the time and what ``_do_on_worker`` sent."""
         number, row = event[1]
         if row is None:
-            self._reporter.case(self._tasks[number].event("running"))
+            self._reporter.case(self._tasks[number].event(RUNNING))
         else:
             self.rows[number] = row
 
@@ -100,7 +101,7 @@ def _results(
         task = futures[future]
         row = messages.rows.pop(task.number, None) or _row_without_message(future, task)
         future.release()
-        if row["status"] == "failed":
+        if row["status"] == FAILED:
             task.write_failed(row["error"])  # which a worker cannot do that is lost or does not see the folder
         for text in row.get("warnings", ()):
             reporter.warning(text, task.name)

@@ -18,7 +18,8 @@ from ..files.library_paths import UnusableNameError, library_path
 from ..files.places import place
 from ..files.writing import MASK_ENDINGS
 from ..wording import counted
-from .folder_task import STARTED, SUMMARY_ENDING, mask_names, read_summary
+from .case_status import STARTED
+from .folder_task import SUMMARY_ENDING, mask_names, read_summary
 
 _SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from ..network.model_file import network_digest
+from .case_status import ALREADY_DONE, DONE, FAILED
 from .earlier_result import made_from
 from .folder_cases import FolderCase
 from .folder_task import SUMMARY_ENDING, FolderTask, Row
@@ -77,9 +78,9 @@ def run_folder(
 
     for task, case in zip(tasks, cases, strict=True):
         if case.problem:
-            finish(task, task.write_failed(case.problem), "failed")
+            finish(task, task.write_failed(case.problem), FAILED)
         elif row := task.settled():
-            finish(task, row, "already done" if row["status"] == "done" else "failed")
+            finish(task, row, ALREADY_DONE if row["status"] == DONE else FAILED)
     # What a process ended with is done last, so that it costs no other case if this one ends as well.
     todo = sorted((task for task in tasks if task.number not in rows), key=FolderTask.starts)
     try:

@@ -19,12 +19,12 @@ from ..early_end import undone_by_an_end
 from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
 from ..network.engines import LoadedEngine
 from .case_job import CaseSummary, run_case
+from .case_status import DONE, FAILED, STARTED
 from .earlier_result import difference, is_origin
 from .outputs import Outputs
 from .reporting import CaseEvent, Reporter
 
 SUMMARY_ENDING = ".summary.json"
-STARTED = "started"
 _MOST_STARTS = 3
 _REASONS_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
@@ -63,7 +63,7 @@ class FolderTask:
 
     def failed(self, error: str) -> Row:
         """The row of a case that failed."""
-        return {"case": self.name, "status": "failed", "error": error, "input": str(self.source)}
+        return {"case": self.name, "status": FAILED, "error": error, "input": str(self.source)}
 
     def started(self, starts: int) -> Row:
         """What the summary says while the case is being done, for the so manieth time."""
@@ -73,7 +73,7 @@ class FolderTask:
 
     def done(self, summary: CaseSummary) -> Row:
         """The row of a case that was segmented."""
-        row = {"case": self.name, "status": "done", **summary.as_json()}
+        row = {"case": self.name, "status": DONE, **summary.as_json()}
         return row | {"outputs": [str(self.mask), *self._other_masks()], "made_from": self.made_from}
 
     def settled(self) -> Row | None:
@@ -136,7 +136,7 @@ class FolderTask:
     def has_result(self, row: Row) -> bool:
         """Whether a summary tells of a result that is there."""
         names = {self.mask.name, *mask_names(row)}
-        return row.get("status") == "done" and any(self.mask.with_name(name).is_file() for name in names)
+        return row.get("status") == DONE and any(self.mask.with_name(name).is_file() for name in names)
 
     def _is_no_summary(self, row: Row) -> bool:
         """Whether a file of something else has the name of the summary."""

@@ -18,6 +18,7 @@ from ..cores import cores
 from ..early_end import end_at_once, stop_with_parent
 from ..errors import STOPPED_EXIT_CODE, DeviceError
 from ..network.engines import EngineSettings, runs_on_processor
+from .case_status import RUNNING
 from .folder_job import FinishedCases
 from .folder_task import FolderTask, Row, do_task
 from .kept_engine import kept_engine
@@ -58,7 +59,7 @@ class LocalRun:
 def _one_by_one(tasks: Sequence[FolderTask], reporter: Reporter, settings: EngineSettings) -> FinishedCases:
     engine = kept_engine(settings)
     for task in tasks:
-        reporter.case(task.event("running"))
+        reporter.case(task.event(RUNNING))
         yield task, do_task(task, engine, CaseReporter(reporter, task.name))
 
 
@@ -107,7 +108,7 @@ class _Lanes:
             executor.shutdown()
 
     def _do(self, task: FolderTask) -> Row:
-        self._reporter.case(task.event("running"))
+        self._reporter.case(task.event(RUNNING))
         for _ in range(_MOST_PROCESSES_A_CASE):
             try:
                 return self._process().submit(_do_here, task, self._settings).result()

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import IO, Any, Protocol
 
+from .case_status import FAILED, RUNNING
+
 
 @dataclass(frozen=True)
 class CaseEvent:
@@ -79,7 +81,7 @@ class WarningReporter(NullReporter):
         self._show(f"warning: {case}: {text}" if case else f"warning: {text}")
 
     def case(self, event: CaseEvent) -> None:
-        if event.status == "failed":
+        if event.status == FAILED:
             self.warning(event.error, event.case)
 
     def _show(self, line: str) -> None:
@@ -105,7 +107,7 @@ class BarReporter(WarningReporter):
         with self._one_thread:
             if self._cases is None:
                 self._cases = self._new_bar(event.total, "case", "Cases")
-        if event.status != "running":
+        if event.status != RUNNING:
             self._close_slices()
             self._cases.update()
 

@@ -12,7 +12,8 @@ from typing import Any
 from ..atomic import write_atomically
 from ..errors import OutputError, OutputExistsError, OutputInUseError
 from ..figures.tables import column_separator, write_csv
-from .folder_task import STARTED, SUMMARY_ENDING, read_summary
+from .case_status import STARTED
+from .folder_task import SUMMARY_ENDING, read_summary
 
 RESULTS = "results.csv"
 _FIRST_COLUMNS = ("case", "status", "error", "input")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from slicer.i18n import tr as _
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.tables import read_rows
-from LungSegResNetLib.jobs.earlier_result import ONE_SEGMENT
+from LungSegResNetLib.jobs.results_table import RESULTS
+from LungSegResNetLib.jobs.summary_file import SUMMARY_ENDING, Row, is_one_segment, read_summary
 
 from .shown_cases import addCase, caseInScene, lungsOfCase, showAlone
 
@@ -29,7 +29,7 @@ class BatchCase:
 
 def resultsFile(folder: str) -> Path:
     """The table of all cases."""
-    return Path(folder) / "results.csv"
+    return Path(folder) / RESULTS
 
 
 def casesIn(folder: str) -> list[BatchCase]:
@@ -50,20 +50,18 @@ def showResult(folder: Path, name: str) -> tuple[Any, Any]:
     ------
     LungSegError : a file is not there any more or cannot be read.
     """
+    summary = read_summary(folder / f"{name}{SUMMARY_ENDING}")
     try:
-        text = (folder / f"{name}.summary.json").read_text(encoding="utf-8")
-        summary = json.loads(text)
         source, mask = summary["input"], summary["outputs"][0]
-        isOneSegment = summary.get("made_from", {}).get(ONE_SEGMENT, False)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except LookupError as error:
         raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
-    files = _stateOfFiles(text, mask)
-    volumeNode = caseInScene(files) or _load(name, files, source, mask, isOneSegment)
+    files = _stateOfFiles(summary, mask)
+    volumeNode = caseInScene(files) or _load(name, files, source, mask, is_one_segment(summary))
     showAlone(volumeNode)
     return volumeNode, lungsOfCase(volumeNode)
 
 
-def _stateOfFiles(summary: str, mask: str) -> str:
+def _stateOfFiles(summary: Row, mask: str) -> str:
     """Is another text for another case, and after another run or a change of the mask; empty if it cannot be read."""
     try:
         return hashlib.sha256(f"{summary}\n{mask} {file_digest(Path(mask))}".encode()).hexdigest()

@@ -44,7 +44,7 @@ def looked_through(host: Host, panel: Any, scans: Path, results: Path) -> Callab
         for image, path in zip(Thorax().scan((6.0, 6.0, 20.0), seed=number), case_files(results, name), strict=True):
             sitk.WriteImage(image, str(path))
         ct, mask = map(str, case_files(results, name))
-        summary = {"input": ct, "outputs": [mask]}
+        summary = {"case": name, "status": "done", "input": ct, "outputs": [mask]}
         (results / f"{name}.summary.json").write_text(json.dumps(summary), encoding="utf-8")
     rows = "".join(f"{name},done,\n" for name in names)
     (results / "results.csv").write_text(f"case,status,error\n{rows}", encoding="utf-8")

@@ -18,9 +18,10 @@ from ..errors import DeviceError, LungSegError, UsageError
 from ..network.engines import EngineSettings
 from .case_status import FAILED, RUNNING
 from .folder_job import FinishedCases
-from .folder_task import FolderTask, Row, do_task
+from .folder_task import FolderTask, do_task
 from .reporting import NullReporter, Reporter
 from .shared_engine import shared_engine
+from .summary_file import Row
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-ONE_SEGMENT = "one_segment"
-
-
-def made_from(scan: str, files: str, network: str, smoothing_mm: float, one_segment: bool = False) -> dict[str, Any]:
-    """What a summary keeps of the origin of its result.
-
-    Parameters
-    ----------
-    scan, files : as in ``FolderCase``; the same after the input folder was moved.
-    network : digest of the network file.
-    smoothing_mm, one_segment : as in ``run_case``.
-    """
-    origin = {"scan": scan, "files": files, "network": network, "smoothing_mm": smoothing_mm}
-    return origin | ({ONE_SEGMENT: True} if one_segment else {})  # not told by older versions
+from .summary_file import Origin, Row
 
 
-def is_origin(value: Any) -> bool:
-    """Whether a value is what `made_from` gives."""
-    if not isinstance(value, dict) or not isinstance(value.get("smoothing_mm"), int | float):
-        return False
-    texts = all(isinstance(value.get(key), str) for key in ("scan", "files", "network"))
-    return texts and isinstance(value.get(ONE_SEGMENT, False), bool)
+def made_from(scan: str, files: str, network: str, smoothing_mm: float, one_segment: bool) -> Origin:
+    """The origin of a result; parameters are as in `Origin`."""
+    origin: Origin = {"scan": scan, "files": files, "network": network, "smoothing_mm": smoothing_mm}
+    if one_segment:
+        origin["one_segment"] = True
+    return origin
 
 
-def difference(summary: dict[str, Any], origin: dict[str, Any], source: Path) -> str:
+def difference(summary: Row, origin: Origin, source: Path) -> str:
     """How the result of a summary was made, in words, where that is not from ``origin``; else empty.
 
     Summaries of older versions name the scan's file only. Their results are taken for those of the file at the same
@@ -44,6 +30,6 @@ def difference(summary: dict[str, Any], origin: dict[str, Any], source: Path) ->
         return "with another network"
     if kept["smoothing_mm"] != origin["smoothing_mm"]:
         return f"with a smoothing of {kept['smoothing_mm']:g} mm"
-    if kept.get(ONE_SEGMENT, False) != origin.get(ONE_SEGMENT, False):
-        return "as one segment" if kept.get(ONE_SEGMENT) else "as two segments"
+    if kept.get("one_segment", False) != origin.get("one_segment", False):
+        return "as one segment" if kept.get("one_segment") else "as two segments"
     return ""

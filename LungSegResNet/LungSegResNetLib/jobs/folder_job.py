@@ -13,9 +13,10 @@ from ..network.model_file import network_digest
 from .case_status import ALREADY_DONE, DONE, FAILED
 from .earlier_result import made_from
 from .folder_cases import FolderCase
-from .folder_task import SUMMARY_ENDING, FolderTask, Row
+from .folder_task import FolderTask
 from .reporting import Reporter
 from .results_table import ResultsTable
+from .summary_file import SUMMARY_ENDING, Row
 
 FinishedCases = Generator[tuple[FolderTask, Row], None, None]
 

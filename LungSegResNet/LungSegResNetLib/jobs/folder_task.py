@@ -11,8 +11,8 @@ import shutil
 import socket
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
-from typing import Any
+from pathlib import Path
+from typing import cast
 
 from ..atomic import is_writable, refuse_existing, write_atomically
 from ..early_end import undone_by_an_end
@@ -20,15 +20,13 @@ from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
 from ..network.engines import LoadedEngine
 from .case_job import CaseSummary, run_case
 from .case_status import DONE, FAILED, STARTED
-from .earlier_result import difference, is_origin
+from .earlier_result import difference
 from .outputs import Outputs
 from .reporting import CaseEvent, Reporter
+from .summary_file import Origin, Row, file_name, mask_names, read_summary
 
-SUMMARY_ENDING = ".summary.json"
 _MOST_STARTS = 3
 _REASONS_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class FolderTask:
     run : identifies the run.
     name, number, total : as in ``CaseEvent``.
     source, mask, summary : the CT and the files to write.
-    made_from : origin of the result, as ``earlier_result.made_from`` gives it.
+    made_from : origin of the result.
     smoothing_mm, one_segment : as in ``run_case``.
     overwrite : whether a mask of somebody else's may be replaced.
     """
@@ -52,7 +50,7 @@ class FolderTask:
     source: Path
     mask: Path
     summary: Path
-    made_from: dict[str, Any]
+    made_from: Origin
     smoothing_mm: float = 0.0
     one_segment: bool = False
     overwrite: bool = False
@@ -67,14 +65,23 @@ class FolderTask:
 
     def started(self, starts: int) -> Row:
         """What the summary says while the case is being done, for the so manieth time."""
-        where = {"machine": socket.gethostname(), "process": os.getpid()}
-        row = {"case": self.name, "status": STARTED, "input": str(self.source), "run": self.run, "starts": starts}
-        return row | where | {"outputs": self._other_masks(), "made_from": self.made_from}
+        return {
+            "case": self.name,
+            "status": STARTED,
+            "input": str(self.source),
+            "run": self.run,
+            "starts": starts,
+            "machine": socket.gethostname(),
+            "process": os.getpid(),
+            "outputs": self._other_masks(),
+            "made_from": self.made_from,
+        }
 
     def done(self, summary: CaseSummary) -> Row:
         """The row of a case that was segmented."""
         row = {"case": self.name, "status": DONE, **summary.as_json()}
-        return row | {"outputs": [str(self.mask), *self._other_masks()], "made_from": self.made_from}
+        row |= {"outputs": [str(self.mask), *self._other_masks()], "made_from": self.made_from}
+        return cast(Row, row)
 
     def settled(self) -> Row | None:
         """The row if there is nothing to do, None if the case has to be done.
@@ -93,7 +100,7 @@ class FolderTask:
         if self.mask.name not in mask_names(row) or not self.mask.is_file():
             return None
         masks = [str(self.mask.with_name(file_name(path))) for path in row["outputs"]]
-        here = {**row, "input": str(self.source), "outputs": masks}
+        here: Row = {**row, "input": str(self.source), "outputs": masks}
         if here != row:
             with contextlib.suppress(OSError, LungSegError):
                 self.write_summary(here)
@@ -147,25 +154,6 @@ class FolderTask:
         row = self.read_summary()
         same = not difference(row, self.made_from, self.source)
         return [path for path in row.get("outputs", ()) if same and file_name(path) != self.mask.name]
-
-
-def read_summary(path: Path) -> Row:
-    """What a file says that may be a summary; nothing if there is none that can be read or it is something else."""
-    try:
-        row = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return row if _is_summary(row) else {}
-
-
-def mask_names(row: Row) -> set[str]:
-    """Names of the files that a summary tells of."""
-    return {file_name(path) for path in row.get("outputs", ())}
-
-
-def file_name(path: str) -> str:
-    """The name of a file whose path a summary tells, which may have been written on Windows."""
-    return PureWindowsPath(path).name
 
 
 def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
@@ -270,18 +258,3 @@ def _state(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size
-
-
-def _is_summary(row: Any) -> bool:
-    """Whether all that is asked of a summary is of its kind, where it is there; other programs may use its name."""
-    if not isinstance(row, dict):
-        return False
-    outputs, starts, origin = row.get("outputs", []), row.get("starts", 1), row.get("made_from")
-    return (
-        isinstance(row.get("status"), str)
-        and isinstance(row.get("input", ""), str)
-        and isinstance(outputs, list)
-        and all(isinstance(path, str) for path in outputs)
-        and isinstance(starts, int)
-        and (origin is None or is_origin(origin))
-    )

@@ -20,9 +20,10 @@ from ..errors import STOPPED_EXIT_CODE, DeviceError
 from ..network.engines import EngineSettings, runs_on_processor
 from .case_status import RUNNING
 from .folder_job import FinishedCases
-from .folder_task import FolderTask, Row, do_task
+from .folder_task import FolderTask, do_task
 from .kept_engine import kept_engine
 from .reporting import CaseReporter, NullReporter, Reporter
+from .summary_file import Row
 
 # Each takes up to 3 GB for a scan of 1,000 slices.
 _MOST_PROCESSES = 4

@@ -13,7 +13,7 @@ from ..atomic import write_atomically
 from ..errors import OutputError, OutputExistsError, OutputInUseError
 from ..figures.tables import column_separator, write_csv
 from .case_status import STARTED
-from .folder_task import SUMMARY_ENDING, read_summary
+from .summary_file import SUMMARY_ENDING, Row, read_summary
 
 RESULTS = "results.csv"
 _FIRST_COLUMNS = ("case", "status", "error", "input")
@@ -49,7 +49,7 @@ class ResultsTable:
         if header and not ours and not overwrite:  # without a header: a table of no case
             raise OutputExistsError(self.path)
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add(self, row: Row) -> None:
         """A case whose summary cannot be written."""
         if flat := _flat_row(row):
             self._added[row["case"]] = flat
@@ -127,12 +127,13 @@ class ResultsTable:
             write_csv(temporary, columns, rows)
 
 
-def _flat_row(row: Any) -> dict[str, Any] | None:
+def _flat_row(row: Row) -> dict[str, Any] | None:
     """The table's row of a summary; None for a case that has only been started, and for something else."""
     try:
         if row["status"] == STARTED:
             return None
-        flat = dict(zip(_FIRST_COLUMNS, (row["case"], row["status"], row.get("error", ""), row["input"]), strict=True))
+        first = (row["case"], row["status"], row.get("error", ""), row["input"])
+        flat: dict[str, Any] = dict(zip(_FIRST_COLUMNS, first, strict=True))
         flat |= {"slices": row.get("slices", ""), "warnings": " ".join(row.get("warnings", []))}
         for lung in row.get("measurements", []):
             flat |= {f"{lung['region']} {key}": value for key, value in lung.items() if key != "region"}

@@ -12,16 +12,17 @@ from archives import write_archive
 
 from LungSegResNetLib.errors import DeviceError, OutputError
 from LungSegResNetLib.jobs.earlier_result import made_from
-from LungSegResNetLib.jobs.folder_task import FolderTask, Row, do_task
+from LungSegResNetLib.jobs.folder_task import FolderTask, do_task
 from LungSegResNetLib.jobs.kept_engine import kept_engine
 from LungSegResNetLib.jobs.reporting import NullReporter
+from LungSegResNetLib.jobs.summary_file import Row
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
 
 
 @pytest.fixture
 def task(tmp_path: Path) -> FolderTask:
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
-    origin = made_from("a.nii.gz", "digest of the file", "digest of the network", 0.0)
+    origin = made_from("a.nii.gz", "digest of the file", "digest of the network", 0.0, False)
     return FolderTask("run", "a", 1, 1, source, tmp_path / "a.seg.nrrd", tmp_path / "a.summary.json", origin)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import slicer
 import vtk
 from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
-from LungSegResNetWidgets.batch_panel import FORMATS, BatchPanel
+from LungSegResNetWidgets.batch_panel import BatchPanel
 from LungSegResNetWidgets.connected_parameters import ConnectedParameters
 from LungSegResNetWidgets.ct_of_lungs import followCt, forgetRemoved
 from LungSegResNetWidgets.dependencies import ensurePackages
@@ -35,6 +35,8 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 from slicer.util import VTKObservationMixin
+
+from LungSegResNetLib.choices import ENGINES, MASK_FORMATS, MOST_SMOOTHING_MM, TORCH_DEVICES
 
 _GUIDE = "https://github.com/LungSegResNet/SlicerLungSegResNet/blob/main/docs/slicer.md"
 
@@ -93,15 +95,15 @@ class LungSegResNetParameterNode:
     outputSegmentation: vtkMRMLSegmentationNode
     frames: Annotated[str, Choice(list(FRAMES))] = FRAMES[0]
     modelFile: str = ""
-    engine: Annotated[str, Choice(["auto", "torch", "openvino"])] = "auto"
-    device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
+    engine: Annotated[str, Choice(list(ENGINES))] = ENGINES[0]
+    device: Annotated[str, Choice(list(TORCH_DEVICES))] = TORCH_DEVICES[0]
     batchSize: Annotated[int, WithinRange(0, 128)] = 0
     segments: Annotated[str, Choice(list(SEGMENTS))] = SEGMENTS[0]
-    smoothingMm: Annotated[float, WithinRange(0.0, 20.0)] = 0.0
+    smoothingMm: Annotated[float, WithinRange(0.0, MOST_SMOOTHING_MM)] = 0.0
     roi: vtkMRMLMarkupsROINode
     batchInput: str = ""
     batchOutput: str = ""
-    batchFormat: Annotated[str, Choice(list(FORMATS))] = FORMATS[0]
+    batchFormat: Annotated[str, Choice(list(MASK_FORMATS))] = MASK_FORMATS[0]
 
 
 _OUTLIVE_THE_SCENE = (

@@ -33,6 +33,8 @@ from slicer.ScriptedLoadableModule import (
 )
 from slicer.util import VTKObservationMixin
 
+from LungSegResNetLib.choices import TORCH_DEVICES
+
 _GUIDE = "https://github.com/LungSegResNet/SlicerLungSegResNet/blob/main/docs/training.md"
 
 #
@@ -92,7 +94,7 @@ class LungSegResNetTrainingParameterNode:
     steps: Annotated[int, WithinRange(0, 1000000)] = 0
     batchSize: Annotated[int, WithinRange(0, 256)] = 0
     validateEvery: Annotated[int, WithinRange(1, 10000)] = 50
-    device: Annotated[str, Choice(["auto", "cuda", "mps", "cpu"])] = "auto"
+    device: Annotated[str, Choice(list(TORCH_DEVICES))] = TORCH_DEVICES[0]
     includeDoubtful: bool = False
 
 

@@ -12,6 +12,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.choices import MASK_FORMATS
 from LungSegResNetLib.jobs.case_status import ALREADY_DONE, DONE, FAILED, RUNNING
 
 from .advanced_panel import commandSettingsOf
@@ -22,7 +23,6 @@ from .shown_cases import removeOtherCases
 from .status_line import StatusLine
 from .table_widget import enable, showRow, showTable
 
-FORMATS = ("seg.nrrd", "nii.gz")
 _FINISHED = (DONE, ALREADY_DONE)
 
 
@@ -48,7 +48,7 @@ class BatchPanel:
         self._lines: dict[str, int] = {}  # of the cases in the table
         self._finished = 0  # cases of the run that goes on
         self._warnings: dict[str, list[str]] = {}  # of this run, by case; those of none have an empty name
-        self._chosen = ("", "", FORMATS[0])  # folders and format of the run that goes on
+        self._chosen = ("", "", MASK_FORMATS[0])  # folders and format of the run that goes on
         self._folder = ""  # the results that are shown
         self._status = StatusLine(ui.batchStatusLabel)
         ui.batchInputButton.connect("clicked(bool)", self.onChooseInput)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from ..choices import DEVICES, ENGINES, MOST_SMOOTHING_MM
 from ..jobs.reporting import MODES
-from ..network.choices import DEVICES, ENGINES
 from .values import given_path, positive
-
-_MOST_SMOOTHING_MM = 20
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +52,6 @@ def _millimetres(text: str) -> float:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= _MOST_SMOOTHING_MM:
-        raise argparse.ArgumentTypeError(f"must be a number of mm from 0 to {_MOST_SMOOTHING_MM}, not '{text}'")
+    if not 0 <= value <= MOST_SMOOTHING_MM:
+        raise argparse.ArgumentTypeError(f"must be a number of mm from 0 to {MOST_SMOOTHING_MM:g}, not '{text}'")
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from ..choices import MASK_FORMATS
 from ..errors import SOME_FAILED_EXIT_CODE
 from ..jobs.case_status import ALREADY_DONE, DONE, FAILED
 from .run_options import add_run_options
@@ -16,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument("input", type=given_path, help="folder with CT files and DICOM folders at any depth")
     parser.add_argument("output", type=given_path, help="folder for masks, one summary a case, and results.csv")
-    parser.add_argument("--format", choices=("seg.nrrd", "nii.gz"), default="seg.nrrd", help="of the masks")
+    parser.add_argument("--format", choices=MASK_FORMATS, default=MASK_FORMATS[0], help="of the masks")
     parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="I/N", help="do part I of N (for job arrays)")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from LungSegResNetLib.choices import TORCH_DEVICES
 from LungSegResNetLib.command_line.run_options import add_progress_option
 from LungSegResNetLib.command_line.values import given_path
 
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-baseline", action="store_true", help="leave out the thresholding beside the network")
     parser.add_argument(
         "--device",
-        choices=("auto", "cuda", "mps", "cpu"),
+        choices=TORCH_DEVICES,
         default="auto",
         help="where the network runs (default: auto, a graphics card if there is one)",
     )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from LungSegResNetLib.choices import TORCH_DEVICES
 from LungSegResNetLib.command_line.values import given_path
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     machine = parser.add_argument_group("machine (several graphics cards or machines: start with torchrun)")
     machine.add_argument(
         "--device",
-        choices=("auto", "cuda", "mps", "cpu"),
+        choices=TORCH_DEVICES,
         default="auto",
         help="where to train (default: auto, a graphics card if there is one)",
     )

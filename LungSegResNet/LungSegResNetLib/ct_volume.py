@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     import SimpleITK as sitk  # large; imported where it is needed, so that Slicer starts without it
 
+_SIDES = (("I", "S"), ("A", "P"), ("R", "L"))  # of the array axes z, y and x
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -143,6 +145,14 @@ class CTVolume:
         """Where a voxel of ``hu`` lies: its centre as LPS coordinates (x, y, z) in mm."""
         left, back, up = self.geometry.origin + self.geometry.steps @ (x, y, z)
         return float(left), float(back), float(up)
+
+    def position_text(self, axis: int, index: int) -> str:
+        """Where an array plane lies, such as ``S 12.5 mm``: its middle, along the axis nearest to its normal."""
+        middle = [(n - 1) / 2 for n in self.hu.shape]
+        middle[axis] = index
+        mm = self.point_mm(*middle)[2 - axis]
+        # Letters instead of signs: they mean the same in LPS and in RAS coordinates.
+        return f"{_SIDES[axis][int(mm >= 0)]} {abs(mm):.1f} mm"
 
     def to_native(self, mask: np.ndarray) -> sitk.Image:
         """Image on the native grid from a mask with the shape of ``hu``."""

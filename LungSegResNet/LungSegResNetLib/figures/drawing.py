@@ -1,4 +1,4 @@
-"""What all pictures of a scan share: grey values, outlines, labels on plates, a legend, the names of positions."""
+"""What all pictures of a scan share: grey values, outlines, labels on plates, a legend."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from skimage.measure import find_contours
-
-from ..ct_volume import CTVolume
 
 Color = tuple[int, int, int]
 
@@ -25,7 +23,6 @@ _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D"}
     | {"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"}
 )
-_AXES = (("I", "S"), ("A", "P"), ("R", "L"))
 
 
 def fine_picture(hu: np.ndarray, size: tuple[int, int]) -> Image.Image:
@@ -100,15 +97,6 @@ def rgb(color: Sequence[float]) -> Color:
     """Colour in 0..255 from one in 0..1."""
     red, green, blue = (round(255 * c) for c in color)
     return red, green, blue
-
-
-def position_text(ct: CTVolume, axis: int, index: int) -> str:
-    """Where an array plane lies, such as ``S 12.5 mm``: its middle, along the axis nearest to its normal."""
-    middle = [(n - 1) / 2 for n in ct.hu.shape]
-    middle[axis] = index
-    mm = ct.point_mm(*middle)[2 - axis]
-    # Letters instead of signs: they mean the same in LPS and in RAS coordinates.
-    return f"{_AXES[axis][int(mm >= 0)]} {abs(mm):.1f} mm"
 
 
 def _contours(mask: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:

@@ -28,7 +28,6 @@ from .drawing import (
     fine_picture,
     fitted,
     font,
-    position_text,
     rgb,
 )
 
@@ -161,7 +160,7 @@ def _choose_cuts(
             outlines.insert(0, _Outline(reference[index][flip] > 0, REFERENCE_COLOR, True))
         pixel_mm = tuple(s for n, s in enumerate(spacing) if n != axis)
         sides = ("A", "P") if axis == 2 else ("R", "L")
-        return _Cut(ct.hu[index][flip], outlines, (pixel_mm[0], pixel_mm[1]), position_text(ct, axis, at), sides)
+        return _Cut(ct.hu[index][flip], outlines, (pixel_mm[0], pixel_mm[1]), ct.position_text(axis, at), sides)
 
     first, last = extent[0]
     count = min(AXIAL_SLICES, last - first + 1)

@@ -12,7 +12,6 @@ from typing import Any
 from .. import __version__
 from ..atomic import explained, write_atomically
 from ..ct_volume import CTVolume
-from ..figures.drawing import position_text
 from ..figures.measurements import measure_lungs, measurements_as_json
 from ..figures.overlay import draw_overlay, save_overlay
 from ..figures.tables import write_rows_into
@@ -154,7 +153,7 @@ def _slices_to_check(ct: CTVolume, result: Segmentation) -> list[dict[str, Any]]
         rows.append(
             {
                 "slice": ct.native_slice(one.index) + 1,
-                "position": position_text(ct, 0, one.index),
+                "position": ct.position_text(0, one.index),
                 "score": round(one.score, 3),
                 "reason": one.reason,
                 "point_lps_mm": [round(mm, 1) for mm in ct.point_mm(one.index, y / row_mm, x / column_mm)],

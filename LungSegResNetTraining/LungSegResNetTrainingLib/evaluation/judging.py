@@ -10,7 +10,6 @@ import numpy as np
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.drawing import position_text
 from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.jobs.failing_card import segment_in_any_case
@@ -119,7 +118,7 @@ def _draw_worst(
         picture = draw_worst_slice(ct, reference, predicted, errors, name)
         with write_atomically(folder / file_name, overwrite=True) as temporary:
             picture.save(temporary, format="PNG", optimize=True)
-        position = position_text(ct, 0, errors.index)
+        position = ct.position_text(0, errors.index)
         drawn.append(
             WorstSlice(
                 errors.index, position, errors.reason, errors.dice, errors.missed_cm2, errors.added_cm2, file_name

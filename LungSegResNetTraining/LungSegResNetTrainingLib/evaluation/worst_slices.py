@@ -21,7 +21,6 @@ from LungSegResNetLib.figures.drawing import (
     fine_picture,
     fitted,
     font,
-    position_text,
 )
 from LungSegResNetLib.lungs.regions import bounding_box
 
@@ -108,7 +107,7 @@ def draw_worst_slice(
 def _write_words(picture: Image.Image, ct: CTVolume, errors: SliceErrors, name: str, panel: int) -> None:
     draw = ImageDraw.Draw(picture)
     room = picture.width - 2 * _EDGE
-    where = f"slice {errors.index + 1} of {len(ct.hu)}, {position_text(ct, 0, errors.index)}"
+    where = f"slice {errors.index + 1} of {len(ct.hu)}, {ct.position_text(0, errors.index)}"
     facts = f"{where}   slice Dice {errors.dice:.3f}   {errors.reason}"
     draw.text((_EDGE, 28), fitted(draw, name, room, 19), TEXT, font(19), "ls")
     draw.text((_EDGE, 49), fitted(draw, facts, room, 13), FAINT, font(13), "ls")

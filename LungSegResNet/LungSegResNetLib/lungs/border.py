@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .regions import bounding_box, grown, over_slabs, packed, unpacked
+from .regions import bounding_box, grown, packed, unpacked
+from .slicewise import over_slabs
 
 _REACH_MM = 1.0  # the pixels of the network are 1.2 to 1.8 mm wide
 _NOISE_MM = 1.0  # standard deviation of the Gaussian that damps noise before HU are compared

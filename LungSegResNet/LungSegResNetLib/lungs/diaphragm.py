@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .regions import DENSE_HU, bounding_box, grown, opened_by_disc, over_slabs, over_slices, packed, shrunk, unpacked
+from .regions import DENSE_HU, bounding_box, grown, opened_by_disc, packed, shrunk, unpacked
 from .runs import Runs
+from .slicewise import over_slabs, over_slices
 
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel
 _GAP_MM = 2.5  # lung between a dome and the heart may be thinner than the network sees

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 
 from .preprocessing import SliceFrame
-from .regions import over_slices
+from .slicewise import over_slices
 
 LISTED = 8
 _APART_MM = 10.0  # slices nearer to a listed one show the same place once more

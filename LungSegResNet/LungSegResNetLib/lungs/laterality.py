@@ -13,8 +13,8 @@ from skimage.segmentation import watershed
 from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
 from .preprocessing import BODY_HU, body_middle
-from .regions import over_slabs
 from .runs import Runs, part_sizes
+from .slicewise import over_slabs
 
 _COARSE_MM = 2.5
 _EROSION_STEP_MM = 2.0

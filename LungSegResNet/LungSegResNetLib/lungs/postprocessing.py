@@ -9,8 +9,9 @@ from scipy import ndimage
 
 from .border import fit_border
 from .laterality import split_lungs
-from .regions import DENSE_HU, bounding_box, over_slabs, over_slices
+from .regions import DENSE_HU, bounding_box
 from .runs import Runs, part_sizes
+from .slicewise import over_slabs, over_slices
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
 _MIN_PART_ML = 1.0

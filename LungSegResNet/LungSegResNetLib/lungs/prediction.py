@@ -18,7 +18,7 @@ from ..network.predictor import Predictor
 from ..timing import timed
 from .doubtful_slices import NetworkDoubt
 from .preprocessing import Resampling, SliceFrame, from_frame_matrices, scale_hu, to_frame_matrices
-from .regions import over_slices
+from .slicewise import over_slices
 
 SLICES_APART_MM = 2.5
 _MOST_CHANGE = 0.05  # of the lung's area; two slices that differ by more disagree

@@ -8,8 +8,8 @@ from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
 from .laterality import NEAR_MIDLINE_MM, mean_x
 from .postprocessing import TAPERED_SHARE
-from .regions import over_slabs, over_slices
 from .runs import Runs, part_sizes
+from .slicewise import over_slabs, over_slices
 
 _SMALL_ML = 300.0
 _RATIO = 3.0

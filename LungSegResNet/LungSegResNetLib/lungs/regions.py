@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 
-from ..cores import cores
-
 DENSE_HU = -300  # denser is no aerated lung; a whole number, since numpy compares those without conversion
-SLAB = 8  # slices that are worked on together: as many as a byte has bits
-
-Result = TypeVar("Result")
-
-
-def over_slices(function: Callable[..., Result], *stacks: Iterable) -> list[Result]:
-    """``function`` of each slice of the stacks, in order, on all cores (numpy and SciPy let threads work at once)."""
-    with ThreadPoolExecutor(cores()) as threads:
-        return list(threads.map(function, *stacks))
-
-
-def over_slabs(function: Callable[..., Result], *stacks: np.ndarray) -> list[Result]:
-    """As `over_slices`, but for ``SLAB`` slices (z, y, x) at a time: fewer steps for what takes little time a slice."""
-    cuts = [slice(z, z + SLAB) for z in range(0, len(stacks[0]), SLAB)]
-    return over_slices(lambda cut: function(*(stack[cut] for stack in stacks)), cuts)
 
 
 def packed(slab: np.ndarray) -> np.ndarray:
-    """Up to ``SLAB`` slices (bool) as the bits of one (uint8): `grown` and its like do all of them in one step."""
+    """Up to ``slicewise.SLAB`` slices (bool) as the bits of one (uint8): `grown` and its like do all in one step."""
     bits = np.zeros(slab.shape[1:], np.uint8)
     for section in slab[::-1]:
         bits += bits

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from .regions import SLAB, over_slabs, over_slices
+from .slicewise import SLAB, over_slabs, over_slices
 
 _AT_A_TIME = 1 << 13  # runs
 

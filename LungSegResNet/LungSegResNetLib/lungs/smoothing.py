@@ -6,7 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
-from .regions import bounding_box, over_slabs, over_slices
+from .regions import bounding_box
+from .slicewise import over_slabs, over_slices
 
 _FWHM_PER_SIGMA = 2.3548
 _TRUNCATE = 3.0  # in sigma

@@ -1,4 +1,4 @@
-"""Helpers on slices do what SciPy's do, and bring results back in order."""
+"""Helpers on slices do what SciPy's do."""
 
 from __future__ import annotations
 
@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from LungSegResNetLib.lungs.regions import (
-    SLAB,
-    grown,
-    grown_by_disc,
-    opened_by_disc,
-    over_slabs,
-    over_slices,
-    packed,
-    shrunk,
-    unpacked,
-)
+from LungSegResNetLib.lungs.regions import grown, grown_by_disc, opened_by_disc, packed, shrunk, unpacked
+from LungSegResNetLib.lungs.slicewise import SLAB
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -27,21 +18,6 @@ def test_slices_grow_and_shrink_as_with_scipy(steps: int) -> None:
     eroded = ndimage.binary_erosion(filled, iterations=steps, border_value=1)
     assert eroded.any()
     np.testing.assert_array_equal(shrunk(filled, steps), eroded)
-
-
-def test_results_of_slices_come_in_order_and_errors_are_raised() -> None:
-    first, second = np.arange(60).reshape(20, 3), np.ones((20, 3))
-    np.testing.assert_array_equal(list(over_slices(lambda a, b: (a + b).sum(), first, second)), (first + 1).sum(axis=1))
-    with pytest.raises(ZeroDivisionError):
-        list(over_slices(lambda a: 1 // int(a[0]), first))
-
-
-@pytest.mark.parametrize("slices", [1, SLAB, 2 * SLAB + 3])
-def test_slabs_cover_every_slice_once(slices: int) -> None:
-    stack = np.arange(slices * 2).reshape(slices, 2)
-    slabs = over_slabs(lambda a, b: a + b, stack, stack)
-    assert max(map(len, slabs)) <= SLAB
-    np.testing.assert_array_equal(np.concatenate(slabs), 2 * stack)
 
 
 @pytest.mark.parametrize("slices", [1, 5, SLAB])

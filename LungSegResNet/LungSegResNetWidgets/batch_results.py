@@ -11,9 +11,9 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.tables import read_rows
 from LungSegResNetLib.jobs.results_table import RESULTS
 from LungSegResNetLib.jobs.summary_file import SUMMARY_ENDING, Row, is_one_segment, read_summary
+from LungSegResNetLib.tables import read_rows
 
 from .shown_cases import addCase, caseInScene, lungsOfCase, showAlone
 

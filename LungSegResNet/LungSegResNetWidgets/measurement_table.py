@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.figures.measurements import DENSITY_BANDS, PERCENTILES
-from LungSegResNetLib.figures.tables import write_rows
+from LungSegResNetLib.tables import write_rows
 
 from .table_widget import wrapped
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.tables import read_rows
+from LungSegResNetLib.tables import read_rows
 
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import Case

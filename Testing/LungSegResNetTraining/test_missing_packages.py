@@ -67,7 +67,7 @@ def run_with_slicers_packages(code: str, *arguments: str) -> None:
         "LungSegResNetLib.ct_volume",
         "LungSegResNetLib.figures.measurements",
         "LungSegResNetLib.figures.metrics",
-        "LungSegResNetLib.figures.tables",
+        "LungSegResNetLib.tables",
         "LungSegResNetLib.files.mask_reading",
         "LungSegResNetLib.files.reading",
         "LungSegResNetLib.files.writing",

@@ -12,7 +12,7 @@ import numpy as np
 from ..ct_volume import CTVolume
 from ..errors import InputError
 from ..labels import LUNG_SEGMENTS
-from .tables import Cell, aligned, finite, write_rows
+from ..tables import Cell, aligned, finite, write_rows
 
 PERCENTILES = (5, 50, 95)
 

@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 from ..errors import InputError
 from ..labels import LUNG_SEGMENTS
 from ..lungs.regions import bounding_box
-from .tables import Cell, aligned, finite, write_rows
+from ..tables import Cell, aligned, finite, write_rows
 
 SURFACE_TOLERANCE_MM = 2.0
 _SSIM_WINDOW = 7  # pixels; the usual uniform window of SSIM

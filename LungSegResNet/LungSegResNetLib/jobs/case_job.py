@@ -14,7 +14,6 @@ from ..atomic import explained, write_atomically
 from ..ct_volume import CTVolume
 from ..figures.measurements import measure_lungs, measurements_as_json
 from ..figures.overlay import draw_overlay, save_overlay
-from ..figures.tables import write_rows_into
 from ..files.dicom_choice import WhenInDoubt
 from ..files.reading import read_ct
 from ..files.writing import write_mask_into
@@ -22,6 +21,7 @@ from ..labels import BOTH_LUNGS, LUNG_SEGMENTS
 from ..lungs.doubtful_slices import slices_to_check
 from ..lungs.segmentation import Segmentation
 from ..network.engines import LoadedEngine
+from ..tables import write_rows_into
 from ..timing import timed
 from .failing_card import segment_in_any_case
 from .outputs import Outputs

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from ..atomic import refuse_existing, refuse_unwritable
 from ..errors import UsageError
-from ..figures.tables import refuse_other_endings
 from ..files.detached_voxels import voxel_files
 from ..files.dicom_image import may_be_dicom
 from ..files.places import place
 from ..files.writing import MASK_ENDINGS, has_mask_ending, refuse_other_ending
 from ..network.model_file import NETWORK_ENDINGS
+from ..tables import refuse_other_endings
 
 # Names of new folders may have any other, such as the identifiers of DICOM.
 _MEDICAL = (".mhd", ".nhdr", ".hdr", ".img", ".raw", ".dcm", ".ima", ".mnc", ".mgh", ".mgz", ".mrb", ".mrml")

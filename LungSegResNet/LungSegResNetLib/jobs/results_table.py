@@ -11,7 +11,7 @@ from typing import Any
 
 from ..atomic import write_atomically
 from ..errors import OutputError, OutputExistsError, OutputInUseError
-from ..figures.tables import column_separator, write_csv
+from ..tables import column_separator, write_csv
 from .case_status import STARTED
 from .summary_file import SUMMARY_ENDING, Row, read_summary
 

@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _table(checks: list[CaseCheck]) -> str:
     """A line for each case, those with a doubt last, and below why, and what reading the files had to assume."""
-    from LungSegResNetLib.figures.tables import aligned
+    from LungSegResNetLib.tables import aligned
 
     from ..training.run_cases import some_of
 

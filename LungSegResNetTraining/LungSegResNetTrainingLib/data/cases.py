@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.tables import to_header
+from LungSegResNetLib.tables import to_header
 
 TRAIN = "train"
 VALIDATION = "validation"

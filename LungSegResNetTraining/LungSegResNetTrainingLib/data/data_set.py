@@ -13,10 +13,10 @@ import numpy as np
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, LungSegError
-from LungSegResNetLib.figures.tables import write_csv
 from LungSegResNetLib.files.dicom_headers import list_series
 from LungSegResNetLib.files.dicom_reading import TILTED
 from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetLib.tables import write_csv
 
 from .case_search import FoundCases, find_cases, without_repetitions
 from .cases import OK, Case, ListedCase, read_case_list, refuse_divided_patients

@@ -13,8 +13,8 @@ from typing import Any
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.tables import read_rows
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
+from LungSegResNetLib.tables import read_rows
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION, Case

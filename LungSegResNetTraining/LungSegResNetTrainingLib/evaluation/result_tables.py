@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from LungSegResNetLib.figures.metrics import METRICS
-from LungSegResNetLib.figures.tables import Cell, write_rows
+from LungSegResNetLib.tables import Cell, write_rows
 
 from .aggregation import ALL_CASES, groups_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import mean_intervals

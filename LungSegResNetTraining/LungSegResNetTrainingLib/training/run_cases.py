@@ -10,7 +10,7 @@ from pathlib import Path
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
-from LungSegResNetLib.figures.tables import read_rows, write_csv
+from LungSegResNetLib.tables import read_rows, write_csv
 from LungSegResNetLib.wording import counted
 
 from ..data.case_files import mask_files_of

@@ -14,8 +14,8 @@ from refusals import refused_options
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import OutputExistsError, UsageError
-from LungSegResNetLib.figures.tables import read_rows
 from LungSegResNetLib.network.model_file import read_card
+from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.evaluation.run import claim_folder
 

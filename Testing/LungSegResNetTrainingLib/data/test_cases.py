@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.tables import read_rows
+from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.data.cases import OK, read_case_list, read_cases, unnamed_patients
 from LungSegResNetTrainingLib.data.data_set import list_data_set
 from LungSegResNetTrainingLib.data.pair_check import DOUBTFUL

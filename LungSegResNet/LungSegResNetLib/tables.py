@@ -14,8 +14,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TextIO
 
-from ..atomic import write_atomically
-from ..errors import InputError, UsageError
+from .atomic import write_atomically
+from .errors import InputError, UsageError
 
 Cell = str | float | int | None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from LungSegResNetLib.figures.tables import read_rows, write_rows
+from LungSegResNetLib.tables import read_rows, write_rows
 
 
 @pytest.mark.parametrize(("name", "is_marked"), [("Müller", True), ("Mueller", False)])

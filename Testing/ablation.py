@@ -74,7 +74,8 @@ def used_variants(run: Path, device: str) -> dict[str, Judge]:
     save_model(other / "last-weights.safetensors", last, card)
     judges[f"{BASE}, last weights instead of their average"] = Judge.load(other / "last-weights.safetensors", device)
     judge = Judge.load(path, device)
-    flipped = Judge(_Flipped(judge.predictor), f"{judge.engine}, mean with the mirrored slice", judge.digest)
+    mirrored = replace(judge.loaded, predictor=_Flipped(judge.loaded.predictor), on_processor=None)
+    flipped = Judge(mirrored, f"{judge.engine}, mean with the mirrored slice", judge.digest)
     judges[f"{BASE}, mean with the mirrored slice"] = flipped
     return judges
 

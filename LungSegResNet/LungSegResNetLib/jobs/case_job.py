@@ -95,10 +95,7 @@ def run_case(
         warnings.append(text)
         reporter.warning(text)
 
-    result, other = segment_in_any_case(
-        ct, engine.predictor, engine.on_processor, reporter.slices, on_warning, smoothing_mm=smoothing_mm
-    )
-    engine = other or engine
+    result, engine = segment_in_any_case(ct, engine, reporter.slices, on_warning, smoothing_mm=smoothing_mm)
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage("write")

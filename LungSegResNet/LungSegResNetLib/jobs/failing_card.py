@@ -8,21 +8,19 @@ from ..ct_volume import CTVolume
 from ..errors import DeviceError
 from ..lungs.segmentation import Segmentation, segment
 from ..network.engines import LoadedEngine
-from ..network.predictor import Predictor
 
 
 def segment_in_any_case(
     ct: CTVolume,
-    predictor: Predictor,
-    on_processor: Callable[[], LoadedEngine] | None,
+    engine: LoadedEngine,
     on_progress: Callable[[int, int], None],
     on_warning: Callable[[str], None],
     *,
     smoothing_mm: float = 0.0,
-) -> tuple[Segmentation, LoadedEngine | None]:
-    """As `segment`; also gives the engine that took over where the device failed, of which ``on_warning`` is told.
+) -> tuple[Segmentation, LoadedEngine]:
+    """As `segment`; also gives the engine that did it.
 
-    ``on_processor`` is that of a `LoadedEngine`.
+    That is another one where the device failed, of which ``on_warning`` is told.
 
     Raises
     ------
@@ -30,10 +28,10 @@ def segment_in_any_case(
     DeviceError : the device failed, and there is nothing to take over.
     """
     try:
-        return segment(ct, predictor, on_progress, smoothing_mm=smoothing_mm), None
+        return segment(ct, engine.predictor, on_progress, smoothing_mm=smoothing_mm), engine
     except DeviceError as error:
-        if on_processor is None:
+        if engine.on_processor is None:
             raise
         on_warning(f"{error} The scan was segmented on the processor instead.")
-    engine = on_processor()
-    return segment(ct, engine.predictor, on_progress, smoothing_mm=smoothing_mm), engine
+    on_processor = engine.on_processor()
+    return segment(ct, on_processor.predictor, on_progress, smoothing_mm=smoothing_mm), on_processor

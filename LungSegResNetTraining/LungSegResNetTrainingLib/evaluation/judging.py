@@ -14,7 +14,6 @@ from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.jobs.failing_card import segment_in_any_case
 from LungSegResNetLib.network.engines import LoadedEngine
-from LungSegResNetLib.network.predictor import Predictor
 
 from ..data.cases import Case
 from ..data.data_set import read_case
@@ -30,17 +29,16 @@ _OVERLAY = "overlay.png"
 def judge_case(
     case: Case,
     folder: Path,
-    predictor: Predictor,
+    engine: LoadedEngine,
     *,
     with_baseline: bool,
-    on_processor: Callable[[], LoadedEngine] | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> CaseResult:
     """Segment and compare one case; an overlay and pictures of the worst slices land in ``folder``, instead of those of
     an earlier evaluation.
 
     A case in which no lung is found counts with an empty mask, not as an error. A pair that its check doubts is judged,
-    and the result says so, as it does where ``on_processor`` had to take over from a graphics processor that failed.
+    and the result says so, as it does where the processor had to take over from a graphics processor that failed.
 
     Raises
     ------
@@ -54,7 +52,7 @@ def judge_case(
     if verdict.status == REFUSED:
         raise InputError(" ".join(verdict.reasons))
     forget_result(folder)  # not before: a scan that is out of reach for now costs nothing
-    predicted, warnings = _predicted(ct, predictor, on_processor, on_progress)
+    predicted, warnings = _predicted(ct, engine, on_progress)
     comparisons = {NETWORK: compare_lungs(reference, predicted, ct.steps_zyx, ct.hu)}
     if with_baseline:
         comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.steps_zyx, ct.hu)
@@ -86,15 +84,12 @@ def judge_case(
 
 
 def _predicted(
-    ct: CTVolume,
-    predictor: Predictor,
-    on_processor: Callable[[], LoadedEngine] | None,
-    on_progress: Callable[[int, int], None],
+    ct: CTVolume, engine: LoadedEngine, on_progress: Callable[[int, int], None]
 ) -> tuple[np.ndarray, list[str]]:
     """The labels, and what there is to say about them."""
     told: list[str] = []
     try:
-        result, _ = segment_in_any_case(ct, predictor, on_processor, on_progress, told.append)
+        result, _ = segment_in_any_case(ct, engine, on_progress, told.append)
     except InputError as error:
         # The scan was read before: what is left to complain about is that there is no lung in it.
         return np.zeros(ct.hu.shape, np.uint8), [*told, str(error)]

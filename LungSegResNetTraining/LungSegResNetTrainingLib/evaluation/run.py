@@ -16,7 +16,6 @@ from LungSegResNetLib.errors import InputError, LungSegError, OutputError, Outpu
 from LungSegResNetLib.jobs.reporting import Reporter, WarningReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
-from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetLib.wording import counted
 
 from ..data.case_search import FoundCases
@@ -41,30 +40,27 @@ class Judge:
 
     Attributes
     ----------
-    predictor, engine : what runs it, also in words.
+    loaded, engine : what runs it, also in words.
     digest : SHA-256 of its file.
     fold : its number (from 1 on) in a cross-validation.
-    on_processor : what takes over when a graphics processor fails, as in `LoadedEngine`.
     """
 
-    predictor: Predictor
+    loaded: LoadedEngine
     engine: str
     digest: str
     fold: int | None = None
-    on_processor: Callable[[], LoadedEngine] | None = None
 
     @classmethod
     def load(cls, model: Path, device: str, fold: int | None = None) -> Judge:
         """Read a network file for a device (``auto``, ``cpu``, ...). Raises as ``load_engine`` does."""
-        engine = load_engine(EngineSettings(device=device, model=model))
-        predictor = engine.predictor
-        about = f"{predictor.engine} on {engine.device}, {predictor.precision}"
-        return cls(predictor, about, file_digest(model), fold, engine.on_processor)
+        loaded = load_engine(EngineSettings(device=device, model=model))
+        about = f"{loaded.predictor.engine} on {loaded.device}, {loaded.predictor.precision}"
+        return cls(loaded, about, file_digest(model), fold)
 
     @property
     def card(self) -> ModelCard:
         """What the network's file says."""
-        return self.predictor.card
+        return self.loaded.predictor.card
 
 
 @dataclass
@@ -273,9 +269,8 @@ class _Job:
             result = judge_case(
                 self.case,
                 self.folder,
-                judge.predictor,
+                judge.loaded,
                 with_baseline=self.with_baseline,
-                on_processor=judge.on_processor,
                 on_progress=reporter.slices,
             )
             save_result(result, key)

@@ -58,7 +58,8 @@ def test_a_difference_that_is_written_as_0_is_none() -> None:
 
 def _judge(**training: Any) -> Judge:
     """A network of which nothing but its card is known."""
-    return Judge(SimpleNamespace(card=ModelCard(config={}, training=training)), "an engine", "a digest")  # type: ignore[arg-type]
+    loaded = SimpleNamespace(predictor=SimpleNamespace(card=ModelCard(config={}, training=training)))
+    return Judge(loaded, "an engine", "a digest")  # type: ignore[arg-type]
 
 
 def test_a_cross_validation_whose_steps_were_chosen_on_the_judged_cases_says_so() -> None:

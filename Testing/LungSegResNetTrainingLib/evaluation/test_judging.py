@@ -40,6 +40,11 @@ class Fixed:
         return (slices < self.below).astype(np.float32)
 
 
+def fixed(below: float = 0.5, fails: bool = False) -> LoadedEngine:
+    """That predictor on a processor."""
+    return LoadedEngine(Fixed(below, fails), "cpu", "")
+
+
 @pytest.fixture
 def titles(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Titles of the pictures that are drawn from now on."""
@@ -58,32 +63,29 @@ def _without_lung(folder: Path) -> Case:
 
 def test_a_card_that_fails_hands_its_case_to_the_processor_and_the_report_says_so(tmp_path: Path) -> None:
     case = write_case(tmp_path, "thorax", **_SMALL)
-    processor = LoadedEngine(Fixed(), "cpu", "")
-    judged = [
-        judge_case(case, tmp_path / "out", predictor, with_baseline=False, on_processor=lambda: processor)
-        for predictor in (Fixed(fails=True), Fixed())
-    ]
+    card = LoadedEngine(Fixed(fails=True), "cuda", "", on_processor=fixed)
+    judged = [judge_case(case, tmp_path / "out", engine, with_baseline=False) for engine in (card, fixed())]
     assert judged[0].comparisons == judged[1].comparisons
     told, *others = judged[0].notes
     assert told.endswith("too little free memory for a single slice. The scan was segmented on the processor instead.")
     assert tuple(others) == judged[1].notes
     with pytest.raises(DeviceError, match="too little free memory"):
-        judge_case(case, tmp_path / "out", Fixed(fails=True), with_baseline=False)
+        judge_case(case, tmp_path / "out", fixed(fails=True), with_baseline=False)
 
 
 def test_a_case_in_which_no_lung_is_found_has_a_note_of_its_own(tmp_path: Path) -> None:
-    result = judge_case(_without_lung(tmp_path), tmp_path / "out", Fixed(below=-1.0), with_baseline=False)
+    result = judge_case(_without_lung(tmp_path), tmp_path / "out", fixed(below=-1.0), with_baseline=False)
     assert result.notes[-1] == "No lung was found in abdomen_ct.nii; is it a chest CT?"
 
 
 def test_the_picture_of_a_case_begins_with_its_dice(tmp_path: Path, titles: list[str]) -> None:
-    result = judge_case(write_case(tmp_path, "thorax", **_SMALL), tmp_path / "out", Fixed(), with_baseline=False)
+    result = judge_case(write_case(tmp_path, "thorax", **_SMALL), tmp_path / "out", fixed(), with_baseline=False)
     assert titles == [f"Dice {result.dice:.3f}: thorax"]
 
 
 @pytest.mark.parametrize("below", [-1.0, 0.5], ids=["found none", "found some"])
 def test_the_picture_of_a_case_without_lung_shows_no_dice(tmp_path: Path, titles: list[str], below: float) -> None:
-    judge_case(_without_lung(tmp_path), tmp_path / "out", Fixed(below=below), with_baseline=False)
+    judge_case(_without_lung(tmp_path), tmp_path / "out", fixed(below=below), with_baseline=False)
     assert titles == ["No lung in the reference: abdomen"]
 
 
@@ -92,7 +94,7 @@ def test_what_was_missed_and_what_was_added_are_told_apart_and_so_is_what_of_the
     truth = sitk.ReadImage(str(case.mask))
     small, large = sitk.BinaryErode(truth == 1, (4, 4, 0)), sitk.BinaryDilate(truth == 2, (6, 6, 0))
     sitk.WriteImage(small + 2 * large, str(case.mask))  # a rim of aerated lung too few, and one of chest wall too many
-    result = judge_case(case, tmp_path / "out", Fixed(), with_baseline=True)
+    result = judge_case(case, tmp_path / "out", fixed(), with_baseline=True)
     lungs = result.comparisons["network"]["lungs"]
     assert result.comparisons["thresholding"]["lungs"].reference_ml == lungs.reference_ml
     assert result.missed_ml == pytest.approx(lungs.false_negative_ratio * lungs.reference_ml)

@@ -46,6 +46,7 @@ def timed_run(run: Callable[[], Any]) -> tuple[float, Any]:
 def ours(task: dict[str, Any]) -> dict[str, Any]:
     """What ``lungsegresnet segment`` does, with every output, and again with the network that is loaded."""
     from LungSegResNetLib.jobs.case_job import run_case
+    from LungSegResNetLib.jobs.mask_options import MaskOptions
     from LungSegResNetLib.jobs.outputs import Outputs
     from LungSegResNetLib.jobs.reporting import WarningReporter
     from LungSegResNetLib.network.engines import EngineSettings, load_engine
@@ -57,7 +58,8 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
 
         def case() -> dict[str, float]:
             outputs = Outputs.at(Path(folder) / "case")
-            return run_case(task["ct"], outputs, load, WarningReporter(), overwrite=True).seconds
+            options = MaskOptions(overwrite=True)
+            return run_case(task["ct"], outputs, options, load, WarningReporter()).seconds
 
         first = {"seconds": case(), "finished": time.time(), "peak_mib": peak_mib()}
         warm = [timed_run(case) for _ in range(task["repeats"])]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from ..choices import DEVICES, ENGINES, MOST_SMOOTHING_MM
+from ..jobs.mask_options import MaskOptions
 from ..jobs.reporting import MODES
 from .values import given_path, positive
+
+if TYPE_CHECKING:
+    from ..network.engines import EngineSettings
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +41,18 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     add_progress_option(parser)
+
+
+def engine_settings(options: argparse.Namespace) -> EngineSettings:
+    """What the options of a run ask of the network."""
+    from ..network.engines import EngineSettings
+
+    return EngineSettings(options.engine, options.device, options.model, options.batch_size)
+
+
+def mask_options(options: argparse.Namespace) -> MaskOptions:
+    """What the options of a run ask of the masks."""
+    return MaskOptions(options.smoothing, options.one_segment, options.overwrite)
 
 
 def add_progress_option(parser: argparse.ArgumentParser) -> None:

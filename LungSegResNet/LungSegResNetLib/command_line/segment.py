@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from .run_options import add_run_options
+from .run_options import add_run_options, engine_settings, mask_options
 from .values import given_path
 
 SUMMARY = "segment the lungs of one CT"
@@ -40,7 +40,6 @@ def run(options: argparse.Namespace) -> int:
     from ..jobs.kept_engine import kept_engine
     from ..jobs.outputs import Outputs
     from ..jobs.reporting import make_reporter
-    from ..network.engines import EngineSettings
     from ..timing import timed
     from ..wording import counted
 
@@ -53,17 +52,8 @@ def run(options: argparse.Namespace) -> int:
     seconds: dict[str, float] = {}
     try:
         with timed(seconds, "total"):
-            settings = EngineSettings(options.engine, options.device, options.model, options.batch_size)
-            summary = run_case(
-                options.input,
-                outputs,
-                partial(kept_engine, settings),
-                reporter,
-                series=options.series,
-                smoothing_mm=options.smoothing,
-                one_segment=options.one_segment,
-                overwrite=options.overwrite,
-            )
+            load = partial(kept_engine, engine_settings(options))
+            summary = run_case(options.input, outputs, mask_options(options), load, reporter, series=options.series)
     finally:
         reporter.close()
     values = summary.as_json()

@@ -7,7 +7,7 @@ import argparse
 from ..choices import MASK_FORMATS
 from ..errors import SOME_FAILED_EXIT_CODE
 from ..jobs.case_status import ALREADY_DONE, DONE, FAILED
-from .run_options import add_run_options
+from .run_options import add_run_options, engine_settings, mask_options
 from .values import given_path, positive
 
 SUMMARY = "segment every CT below a folder; goes on after a stop, and writes a CSV"
@@ -45,9 +45,8 @@ def run(options: argparse.Namespace) -> int:
     from ..jobs.local_run import LocalRun
     from ..jobs.reporting import make_reporter
     from ..jobs.results_table import RESULTS
-    from ..network.engines import EngineSettings
 
-    settings = EngineSettings(options.engine, options.device, options.model, options.batch_size)
+    settings = engine_settings(options)
     source, output = options.input, options.output
     run_cases: CaseRunner = LocalRun(settings, options.processes)
     if options.dask:
@@ -69,9 +68,7 @@ def run(options: argparse.Namespace) -> int:
             reporter,
             ending=f".{options.format}",
             model=options.model,
-            smoothing_mm=options.smoothing,
-            one_segment=options.one_segment,
-            overwrite=options.overwrite,
+            options=mask_options(options),
         )
     finally:
         reporter.close()

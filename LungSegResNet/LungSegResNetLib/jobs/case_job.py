@@ -24,6 +24,7 @@ from ..network.engines import LoadedEngine
 from ..tables import write_rows_into
 from ..timing import timed
 from .failing_card import segment_in_any_case
+from .mask_options import MaskOptions
 from .outputs import Outputs
 from .reporting import Reporter
 
@@ -55,19 +56,16 @@ class CaseSummary:
 def run_case(
     source: str | os.PathLike[str],
     outputs: Outputs,
+    options: MaskOptions,
     load: Callable[[], LoadedEngine],
     reporter: Reporter,
     *,
     series: str | None = None,
     when_in_doubt: WhenInDoubt = "ask",
     recursive: bool = True,
-    smoothing_mm: float = 0.0,
-    one_segment: bool = False,
-    overwrite: bool = False,
 ) -> CaseSummary:
-    """Segment one CT, with borders smoothed as in `smooth_lungs`, and write its files, each whole or not at all.
+    """Segment one CT and write its files, each whole or not at all.
 
-    With ``one_segment`` the masks have both lungs as one segment; all else still tells right and left.
     ``series``, ``when_in_doubt`` and ``recursive`` say what is read of a DICOM folder, as in `read_ct`.
     ``load`` loads the network, or gives one that is loaded, while the CT is read. Where a graphics processor fails, the
     processor does the work, with a warning.
@@ -76,7 +74,7 @@ def run_case(
     ------
     LungSegError : with one sentence for the user; files that were there are as they were.
     """
-    outputs.check(source, overwrite)
+    outputs.check(source, options.overwrite)
     seconds: dict[str, float] = {}
     reporter.stage("read")
     with ThreadPoolExecutor(1) as loader:
@@ -95,15 +93,15 @@ def run_case(
         warnings.append(text)
         reporter.warning(text)
 
-    result, engine = segment_in_any_case(ct, engine, reporter.slices, on_warning, smoothing_mm=smoothing_mm)
+    result, engine = segment_in_any_case(ct, engine, reporter.slices, on_warning, smoothing_mm=options.smoothing_mm)
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage("write")
-    mask = (result.mask > 0).astype(result.mask.dtype) if one_segment else result.mask
-    segments = (BOTH_LUNGS,) if one_segment else LUNG_SEGMENTS
+    mask = (result.mask > 0).astype(result.mask.dtype) if options.one_segment else result.mask
+    segments = (BOTH_LUNGS,) if options.one_segment else LUNG_SEGMENTS
     with contextlib.ExitStack() as unnamed, ThreadPoolExecutor(1) as writer:
         # All files get their names at the end, so that a case that is stopped before leaves none.
-        files = {path: unnamed.enter_context(write_atomically(path, overwrite)) for path in outputs.paths()}
+        files = {path: unnamed.enter_context(write_atomically(path, options.overwrite)) for path in outputs.paths()}
         # Masks are written one at a time, because each takes as much memory again, while the rest is done.
         masks = {path: writer.submit(write_mask_into, files[path], path, mask, ct, segments) for path in outputs.masks}
         with timed(seconds, "measure"):
@@ -129,7 +127,7 @@ def run_case(
         device=engine.device,
         precision=result.precision,
         why=engine.reason,
-        smoothing_mm=smoothing_mm,
+        smoothing_mm=options.smoothing_mm,
         slices=len(ct.hu),
         seconds={stage: round(value, 3) for stage, value in (seconds | result.seconds).items()},
         warnings=[*warnings, *result.warnings],

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .mask_options import MaskOptions
 from .summary_file import Origin, Row
 
 
-def made_from(scan: str, files: str, network: str, smoothing_mm: float, one_segment: bool) -> Origin:
-    """The origin of a result; parameters are as in `Origin`."""
-    origin: Origin = {"scan": scan, "files": files, "network": network, "smoothing_mm": smoothing_mm}
-    if one_segment:
+def made_from(scan: str, files: str, network: str, options: MaskOptions) -> Origin:
+    """The origin of a result; texts are as in `Origin`."""
+    origin: Origin = {"scan": scan, "files": files, "network": network, "smoothing_mm": options.smoothing_mm}
+    if options.one_segment:
         origin["one_segment"] = True
     return origin
 

@@ -14,6 +14,7 @@ from .case_status import ALREADY_DONE, DONE, FAILED
 from .earlier_result import made_from
 from .folder_cases import FolderCase
 from .folder_task import FolderTask
+from .mask_options import MaskOptions
 from .reporting import Reporter
 from .results_table import ResultsTable
 from .summary_file import SUMMARY_ENDING, Row
@@ -31,11 +32,9 @@ def run_folder(
     run_cases: CaseRunner,
     reporter: Reporter,
     *,
-    ending: str = ".seg.nrrd",
-    model: str | os.PathLike[str] | None = None,
-    smoothing_mm: float = 0.0,
-    one_segment: bool = False,
-    overwrite: bool = False,
+    ending: str,
+    model: str | os.PathLike[str] | None,
+    options: MaskOptions,
 ) -> list[Row]:
     """Segment each case into ``output``; returns a row per case with ``case``, ``status`` and what was measured.
 
@@ -50,7 +49,7 @@ def run_folder(
     LungSegError : what would fail every case: no engine, a full disk, a cluster that does not answer.
     """
     results = ResultsTable(output)
-    results.refuse_other(overwrite)
+    results.refuse_other(options.overwrite)
     network, run = network_digest(model), uuid.uuid4().hex
     tasks = [
         FolderTask(
@@ -61,10 +60,8 @@ def run_folder(
             source=case.path,
             mask=output / f"{case.name}{ending}",
             summary=output / f"{case.name}{SUMMARY_ENDING}",
-            made_from=made_from(case.scan, case.files, network, smoothing_mm, one_segment),
-            smoothing_mm=smoothing_mm,
-            one_segment=one_segment,
-            overwrite=overwrite,
+            made_from=made_from(case.scan, case.files, network, options),
+            options=options,
         )
         for number, case in enumerate(cases, 1)
     ]

@@ -21,6 +21,7 @@ from ..network.engines import LoadedEngine
 from .case_job import CaseSummary, run_case
 from .case_status import DONE, FAILED, STARTED
 from .earlier_result import difference
+from .mask_options import MaskOptions
 from .outputs import Outputs
 from .reporting import CaseEvent, Reporter
 from .summary_file import Origin, Row, file_name, mask_names, read_summary
@@ -39,8 +40,7 @@ class FolderTask:
     name, number, total : as in ``CaseEvent``.
     source, mask, summary : the CT and the files to write.
     made_from : origin of the result.
-    smoothing_mm, one_segment : as in ``run_case``.
-    overwrite : whether a mask of somebody else's may be replaced.
+    options : of the mask; with ``overwrite`` that of somebody else may be replaced.
     """
 
     run: str
@@ -51,9 +51,7 @@ class FolderTask:
     mask: Path
     summary: Path
     made_from: Origin
-    smoothing_mm: float = 0.0
-    one_segment: bool = False
-    overwrite: bool = False
+    options: MaskOptions
 
     def event(self, status: str, error: str = "") -> CaseEvent:
         """What the reporter gets."""
@@ -90,7 +88,7 @@ class FolderTask:
         Where scan or results were moved since, the summary is brought up to date.
         """
         row = self.read_summary()
-        if self.overwrite or not self.has_result(row):
+        if self.options.overwrite or not self.has_result(row):
             return None
         if other := difference(row, self.made_from, self.source):
             return self.failed(
@@ -114,9 +112,9 @@ class FolderTask:
     def refuse_existing(self) -> None:
         """Raise OutputExistsError if a file that no run has begun is in the way and may not be replaced."""
         if not self.starts():
-            refuse_existing(self.mask, overwrite=self.overwrite)
+            refuse_existing(self.mask, overwrite=self.options.overwrite)
         if "status" not in self.read_summary():
-            refuse_existing(self.summary, overwrite=self.overwrite)
+            refuse_existing(self.summary, overwrite=self.options.overwrite)
 
     def fails_alone(self, error: OutputError) -> bool:
         """Whether other cases may be written though this one cannot."""
@@ -136,7 +134,7 @@ class FolderTask:
         """The row of a case that failed; its summary says so, too, where it can and where no result is told in it."""
         row, earlier = self.failed(error), self.read_summary()
         with contextlib.suppress(OSError, LungSegError):
-            if not self.has_result(earlier) and (self.overwrite or not self._is_no_summary(earlier)):
+            if not self.has_result(earlier) and (self.options.overwrite or not self._is_no_summary(earlier)):
                 self.write_summary(row)
         return row
 
@@ -205,7 +203,7 @@ def _done(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
     if starts >= _MOST_STARTS:
         raise DeviceError(f"Its process ended {starts} times before it was done, as a rule for lack of memory.")
     task.write_summary(task.started(starts + 1))
-    if task.mask.exists() and not task.overwrite:
+    if task.mask.exists() and not task.options.overwrite:
         summary = _compared(task, engine, reporter)
     else:
         summary = _segmented(task, task.mask, engine, reporter)
@@ -218,13 +216,11 @@ def _segmented(task: FolderTask, mask: Path, engine: LoadedEngine, reporter: Rep
     return run_case(
         task.source,
         Outputs(masks=(mask,)),
+        task.options,
         lambda: engine,
         reporter,
         when_in_doubt="choose",  # nobody is there to be asked
         recursive=False,  # the subfolders are cases of their own
-        smoothing_mm=task.smoothing_mm,
-        one_segment=task.one_segment,
-        overwrite=task.overwrite,
     )
 
 

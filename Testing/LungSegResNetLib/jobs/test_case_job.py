@@ -13,11 +13,14 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.jobs.case_job import run_case
+from LungSegResNetLib.jobs.mask_options import MaskOptions
 from LungSegResNetLib.jobs.outputs import Outputs
 from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.labels import LEFT_LUNG
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.predictor import Predictor
+
+SMOOTHED = MaskOptions(smoothing_mm=8.0)
 
 
 class FullCard:
@@ -49,13 +52,13 @@ def test_the_processor_does_what_a_full_graphics_card_cannot_and_says_so(tmp_pat
     processor = EngineSettings(device="cpu")
     engine = LoadedEngine(FullCard(), "cuda", "PyTorch on cuda", lambda: load_engine(processor))
     reporter = Warnings()
-    summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), lambda: engine, reporter, smoothing_mm=8.0)
+    summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), SMOOTHED, lambda: engine, reporter)
     assert (summary.device, summary.engine) == ("cpu", "openvino")
     assert summary.warnings == reporter.texts
     (about_the_card,) = [text for text in summary.warnings if "too little free memory" in text]
     assert "on the processor instead" in about_the_card
     outputs = Outputs.at(tmp_path / "processor.nii.gz")
-    run_case(source, outputs, lambda: load_engine(processor), reporter, smoothing_mm=8.0)
+    run_case(source, outputs, SMOOTHED, lambda: load_engine(processor), reporter)
     assert (tmp_path / "card.nii.gz").read_bytes() == (tmp_path / "processor.nii.gz").read_bytes()
 
 
@@ -63,7 +66,11 @@ def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Pat
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
     with pytest.raises(DeviceError, match="too little free memory"):
         run_case(
-            source, Outputs.at(tmp_path / "lungs.nii.gz"), lambda: LoadedEngine(FullCard(), "cpu", ""), NullReporter()
+            source,
+            Outputs.at(tmp_path / "lungs.nii.gz"),
+            MaskOptions(),
+            lambda: LoadedEngine(FullCard(), "cpu", ""),
+            NullReporter(),
         )
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
@@ -80,7 +87,7 @@ def test_a_case_stopped_while_its_files_are_written_leaves_none(
 
     monkeypatch.setattr(f"LungSegResNetLib.jobs.case_job.{step}", stop)
     with pytest.raises(KeyboardInterrupt):
-        run_case(source, Outputs.at(tmp_path / "out"), lambda: engine, NullReporter())
+        run_case(source, Outputs.at(tmp_path / "out"), MaskOptions(), lambda: engine, NullReporter())
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [source]
 
 
@@ -93,7 +100,11 @@ def test_a_slice_to_check_points_to_the_place_in_the_patient_that_is_wrong(tmp_p
     sitk.WriteImage(spoiled, str(tmp_path / "spoiled.nrrd"))
     outputs = Outputs.at(tmp_path / "lungs.nrrd")
     summary = run_case(
-        tmp_path / "spoiled.nrrd", outputs, lambda: load_engine(EngineSettings(device="cpu")), NullReporter()
+        tmp_path / "spoiled.nrrd",
+        outputs,
+        MaskOptions(),
+        lambda: load_engine(EngineSettings(device="cpu")),
+        NullReporter(),
     )
     first = summary.slices_to_check[0]
     assert first["slice"] == 6 + 1

@@ -16,6 +16,7 @@ from LungSegResNetLib.command_line.main import main
 from LungSegResNetLib.jobs.cluster_run import ClusterRun
 from LungSegResNetLib.jobs.folder_cases import find_cases
 from LungSegResNetLib.jobs.folder_job import run_folder
+from LungSegResNetLib.jobs.mask_options import MaskOptions
 from LungSegResNetLib.network.engines import EngineSettings
 
 
@@ -33,7 +34,9 @@ def test_a_killed_worker_s_case_is_done_by_another_and_each_result_appears_once(
     record = Record()
     run = ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv")
     with killer(out, {"a": 1}):
-        rows = run_folder(find_cases(archive, out), out, run, record)
+        rows = run_folder(
+            find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=None, options=MaskOptions()
+        )
 
     statuses = {row["case"]: row["status"] for row in rows}
     assert statuses == {"a": "done", "b": "done", "c": "done", "broken": "failed"}
@@ -50,9 +53,8 @@ def test_a_scan_that_a_worker_may_not_look_at_costs_no_other_case(cluster: Local
     archive, out = write_archive(tmp_path / "in", "ab"), tmp_path / "out"
     cases = find_cases(archive, out)
     cases[0] = replace(cases[0], path=archive / f"{'m' * 300}.nii.gz")  # the system refuses to look
-    rows = run_folder(
-        cases, out, ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv"), Record()
-    )
+    run = ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv")
+    rows = run_folder(cases, out, run, Record(), ending=".seg.nrrd", model=None, options=MaskOptions())
     assert [row["status"] for row in rows] == ["failed", "done"]
     assert "cannot be seen from the worker" in rows[0]["error"]
 
@@ -71,8 +73,9 @@ def test_the_command_line_hands_the_cases_to_the_cluster_of_a_scheduler(
 def test_a_worker_that_does_not_see_the_output_folder_says_so(cluster: LocalCluster, tmp_path: Path) -> None:
     archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
     elsewhere = tmp_path / "only on the machine of the user" / "results.csv"
+    run = ClusterRun(cluster.scheduler_address, EngineSettings(), elsewhere)
     rows = run_folder(
-        find_cases(archive, out), out, ClusterRun(cluster.scheduler_address, EngineSettings(), elsewhere), Record()
+        find_cases(archive, out), out, run, Record(), ending=".seg.nrrd", model=None, options=MaskOptions()
     )
     assert rows[0]["status"] == "failed"
     assert "cannot be seen from the worker" in rows[0]["error"]

@@ -11,6 +11,7 @@ from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.jobs.folder_cases import FolderCase
 from LungSegResNetLib.jobs.folder_job import FinishedCases, run_folder
 from LungSegResNetLib.jobs.folder_task import FolderTask
+from LungSegResNetLib.jobs.mask_options import MaskOptions
 from LungSegResNetLib.jobs.reporting import NullReporter, Reporter
 from LungSegResNetLib.jobs.results_table import RESULTS
 
@@ -46,7 +47,8 @@ def test_a_table_that_is_opened_in_a_spreadsheet_meanwhile_fails_neither_the_run
 
     for status in ("done", "already done"):
         reporter = Record()
-        assert [row["status"] for row in run_folder(CASES, tmp_path, do_all, reporter)] == [status, status]
+        rows = run_folder(CASES, tmp_path, do_all, reporter, ending=".seg.nrrd", model=None, options=MaskOptions())
+        assert [row["status"] for row in rows] == [status, status]
         (warning,) = reporter.warnings
         assert "close it and run again" in warning
 
@@ -59,4 +61,4 @@ def test_what_ended_the_run_is_told_even_if_the_table_cannot_be_written_then(tmp
         yield
 
     with pytest.raises(DeviceError, match="does not answer"):
-        run_folder(CASES, tmp_path, end, NullReporter())
+        run_folder(CASES, tmp_path, end, NullReporter(), ending=".seg.nrrd", model=None, options=MaskOptions())

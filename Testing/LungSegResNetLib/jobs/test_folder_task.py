@@ -14,6 +14,7 @@ from LungSegResNetLib.errors import DeviceError, OutputError
 from LungSegResNetLib.jobs.earlier_result import made_from
 from LungSegResNetLib.jobs.folder_task import FolderTask, do_task
 from LungSegResNetLib.jobs.kept_engine import kept_engine
+from LungSegResNetLib.jobs.mask_options import MaskOptions
 from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.jobs.summary_file import Row
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
@@ -22,8 +23,10 @@ from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
 @pytest.fixture
 def task(tmp_path: Path) -> FolderTask:
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
-    origin = made_from("a.nii.gz", "digest of the file", "digest of the network", 0.0, False)
-    return FolderTask("run", "a", 1, 1, source, tmp_path / "a.seg.nrrd", tmp_path / "a.summary.json", origin)
+    origin = made_from("a.nii.gz", "digest of the file", "digest of the network", MaskOptions())
+    return FolderTask(
+        "run", "a", 1, 1, source, tmp_path / "a.seg.nrrd", tmp_path / "a.summary.json", origin, MaskOptions()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,8 @@ def test_a_mask_put_where_a_killed_process_had_begun_is_kept(task: FolderTask, e
     assert row["status"] == "failed"
     assert "exists already" in row["error"]
     assert task.mask.read_text() == "drawn by hand while nothing ran"
-    assert do_task(dataclasses.replace(task, overwrite=True), engine, NullReporter())["status"] == "done"
+    replacing = dataclasses.replace(task, options=MaskOptions(overwrite=True))
+    assert do_task(replacing, engine, NullReporter())["status"] == "done"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_a_case_stopped_after_its_mask_was_written_is_finished_by_the_next_run(
 
     monkeypatch.setattr(FolderTask, "write_summary", stop)
     with pytest.raises(KeyboardInterrupt):
-        do_task(dataclasses.replace(task, overwrite=overwrite), engine, NullReporter())
+        do_task(dataclasses.replace(task, options=MaskOptions(overwrite=overwrite)), engine, NullReporter())
     monkeypatch.undo()
     assert task.mask.is_file()
     assert do_task(task, engine, NullReporter())["status"] == "done"
@@ -188,7 +192,7 @@ def test_a_case_that_fails_leaves_what_is_told_of_an_earlier_result(
     task: FolderTask, engine: LoadedEngine, monkeypatch: pytest.MonkeyPatch, overwrite: bool
 ) -> None:
     first = do_task(task, engine, NullReporter())
-    again = dataclasses.replace(task, overwrite=True)
+    again = dataclasses.replace(task, options=MaskOptions(overwrite=True))
     if not overwrite:
         again = dataclasses.replace(task, mask=task.mask.with_name("a.nii.gz"))
 

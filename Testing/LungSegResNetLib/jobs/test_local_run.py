@@ -14,6 +14,7 @@ from archives import Record, killer, write_archive
 from LungSegResNetLib.jobs.folder_cases import find_cases
 from LungSegResNetLib.jobs.folder_job import run_folder
 from LungSegResNetLib.jobs.local_run import LocalRun
+from LungSegResNetLib.jobs.mask_options import MaskOptions
 from LungSegResNetLib.network.engines import EngineSettings
 
 
@@ -21,7 +22,10 @@ def test_a_case_that_ends_its_process_each_time_fails_after_three_and_costs_no_o
     archive, out = write_archive(tmp_path / "in", "ab"), tmp_path / "out"
     record = Record()
     with killer(out, {"b": 99}):
-        rows = run_folder(find_cases(archive, out), out, LocalRun(EngineSettings(), 2), record)
+        run = LocalRun(EngineSettings(), 2)
+        rows = run_folder(
+            find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=None, options=MaskOptions()
+        )
     assert [row["status"] for row in rows] == ["done", "failed"]
     assert "ended 3 times" in rows[1]["error"]
     table = list(csv.DictReader((out / "results.csv").open()))

@@ -15,6 +15,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.command_line.main import main
 from LungSegResNetLib.errors import OutputError, UsageError
 from LungSegResNetLib.jobs.case_job import run_case
+from LungSegResNetLib.jobs.mask_options import MaskOptions
 from LungSegResNetLib.jobs.outputs import Outputs
 from LungSegResNetLib.jobs.reporting import NullReporter
 
@@ -24,7 +25,7 @@ def test_the_ct_is_never_replaced_by_its_mask(tmp_path: Path) -> None:
     before = source.read_bytes()
     same = tmp_path / "in" / ".." / "in" / "a.nii.gz"
     with pytest.raises(UsageError, match="is the CT itself"):
-        run_case(source, Outputs.at(same), pytest.fail, NullReporter(), overwrite=True)
+        run_case(source, Outputs.at(same), MaskOptions(overwrite=True), pytest.fail, NullReporter())
     assert source.read_bytes() == before
 
 
@@ -44,7 +45,7 @@ def test_no_result_replaces_another_of_the_same_case(
     for path in outputs.paths():
         path.write_text("of yesterday")
     with pytest.raises(UsageError, match=part):
-        run_case(tmp_path / "in" / "a.nii.gz", outputs, pytest.fail, NullReporter(), overwrite=True)
+        run_case(tmp_path / "in" / "a.nii.gz", outputs, MaskOptions(overwrite=True), pytest.fail, NullReporter())
     assert {path.read_text() for path in outputs.paths()} == {"of yesterday"}
 
 
@@ -68,7 +69,7 @@ def test_a_link_to_the_ct_is_the_ct(tmp_path: Path) -> None:
 def test_a_name_that_is_too_long_is_an_output_error(tmp_path: Path) -> None:
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
     with pytest.raises(OutputError, match="could not be written"):
-        run_case(source, Outputs.at(tmp_path / f"{'m' * 300}.nii.gz"), pytest.fail, NullReporter())
+        run_case(source, Outputs.at(tmp_path / f"{'m' * 300}.nii.gz"), MaskOptions(), pytest.fail, NullReporter())
 
 
 def test_no_slice_of_the_ct_is_replaced_and_another_file_beside_them_may_be(tmp_path: Path) -> None:

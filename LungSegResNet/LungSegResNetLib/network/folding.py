@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .architecture import BLOCKS_PER_STAGE, NORM_EPSILON, PENULTIMATE_CHANNELS, STAGES
+from .architecture import BLOCKS_PER_STAGE, NORM_EPSILON, STAGES, shortcut_padding, whole_config
 
 # Standard deviations above the mean that an activation may reach. On slices of one chest CT the farthest channel of a
 # layer was 8 to 16 away; 8 clips visibly, 16 and more round more coarsely.
@@ -50,9 +50,9 @@ class FoldedNetwork:
 
 def fold(config: dict[str, Any], weights: dict[str, np.ndarray]) -> FoldedNetwork:
     """Fold the network of a file's ``config`` and ``weights``. Raises ValueError if the two do not match."""
-    left = _Weights(weights)
+    left, config = _Weights(weights), whole_config(config)
     channels = STAGES[0][0]
-    stem = left.convolution_and_norm("stem.0", "stem.1", (channels, config.get("in_channels", 1), 3, 3))
+    stem = left.convolution_and_norm("stem.0", "stem.1", (channels, config["in_channels"], 3, 3))
     blocks = []
     for stage, (out_channels, dilation) in enumerate(STAGES):
         for block in range(BLOCKS_PER_STAGE):
@@ -60,12 +60,12 @@ def fold(config: dict[str, Any], weights: dict[str, np.ndarray]) -> FoldedNetwor
             blocks.append(_fold_block(left, name, channels, out_channels, dilation))
             channels = out_channels
     head = []
-    penultimate = config.get("penultimate_channels", PENULTIMATE_CHANNELS)
+    penultimate = config["penultimate_channels"]
     if penultimate is not None:
         head.append(left.convolution_and_norm("head.0", "head.1", (penultimate, channels, 1, 1)))
         channels = penultimate
     at = 3 * len(head)
-    head.append(left.convolution_and_norm(f"head.{at}", f"head.{at + 1}", (config.get("classes", 2), channels, 1, 1)))
+    head.append(left.convolution_and_norm(f"head.{at}", f"head.{at + 1}", (config["classes"], channels, 1, 1)))
     left.check_all_used()
     return FoldedNetwork(stem, tuple(blocks), tuple(head))
 
@@ -75,7 +75,6 @@ def _fold_block(left: _Weights, name: str, in_channels: int, out_channels: int, 
     kernel1 = left.take(f"{name}.conv1.weight", (out_channels, in_channels, 3, 3))
     scale2, shift2, range2 = left.norm(f"{name}.norm2", out_channels)
     kernel2 = left.take(f"{name}.conv2.weight", (out_channels, out_channels, 3, 3))
-    missing = out_channels - in_channels
     return FoldedBlock(
         scale / range1,
         shift / range1,
@@ -83,7 +82,7 @@ def _fold_block(left: _Weights, name: str, in_channels: int, out_channels: int, 
         shift2 / range2,
         kernel2 * range2[:, None, None],
         dilation,
-        (missing // 2, missing - missing // 2),
+        shortcut_padding(in_channels, out_channels),
     )
 
 

@@ -16,7 +16,7 @@ from safetensors.numpy import save as safetensors_bytes
 from ..atomic import write_atomically
 from ..digests import file_digest
 from ..errors import ModelError
-from .architecture import HU_WINDOW, SLICE_SHAPE
+from .architecture import HU_WINDOW, SLICE_SHAPE, whole_config
 
 ARCHITECTURE = "HighRes2DNet"
 FORMAT = "LungSegResNet network 1"
@@ -105,6 +105,11 @@ def network_digest(model: str | os.PathLike[str] | None) -> str:
         raise _unreadable(path, error) from error
 
 
+def weights_do_not_fit(file_name: str, reason: object) -> ModelError:
+    """What an engine says of a network file whose weights are not those of its config."""
+    return ModelError(f"The weights in {file_name} do not fit the network its metadata describe ({reason}).")
+
+
 def _missing(path: Path) -> ModelError:
     return ModelError(f"There is no network file at {path}.")
 
@@ -152,26 +157,37 @@ def _card_from_json(path: Path, text: str) -> ModelCard:
         for key in ("slice_shape", "hu_window", "scales", "classes"):
             values[key] = tuple(values[key])
         card = ModelCard(**values)
-        usable = (
-            isinstance(card.config, dict)
-            and len(card.slice_shape) == len(card.hu_window) == 2
-            and all(isinstance(n, int) and n > 0 and n % 8 == 0 for n in card.slice_shape)
-            and -math.inf < float(card.hu_window[0]) < float(card.hu_window[1]) < math.inf
-            and card.config.get("in_channels", 1) == 1
-            and len(card.classes) == card.config.get("classes", 2) >= 2
-            and card.classes[1] == "lung"
-            and card.scales
-            and all(isinstance(n, int) and n >= 1 and all(s % n == 0 for s in card.slice_shape) for n in card.scales)
-        )
+        problem = _why_it_cannot_be_run(card)
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ModelError(f"The metadata of {path.name} cannot be understood ({error}).") from error
     if card.architecture != ARCHITECTURE:
         raise ModelError(f"{path.name} holds a '{card.architecture}' network; this version runs '{ARCHITECTURE}'.")
-    if not usable:
-        raise ModelError(
-            f"The metadata of {path.name} ask for an input size, window, scale or classes that cannot be run."
-        )
+    if problem:
+        raise ModelError(f"The metadata of {path.name} ask for {problem}.")
     return card
+
+
+def _why_it_cannot_be_run(card: ModelCard) -> str:
+    """What a card asks for that no network has here, in words; empty where it can be run."""
+    if not isinstance(card.config, dict):
+        return f"the config {card.config}; it has to name the arguments of the architecture"
+    config = whole_config(card.config)
+    if config["in_channels"] != 1:
+        return f"{config['in_channels']} input channels; there has to be one"
+    if len(card.slice_shape) != 2 or not all(isinstance(n, int) and n > 0 and n % 8 == 0 for n in card.slice_shape):
+        return f"slices of {_listed(card.slice_shape)}; rows and columns have to be multiples of 8"
+    if len(card.hu_window) != 2 or not -math.inf < float(card.hu_window[0]) < float(card.hu_window[1]) < math.inf:
+        return f"the HU window {_listed(card.hu_window)}; it has to be a lower and a higher number"
+    divide = [isinstance(n, int) and n >= 1 and all(size % n == 0 for size in card.slice_shape) for n in card.scales]
+    if not divide or not all(divide):
+        return f"the scales {_listed(card.scales)}; they have to be whole numbers that divide rows and columns"
+    if not len(card.classes) == config["classes"] >= 2 or card.classes[1] != "lung":
+        return f"the classes {_listed(card.classes)}; the config has to count them, and the second one has to be lung"
+    return ""
+
+
+def _listed(values: tuple[object, ...]) -> str:
+    return ", ".join(map(str, values)) or "none"
 
 
 def _refuse_pickle(path: Path) -> None:

@@ -13,7 +13,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from .architecture import BLOCKS_PER_STAGE, NORM_EPSILON, PENULTIMATE_CHANNELS, STAGES
+from .architecture import (
+    BLOCKS_PER_STAGE,
+    CLASSES,
+    IN_CHANNELS,
+    NORM_EPSILON,
+    PENULTIMATE_CHANNELS,
+    STAGES,
+    shortcut_padding,
+)
 
 
 class ResidualBlock(nn.Module):
@@ -28,8 +36,7 @@ class ResidualBlock(nn.Module):
         self.conv1 = _conv(in_channels, out_channels, 3, dilation)
         self.norm2 = nn.BatchNorm2d(out_channels, NORM_EPSILON)
         self.conv2 = _conv(out_channels, out_channels, 3, dilation)
-        missing = out_channels - in_channels
-        self.padding = (missing // 2, missing - missing // 2)
+        self.padding = shortcut_padding(in_channels, out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.conv1(functional.relu(self.norm1(x)))
@@ -48,7 +55,10 @@ class HighRes2DNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int = 1, classes: int = 2, penultimate_channels: int | None = PENULTIMATE_CHANNELS
+        self,
+        in_channels: int = IN_CHANNELS,
+        classes: int = CLASSES,
+        penultimate_channels: int | None = PENULTIMATE_CHANNELS,
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {

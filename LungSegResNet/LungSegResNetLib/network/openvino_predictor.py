@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DeviceError, ModelError
+from ..errors import DeviceError
 from .folding import fold
-from .model_file import load_model
+from .model_file import load_model, weights_do_not_fit
 from .openvino_graph import build_graph
 from .openvino_library import openvino as ov
 from .openvino_precision import device_precision, float_hint
@@ -61,9 +61,7 @@ class OpenVinoPredictor:
         try:
             network = fold(self.card.config, weights)
         except ValueError as error:
-            raise ModelError(
-                f"The weights in {Path(model_path).name} do not fit the network its metadata describe ({error})."
-            ) from error
+            raise weights_do_not_fit(Path(model_path).name, error) from error
         self.batch_size = batch_size
         self._lung_in_view = lung_in_view
         try:

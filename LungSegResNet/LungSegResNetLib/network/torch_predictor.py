@@ -15,11 +15,11 @@ from torch.nn import functional
 from torch.nn.utils import convert_conv2d_weight_memory_format
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ..errors import DeviceError, ModelError
+from ..errors import DeviceError
 from .architecture import STAGES
 from .cpu_memory import keep_freed_memory
 from .cpu_precision import cpu_precision
-from .model_file import ModelCard, load_model
+from .model_file import ModelCard, load_model, weights_do_not_fit
 from .network import HighRes2DNet, ResidualBlock
 from .passes import FEW_SLICES, LUNG_IN_VIEW, lung_box, split_scales
 
@@ -35,7 +35,7 @@ def build_network(card: ModelCard, weights: dict[str, np.ndarray], source: str) 
         _load_weights(network, weights)
     except (TypeError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"The weights in {source} do not fit the network its metadata describe ({reason}).") from error
+        raise weights_do_not_fit(source, reason) from error
     return network.eval()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -146,32 +147,35 @@ def test_another_architecture_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "told"),
     [
-        {"scales": []},
-        {"scales": [0]},
-        {"scales": [5]},
-        {"scales": [1.5]},
-        {"slice_shape": [216]},
-        {"slice_shape": [210, 296]},
-        {"slice_shape": [-216, 296]},
-        {"hu_window": [600.0, -1024.0]},
-        {"hu_window": [0.0, float("nan")]},
-        {"hu_window": [float("-inf"), 600.0]},
-        {"hu_window": [-1024.0, 600.0, 0.0]},
-        {"classes": ["lung"]},
-        {"classes": ["background", "right lung", "left lung"]},
-        {"classes": ["lung", "background"]},
-        {"config": CONFIG | {"classes": 3}, "classes": ["background", "right lung", "left lung"]},
-        {"config": {"in_channels": 1, "classes": 1}, "classes": ["lung"]},
-        {"config": {"in_channels": 3}},
-        {"config": []},
+        ({"scales": []}, "the scales none; they"),
+        ({"scales": [0]}, "the scales 0; they"),
+        ({"scales": [5]}, "the scales 5; they"),
+        ({"scales": [1, 1.5]}, "the scales 1, 1.5; they"),
+        ({"slice_shape": [216]}, "slices of 216; rows"),
+        ({"slice_shape": [210, 296]}, "slices of 210, 296; rows"),
+        ({"slice_shape": [-216, 296]}, "slices of -216, 296; rows"),
+        ({"hu_window": [600.0, -1024.0]}, "the HU window 600.0, -1024.0; it"),
+        ({"hu_window": [0.0, float("nan")]}, "the HU window 0.0, nan; it"),
+        ({"hu_window": [float("-inf"), 600.0]}, "the HU window -inf, 600.0; it"),
+        ({"hu_window": [-1024.0, 600.0, 0.0]}, "the HU window -1024.0, 600.0, 0.0; it"),
+        ({"classes": ["lung"]}, "the classes lung; the config"),
+        ({"classes": ["background", "right lung", "left lung"]}, "the classes background, right lung, left lung; the"),
+        ({"classes": ["lung", "background"]}, "the classes lung, background; the config"),
+        (
+            {"config": CONFIG | {"classes": 3}, "classes": ["background", "right lung", "left lung"]},
+            "the classes background, right lung, left lung; the config",
+        ),
+        ({"config": {"in_channels": 1, "classes": 1}, "classes": ["lung"]}, "the classes lung; the config"),
+        ({"config": {"in_channels": 3}}, "3 input channels; there"),
+        ({"config": []}, "the config []; it"),
     ],
     ids=str,
 )
-def test_values_that_cannot_be_run_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_values_that_cannot_be_run_are_named(tmp_path: Path, changes: dict[str, Any], told: str) -> None:
     path = _write_with(tmp_path / "odd.safetensors", **changes)
-    with pytest.raises(ModelError, match=r"odd\.safetensors ask for"):
+    with pytest.raises(ModelError, match=rf"odd\.safetensors ask for {re.escape(told)}"):
         read_card(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .regions import bounding_box, grown, packed, unpacked
+from .regions import bounding_box, dilated, packed, unpacked
 from .slicewise import over_slabs
 
 _REACH_MM = 1.0  # the pixels of the network are 1.2 to 1.8 mm wide
@@ -45,7 +45,7 @@ def fit_border(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float
 def _fit_box(inside: np.ndarray, hu: np.ndarray, steps: int, sigma: list[float]) -> np.ndarray:
     smooth = ndimage.gaussian_filter(np.clip(hu, -1024, 200).astype(np.float32), sigma, truncate=2.0)
     mask = packed(inside)
-    beside_air = grown(mask & packed(smooth < _AERATED_HU), steps + 1)
-    leaves = grown(~mask, steps) & packed(smooth > _HALFWAY_HU) & beside_air
-    comes = grown(mask, steps) & packed((smooth < _HALFWAY_HU) & (smooth > _AIRWAY_HU))
+    beside_air = dilated(mask & packed(smooth < _AERATED_HU), steps + 1)
+    leaves = dilated(~mask, steps) & packed(smooth > _HALFWAY_HU) & beside_air
+    comes = dilated(mask, steps) & packed((smooth < _HALFWAY_HU) & (smooth > _AIRWAY_HU))
     return unpacked((mask & ~leaves) | comes, len(inside))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .regions import DENSE_HU, bounding_box, grown, opened_by_disc, packed, shrunk, unpacked
+from .regions import DENSE_HU, bounding_box, dilated, eroded, opened_by_disc, packed, unpacked
 from .runs import Runs
 from .slicewise import over_slabs, over_slices
 
@@ -46,7 +46,7 @@ def _remove_islands(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, 
     """Take domes that are islands out of the mask, in place; what has aerated lung not far below it is a mass."""
     dz, dy, dx = spacing_zyx
     islands = Runs.of(_islands(mask, hu, (dy, dx)))
-    numbers, count = islands.numbered(within_slices=True)
+    numbers, count = islands.components(within_slices=True)
     far = max(1, round(_FAR_BELOW_MM / dz))
     for n in range(count):  # from below to above: what lies under an island may have been a dome
         voxels = islands.chosen(numbers == n).voxels()
@@ -79,7 +79,7 @@ def _islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) ->
 
     def find_outside(target: np.ndarray, lung: np.ndarray, slab: np.ndarray) -> None:
         aerated = packed(lung & (slab < DENSE_HU))
-        closed = shrunk(grown(np.pad(aerated, margin), gap), gap)[margin:-margin, margin:-margin] | aerated
+        closed = eroded(dilated(np.pad(aerated, margin), gap), gap)[margin:-margin, margin:-margin] | aerated
         target[:] = unpacked(~closed, len(lung))
 
     over_slabs(find_outside, outside, mask, hu)
@@ -87,7 +87,7 @@ def _islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) ->
     large = holes.chosen(area * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2)
     islands = large.painted()
     for z in np.unique(large.indices()[0]):
-        islands[z] = grown(shrunk(islands[z], 1), 1)
+        islands[z] = dilated(eroded(islands[z], 1), 1)
     return islands
 
 
@@ -108,7 +108,7 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
 
     over_slabs(find_cores, dense_cores, mask, hu)
     cores = Runs.of(dense_cores)
-    numbers, count = cores.numbered()
+    numbers, count = cores.components()
     cover = max(1, round(_COVER_MM / dz))
 
     def cap(n: int) -> tuple[slice, Runs] | None:
@@ -126,7 +126,7 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
     for slices, core in filter(None, over_slices(cap, range(count))):
         # The opening has rounded the corners off; what is dense around the core belongs to it.
         for inside, section, core_here in zip(mask[slices], hu[slices], core.painted()[slices], strict=True):
-            inside &= ~(grown(core_here, radius) & (section > DENSE_HU))
+            inside &= ~(dilated(core_here, radius) & (section > DENSE_HU))
 
 
 def _is_cap(part: np.ndarray, mask: np.ndarray, hu: np.ndarray, may_be_slab: bool) -> bool:

@@ -13,7 +13,7 @@ from skimage.segmentation import watershed
 from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
 from .preprocessing import BODY_HU, body_middle
-from .runs import Runs, part_sizes
+from .runs import Runs, component_sizes
 from .slicewise import over_slabs
 
 _COARSE_MM = 2.5
@@ -129,8 +129,8 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
 
     for radius in np.arange(0.0, _EROSION_MAX_MM, _EROSION_STEP_MM):
         core = Runs.of(depth() > radius if radius > 0 else mask)
-        numbers, parts = core.numbered()
-        sizes = part_sizes(core, numbers, parts)
+        numbers, parts = core.components()
+        sizes = component_sizes(core, numbers, parts)
         _, _, x = core.indices()
         left = np.bincount(numbers, left_before[x + core.lengths] - left_before[x], minlength=parts) / sizes
         large = sizes > _MINOR_SHARE * total
@@ -234,12 +234,12 @@ def spread_to_neighbours(coarse: np.ndarray) -> np.ndarray:
 
 def _unite_parts(sides: np.ndarray, runs: Runs) -> None:
     """Make parts that are nearly all one side this side, in place; ``runs`` are those of both sides together."""
-    numbers, parts = runs.numbered()
+    numbers, parts = runs.components()
     left = Runs.of(sides == LEFT_LUNG)
     left_voxels = np.bincount(
         np.searchsorted(runs.starts, left.starts, side="right") - 1, left.lengths, minlength=len(runs.starts)
     )
-    share = np.bincount(numbers, left_voxels, minlength=parts) / part_sizes(runs, numbers, parts)
+    share = np.bincount(numbers, left_voxels, minlength=parts) / component_sizes(runs, numbers, parts)
     to_left = (share > 0.97)[numbers] & (left_voxels < runs.lengths)
     to_right = (share < 0.03)[numbers] & (left_voxels > 0)
     np.put(sides, runs.chosen(to_left).voxels(), LEFT_LUNG)

@@ -10,7 +10,7 @@ from scipy import ndimage
 from .border import fit_border
 from .laterality import split_lungs
 from .regions import DENSE_HU, bounding_box
-from .runs import Runs, part_sizes
+from .runs import Runs, component_sizes
 from .slicewise import over_slabs, over_slices
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
@@ -67,8 +67,8 @@ def clean_mask(
 
 def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     runs = Runs.of(mask)
-    numbers, parts = runs.numbered()
-    sizes = part_sizes(runs, numbers, parts)
+    numbers, parts = runs.components()
+    sizes = component_sizes(runs, numbers, parts)
     smallest = _MIN_PART_ML * 1000.0 / float(np.prod(spacing))
     if mask.shape[0] == 1:
         smallest = _MIN_PART_MM2 / (spacing[1] * spacing[2])
@@ -144,8 +144,8 @@ def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
 def _without_dense_crumbs(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """The mask without small parts of a slice that have no air in it, as they are left in a dome of the diaphragm."""
     runs = Runs.of(mask)
-    numbers, parts = runs.numbered(within_slices=True)
-    is_small = part_sizes(runs, numbers, parts) * spacing[1] * spacing[2] < _MIN_PART_MM2
+    numbers, parts = runs.components(within_slices=True)
+    is_small = component_sizes(runs, numbers, parts) * spacing[1] * spacing[2] < _MIN_PART_MM2
     small, numbers = runs.chosen(is_small[numbers]), numbers[is_small[numbers]]
     has_air = np.zeros(parts, bool)
     has_air[np.repeat(numbers, small.lengths)[np.take(hu, small.voxels()) < DENSE_HU]] = True
@@ -168,7 +168,7 @@ def _closed_holes(background: Runs) -> np.ndarray:
 
     The first and last slice count as open: what leaves the scan is no hole.
     """
-    numbers, parts = background.numbered()
+    numbers, parts = background.components()
     z, _, _ = background.indices()
     open_parts = np.zeros(parts, bool)
     open_parts[numbers[background.at_frame() | (z == 0) | (z == background.shape[0] - 1)]] = True
@@ -185,7 +185,7 @@ def _fill_vessels_and_covered_holes(mask: np.ndarray, background: Runs, spacing:
     area_mm2 = area * spacing[1] * spacing[2]
     is_small = area_mm2 <= _HOLE_MM2
     small = holes.chosen(is_small)
-    numbers, strands = small.numbered()
+    numbers, strands = small.components()
     fill = np.ones(strands, bool)
     fill[numbers[area_mm2[is_small] > _VESSEL_MM2]] = False
     if len(numbers):

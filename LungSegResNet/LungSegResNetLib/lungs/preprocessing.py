@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .regions import grown, shrunk
-from .runs import Runs, part_sizes
+from .regions import dilated, eroded
+from .runs import Runs, component_sizes
 
 BODY_HU = -500.0
 _COARSE_MM = 4.0
@@ -69,12 +69,12 @@ def body_box(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> tuple[f
     np.put(filled, holes.voxels(), True)
     # Opening in the plane parts the patient from table top, blankets and tubes.
     opened = Runs.of(np.stack([_opened(section) for section in filled]))
-    numbers, parts = opened.numbered()
+    numbers, parts = opened.components()
     full = (-dy / 2, (size_y - 0.5) * dy, -dx / 2, (size_x - 0.5) * dx)
     if parts == 0:
         return full
     # Arms that lie apart from the trunk stay out: only what is joined to the largest part counts.
-    sizes = part_sizes(opened, numbers, parts)
+    sizes = component_sizes(opened, numbers, parts)
     is_body = sizes == sizes.max()
     body = opened.chosen(is_body[numbers]).painted()
     edges = (body[:, 0], body[:, -1], body[:, :, 0], body[:, :, -1])
@@ -102,7 +102,7 @@ def body_middle(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> floa
 def _opened(section: np.ndarray) -> np.ndarray:
     """Opening of a slice (bool); outside it lies nothing."""
     around = np.pad(section, _OPENING)
-    return grown(shrunk(around, _OPENING), _OPENING)[_OPENING:-_OPENING, _OPENING:-_OPENING]
+    return dilated(eroded(around, _OPENING), _OPENING)[_OPENING:-_OPENING, _OPENING:-_OPENING]
 
 
 def frame_for(hu: np.ndarray, spacing_zyx: tuple[float, float, float], shape: tuple[int, int]) -> SliceFrame:

@@ -8,7 +8,7 @@ from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
 from .laterality import NEAR_MIDLINE_MM, mean_x
 from .postprocessing import TAPERED_SHARE
-from .runs import Runs, part_sizes
+from .runs import Runs, component_sizes
 from .slicewise import over_slabs, over_slices
 
 _SMALL_ML = 300.0
@@ -53,8 +53,8 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
 def _two_as_one(mask: np.ndarray) -> list[str]:
     """Warning where what was taken for one lung are two large parts, which lie above each other from side to side."""
     runs = Runs.of(mask > 0)
-    numbers, parts = runs.numbered()
-    sizes = part_sizes(runs, numbers, parts)
+    numbers, parts = runs.components()
+    sizes = component_sizes(runs, numbers, parts)
     if np.count_nonzero(sizes > _LARGE_SHARE * sizes.sum()) < 2:
         return []
     text = (

@@ -10,7 +10,7 @@ DENSE_HU = -300  # denser is no aerated lung; a whole number, since numpy compar
 
 
 def packed(slab: np.ndarray) -> np.ndarray:
-    """Up to ``slicewise.SLAB`` slices (bool) as the bits of one (uint8): `grown` and its like do all in one step."""
+    """Up to ``slicewise.SLAB`` slices (bool) as the bits of one (uint8): `dilated` and its like do all in one step."""
     bits = np.zeros(slab.shape[1:], np.uint8)
     for section in slab[::-1]:
         bits += bits
@@ -23,7 +23,7 @@ def unpacked(bits: np.ndarray, slices: int) -> np.ndarray:
     return np.stack([(bits & np.uint8(1 << n)) != 0 for n in range(slices)])
 
 
-def grown(section: np.ndarray, steps: int) -> np.ndarray:
+def dilated(section: np.ndarray, steps: int) -> np.ndarray:
     """A slice (bool or packed) with the four neighbours of its pixels, so many times; faster than SciPy."""
     for _ in range(steps):
         wider = section.copy()
@@ -35,12 +35,12 @@ def grown(section: np.ndarray, steps: int) -> np.ndarray:
     return section
 
 
-def shrunk(section: np.ndarray, steps: int) -> np.ndarray:
+def eroded(section: np.ndarray, steps: int) -> np.ndarray:
     """A slice (bool or packed) without the pixels at its border, so many times; the frame counts as inside."""
-    return ~grown(~section, steps)
+    return ~dilated(~section, steps)
 
 
-def grown_by_disc(section: np.ndarray, radius: int) -> np.ndarray:
+def dilated_by_disc(section: np.ndarray, radius: int) -> np.ndarray:
     """A slice (bool or packed) with all pixels that are at most so many pixels away."""
     height, width = section.shape
     result = section.copy()
@@ -57,9 +57,9 @@ def grown_by_disc(section: np.ndarray, radius: int) -> np.ndarray:
 
 def opened_by_disc(section: np.ndarray, radius: int) -> np.ndarray:
     """Opening of a slice (bool or packed) with a disc of so many pixels; the frame counts as outside."""
-    core = ~grown_by_disc(~section, radius)
+    core = ~dilated_by_disc(~section, radius)
     core[:radius] = core[-radius:] = core[:, :radius] = core[:, -radius:] = 0
-    return grown_by_disc(core, radius) if core.any() else core
+    return dilated_by_disc(core, radius) if core.any() else core
 
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:

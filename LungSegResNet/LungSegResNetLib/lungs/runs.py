@@ -1,4 +1,4 @@
-"""Connected parts of a mask, found on its runs of voxels along x: a lung has a hundredth as many runs as voxels."""
+"""Connected components of a mask, found on its runs along x: a lung has a hundredth as many of them as voxels."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class Runs:
         z_range, y_range, x_range = (slice(int(begin), int(end)) for begin, end in ends)
         return z_range, y_range, x_range
 
-    def numbered(self, *, within_slices: bool = False) -> tuple[np.ndarray, int]:
-        """Number of the part that each run belongs to, from 0 in the order of the parts' first voxels; number of parts.
+    def components(self, *, within_slices: bool = False) -> tuple[np.ndarray, int]:
+        """Number of the component that each run belongs to, from 0 in the order of first voxels; number of components.
 
         Voxels are joined through their six faces, or ``within_slices`` through four.
         """
@@ -112,11 +112,11 @@ class Runs:
 
     def holes_of_slices(self) -> tuple[Runs, np.ndarray]:
         """Of the runs of a background, those of holes closed in within their slice; pixels of the hole of each."""
-        numbers, parts = self.numbered(within_slices=True)
+        numbers, parts = self.components(within_slices=True)
         is_open = np.zeros(parts, bool)
         is_open[numbers[self.at_frame()]] = True
         is_hole = ~is_open[numbers]
-        return self.chosen(is_hole), part_sizes(self, numbers, parts)[numbers[is_hole]]
+        return self.chosen(is_hole), component_sizes(self, numbers, parts)[numbers[is_hole]]
 
     def _met(self, some: slice, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of runs, the first one among ``some``, that overlap when the first one is moved so many places on."""
@@ -128,6 +128,6 @@ class Runs:
         return first, np.repeat(begin - before, met) + np.arange(met.sum())
 
 
-def part_sizes(runs: Runs, numbers: np.ndarray, parts: int) -> np.ndarray:
-    """Voxels of each part of the numbered runs."""
-    return np.bincount(numbers, runs.lengths, minlength=parts).astype(np.int64)
+def component_sizes(runs: Runs, numbers: np.ndarray, components: int) -> np.ndarray:
+    """Voxels of each component of the runs, as `Runs.components` numbers them."""
+    return np.bincount(numbers, runs.lengths, minlength=components).astype(np.int64)

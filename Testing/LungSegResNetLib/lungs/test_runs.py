@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from LungSegResNetLib.lungs.runs import Runs, part_sizes
+from LungSegResNetLib.lungs.runs import Runs, component_sizes
 
 SHAPES = [(20, 30, 40), (1, 30, 40), (9, 1, 40), (9, 30, 1), (1, 1, 1)]
 SHARES = [0.0, 0.05, 0.3, 0.6, 0.95, 1.0]
@@ -24,7 +24,7 @@ def test_numbers_and_sizes_of_parts(shape: tuple[int, int, int], share: float, w
     mask = random_mask(shape, share)
     runs = Runs.of(mask)
     np.testing.assert_array_equal(runs.painted(), mask)
-    numbers, parts = runs.numbered(within_slices=within_slices)
+    numbers, parts = runs.components(within_slices=within_slices)
     structure = FACES & np.array([False, True, False])[:, None, None] if within_slices else FACES
     expected, count = ndimage.label(mask, structure)
     assert parts == count
@@ -32,7 +32,7 @@ def test_numbers_and_sizes_of_parts(shape: tuple[int, int, int], share: float, w
     np.put(volume, runs.voxels(), np.repeat(numbers + 1, runs.lengths))
     np.testing.assert_array_equal(volume, expected)
     sizes = np.bincount(expected.ravel(), minlength=count + 1)[1:]
-    np.testing.assert_array_equal(part_sizes(runs, numbers, parts), sizes)
+    np.testing.assert_array_equal(component_sizes(runs, numbers, parts), sizes)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

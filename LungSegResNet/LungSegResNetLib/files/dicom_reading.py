@@ -15,7 +15,7 @@ from .dicom_headers import Series, scan_folder, series_of_file
 from .dicom_image import Header, along_normal, dicom_reader, may_be_dicom, numbers_in, whole_number_in
 from .dicom_stacks import DISTINGUISHING_TAGS, is_even, lost_slices
 from .folder_walk import files_of_folders
-from .hounsfield import HounsfieldBuffer, is_shifted, judge
+from .hounsfield import HounsfieldBuffer, is_shifted, to_hounsfield
 from .library_errors import raise_if_out_of_memory
 from .slice_positions import EvenGrid, even_grid, part_stacks
 
@@ -113,7 +113,7 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
         volume_origin,
         tuple(direction.ravel().tolist()),
     )
-    warnings += judge(buffer, name)
+    warnings += to_hounsfield(buffer, name)
     return CTVolume.from_array(buffer.array, native, info.description or first.path.name), warnings
 
 

@@ -1,4 +1,4 @@
-"""Is this a CT in Hounsfield units? Collects voxel values slice by slice and judges them by their statistics."""
+"""Is this a CT in Hounsfield units? Collects voxel values slice by slice, and repairs what their statistics tell."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class HounsfieldBuffer:
         self.array[index] = values
 
 
-def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
+def to_hounsfield(buffer: HounsfieldBuffer, source: str) -> list[str]:
     """Make sure that the buffer holds Hounsfield units, repairing (in place) what is unmistakable; return warnings.
 
     Repaired are a missing rescale of -1024, values outside -3100..10000 HU and values that are no numbers. Where many
@@ -54,59 +54,98 @@ def judge(buffer: HounsfieldBuffer, source: str) -> list[str]:
     ------
     InputError : the values are constant, labels, or not in Hounsfield units.
     """
+    scan = _Scan(buffer.array, source)
+    scan.refuse_other_images()
     warnings = []
     if buffer.not_numbers:
         warnings.append(f"{source} has {buffer.not_numbers} voxels that are no numbers; they count as air.")
-    hu = buffer.array
-    step = max(1, int(np.ceil((hu.size / _SAMPLE_VOXELS) ** (1 / 3))))
-    sample = hu[step // 2 :: step, step // 2 :: step, step // 2 :: step] if min(hu.shape) > step else hu
-    low, high = float(hu.min()), float(hu.max())
-    if low == high:
-        raise InputError(f"{source} is empty: all its voxels have the value {low:g}.")
-    if is_label_like(sample):
-        raise InputError(f"{source} holds labels (a mask), not a CT; give the CT scan it belongs to.")
-    above = sample[sample > _HIGHEST_HU]
-    if above.size > _METAL_SHARE * sample.size:
-        if above.min() != high:
-            raise _not_hounsfield(source, low, high)
-        filled_in = hu == high
-        warnings.append(
-            f"{source} has the value {high:g} in {100 * filled_in.mean():.0f} % of its voxels, as some scanners fill "
-            "in around the field of view; they count as air."
+    warnings += scan.fill()
+    warnings += scan.offset()
+    warnings += scan.window()
+    warnings += scan.clip()
+    return warnings
+
+
+class _Scan:
+    """Voxels on their way to Hounsfield units; each step changes them in place and returns warnings."""
+
+    def __init__(self, hu: np.ndarray, source: str) -> None:
+        self._hu, self._source = hu, source
+        self._low, self._high = float(hu.min()), float(hu.max())
+        step = max(1, int(np.ceil((hu.size / _SAMPLE_VOXELS) ** (1 / 3))))
+        # A view, which changes with the voxels.
+        self._sample = hu[step // 2 :: step, step // 2 :: step, step // 2 :: step] if min(hu.shape) > step else hu
+
+    def refuse_other_images(self) -> None:
+        """Raise InputError for a constant image and for labels."""
+        if self._low == self._high:
+            raise InputError(f"{self._source} is empty: all its voxels have the value {self._low:g}.")
+        if is_label_like(self._sample):
+            raise InputError(f"{self._source} holds labels (a mask), not a CT; give the CT scan it belongs to.")
+
+    def fill(self) -> list[str]:
+        """Make air of a value far above those of a CT that was filled in. Raises InputError if there are several."""
+        above = self._sample[self._sample > _HIGHEST_HU]
+        if above.size <= _METAL_SHARE * self._sample.size:
+            return []
+        value = self._high
+        if above.min() != value:
+            raise _not_hounsfield(self._source, self._low, value)
+        filled_in = self._hu == value
+        share = 100 * filled_in.mean()
+        self._hu[filled_in] = AIR_HU
+        self._high = float(self._hu.max())
+        text = (
+            f"{self._source} has the value {value:g} in {share:.0f} % of its voxels, as some scanners fill in around "
+            "the field of view; they count as air."
         )
-        hu[filled_in] = AIR_HU
-        high = float(hu.max())
-    measured = sample[sample > _PADDING_HU]
-    if is_shifted(measured):
-        np.maximum(hu, _LOWEST_HU - 1, out=hu)  # or subtraction would go beyond the smallest int16
-        hu -= np.array(1024, hu.dtype)
-        low, high = low - 1024, high - 1024
-        warnings.append(
-            f"{source} has no rescale to Hounsfield units; 1024 was subtracted, as its histogram suggests. "
-            "If 1000 was added when it was stored, all densities are 24 HU too low."
+        return [text]
+
+    def offset(self) -> list[str]:
+        """Subtract 1024 where the rescale is missing. Raises InputError for values that are no Hounsfield units."""
+        measured = self._sample[self._sample > _PADDING_HU]
+        if is_shifted(measured):
+            np.maximum(self._hu, _LOWEST_HU - 1, out=self._hu)  # or subtraction would go beyond the smallest int16
+            self._hu -= np.array(1024, self._hu.dtype)
+            self._low, self._high = self._low - 1024, self._high - 1024
+            text = (
+                f"{self._source} has no rescale to Hounsfield units; 1024 was subtracted, as its histogram suggests. "
+                "If 1000 was added when it was stored, all densities are 24 HU too low."
+            )
+            return [text]
+        if _is_shifted_twice(self._sample):
+            raise InputError(
+                f"{self._source} is not in Hounsfield units: its histogram looks as if 1024 had been subtracted twice "
+                "(air at about -2000, soft tissue at about -1000); convert it again."
+            )
+        if not measured.size or np.mean(measured < -500) < 0.005:
+            raise _not_hounsfield(self._source, self._low, self._high)
+        return []
+
+    def window(self) -> list[str]:
+        """A warning where the dark end of the values is missing; nothing can be repaired."""
+        if self._low <= _LIGHTEST_HU:
+            return []
+        text = (
+            f"{self._source} has no value below {self._low:g} HU, as if a grey-level window had been burnt in: air "
+            "cannot be told from lung, the mask may hold both, and densities are wrong; use the scan as it came from "
+            "the scanner."
         )
-    elif _is_shifted_twice(sample):
-        raise InputError(
-            f"{source} is not in Hounsfield units: its histogram looks as if 1024 had been subtracted twice "
-            "(air at about -2000, soft tissue at about -1000); convert it again."
-        )
-    elif not measured.size or np.mean(measured < -500) < 0.005:
-        raise _not_hounsfield(source, low, high)
-    if low > _LIGHTEST_HU:
-        warnings.append(
-            f"{source} has no value below {low:g} HU, as if a grey-level window had been burnt in: air cannot be told "
-            "from lung, the mask may hold both, and densities are wrong; use the scan as it came from the scanner."
-        )
-    if low < _PADDING_HU or high > _HIGHEST_HU:
-        for section in hu:
-            section[section < _PADDING_HU] = AIR_HU
-            section[section > _HIGHEST_HU] = _HIGHEST_HU
-    if low < _LOWEST_HU or high > _HIGHEST_HU:
-        warnings.append(
-            f"{source} has values from {low:g} to {high:g}; "
+        return [text]
+
+    def clip(self) -> list[str]:
+        """Make air of what was not measured, and the highest value of what lies above it."""
+        if self._low < _PADDING_HU or self._high > _HIGHEST_HU:
+            for section in self._hu:
+                section[section < _PADDING_HU] = AIR_HU
+                section[section > _HIGHEST_HU] = _HIGHEST_HU
+        if self._low >= _LOWEST_HU and self._high <= _HIGHEST_HU:
+            return []
+        text = (
+            f"{self._source} has values from {self._low:g} to {self._high:g}; "
             f"those below {_LOWEST_HU} HU count as air, those above {_HIGHEST_HU} HU as metal."
         )
-    return warnings
+        return [text]
 
 
 def is_label_like(values: np.ndarray) -> bool:

@@ -12,7 +12,7 @@ from ..errors import InputError, UsageError, unreadable
 from .dicom_choice import WhenInDoubt
 from .dicom_image import may_be_dicom
 from .dicom_reading import read_dicom_file, read_dicom_folder
-from .hounsfield import HounsfieldBuffer, judge
+from .hounsfield import HounsfieldBuffer, to_hounsfield
 from .image_files import (
     NIFTI_ENDINGS,
     open_image_file,
@@ -77,7 +77,7 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
         raise InputError(f"{path.name} is a segmentation of 3D Slicer, not a CT; give the CT scan it belongs to.")
     require_one_value_per_voxel(reader)
     buffer, native = _voxels_of(reader, path)
-    warnings = judge(buffer, path.name)
+    warnings = to_hounsfield(buffer, path.name)
     if path.name.lower().endswith(NIFTI_ENDINGS):
         warnings += doubts_of_nifti(path, native)
     elif not tells_voxel_size(path):

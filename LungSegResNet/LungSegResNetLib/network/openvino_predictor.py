@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DeviceError
-from .folding import fold
+from .folding import FoldedNetwork, fold
 from .model_file import load_model, weights_do_not_fit
 from .openvino_graph import build_graph
 from .openvino_library import openvino as ov
@@ -64,42 +64,45 @@ class OpenVinoPredictor:
             raise weights_do_not_fit(Path(model_path).name, error) from error
         self.batch_size = batch_size
         self._lung_in_view = lung_in_view
+        coarse, finest = split_scales(self.card.scales)
+        # Graphs for any size are for processors; graphics would compile anew for each.
+        self._crops = device == "cpu" and bool(coarse) and finest == 1
         try:
             core = ov.Core()
-            # Graphics processors are numbered (GPU.0, GPU.1) where there are several.
-            if _DEVICES[device] not in {name.partition(".")[0] for name in core.available_devices}:
-                raise DeviceError(
-                    "OpenVINO finds no Intel graphics processor here; choose the device auto or processor (cpu)."
-                )
+            _refuse_missing(core, _DEVICES[device])
             self.precision = precision or device_precision(core, _DEVICES[device])
-            self._in_float32: Callable[[], OpenVinoPredictor] | None = None
-            if precision is None and self.precision != "float32":
-                self._in_float32 = functools.cache(
-                    lambda: OpenVinoPredictor(model_path, device, batch_size, "float32", threads, lung_in_view)
-                )
-            settings: dict[str, str | int] = {
-                "PERFORMANCE_HINT": "THROUGHPUT",
-                "INFERENCE_PRECISION_HINT": float_hint(core, _DEVICES[device], self.precision),
-            }
-            if device == "cpu":
-                # Several processes on one machine would pin their threads to the same few cores.
-                settings["ENABLE_CPU_PINNING"] = "NO"
-                if threads:
-                    settings["INFERENCE_NUM_THREADS"] = threads
-            coarse, finest = split_scales(self.card.scales)
-            whole = (batch_size, *self.card.slice_shape)
-            # Graphs for any size are for processors; graphics would compile anew for each.
-            self._crops = device == "cpu" and bool(coarse) and finest == 1
-            boxes = (batch_size, -1, -1) if self._crops else whole
-            wanted = ((whole, coarse), (boxes, (finest,)))
-            graphs = [
-                build_graph(network, shape, scales, self.precision == "int8") for shape, scales in wanted if scales
-            ]
-            compiled = [core.compile_model(graph, _DEVICES[device], settings) for graph in graphs]
-            count = compiled[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-            self._lanes = [[graph.create_infer_request() for graph in compiled] for _ in range(count)]
+            self._lanes = self._compiled(core, device, self._graphs(network, coarse, finest), threads)
         except RuntimeError as error:
             raise _device_error(error) from error
+        self._in_float32: Callable[[], OpenVinoPredictor] | None = None
+        if precision is None and self.precision != "float32":
+            self._in_float32 = functools.cache(
+                lambda: OpenVinoPredictor(model_path, device, batch_size, "float32", threads, lung_in_view)
+            )
+
+    def _graphs(self, network: FoldedNetwork, coarse: tuple[int, ...], finest: int) -> list[ov.Model]:
+        """The graph of all coarser passes, where there are some, and that of the finest."""
+        whole = (self.batch_size, *self.card.slice_shape)
+        boxes = (self.batch_size, -1, -1) if self._crops else whole
+        wanted = ((whole, coarse), (boxes, (finest,)))
+        return [build_graph(network, shape, scales, self.precision == "int8") for shape, scales in wanted if scales]
+
+    def _compiled(
+        self, core: ov.Core, device: str, graphs: Sequence[ov.Model], threads: int | None
+    ) -> list[list[ov.InferRequest]]:
+        """As many lanes as suit the device; each has a request for every graph."""
+        settings: dict[str, str | int] = {
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "INFERENCE_PRECISION_HINT": float_hint(core, _DEVICES[device], self.precision),
+        }
+        if device == "cpu":
+            # Several processes on one machine would pin their threads to the same few cores.
+            settings["ENABLE_CPU_PINNING"] = "NO"
+            if threads:
+                settings["INFERENCE_NUM_THREADS"] = threads
+        compiled = [core.compile_model(graph, _DEVICES[device], settings) for graph in graphs]
+        count = compiled[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        return [[graph.create_infer_request() for graph in compiled] for _ in range(count)]
 
     def for_scan(self, slices: int) -> OpenVinoPredictor:
         """Itself, or for a few slices, unless a precision was asked for, one that works in float32."""
@@ -162,6 +165,12 @@ class OpenVinoPredictor:
         """Batch (batch_size, 1, h, w); the graph's size is fixed, so empty slices fill up the last one."""
         missing = self.batch_size - len(slices)
         return np.pad(slices, ((0, missing), (0, 0), (0, 0)))[:, None] if missing else slices[:, None]
+
+
+def _refuse_missing(core: ov.Core, name: str) -> None:
+    # Graphics processors are numbered (GPU.0, GPU.1) where there are several.
+    if name not in {found.partition(".")[0] for found in core.available_devices}:
+        raise DeviceError("OpenVINO finds no Intel graphics processor here; choose the device auto or processor (cpu).")
 
 
 def _device_error(error: RuntimeError) -> DeviceError:

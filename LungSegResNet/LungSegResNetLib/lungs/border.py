@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .regions import bounding_box, dilated, packed, unpacked
+from .regions import BORDER_HU, bounding_box, dilated, packed, unpacked
 from .slicewise import over_slabs
 
 _REACH_MM = 1.0  # the pixels of the network are 1.2 to 1.8 mm wide
 _NOISE_MM = 1.0  # standard deviation of the Gaussian that damps noise before HU are compared
-_HALFWAY_HU = -400.0
 _AERATED_HU = -600.0
 _AIRWAY_HU = -900.0
 
@@ -46,6 +45,6 @@ def _fit_box(inside: np.ndarray, hu: np.ndarray, steps: int, sigma: list[float])
     smooth = ndimage.gaussian_filter(np.clip(hu, -1024, 200).astype(np.float32), sigma, truncate=2.0)
     mask = packed(inside)
     beside_air = dilated(mask & packed(smooth < _AERATED_HU), steps + 1)
-    leaves = dilated(~mask, steps) & packed(smooth > _HALFWAY_HU) & beside_air
-    comes = dilated(mask, steps) & packed((smooth < _HALFWAY_HU) & (smooth > _AIRWAY_HU))
+    leaves = dilated(~mask, steps) & packed(smooth > BORDER_HU) & beside_air
+    comes = dilated(mask, steps) & packed((smooth < BORDER_HU) & (smooth > _AIRWAY_HU))
     return unpacked((mask & ~leaves) | comes, len(inside))

@@ -21,8 +21,8 @@ _FAR_MM = 30.0  # above or below all such parts: air of the head or bowel
 _HOLE_MM2 = 400.0  # a larger hole in a slice is the dome of the diaphragm or the heart
 _VESSEL_MM2 = 100.0  # a hole that is nowhere larger is a vessel
 _COVERED = 0.5
-_AERATED_HU = -200.0  # of the blurred scan: lung white with disease has some air left, muscle and liver have none
-_AERATED_MM2 = 100.0  # in a slice
+_SOME_AIR_HU = -200.0  # of the blurred scan: lung white with disease has some air left, muscle and liver have none
+_SOME_AIR_MM2 = 100.0  # in a slice
 _BLUR_MM = 2.0  # against noise, which makes air of tissue
 _AIRLESS_MM = 10.0
 # Of the largest section: lungs taper to 0.06 of it, so where the last one with air is larger, the air stops and not
@@ -107,18 +107,18 @@ def _without_airless_ends(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float
     pixel_mm2 = spacing[1] * spacing[2]
     blur = [_BLUR_MM / mm for mm in spacing[1:]]
 
-    def is_aerated(z: int) -> bool:
+    def has_air(z: int) -> bool:
         box = bounding_box(mask[z], margin=math.ceil(2 * max(blur)))
         if box is None:
             return False
         blurred = ndimage.gaussian_filter(hu[z][box].astype(np.float32), blur, truncate=2.0)
-        return bool(np.count_nonzero(blurred[mask[z][box]] < _AERATED_HU) * pixel_mm2 >= _AERATED_MM2)
+        return bool(np.count_nonzero(blurred[mask[z][box]] < _SOME_AIR_HU) * pixel_mm2 >= _SOME_AIR_MM2)
 
     planes = range(len(mask))
-    lowest = next(filter(is_aerated, planes), None)
+    lowest = next(filter(has_air, planes), None)
     if lowest is None:
         return np.zeros_like(mask)
-    highest = next(filter(is_aerated, reversed(planes)))
+    highest = next(filter(has_air, reversed(planes)))
     reach = int(_AIRLESS_MM / spacing[0])
     sections = np.array(over_slices(np.count_nonzero, mask))
     tapered = TAPERED_SHARE * sections.max()

@@ -12,8 +12,9 @@ from .runs import Runs, component_sizes
 from .slicewise import over_slabs, over_slices
 
 _SMALL_ML = 300.0
-_RATIO = 3.0
-_LARGE_ML = 10_000.0
+# Of the larger lung to the smaller one; PTK warns above 1.5, which healthy lungs reach and diseased ones double.
+LARGEST_RATIO = 3.0
+LARGEST_ML = 10_000.0
 _CUT_OFF_CM2 = 5.0
 _LARGE_SHARE = 0.2  # of all lung, of a part that may be a lung
 _LITTLE_AIR_HU = -500.0  # mean of both lungs; of the training volumes it is -673 HU at most
@@ -36,10 +37,10 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
         warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
         if len(missing) == 1:
             warnings += _two_as_one(mask) or _unsure_side(mask, ct.spacing_zyx[2], midline_mm)
-    elif max(volumes.values()) > _RATIO * min(volumes.values()):
+    elif max(volumes.values()) > LARGEST_RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
         warnings.append(f"The lungs differ much in volume ({text}): check for missed dense lung.")
-    if total > _LARGE_ML:
+    if total > LARGEST_ML:
         warnings.append(
             f"The lungs measure {total:.0f} ml, more than is plausible: check the voxel spacing of the scan."
         )

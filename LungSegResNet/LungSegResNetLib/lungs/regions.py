@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+BORDER_HU = -400.0  # half-way from aerated lung to the chest wall
 DENSE_HU = -300  # denser is no aerated lung; a whole number, since numpy compares those without conversion
 
 

@@ -10,21 +10,19 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.laterality import sides_exchanged
 from LungSegResNetLib.lungs.preprocessing import body_box
+from LungSegResNetLib.lungs.quality import LARGEST_ML, LARGEST_RATIO
+from LungSegResNetLib.lungs.regions import BORDER_HU
 
 from .cases import OK, Case
 
 DOUBTFUL = "doubtful"
 REFUSED = "refused"
 
-_AERATED_HU = -400.0
 _AERATED_SHARE = 0.5  # of the mask: below, most of it does not look like lung
 _NO_LUNG_SHARE = 0.15  # below, it does not lie on the lungs at all
 _AIR_HU = -990.0
 _PURE_AIR_SHARE = 0.3  # of the mask: above, it covers the air around the patient
-# PTK warns of a lung below 2000 mm3 and of a ratio above 1.5, which healthy lungs reach and diseased ones double.
-_LEAST_ML = 2.0
-_LARGEST_ML = 10_000.0
-_RATIO = 3.0
+_LEAST_ML = 2.0  # PTK warns of a lung below 2000 mm3
 _OUTSIDE_SHARE = 0.02
 _COARSE_MM = 4.0
 _MOVE_MM = 12.0
@@ -83,7 +81,7 @@ def check_pair(ct: CTVolume, labels: np.ndarray) -> PairVerdict:
         float(np.count_nonzero(labels == LEFT_LUNG) * ct.voxel_ml),
     )
     mean_hu = float(inside.mean())
-    aerated = float((inside < _AERATED_HU).mean())
+    aerated = float((inside < BORDER_HU).mean())
     if aerated < _NO_LUNG_SHARE:
         reason = (
             f"Only {100 * aerated:.0f} % of the mask is aerated (mean {mean_hu:.0f} HU): it belongs to another scan, "
@@ -110,7 +108,7 @@ def _better_elsewhere(ct: CTVolume, lung: np.ndarray) -> list[str]:
     steps = [max(1, round(_COARSE_MM / s)) for s in ct.spacing_zyx]
     coarse = tuple(slice(None, None, n) for n in steps)
     hu, mask = ct.hu[coarse], lung[coarse]
-    aerated = (hu < _AERATED_HU) & (hu > _AIR_HU)
+    aerated = (hu < BORDER_HU) & (hu > _AIR_HU)
     own = np.count_nonzero(aerated & mask)
     others: dict[str, np.ndarray] = {}
     for axis, (flipped, directions) in enumerate(_AXES):
@@ -133,9 +131,9 @@ def _volume(volumes: tuple[float, float], single_slice: bool) -> list[str]:
     reasons = []
     if total < _LEAST_ML:
         reasons.append(f"The lungs measure only {total:.1f} ml.")
-    if total > _LARGEST_ML:
+    if total > LARGEST_ML:
         reasons.append(f"The lungs measure {total:.0f} ml, more than is plausible: is the voxel spacing right?")
-    if max(volumes) > _RATIO * min(volumes):
+    if max(volumes) > LARGEST_RATIO * min(volumes):
         reasons.append(
             f"The lungs differ much in volume (right {volumes[0]:.0f} ml, left {volumes[1]:.0f} ml): "
             "is dense or collapsed lung missing, or a lung left out?"

@@ -20,13 +20,13 @@ from LungSegResNetLib.files.image_files import open_image_file, read_voxels
 from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
 from LungSegResNetLib.files.text_headers import read_fields, voxel_file_names
 from LungSegResNetLib.lungs.preprocessing import BODY_HU
+from LungSegResNetLib.lungs.regions import BORDER_HU
 
 _AXIAL = (0, 1, 0, 1, 0, 0, 0, 0, 1)
 _CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
 # PTK passes its offset as the text "0 0 0": where MATLAB prints its characters as numbers, they become 48 and 32.
 _NO_OFFSET = ((0.0, 0.0, 0.0), (48.0, 32.0, 48.0))
 _SPACING_TOLERANCE = 0.01  # relative
-_LUNG_HU = -400.0
 _COARSE_MM = 3.0
 _PAIR = (".hdr", ".img")
 
@@ -90,7 +90,7 @@ def read_formless_nifti(path: Path, ct: CTVolume) -> Values:
     orders = {"RAS": array[:, ::-1, ::-1], "LPS": array}
     coarse = tuple(slice(None, None, max(1, round(_COARSE_MM / s))) for s in ct.spacing_zyx)
     hu = ct.hu[coarse]
-    air = hu < _LUNG_HU
+    air = hu < BORDER_HU
     inside = air & _filled_body(hu)
 
     def fit(order: str) -> tuple[int, int]:

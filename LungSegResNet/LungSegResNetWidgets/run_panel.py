@@ -168,7 +168,7 @@ class RunPanel:
         """Say what went wrong; the scene is as it was."""
         self.run = None
         logging.error(sentence)
-        self.say(_("Not segmented; the scene is as it was."), sentence)
+        self.say(sentence, _("The scene is as it was."))
         self._tellElsewhere()
         self._onChanged()
 

@@ -11,7 +11,7 @@ from slicer_host import Host
 _GERMAN = {
     "processor": "Prozessor",
     "fine-tune": "nachtrainieren",
-    "file": "Datei",
+    "own network file": "Datei",
     "current frame": "dieses Bild",
     "both lungs as one segment": "eines",
 }
@@ -36,7 +36,7 @@ def test_names_are_translated_at_each_visit_and_what_is_kept_is_not(
         assert entries(panel.ui.framesComboBox) == ["dieses Bild", "all frames"]
         assert entries(panel.ui.segmentsComboBox) == ["right lung and left lung", "eines"]
         assert entries(training.ui.presetComboBox) == ["nachtrainieren", "recommended", "paper"]
-        assert entries(training.ui.startNetworkComboBox) == ["shipped", "Datei", "none"]
+        assert entries(training.ui.startNetworkComboBox) == ["shipped network", "Datei", "nothing (random weights)"]
         for widget in (panel, training):
             host.leaveModule(widget)
             host.enterModule(widget)

@@ -119,7 +119,7 @@ def test_coming_back_from_segment_editor_measures_edited_lungs_again(
     host.enterModule(done)
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx((edited == 1).sum() * voxel_ml, abs=0.51)
-    assert "measured again" in done.ui.statusLabel.text
+    assert "measurements were updated" in done.ui.statusLabel.text
 
 
 def test_surfaces_are_no_change_of_the_lungs(host: Host, ct: Any, done: Any) -> None:
@@ -144,7 +144,7 @@ def test_a_renamed_lung_is_no_change_of_the_lungs_and_a_changed_voxel_is(host: H
     labelmap.GetPointData().GetScalars().Fill(0)
     labelmap.Modified()
     host.enterModule(done)
-    assert "measured again" in done.ui.statusLabel.text
+    assert "measurements were updated" in done.ui.statusLabel.text
     assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
 
 
@@ -152,7 +152,7 @@ def test_a_lung_that_was_removed_is_measured_no_more(host: Host, done: Any) -> N
     host.leaveModule(done)
     parameters(done).outputSegmentation.GetSegmentation().RemoveSegment("right_lung")
     host.enterModule(done)
-    assert "measured again" in done.ui.statusLabel.text
+    assert "measurements were updated" in done.ui.statusLabel.text
     assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
 
 
@@ -193,7 +193,7 @@ def test_lungs_that_were_corrected_while_another_ct_was_chosen_are_measured_agai
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     volume_ml = float(done.ui.measurementsTable.item(0, 0).text())
     assert volume_ml == pytest.approx((smaller == 1).sum() * voxel_ml, abs=0.51)
-    assert "measured again" in done.ui.statusLabel.text
+    assert "measurements were updated" in done.ui.statusLabel.text
 
 
 @pytest.mark.parametrize("is_corrected", [True, False])
@@ -212,7 +212,7 @@ def test_a_scene_that_was_saved_with_corrected_lungs_is_measured_again_and_anoth
     scene.Connect()
     voxel_ml = np.prod(parameters(done).inputVolume.GetSpacing()) / 1000
     volume_ml = float(done.ui.measurementsTable.item(0, 0).text())
-    assert ("measured again" in done.ui.statusLabel.text) == is_corrected
+    assert ("measurements were updated" in done.ui.statusLabel.text) == is_corrected
     wanted = smaller if is_corrected else drawn
     assert volume_ml == pytest.approx((wanted == 1).sum() * voxel_ml, abs=0.51)
 

@@ -144,7 +144,7 @@ def refuse_unreachable(cases: Sequence[Case]) -> None:
         )
 
 
-def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Sequence[Case] = ()) -> None:
+def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Sequence[Case]) -> None:
     """Make ``folder`` the place of the evaluation that ``about`` describes; going on with the same one is allowed.
 
     The report of another one, or of other cases of its data set, is removed, so that nobody takes its figures for those

@@ -98,7 +98,7 @@ def test_an_evaluation_of_another_network_is_refused_and_says_how_to_replace_it(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, network = tmp_path / "report", write_quick_network(tmp_path / "network.safetensors")
-    claim_folder(report, {"network": "another"}, overwrite=False)
+    claim_folder(report, {"network": "another"}, overwrite=False, cases=[])
     command = ["evaluate", str(network), str(data), "--out", str(report), "--device", "cpu"]
     assert main([*command, "--progress", "none"]) == OutputExistsError.exit_code
     told = "holds another evaluation; choose another folder. To replace it, give --overwrite."

@@ -195,26 +195,26 @@ def test_a_changed_scan_a_damaged_result_or_a_lost_picture_is_judged_again(judge
 
 def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    claim_folder(out, {"network": "a"}, overwrite=False)
-    claim_folder(out, {"network": "a"}, overwrite=False)
+    claim_folder(out, {"network": "a"}, overwrite=False, cases=[])
+    claim_folder(out, {"network": "a"}, overwrite=False, cases=[])
     with pytest.raises(OutputExistsError, match="another evaluation; choose another folder"):
-        claim_folder(out, {"network": "b"}, overwrite=False)
+        claim_folder(out, {"network": "b"}, overwrite=False, cases=[])
     (out / "cases.csv").write_text("figures of a", encoding="utf-8")
-    claim_folder(out, {"network": "a"}, overwrite=True)
+    claim_folder(out, {"network": "a"}, overwrite=True, cases=[])
     assert (out / "cases.csv").is_file()
-    claim_folder(out, {"network": "b"}, overwrite=True)
+    claim_folder(out, {"network": "b"}, overwrite=True, cases=[])
     assert not (out / "cases.csv").exists()  # its figures are not those of b
     assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == {"network": "b"}
     (tmp_path / "mine.txt").write_text("notes", encoding="utf-8")
     for overwrite in (False, True):  # it may be a run or a data set, whose case list is called as a report's table is
         with pytest.raises(OutputError, match="no evaluation"):
-            claim_folder(tmp_path, {"network": "a"}, overwrite)
+            claim_folder(tmp_path, {"network": "a"}, overwrite, cases=[])
 
 
 def test_a_report_is_not_written_to_the_place_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "report").write_text("notes", encoding="utf-8")
     with pytest.raises(OutputError, match="is a file; choose a folder"):
-        claim_folder(tmp_path / "report", {"network": "a"}, overwrite=True)
+        claim_folder(tmp_path / "report", {"network": "a"}, overwrite=True, cases=[])
     assert (tmp_path / "report").read_text(encoding="utf-8") == "notes"
 
 
@@ -224,8 +224,8 @@ def test_an_evaluation_goes_on_where_its_data_set_has_moved(tmp_path: Path) -> N
     for place, shape in shapes.items():
         case = write_case(tmp_path / place, "x", thorax=shape, **_SMALL)  # type: ignore[arg-type]
         about[place] = {"network": "a", "data set": place, "cases": cases_digest([case])}
-    claim_folder(tmp_path / "out", about["here"], overwrite=False)
-    claim_folder(tmp_path / "out", about["there"], overwrite=False)
+    claim_folder(tmp_path / "out", about["here"], overwrite=False, cases=[])
+    claim_folder(tmp_path / "out", about["there"], overwrite=False, cases=[])
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8")) == about["there"]
     # Who does not tell the cases knows the data set by its place only.
     untold = {key: value for key, value in about["there"].items() if key != "cases"}
@@ -233,15 +233,15 @@ def test_an_evaluation_goes_on_where_its_data_set_has_moved(tmp_path: Path) -> N
     assert holds_another(tmp_path / "out", untold | {"data set": "here"})
     assert holds_another(tmp_path / "out", untold | {"network": "b"})
     # A data set may grow where it is, but one with other scans somewhere else is another.
-    claim_folder(tmp_path / "out", about["there"] | {"cases": "more"}, overwrite=False)
+    claim_folder(tmp_path / "out", about["there"] | {"cases": "more"}, overwrite=False, cases=[])
     with pytest.raises(OutputExistsError, match="another evaluation; choose another folder"):
-        claim_folder(tmp_path / "out", about["elsewhere"], overwrite=False)
+        claim_folder(tmp_path / "out", about["elsewhere"], overwrite=False, cases=[])
 
 
 def test_an_evaluation_that_replaces_another_leaves_no_picture_of_it(judge: Judge, tmp_path: Path) -> None:
     case = write_case(tmp_path, "kept", **_SMALL)  # type: ignore[arg-type]
     out = tmp_path / "out"
-    claim_folder(out, {"network": "a"}, overwrite=False)
+    claim_folder(out, {"network": "a"}, overwrite=False, cases=[])
     files = ("result.json", "overlay.png", "slice_099.png", "slice_099.png.txt", "mine.png")
     for name in ("kept", "gone", "with mine"):
         (out / "cases" / name).mkdir(parents=True)
@@ -280,7 +280,7 @@ def test_a_data_set_with_other_cases_keeps_no_report_of_the_earlier_ones_and_all
 def test_a_folder_that_only_its_system_has_written_to_may_be_used(tmp_path: Path) -> None:
     for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
         (tmp_path / name).touch()
-    claim_folder(tmp_path, {"network": "a"}, overwrite=False)
+    claim_folder(tmp_path, {"network": "a"}, overwrite=False, cases=[])
     assert (tmp_path / "evaluation.json").is_file()
 
 

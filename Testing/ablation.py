@@ -24,12 +24,13 @@ from LungSegResNetLib.network.model_file import load_model, save_model
 from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetTrainingLib.data.cases import VALIDATION, Case
 from LungSegResNetTrainingLib.data.draft_mask import LUNG_HU
+from LungSegResNetTrainingLib.data.splits import split_in_words
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
 from LungSegResNetTrainingLib.evaluation.run import Judge, evaluate
 from LungSegResNetTrainingLib.slices.slice_cache import RIGHT, CachedCase
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.reporting import make_training_reporter
-from LungSegResNetTrainingLib.training.run_cases import TrainingCases, counts
+from LungSegResNetTrainingLib.training.run_cases import TrainingCases
 from LungSegResNetTrainingLib.training.settings import PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
 
@@ -156,8 +157,9 @@ def markdown(rows: Sequence[dict[str, str]], settings: TrainingSettings, cases: 
     """The table as a section of a model card."""
     how = (
         f"Each trained variant took {settings.steps} steps of {settings.batch_size} slices from random weights with "
-        f"seed {settings.seed} on the same split ({counts(cases)}). Mean Dice of both lungs, in brackets the worst. "
-        f"Dense: single slices with at least {100 * DENSE_SHARE:.0f} % of the reference lung above {LUNG_HU:.0f} HU."
+        f"seed {settings.seed} on the same split ({split_in_words(cases)}). Mean Dice of both lungs, in brackets the "
+        f"worst. Dense: single slices with at least {100 * DENSE_SHARE:.0f} % of the reference lung above "
+        f"{LUNG_HU:.0f} HU."
     )
     lines = [
         "## What each part contributes",

@@ -79,7 +79,7 @@ def _table(checks: list[CaseCheck]) -> str:
     """A line for each case, those with a doubt last, and below why, and what reading the files had to assume."""
     from LungSegResNetLib.tables import aligned
 
-    from ..training.run_cases import some_of
+    from ..wording import some_of
 
     rows = [("case", "slices", "right ml", "left ml", "mean HU", "status")]
     reasons = []

@@ -119,10 +119,10 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.errors import UsageError
     from LungSegResNetLib.network.devices import choose_device
 
+    from ..data.splits import split_in_words
     from ..training.cross_validation import train_folds
     from ..training.parallel import joined_processes
     from ..training.reporting import NullTrainingReporter, make_training_reporter
-    from ..training.run_cases import counts
     from ..training.training_job import (
         CaseChoice,
         RunChoice,
@@ -170,7 +170,7 @@ def run(options: argparse.Namespace) -> int:
                 print(f"lungsegresnet-train evaluate {places} --folds {len(plans)} --out REPORT")
             return 0
         if processes.first:
-            print(counts(cases.cases), flush=True)
+            print(split_in_words(cases.cases), flush=True)
         if options.fold:
             refuse_seen_fold(cases, options.fold, start)
         path = train(cases, settings, options.out, run_choice, processes, reporter, start)

@@ -43,6 +43,11 @@ class Case:
     doi: str = ""
     patient_is_named: bool = True
 
+    def described(self) -> dict[str, str]:
+        """What a case list says of the case beside its files, by column; nobody's patient stays without a name."""
+        row = {column: getattr(self, column) for column in ("split", "group", "doubtful", "licence", "doi")}
+        return row | {"patient": self.patient if self.patient_is_named else ""}
+
 
 @dataclass(frozen=True)
 class ListedCase:

@@ -202,12 +202,6 @@ def write_check_table(path: str | os.PathLike[str], checks: list[CaseCheck], ove
         write_csv(temporary, _COLUMNS, (_table_row(check, folder) for check in checks))
 
 
-def describing_columns(case: Case) -> dict[str, str]:
-    """What a case list says of a case beside its files; nobody's patient stays without a name."""
-    row = {column: getattr(case, column) for column in ("split", "group", "doubtful", "licence", "doi")}
-    return row | {"patient": case.patient if case.patient_is_named else ""}
-
-
 def _table_row(check: CaseCheck, folder: Path) -> dict[str, str]:
     verdict = check.verdict
     row = {
@@ -218,7 +212,7 @@ def _table_row(check: CaseCheck, folder: Path) -> dict[str, str]:
         "notes": " ".join(check.notes),
     }
     if check.case is not None:
-        row |= describing_columns(check.case)
+        row |= check.case.described()
         row["ct"], row["mask"] = (_relative(p, folder) for p in (check.case.ct, check.case.mask))
     if check.shape is not None and check.spacing_mm is not None:
         row["slices"] = str(check.shape[0])

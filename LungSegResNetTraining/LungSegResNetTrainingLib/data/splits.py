@@ -15,6 +15,16 @@ from .cases import TEST, TRAIN, VALIDATION, Case
 _FOLD_SEED = (0, 4)
 
 
+def split_in_words(cases: Sequence[Case]) -> str:
+    """How many cases of how many patients train and validate."""
+    parts = []
+    for split, words in ((TRAIN, "for training"), (VALIDATION, "for validation")):
+        chosen = [case for case in cases if case.split == split]
+        patients = {case.patient for case in chosen}
+        parts.append(f"{counted(len(chosen), 'case')} of {counted(len(patients), 'patient')} {words}")
+    return ", ".join(parts)
+
+
 def names_a_split(cases: Sequence[Case]) -> bool:
     """Whether the data set itself says which cases validate."""
     return any(case.split == VALIDATION for case in cases)

@@ -18,8 +18,8 @@ from LungSegResNetLib.tables import read_rows
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION, Case
-from ..training.run_cases import some_of
 from ..training.seen_scans import ScanMark, seen_scans, validation_scans
+from ..wording import some_of
 from .dois import plain_doi
 from .report_tables import TextTable
 from .run import MARK

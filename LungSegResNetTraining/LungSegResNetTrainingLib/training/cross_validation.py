@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..data.splits import split_by_fold
+from ..data.splits import split_by_fold, split_in_words
 from .fit import NETWORK
 from .parallel import Processes
 from .reporting import TrainingReporter
-from .run_cases import TrainingCases, counts
+from .run_cases import TrainingCases
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 from .training_job import RunChoice, refuse_seen_fold, train
@@ -54,6 +54,6 @@ def train_folds(
         refuse_seen_fold(part, fold, start)
     networks = []
     for fold, part, (settings, start) in zip(folds, divided, plans, strict=True):
-        reporter.stage(f"fold {fold} of {len(plans)}: {counts(part.cases)}")
+        reporter.stage(f"fold {fold} of {len(plans)}: {split_in_words(part.cases)}")
         networks.append(train(part, settings, fold_folder(runs, fold), choice, processes, reporter, start))
     return networks

@@ -11,14 +11,13 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 from LungSegResNetLib.tables import read_rows, write_csv
-from LungSegResNetLib.wording import counted
 
 from ..data.case_files import mask_files_of
-from ..data.cases import OK, TRAIN, VALIDATION, Case, read_cases, refuse_divided_patients
-from ..data.data_set import CASE_LIST, describing_columns, list_data_set
+from ..data.cases import OK, Case, read_cases, refuse_divided_patients
+from ..data.data_set import CASE_LIST, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
-from ..wording import quoted
+from ..wording import quoted, some_of
 from .seen_scans import ScanMark, stored_digests
 
 _COLUMNS = (
@@ -187,7 +186,7 @@ def _place(case: Case) -> tuple[str, str, str]:
 
 def _row(case: Case, verdict: PairVerdict) -> dict[str, str]:
     return (
-        describing_columns(case)
+        case.described()
         | {"case": case.name, "ct": str(case.ct.resolve()), "mask": str(case.mask.resolve())}
         | _judged(verdict)
     )
@@ -195,18 +194,3 @@ def _row(case: Case, verdict: PairVerdict) -> dict[str, str]:
 
 def _judged(verdict: PairVerdict) -> dict[str, str]:
     return {"status": verdict.status, "reasons": " ".join(verdict.reasons)}
-
-
-def some_of(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def counts(cases: Sequence[Case]) -> str:
-    """How many cases of how many patients train and validate, in words."""
-    parts = []
-    for split, words in ((TRAIN, "for training"), (VALIDATION, "for validation")):
-        chosen = [case for case in cases if case.split == split]
-        patients = {case.patient for case in chosen}
-        parts.append(f"{counted(len(chosen), 'case')} of {counted(len(patients), 'patient')} {words}")
-    return ", ".join(parts)

@@ -13,11 +13,12 @@ from LungSegResNetLib.errors import InputError, UsageError
 
 from ..data.cases import TEST, TRAIN, VALIDATION, Case, unnamed_patients
 from ..data.splits import names_a_split, require_share, split_by_fold, split_by_share
+from ..wording import some_of
 from .fit import fit, refuse_impossible, refuse_other_files
 from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
-from .run_cases import TrainingCases, prepare_cases, record_cases, some_of
+from .run_cases import TrainingCases, prepare_cases, record_cases
 from .seen_scans import ScanMark, copied_scans, repeated_scans
 from .settings import TrainingSettings
 from .start_network import StartNetwork

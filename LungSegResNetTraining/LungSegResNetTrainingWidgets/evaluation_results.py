@@ -76,7 +76,7 @@ def worstSlices(folder: Path, caseList: Path) -> list[ListedSlice]:
     if not (folder / CASES).is_file():
         return []
     statuses = {row["case"]: row["status"] for row in read_rows(folder / CASES, ("case", "status"))}
-    cases = read_cases(caseList, files_must_exist=False)
+    cases = read_cases(caseList)
     cases = [case for case in cases if statuses.get(case.name) in (_JUDGED, _FAILED)]
     found = []
     for case, name in zip(cases, folder_names(cases), strict=True):

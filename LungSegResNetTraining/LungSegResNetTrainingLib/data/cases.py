@@ -62,30 +62,23 @@ class ListedCase:
     reasons: str
 
 
-def read_cases(csv_path: str | os.PathLike[str], files_must_exist: bool = True) -> list[Case]:
+def read_cases(csv_path: str | os.PathLike[str]) -> list[Case]:
     """Cases of a CSV with the columns ``case, ct, mask`` and, where known, ``split, patient, group, doubtful, ...``.
 
     Commas, semicolons or tabs part the columns, in whose names upper and lower case do not matter; above them may be
     empty lines, as of a spreadsheet, and a line ``sep=;``.
     Paths are relative to the CSV's folder; without a split a case is for training, without a patient it is its own.
     Where there is a column ``status``, as in the table that the check of a data set writes, only ``ok`` rows count.
-
-    Parameters
-    ----------
-    files_must_exist : whether a missing file is an error here, or left to whoever reads the case.
+    Whether CT and mask are there shows when the case is read.
 
     Raises
     ------
-    InputError : as ``read_case_list``; no row has the status ``ok``; a file is not there; a patient is in two splits.
+    InputError : as ``read_case_list``; no row has the status ``ok``; a patient is in two splits.
     """
     csv_path = Path(csv_path)
     cases = [row.case for row in read_case_list(csv_path) if row.case is not None and row.status == OK]
     if not cases:
         raise InputError(f"The case list {csv_path} has no case with the status {OK}.")
-    for case in cases:
-        for path in (case.ct, case.mask):
-            if files_must_exist and not path.exists():
-                raise InputError(f"Case {case.name} of {csv_path.name} names {path}, which is not there.")
     refuse_divided_patients(cases)
     return cases
 

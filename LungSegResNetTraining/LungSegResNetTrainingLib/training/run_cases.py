@@ -137,7 +137,7 @@ def record_cases(
     """
     path = run_folder / CASE_LIST
     if path.is_file():
-        before = [_place(case) for case in read_cases(path, files_must_exist=False)]
+        before = [_place(case) for case in read_cases(path)]
         now = {_place(case) for case in prepared.cases}
         if set(before) != now:
             changed = sorted({name for name, *_ in now.symmetric_difference(before)})

@@ -37,24 +37,24 @@ def write_list(folder: Path, text: str) -> Path:
 def test_a_row_that_lacks_something_is_named(tmp_path: Path, row: str, sentence: str) -> None:
     path = write_list(tmp_path, f"case,ct,mask\na,a.nii,b.nii\n{row}\n")
     with pytest.raises(InputError, match=sentence):
-        read_cases(path, files_must_exist=False)
+        read_cases(path)
 
 
 def test_empty_rows_and_cells_beyond_the_last_column_do_no_harm(tmp_path: Path) -> None:
     path = write_list(tmp_path, "case,ct,mask\na,a.nii,b.nii,more,and more\n,,\n\n")
-    assert [case.name for case in read_cases(path, files_must_exist=False)] == ["a"]
+    assert [case.name for case in read_cases(path)] == ["a"]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_a_list_is_read_as_spreadsheets_of_any_country_save_it(tmp_path: Path, delimiter: str) -> None:
     text = "\ufeffCase,CT,Mask, Split ,Status,reasons\na,a.nii,b.nii,Validation,OK,\nb,b.nii,b.nii,,Doubtful,Moved\n"
     path = write_list(tmp_path, text.replace(",", delimiter))
-    (case,) = read_cases(path, files_must_exist=False)
+    (case,) = read_cases(path)
     assert (case.name, case.split) == ("a", "validation")
     assert [(row.status, row.reasons) for row in read_case_list(path)] == [(OK, ""), (DOUBTFUL, "Moved")]
     path.write_text(text.replace(",", delimiter).replace("b.nii", "", 1), encoding="utf-8")
     with pytest.raises(InputError, match=r"Line 2 \(a\) .* lacks mask"):
-        read_cases(path, files_must_exist=False)
+        read_cases(path)
 
 
 @pytest.mark.parametrize("above", ["\n", ",,,\r\n", ";;;\n\n", "sep=;\n", '\ufeff"sep=;"\n', "SEP=;;;\r\n \n"])
@@ -64,21 +64,21 @@ def test_empty_lines_and_excels_separator_may_lie_above_the_columns(tmp_path: Pa
     with pytest.raises(InputError, match=rf"Line {line} \(b\) .* lacks mask"):
         read_case_list(path)
     path.write_text(path.read_text(encoding="utf-8").replace("b;b.nii;", ";;"), encoding="utf-8")
-    assert [case.name for case in read_cases(path, files_must_exist=False)] == ["a"]
+    assert [case.name for case in read_cases(path)] == ["a"]
     assert read_rows(path, ("case", "mask"))[0] == {"case": "a", "ct": "a.nii", "mask": "b.nii"}
 
 
 def test_the_separator_that_excel_is_told_may_be_any_and_another_program_may_have_replaced_it(tmp_path: Path) -> None:
     path = write_list(tmp_path, "sep=|\ncase|ct|mask\na|a,1.nii|b.nii\n")
-    assert [case.ct.name for case in read_cases(path, files_must_exist=False)] == ["a,1.nii"]
+    assert [case.ct.name for case in read_cases(path)] == ["a,1.nii"]
     path = write_list(tmp_path, "sep=;,,\ncase,ct,mask\na,a.nii,b.nii\n")
-    assert [case.ct.name for case in read_cases(path, files_must_exist=False)] == ["a.nii"]
+    assert [case.ct.name for case in read_cases(path)] == ["a.nii"]
 
 
 @pytest.mark.parametrize("header", ["case;ct;mask;Note (age, sex, smoker, dose)", '"case";"ct";"mask";"a, b, c, d, e"'])
 def test_what_parts_the_columns_that_are_needed_goes_before_commas_in_a_name(tmp_path: Path, header: str) -> None:
     path = write_list(tmp_path, f"{header}\na;a.nii;b.nii;60, m, no, 2\n")
-    assert [case.mask.name for case in read_cases(path, files_must_exist=False)] == ["b.nii"]
+    assert [case.mask.name for case in read_cases(path)] == ["b.nii"]
     assert read_rows(path, ("case", "mask"))[0]["mask"] == "b.nii"
 
 
@@ -105,7 +105,7 @@ def test_of_a_checked_list_all_rows_are_read_and_only_the_fine_ones_count(tmp_pa
     assert [(row.name, row.status, row.case is None) for row in rows] == [
         ("a", OK, False), ("b", DOUBTFUL, False), ("c", "refused", True), ("d", "excluded", False),
     ]  # fmt: skip
-    assert [case.name for case in read_cases(path, files_must_exist=False)] == ["a"]
+    assert [case.name for case in read_cases(path)] == ["a"]
 
 
 def test_a_data_set_says_which_rows_of_its_list_are_left_out_and_why(tmp_path: Path) -> None:
@@ -142,4 +142,4 @@ def test_cases_that_name_no_patient_are_counted(tmp_path: Path) -> None:
 def test_characters_that_no_path_has_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes(b"case,ct,mask\na,a\0.nii,a.nii\n")
     with pytest.raises(InputError, match=r"Line 2 of the case list .* has characters of no text"):
-        read_cases(tmp_path / "list.csv", files_must_exist=False)
+        read_cases(tmp_path / "list.csv")

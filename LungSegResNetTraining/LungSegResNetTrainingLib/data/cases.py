@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from LungSegResNetLib.errors import InputError
@@ -20,6 +20,8 @@ _SPLITS = {
     "test": TEST,
 }
 OK = "ok"
+# Those that a program of this package writes; a table that is a case list, too, has further ones after them.
+CASE_COLUMNS = ("case", "ct", "mask", "split", "patient", "group", "status", "reasons", "doubtful", "licence", "doi")
 _NEEDED = ("case", "ct", "mask")
 _BEYOND = "beyond the last column"
 
@@ -53,13 +55,22 @@ class Case:
 class ListedCase:
     """A row of a case list; ``case`` is None where an earlier check found no CT or no mask.
 
-    ``status`` and ``reasons`` are what that check wrote; without a check the status is ``ok``.
+    ``status`` and ``reasons`` are what that check wrote; without a check the status is ``ok``. ``further`` has the
+    cells in other columns than `CASE_COLUMNS`.
     """
 
     name: str
     case: Case | None
     status: str
     reasons: str
+    further: dict[str, str] = field(default_factory=dict)
+
+    def cells(self, place_of: Callable[[Path], str]) -> dict[str, str]:
+        """All cells of the row by column; ``place_of`` says how the list names a file."""
+        row = {"case": self.name, "status": self.status, "reasons": self.reasons} | self.further
+        if self.case is None:
+            return row
+        return row | self.case.described() | {"ct": place_of(self.case.ct), "mask": place_of(self.case.mask)}
 
 
 def read_cases(csv_path: str | os.PathLike[str]) -> list[Case]:
@@ -149,7 +160,8 @@ def _listed(csv_path: Path, line: int, row: dict[str, str]) -> ListedCase:
     if "\0" in "".join(row[column] for column in _NEEDED):
         raise InputError(f"Line {line} of the case list {csv_path} has characters of no text; save it as CSV again.")
     case = None if empty else _case(csv_path.parent, row)
-    return ListedCase(name, case, status, (row.get("reasons") or "").strip())
+    further = {column: text.strip() for column, text in row.items() if column not in (*CASE_COLUMNS, _BEYOND)}
+    return ListedCase(name, case, status, (row.get("reasons") or "").strip(), further)
 
 
 def _case(folder: Path, row: dict[str, str]) -> Case:

@@ -19,18 +19,14 @@ from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.tables import write_csv
 
 from .case_search import FoundCases, find_cases, without_repetitions
-from .cases import OK, Case, ListedCase, read_case_list, refuse_divided_patients
+from .cases import CASE_COLUMNS, OK, Case, ListedCase, read_case_list, refuse_divided_patients
 from .contact_sheet import draw_row
 from .dicom_kinds import MASK, kind_of_file, kind_of_folder
 from .mask_files import ReferenceMask, read_reference_mask
 from .pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict, check_pair
 
 CASE_LIST = "cases.csv"
-# The first columns are those of a case list, so that the table can be trained from.
-_COLUMNS = (
-    "case", "ct", "mask", "split", "patient", "group", "status", "reasons", "right_ml", "left_ml", "mean_hu",
-    "slices", "spacing_mm", "format", "notes", "doubtful", "licence", "doi",
-)  # fmt: skip
+_COLUMNS = (*CASE_COLUMNS, "right_ml", "left_ml", "mean_hu", "slices", "spacing_mm", "format", "notes")
 
 
 @dataclass(frozen=True)
@@ -199,27 +195,19 @@ def write_check_table(path: str | os.PathLike[str], checks: list[CaseCheck], ove
     """
     folder = Path(path).resolve().parent
     with write_atomically(path, overwrite) as temporary:
-        write_csv(temporary, _COLUMNS, (_table_row(check, folder) for check in checks))
+        rows = (_listed(check).cells(lambda file: _relative(file, folder)) for check in checks)
+        write_csv(temporary, _COLUMNS, rows)
 
 
-def _table_row(check: CaseCheck, folder: Path) -> dict[str, str]:
+def _listed(check: CaseCheck) -> ListedCase:
     verdict = check.verdict
-    row = {
-        "case": check.name,
-        "status": verdict.status,
-        "reasons": " ".join(verdict.reasons),
-        "format": check.format,
-        "notes": " ".join(check.notes),
-    }
-    if check.case is not None:
-        row |= check.case.described()
-        row["ct"], row["mask"] = (_relative(p, folder) for p in (check.case.ct, check.case.mask))
+    found = {"format": check.format, "notes": " ".join(check.notes)}
     if check.shape is not None and check.spacing_mm is not None:
-        row["slices"] = str(check.shape[0])
-        row["spacing_mm"] = " x ".join(f"{s:.3g}" for s in reversed(check.spacing_mm))
-        row["right_ml"], row["left_ml"] = (f"{ml:.0f}" for ml in verdict.volumes_ml)
-        row["mean_hu"] = "" if verdict.mean_hu is None else f"{verdict.mean_hu:.0f}"
-    return row
+        found["slices"] = str(check.shape[0])
+        found["spacing_mm"] = " x ".join(f"{s:.3g}" for s in reversed(check.spacing_mm))
+        found["right_ml"], found["left_ml"] = (f"{ml:.0f}" for ml in verdict.volumes_ml)
+        found["mean_hu"] = "" if verdict.mean_hu is None else f"{verdict.mean_hu:.0f}"
+    return ListedCase(check.name, check.case, verdict.status, " ".join(verdict.reasons), found)
 
 
 def _relative(path: Path, folder: Path) -> str:

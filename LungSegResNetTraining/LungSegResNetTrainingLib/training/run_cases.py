@@ -13,27 +13,14 @@ from LungSegResNetLib.errors import InputError, LungSegError, OutputError
 from LungSegResNetLib.tables import read_rows, write_csv
 
 from ..data.case_files import mask_files_of
-from ..data.cases import OK, Case, read_cases, refuse_divided_patients
+from ..data.cases import CASE_COLUMNS, OK, Case, ListedCase, read_cases, refuse_divided_patients
 from ..data.data_set import CASE_LIST, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted, some_of
 from .seen_scans import ScanMark, stored_digests
 
-_COLUMNS = (
-    "case",
-    "ct",
-    "mask",
-    "split",
-    "patient",
-    "group",
-    "status",
-    "reasons",
-    "doubtful",
-    "licence",
-    "doi",
-    "files",
-)
+_FILES = "files"  # a column that no other case list has
 
 
 @dataclass(frozen=True)
@@ -151,24 +138,28 @@ def record_cases(
             )
         return prepared.in_order([name for name, *_ in before])
     rows = [
-        _row(case, replace(cached.verdict, status=OK)) | {"files": _digest_of_files(case, prepared.marks)}
+        ListedCase(
+            case.name, case, OK, " ".join(cached.verdict.reasons), {_FILES: _digest_of_files(case, prepared.marks)}
+        )
         for case, cached in zip(prepared.cases, prepared.cached, strict=True)
     ]
-    for item in prepared.left_out:
-        rows.append(_row(item.case, item.verdict) if item.case else {"case": item.name} | _judged(item.verdict))
+    rows += [
+        ListedCase(item.name, item.case, item.verdict.status, " ".join(item.verdict.reasons))
+        for item in prepared.left_out
+    ]
     with write_atomically(path, overwrite=False) as temporary:
-        write_csv(temporary, _COLUMNS, rows)
+        write_csv(temporary, (*CASE_COLUMNS, _FILES), (row.cells(lambda file: str(file.resolve())) for row in rows))
     return prepared
 
 
 def is_list_of_run(path: Path) -> bool:
     """Whether a case list was written by `record_cases`, and not by a person or the check of a data set."""
-    return any("files" in row for row in read_rows(path))
+    return any(_FILES in row for row in read_rows(path))
 
 
 def _changed_files(path: Path, prepared: TrainingCases) -> list[str]:
     """Names of the cases of which the list of a run has another digest; one that was left out has none."""
-    before = {row["case"]: row["files"] for row in read_rows(path) if row.get("files")}
+    before = {row["case"]: row[_FILES] for row in read_rows(path) if row.get(_FILES)}
     now = {case.name: _digest_of_files(case, prepared.marks) for case in prepared.cases}
     return sorted(name for name, digest in now.items() if before.get(name, digest) != digest)
 
@@ -182,15 +173,3 @@ def _digest_of_files(case: Case, marks: Mapping[str, ScanMark]) -> str:
 def _place(case: Case) -> tuple[str, str, str]:
     """Where a case is in a run: it may not move while the run goes on."""
     return case.name, case.patient, case.split
-
-
-def _row(case: Case, verdict: PairVerdict) -> dict[str, str]:
-    return (
-        case.described()
-        | {"case": case.name, "ct": str(case.ct.resolve()), "mask": str(case.mask.resolve())}
-        | _judged(verdict)
-    )
-
-
-def _judged(verdict: PairVerdict) -> dict[str, str]:
-    return {"status": verdict.status, "reasons": " ".join(verdict.reasons)}

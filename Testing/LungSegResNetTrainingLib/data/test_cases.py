@@ -7,8 +7,16 @@ from pathlib import Path
 import pytest
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.tables import read_rows
-from LungSegResNetTrainingLib.data.cases import OK, read_case_list, read_cases, unnamed_patients
+from LungSegResNetLib.tables import read_rows, write_csv
+from LungSegResNetTrainingLib.data.cases import (
+    CASE_COLUMNS,
+    OK,
+    Case,
+    ListedCase,
+    read_case_list,
+    read_cases,
+    unnamed_patients,
+)
 from LungSegResNetTrainingLib.data.data_set import list_data_set
 from LungSegResNetTrainingLib.data.pair_check import DOUBTFUL
 
@@ -106,6 +114,18 @@ def test_of_a_checked_list_all_rows_are_read_and_only_the_fine_ones_count(tmp_pa
         ("a", OK, False), ("b", DOUBTFUL, False), ("c", "refused", True), ("d", "excluded", False),
     ]  # fmt: skip
     assert [case.name for case in read_cases(path)] == ["a"]
+
+
+def test_rows_come_back_from_the_table_that_they_were_written_to(tmp_path: Path) -> None:
+    named = Case("a", tmp_path / "a.nii", tmp_path / "m.nii", "validation", "p", "COVID-19", "base", "CC0", "10.1/2")
+    nobodys = Case("b", tmp_path / "b.nii", tmp_path / "n.nii", "test", "b", patient_is_named=False)
+    rows = [
+        ListedCase("a", named, DOUBTFUL, "Right and left are exchanged.", {"right_ml": "2000"}),
+        ListedCase("b", nobodys, OK, "", {"right_ml": ""}),
+        ListedCase("c", None, "refused", "There is no mask.", {"right_ml": ""}),
+    ]
+    write_csv(tmp_path / "table.csv", (*CASE_COLUMNS, "right_ml"), [row.cells(lambda file: file.name) for row in rows])
+    assert read_case_list(tmp_path / "table.csv") == rows
 
 
 def test_a_data_set_says_which_rows_of_its_list_are_left_out_and_why(tmp_path: Path) -> None:

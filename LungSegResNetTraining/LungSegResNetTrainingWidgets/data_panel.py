@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
@@ -19,7 +18,8 @@ from slicer.i18n import tr as _
 from .case_nodes import showCase, whyNoCase, writeCase
 from .training_command import TrainingCommand
 
-_COLUMNS = ("case", "status", "right_ml", "left_ml", "reasons")
+if TYPE_CHECKING:
+    from LungSegResNetTrainingLib.data.cases import ListedCase
 
 
 class DataPanel:
@@ -30,7 +30,7 @@ class DataPanel:
         self._parameters = parameters
         self._ensurePackages = ensurePackages
         self._command: TrainingCommand | None = None
-        self._rows: list[dict[str, str]] = []
+        self._rows: list[ListedCase] = []
         self._checked = ""  # the data set of the rows
         self._status = StatusLine(ui.dataStatusLabel)
         self._dataSet = ""
@@ -100,14 +100,14 @@ class DataPanel:
         table = Path(folder.name) / "check.csv"
 
         def onDone() -> None:
-            with folder, table.open(newline="", encoding="utf-8-sig") as file:
-                rows = list(csv.DictReader(file))
+            from LungSegResNetTrainingLib.data.cases import OK, read_case_list
+
+            with folder:
+                rows = read_case_list(table)
             self._command = None
             self._checked = dataSet
-            self._show(
-                [{**row, "ct": str(table.parent / row["ct"]), "mask": str(table.parent / row["mask"])} for row in rows]
-            )
-            fine = sum(row["status"] == "ok" for row in rows)
+            self._show(rows)
+            fine = sum(row.status == OK for row in rows)
             self._status.say(
                 _("{fine} of {all} cases can be trained on. Click a case to see it.").format(fine=fine, all=len(rows))
             )
@@ -136,13 +136,12 @@ class DataPanel:
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and mask of the case, and show them."""
         from LungSegResNetLib.errors import LungSegError
-        from LungSegResNetTrainingLib.data.cases import Case
 
         entry = self._rows[row]
-        if not Path(entry["ct"]).exists() or not Path(entry["mask"]).exists():
-            self._status.say(_("{name}: {reason}").format(name=entry["case"], reason=entry["reasons"]))
+        case = entry.case
+        if case is None or not case.ct.exists() or not case.mask.exists():
+            self._status.say(_("{name}: {reason}").format(name=entry.name, reason=entry.reasons))
             return
-        case = Case(entry["case"], Path(entry["ct"]), Path(entry["mask"]), entry["split"], entry["patient"])
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             showCase(case)
@@ -181,11 +180,12 @@ class DataPanel:
         self._status.say(sentence)
         self.update()
 
-    def _show(self, rows: list[dict[str, str]]) -> None:
+    def _show(self, rows: list[ListedCase]) -> None:
         self._rows = rows
         self._checked = self._checked if rows else ""
         headers = [_("Case"), _("Verdict"), _("Right (ml)"), _("Left (ml)"), _("Reason")]
-        showTable(self._ui.casesTable, headers, [[row[column] for column in _COLUMNS] for row in rows], headers[-1])
+        cells = [[row.name, row.status, row.further["right_ml"], row.further["left_ml"], row.reasons] for row in rows]
+        showTable(self._ui.casesTable, headers, cells, headers[-1])
 
 
 def whyNoDataSet(path: str) -> str:

@@ -31,8 +31,9 @@ from LungSegResNetTrainingLib.slices.slice_cache import RIGHT, CachedCase
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.reporting import make_training_reporter
 from LungSegResNetTrainingLib.training.run_cases import TrainingCases
+from LungSegResNetTrainingLib.training.run_options import RunOptions, default_workers
 from LungSegResNetTrainingLib.training.settings import PAPER, RECOMMENDED, TrainingSettings
-from LungSegResNetTrainingLib.training.training_job import CaseChoice, RunChoice, choose_cases, default_workers, train
+from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases, train
 
 DENSE_SHARE = 0.15  # of the reference lung above LUNG_HU, from which a slice counts as dense
 BASE = "recommended"
@@ -106,7 +107,7 @@ class Ablation:
 
     case_choice: CaseChoice
     out: Path
-    choice: RunChoice
+    run_options: RunOptions
     rows: list[dict[str, str]] = field(default_factory=list)
     cases: TrainingCases = field(default_factory=lambda: TrainingCases([], [], []))
 
@@ -115,8 +116,8 @@ class Ablation:
         print(f"train: {name}", flush=True)
         reporter = make_training_reporter("lines")
         self.cases = choose_cases(self.case_choice, settings, Processes(), reporter)
-        network = train(self.cases, settings, self.run_folder(name), self.choice, Processes(), reporter)
-        self.judge(name, Judge.load(network, self.choice.device), trained=True)
+        network = train(self.cases, settings, self.run_folder(name), self.run_options, Processes(), reporter)
+        self.judge(name, Judge.load(network, self.run_options.device), trained=True)
 
     def judge(self, name: str, judge: Judge, trained: bool) -> None:
         """Add the row of a network."""
@@ -204,8 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         slice_shape=tuple(options.slice_shape),
     )
     workers = default_workers(options.device) if options.workers is None else options.workers
-    choice = RunChoice(options.device, workers, validate_every=max(1, options.steps))
-    ablation = Ablation(CaseChoice(options.dataset, options.cache), options.out, choice)
+    run_options = RunOptions(options.device, workers, validate_every=max(1, options.steps))
+    ablation = Ablation(CaseChoice(options.dataset, options.cache), options.out, run_options)
     for name, settings in trained_variants(base).items():
         if name != BASE and options.only is not None and name not in options.only:
             continue

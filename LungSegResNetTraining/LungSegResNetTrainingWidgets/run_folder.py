@@ -19,8 +19,8 @@ NO_START, SHIPPED, FILE = "none", "shipped", "file"
 
 
 @dataclass(frozen=True)
-class RunChoices:
-    """What a run needs to begin or to go on; 0 is the preset's number."""
+class PanelChoices:
+    """What the panel begins a run with, or goes on with it; 0 is the preset's number."""
 
     dataSet: str
     preset: str = "fine-tune"
@@ -33,7 +33,7 @@ class RunChoices:
     includeDoubtful: bool = False
 
     @classmethod
-    def of(cls, parameters: Any) -> RunChoices:
+    def of(cls, parameters: Any) -> PanelChoices:
         """Those of the parameter node; the process works in another folder than Slicer, so paths are made whole."""
         choices = cls(**{field.name: getattr(parameters, field.name) for field in fields(cls)})
         paths = {name: getattr(choices, name) for name in ("dataSet", "startFile")}
@@ -59,11 +59,11 @@ class RunChoices:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-def choicesOf(folder: str) -> RunChoices | None:
+def choicesOf(folder: str) -> PanelChoices | None:
     """What a run was begun with; None where the panel did not begin it."""
     try:
         values = json.loads((Path(folder) / _CHOICES).read_text(encoding="utf-8"))
-        choices = RunChoices(**values)
+        choices = PanelChoices(**values)
     except (OSError, ValueError, TypeError):
         return None
     hasTypes = all(type(getattr(choices, field.name)).__name__ == field.type for field in fields(choices))

@@ -21,7 +21,7 @@ from .run_folder import (
     FILE,
     NO_START,
     SHIPPED,
-    RunChoices,
+    PanelChoices,
     choicesOf,
     isBegun,
     isFinished,
@@ -32,7 +32,7 @@ from .run_folder import (
 from .training_command import TrainingCommand
 from .training_curves import TrainingCurves
 
-_CHOICES = tuple(RunChoices.__dataclass_fields__)
+_CHOICES = tuple(PanelChoices.__dataclass_fields__)
 
 
 class TrainPanel:
@@ -155,7 +155,7 @@ class TrainPanel:
         folder = parameters.runFolder
         if reason := self._whyNot(parameters) or whyNotYet(folder):
             raise RuntimeError(reason)
-        choices = RunChoices.of(parameters)
+        choices = PanelChoices.of(parameters)
         command = TrainingCommand(choices.arguments(Path(folder)), self._onEvent, self._onDone, self._onFailed, folder)
         try:
             if not isBegun(folder):

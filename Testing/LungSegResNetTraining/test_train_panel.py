@@ -45,9 +45,9 @@ def processes_of(panel: Any) -> list[int]:
 
 
 def test_half_a_path_of_a_run_takes_nothing_over(panel: Any, data_set: Path, tmp_path: Path) -> None:
-    from LungSegResNetTrainingWidgets.run_folder import RunChoices
+    from LungSegResNetTrainingWidgets.run_folder import PanelChoices
 
-    RunChoices(str(data_set), steps=7).save(tmp_path / "run1")
+    PanelChoices(str(data_set), steps=7).save(tmp_path / "run1")
     chosen, edit = parameters(panel), panel.ui.runFolderLineEdit
     chosen.dataSet, chosen.steps = str(tmp_path), 3
     for letter in str(tmp_path / "run12"):
@@ -66,9 +66,9 @@ def test_half_a_path_of_a_run_takes_nothing_over(panel: Any, data_set: Path, tmp
 def test_a_run_with_choices_of_a_later_version_takes_nothing_over_and_says_so(
     panel: Any, data_set: Path, tmp_path: Path
 ) -> None:
-    from LungSegResNetTrainingWidgets.run_folder import RunChoices
+    from LungSegResNetTrainingWidgets.run_folder import PanelChoices
 
-    RunChoices(str(data_set), steps=7, preset="of a later version").save(tmp_path / "run")
+    PanelChoices(str(data_set), steps=7, preset="of a later version").save(tmp_path / "run")
     chosen = parameters(panel)
     chosen.dataSet, chosen.steps = str(tmp_path), 3
     chosen.runFolder = str(tmp_path / "run")
@@ -111,14 +111,14 @@ def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_
 def test_paths_that_are_typed_are_those_that_slicer_sees(
     panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from LungSegResNetTrainingWidgets.run_folder import RunChoices
+    from LungSegResNetTrainingWidgets.run_folder import PanelChoices
 
     monkeypatch.chdir(tmp_path)
     parameters(panel).dataSet, parameters(panel).startFile = "data", "start.safetensors"
-    choices = RunChoices.of(parameters(panel))
+    choices = PanelChoices.of(parameters(panel))
     assert choices.dataSet == str(tmp_path / "data")
     assert choices.startFile == str(tmp_path / "start.safetensors")
-    assert RunChoices.of(parameters(panel)).arguments(tmp_path)[1] == choices.dataSet
+    assert PanelChoices.of(parameters(panel)).arguments(tmp_path)[1] == choices.dataSet
 
 
 def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from LungSegResNetLib.choices import TORCH_DEVICES
 from LungSegResNetLib.command_line.values import given_path
 
+from ..training.run_options import RunOptions
+
 if TYPE_CHECKING:
     from ..training.settings import TrainingSettings
     from ..training.start_network import StartNetwork
@@ -76,14 +78,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, help="of the split, the order of slices and the augmentation (default: 0)"
     )
     training.add_argument(
-        "--validate-every", type=int, default=100, metavar="STEPS", help="steps between two validations (default: 100)"
+        "--validate-every",
+        type=int,
+        default=RunOptions.validate_every,
+        metavar="STEPS",
+        help="steps between two validations (default: %(default)s)",
     )
     training.add_argument(
         "--checkpoint-every",
         type=float,
-        default=180.0,
+        default=RunOptions.checkpoint_every,
         metavar="SECONDS",
-        help="what an interrupted run loses at most (default: 180)",
+        help="what an interrupted run loses at most (default: %(default)g)",
     )
     training.add_argument(
         "--patience",
@@ -123,14 +129,8 @@ def run(options: argparse.Namespace) -> int:
     from ..training.cross_validation import train_folds
     from ..training.parallel import joined_processes
     from ..training.reporting import NullTrainingReporter, make_training_reporter
-    from ..training.training_job import (
-        CaseChoice,
-        RunChoice,
-        choose_cases,
-        default_workers,
-        refuse_seen_fold,
-        train,
-    )
+    from ..training.run_options import default_workers
+    from ..training.training_job import CaseChoice, choose_cases, refuse_seen_fold, train
     from ..wording import quoted
 
     case_choice = CaseChoice(
@@ -146,24 +146,24 @@ def run(options: argparse.Namespace) -> int:
     plans = [(_settings(options, start), start) for start in _start_networks(options)]
     settings, start = plans[0]
     device = choose_device(options.device).device
-    run_choice = RunChoice(
+    run_options = RunOptions(
         device,
         default_workers(device) if options.workers is None else options.workers,
         options.validate_every,
+        options.checkpoint_every,
         options.patience,
         options.slices_at_once,
-        options.checkpoint_every,
     )
-    with joined_processes(run_choice.device) as processes:
+    with joined_processes(device) as processes:
         reporter = make_training_reporter(options.progress) if processes.first else NullTrainingReporter()
         cases = choose_cases(case_choice, settings, processes, reporter)
         if options.measure_speed:
             from ..training.speed import measure_speed
 
-            print(measure_speed(cases.cached, settings, run_choice.device, run_choice.workers).text())
+            print(measure_speed(cases.cached, settings, device, run_options.workers).text())
             return 0
         if len(plans) > 1:
-            train_folds(cases, plans, options.out, run_choice, processes, reporter)
+            train_folds(cases, plans, options.out, run_options, processes, reporter)
             if processes.first:
                 print(f"The networks are in {options.out}; judge each case by the one that has not seen it with:")
                 places = f"{quoted(options.out)} {quoted(options.dataset)}"
@@ -173,7 +173,7 @@ def run(options: argparse.Namespace) -> int:
             print(split_in_words(cases.cases), flush=True)
         if options.fold:
             refuse_seen_fold(cases, options.fold, start)
-        path = train(cases, settings, options.out, run_choice, processes, reporter, start)
+        path = train(cases, settings, options.out, run_options, processes, reporter, start)
         if processes.first:
             print(f"The network is in {path}")
     return 0

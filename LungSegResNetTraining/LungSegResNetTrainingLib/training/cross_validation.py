@@ -11,9 +11,10 @@ from .fit import NETWORK
 from .parallel import Processes
 from .reporting import TrainingReporter
 from .run_cases import TrainingCases
+from .run_options import RunOptions
 from .settings import TrainingSettings
 from .start_network import StartNetwork
-from .training_job import RunChoice, refuse_seen_fold, train
+from .training_job import refuse_seen_fold, train
 
 
 def fold_folder(runs: Path, fold: int) -> Path:
@@ -30,7 +31,7 @@ def train_folds(
     cases: TrainingCases,
     plans: Sequence[tuple[TrainingSettings, StartNetwork | None]],
     runs: Path,
-    choice: RunChoice,
+    options: RunOptions,
     processes: Processes,
     reporter: TrainingReporter,
 ) -> list[Path]:
@@ -55,5 +56,5 @@ def train_folds(
     networks = []
     for fold, part, (settings, start) in zip(folds, divided, plans, strict=True):
         reporter.stage(f"fold {fold} of {len(plans)}: {split_in_words(part.cases)}")
-        networks.append(train(part, settings, fold_folder(runs, fold), choice, processes, reporter, start))
+        networks.append(train(part, settings, fold_folder(runs, fold), options, processes, reporter, start))
     return networks

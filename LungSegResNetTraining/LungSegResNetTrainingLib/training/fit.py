@@ -25,6 +25,7 @@ from .best_validation import BestValidation
 from .parallel import Processes
 from .progress import Progress
 from .run_cases import is_list_of_run
+from .run_options import RunOptions
 from .run_records import CURVES, LOG, RunRecords
 from .sampling import StepBatches, TrainingSlices
 from .seen_scans import ScanMark, ScanRecord
@@ -41,14 +42,9 @@ def fit(
     validation: Sequence[CachedCase],
     settings: TrainingSettings,
     run_folder: Path,
+    options: RunOptions,
     *,
-    device: str = "cpu",
-    workers: int = 1,
-    validate_every: int = 100,
-    checkpoint_seconds: float = 180.0,
-    patience: int | None = None,
     start: StartNetwork | None = None,
-    slices_at_once: int | None = None,
     processes: Processes | None = None,
     marks: Mapping[str, ScanMark] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
@@ -61,11 +57,8 @@ def fit(
 
     Parameters
     ----------
-    workers : processes that prepare slices; 0 prepares them in this one.
-    patience : end the run after so many validations without a better Dice, and keep the network of the best one;
-        without it the run takes all its steps and keeps the last network.
     marks : of the scans by the names of their cases, for the network's file; a case without one is known by its name.
-    start, slices_at_once, processes : see ``TrainingRun``. Only the first process writes and calls ``on_progress``.
+    start, processes : see ``TrainingRun``. Only the first process writes and calls ``on_progress``.
 
     Raises
     ------
@@ -77,12 +70,13 @@ def fit(
     OutputError : the folder cannot be written; of a checkpoint that another program holds, only the last one counts.
     """
     processes = processes or Processes()
+    patience = options.patience
     refuse_impossible(training, validation, settings, patience, processes)
     run = TrainingRun(
-        settings, run_folder, device,
-        start=start, slices_at_once=slices_at_once, processes=processes, on_warning=on_warning,
+        settings, run_folder, options.device,
+        start=start, slices_at_once=options.slices_at_once, processes=processes, on_warning=on_warning,
     )  # fmt: skip
-    loader = slice_loader(training, settings, run.step, workers, processes, pinned=run.device.type == "cuda")
+    loader = slice_loader(training, settings, run.step, options.workers, processes, pinned=run.device.type == "cuda")
     details = _training_details(settings, training, validation, start, marks or {}) | {"patience": patience}
     if processes.first and run.step == 0:
         run.save_checkpoint()  # from now on the folder is known to hold a run
@@ -104,7 +98,7 @@ def fit(
             loss = run.train_step(slices, target)
             clock.step_is_done()
             finished = run.step == settings.steps
-            validates = bool(validation) and (run.step % validate_every == 0 or finished)
+            validates = bool(validation) and (run.step % options.validate_every == 0 or finished)
             if records is not None:
                 dice = validation_dice(run.averaged, validation, settings.scales, run.device) if validates else None
                 progress = clock.progress(run.step, settings, loss, dice)
@@ -114,7 +108,7 @@ def fit(
                     _export(run, details, finished=False)
             stale = validates and processes.from_first(best.is_stale(patience))
             last = finished or stale
-            if records is not None and (last or time.monotonic() - saved > checkpoint_seconds):
+            if records is not None and (last or time.monotonic() - saved > options.checkpoint_every):
                 with nullcontext() if last else records.tolerating_held(CHECKPOINT):
                     run.save_checkpoint()
                 saved = time.monotonic()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from LungSegResNetLib.cores import cores
 from LungSegResNetLib.errors import InputError, UsageError
 
 from ..data.cases import TEST, TRAIN, VALIDATION, Case, unnamed_patients
@@ -19,11 +16,10 @@ from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
 from .run_cases import TrainingCases, prepare_cases, record_cases
+from .run_options import RunOptions
 from .seen_scans import ScanMark, copied_scans, repeated_scans
 from .settings import TrainingSettings
 from .start_network import StartNetwork
-
-_MOST_WORKERS, _MOST_SPAWNED_WORKERS = 16, 4
 
 
 @dataclass(frozen=True)
@@ -51,41 +47,6 @@ class CaseChoice:
             raise UsageError("--fold needs --folds; give both, or --folds alone to train all folds.")
         if self.folds is not None and self.folds < 2:
             raise UsageError(f"There are no {self.folds} folds to divide patients into; give --folds from 2 on.")
-
-
-@dataclass(frozen=True)
-class RunChoice:
-    """How a run goes, apart from its settings: see ``fit``."""
-
-    device: str
-    workers: int
-    validate_every: int = 100
-    patience: int | None = None
-    slices_at_once: int | None = None
-    checkpoint_every: float = 180.0
-
-    def __post_init__(self) -> None:
-        for name, least in (
-            ("workers", 0),
-            ("validate_every", 1),
-            ("patience", 1),
-            ("slices_at_once", 1),
-            ("checkpoint_every", 0),
-        ):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise UsageError(f"--{name.replace('_', '-')} has to be {least} or more, not {value:g}.")
-
-
-def default_workers(device: str) -> int:
-    """Processes that prepare slices: half of the cores where the processor trains, too, else all but one.
-
-    Training processes side by side on a machine share them. Where a new process begins from nothing, as on Windows and
-    macOS, each needs some hundred megabytes, so there are few.
-    """
-    count = cores() // 2 if device == "cpu" else cores() - 1
-    most = _MOST_WORKERS if multiprocessing.get_start_method() == "fork" else _MOST_SPAWNED_WORKERS
-    return max(1, min(most, count // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
 
 
 def choose_cases(
@@ -160,7 +121,7 @@ def train(
     cases: TrainingCases,
     settings: TrainingSettings,
     run_folder: Path,
-    choice: RunChoice,
+    options: RunOptions,
     processes: Processes,
     reporter: TrainingReporter,
     start: StartNetwork | None = None,
@@ -172,7 +133,7 @@ def train(
     InputError : the processes have different cases. Otherwise as ``record_cases`` and ``fit``.
     """
     # Else the folder would hold the cases of a run that never began.
-    refuse_impossible(cases.of_split(TRAIN), cases.of_split(VALIDATION), settings, choice.patience, processes)
+    refuse_impossible(cases.of_split(TRAIN), cases.of_split(VALIDATION), settings, options.patience, processes)
     if processes.first:
         refuse_other_files(run_folder)
         cases = record_cases(run_folder, cases, reporter.warning)
@@ -194,12 +155,7 @@ def train(
         cases.of_split(VALIDATION),
         settings,
         run_folder,
-        device=choice.device,
-        workers=choice.workers,
-        validate_every=choice.validate_every,
-        checkpoint_seconds=choice.checkpoint_every,
-        patience=choice.patience,
-        slices_at_once=choice.slices_at_once,
+        options,
         start=start,
         processes=processes,
         marks=cases.marks,

@@ -11,6 +11,7 @@ from training_cases import small_case
 
 from LungSegResNetLib.network.model_file import load_model
 from LungSegResNetTrainingLib.training.fit import fit
+from LungSegResNetTrainingLib.training.run_options import RunOptions
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.training_run import TrainingRun
 
@@ -27,9 +28,7 @@ def test_it_learns_and_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
         cases[1:],
         SMALL,
         tmp_path,
-        device="cuda",
-        workers=2,
-        validate_every=30,
+        RunOptions("cuda", workers=2, validate_every=30),
         on_progress=lambda progress: dice.append(progress.validation_dice or 0.0),
     )
     assert dice[-1] > 0.9

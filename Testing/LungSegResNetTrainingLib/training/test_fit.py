@@ -27,11 +27,13 @@ from LungSegResNetTrainingLib.slices.slice_cache import CachedCase
 from LungSegResNetTrainingLib.training.fit import _tell_unless_the_run_ended, fit, refuse_other_files
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
+from LungSegResNetTrainingLib.training.run_options import RunOptions
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.start_network import read_start_network
 from LungSegResNetTrainingLib.training.validation import validation_dice
 
 SETTINGS = replace(RECOMMENDED, steps=6, batch_size=2, scales=(1, 2))
+_ALONE = RunOptions(workers=0)
 
 
 class Killed(Exception):
@@ -58,9 +60,7 @@ def _fit(
         [small_case("v", seed=2)],
         settings,
         folder,
-        workers=0,
-        validate_every=3,
-        checkpoint_seconds=0.0,
+        RunOptions(workers=0, validate_every=3, checkpoint_every=0.0),
         on_progress=on_progress,
         on_warning=on_warning,
     )
@@ -93,7 +93,8 @@ def test_a_short_run_learns(tmp_path: Path) -> None:
     settings = replace(PAPER, steps=16, batch_size=2, learning_rate=0.005, empty_share=0.0)
     seen: list[Progress] = []
     case = small_case()
-    path = fit([case], [case], settings, tmp_path, workers=0, validate_every=1000, on_progress=seen.append)
+    options = RunOptions(workers=0, validate_every=1000)
+    path = fit([case], [case], settings, tmp_path, options, on_progress=seen.append)
     assert [progress.step for progress in seen] == list(range(1, 17))
     losses = [progress.loss for progress in seen]
     assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
@@ -314,7 +315,7 @@ def test_cases_without_lung_are_refused_before_anything_is_written(tmp_path: Pat
         ([lung], [empty], "validation"),
     ):
         with pytest.raises(InputError, match=f"No {kind} case has a slice with lung"):
-            fit(training, validation, SETTINGS, tmp_path / "run", workers=0)
+            fit(training, validation, SETTINGS, tmp_path / "run", _ALONE)
     assert not (tmp_path / "run").exists()
 
 
@@ -330,7 +331,8 @@ def test_a_run_ends_early_with_its_best_network_and_stays_ended(tmp_path: Path) 
     settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
     case, seen = small_case(), list[Progress]()
     for _ in range(2):
-        path = fit([case], [case], settings, tmp_path, workers=0, validate_every=1, patience=3, on_progress=seen.append)
+        options = RunOptions(workers=0, validate_every=1, patience=3)
+        path = fit([case], [case], settings, tmp_path, options, on_progress=seen.append)
         assert seen[-1].step < 12
         assert read_card(path).training["steps_done"] == seen[-1].step - 3
     steps = [progress.step for progress in seen]
@@ -345,12 +347,10 @@ def test_a_run_that_gets_patience_when_it_has_got_worse_already_leaves_a_network
         if progress.step == 5:
             raise Killed
 
+    options = RunOptions(workers=0, validate_every=1, checkpoint_every=0.0)
     with pytest.raises(Killed):
-        fit(
-            [case], [case], settings, tmp_path,
-            workers=0, validate_every=1, checkpoint_seconds=0.0, on_progress=on_progress,
-        )  # fmt: skip
-    path = fit([case], [case], settings, tmp_path, workers=0, validate_every=1, patience=2)
+        fit([case], [case], settings, tmp_path, options, on_progress=on_progress)
+    path = fit([case], [case], settings, tmp_path, RunOptions(workers=0, validate_every=1, patience=2))
     assert read_card(path).training["steps_done"] == 4
 
 
@@ -358,10 +358,8 @@ def test_a_best_network_that_was_deleted_is_told_and_replaced_by_the_last(tmp_pa
     settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
     case, warnings = small_case(), list[str]()
     for deletes in (True, False):
-        path = fit(
-            [case], [case], settings, tmp_path,
-            workers=0, validate_every=1, patience=2, on_warning=warnings.append,
-        )  # fmt: skip
+        options = RunOptions(workers=0, validate_every=1, patience=2)
+        path = fit([case], [case], settings, tmp_path, options, on_warning=warnings.append)
         if deletes:
             best = read_card(path).training["steps_done"]
             path.unlink()
@@ -380,10 +378,8 @@ def _with_patience(folder: Path, patience: int | None, kill_after: int = 0) -> t
         if progress.step == kill_after:
             raise Killed
 
-    path = fit(
-        [case], [case], settings, folder, workers=0, validate_every=1, checkpoint_seconds=0.0,
-        patience=patience, on_progress=on_progress, on_warning=warnings.append,
-    )  # fmt: skip
+    options = RunOptions(workers=0, validate_every=1, checkpoint_every=0.0, patience=patience)
+    path = fit([case], [case], settings, folder, options, on_progress=on_progress, on_warning=warnings.append)
     return path, warnings
 
 
@@ -449,23 +445,23 @@ def test_a_network_that_is_trained_in_the_current_folder_is_called_as_the_folder
 ) -> None:
     (tmp_path / "lungs").mkdir()
     monkeypatch.chdir(tmp_path / "lungs")
-    path = fit([small_case()], [], replace(SETTINGS, steps=1), Path(), workers=0)
+    path = fit([small_case()], [], replace(SETTINGS, steps=1), Path(), _ALONE)
     assert read_card(path).name == "lungs"
 
 
 def test_patience_needs_validation_cases(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Without validation cases"):
-        fit([small_case()], [], SETTINGS, tmp_path, workers=0, patience=2)
+        fit([small_case()], [], SETTINGS, tmp_path, RunOptions(patience=2))
 
 
 def test_a_data_set_for_validation_alone_trains_nothing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No case is for training"):
-        fit([], [small_case()], SETTINGS, tmp_path, workers=0)
+        fit([], [small_case()], SETTINGS, tmp_path, _ALONE)
 
 
 def test_more_processes_than_slices_of_a_step_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="3 processes cannot share 2 slices a step"):
-        fit([small_case()], [], SETTINGS, tmp_path, workers=0, processes=Processes(0, 3))
+        fit([small_case()], [], SETTINGS, tmp_path, _ALONE, processes=Processes(0, 3))
 
 
 def test_fine_tuning_begins_with_the_weights_of_a_network(finished: Path, tmp_path: Path) -> None:
@@ -474,7 +470,7 @@ def test_fine_tuning_begins_with_the_weights_of_a_network(finished: Path, tmp_pa
     start = replace(start, card=replace(start.card, training={**start.card.training, "data": sources}))
     settings = start.apply_to(replace(FINE_TUNE, steps=1, batch_size=2, learning_rate=1e-12, averaging=0.0))
     case = small_case()
-    path = fit([case], [case], settings, tmp_path / "tuned", workers=0, start=start)
+    path = fit([case], [case], settings, tmp_path / "tuned", _ALONE, start=start)
     tuned = load_model(path)[1]
     for name, value in start.weights.items():
         if name.endswith("weight"):
@@ -483,7 +479,7 @@ def test_fine_tuning_begins_with_the_weights_of_a_network(finished: Path, tmp_pa
     assert "network.safetensors, sha256" in TrainingSettings.from_json(training["settings"]).start
     assert training["start_network_data"] == sources
     with pytest.raises(InputError, match="holds a run with other settings"):
-        fit([case], [case], replace(settings, start="another network"), tmp_path / "tuned", workers=0)
+        fit([case], [case], replace(settings, start="another network"), tmp_path / "tuned", _ALONE)
 
 
 def test_a_run_draws_its_curves_and_writes_event_files(finished: Path) -> None:

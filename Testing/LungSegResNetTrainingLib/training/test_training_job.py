@@ -10,13 +10,14 @@ import pytest
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
-from LungSegResNetTrainingLib.training import training_job
+from LungSegResNetTrainingLib.training import run_options
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
 from LungSegResNetTrainingLib.training.reporting import NullTrainingReporter
 from LungSegResNetTrainingLib.training.run_cases import TrainingCases, prepare_cases
+from LungSegResNetTrainingLib.training.run_options import RunOptions, default_workers
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
-from LungSegResNetTrainingLib.training.training_job import RunChoice, default_workers, train
+from LungSegResNetTrainingLib.training.training_job import train
 
 _SETTINGS = replace(RECOMMENDED, steps=4, batch_size=2, slice_shape=(32, 40))
 
@@ -44,8 +45,8 @@ def cases(tmp_path: Path) -> TrainingCases:
 
 
 def _log(cases: TrainingCases, run: Path, stop_after: int | None = None) -> list[str]:
-    choice = RunChoice("cpu", workers=0, checkpoint_every=0.0)
-    train(cases, _SETTINGS, run, choice, Processes(), StopsAfter(stop_after))
+    options = RunOptions(workers=0, checkpoint_every=0.0)
+    train(cases, _SETTINGS, run, options, Processes(), StopsAfter(stop_after))
     lines = (run / "progress.csv").read_text(encoding="utf-8").splitlines()[1:]
     return [line.split(",")[1] for line in lines]
 
@@ -78,7 +79,7 @@ def test_processes_that_train_side_by_side_share_the_cores_for_their_slices(
     monkeypatch: pytest.MonkeyPatch, device: str, cores: int, processes: str | None, start_method: str, workers: int
 ) -> None:
     monkeypatch.setattr(multiprocessing, "get_start_method", lambda: start_method)
-    monkeypatch.setattr(training_job, "cores", lambda: cores)
+    monkeypatch.setattr(run_options, "cores", lambda: cores)
     monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
     if processes:
         monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)

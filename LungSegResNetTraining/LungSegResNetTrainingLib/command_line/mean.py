@@ -22,8 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the mean; prints what it is the mean of."""
+    from ..training.training_record import TrainingRecord
     from ..training.weight_mean import write_mean
 
     card = write_mean(options.networks, options.out, overwrite=options.overwrite)
-    print(f"Mean of {', '.join(card.training['mean_of'])}: {options.out}")
+    print(f"Mean of {', '.join(TrainingRecord.of(card).mean_of)}: {options.out}")
     return 0

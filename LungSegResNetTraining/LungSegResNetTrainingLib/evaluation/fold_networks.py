@@ -15,6 +15,7 @@ from ..data.cases import TEST, Case
 from ..training.cross_validation import fold_network
 from ..training.seen_scans import ScanMark, ScanRecord, copied_scans, seen_scans, validation_scans
 from ..training.settings import TrainingSettings
+from ..training.training_record import TrainingRecord
 from ..wording import quoted
 from .case_result import FailedCase
 
@@ -40,7 +41,7 @@ class FoldNetwork:
     @property
     def recipe(self) -> TrainingSettings:
         """How it was trained, apart from the file it began with, of which each fold may have its own."""
-        return dataclasses.replace(TrainingSettings.from_json(self.card.training["settings"]), start="")
+        return dataclasses.replace(TrainingSettings.from_json(TrainingRecord.of(self.card).settings), start="")
 
 
 def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
@@ -70,7 +71,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
             f"(lungsegresnet-train fit DATASET --folds {folds} --out {quoted(runs)}, with the options it began with)."
         )
     for network in networks:
-        if not network.validated.marks or "settings" not in network.card.training:
+        if not network.validated.marks or not TrainingRecord.of(network.card).settings:
             raise InputError(f"{network.path} does not say how it was trained, or has no validation cases.")
         try:
             recipe = network.recipe

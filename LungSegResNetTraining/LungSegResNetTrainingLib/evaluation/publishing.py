@@ -19,6 +19,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION, Case
 from ..training.seen_scans import ScanMark, seen_scans, validation_scans
+from ..training.training_record import TrainingRecord
 from ..wording import some_of
 from .dois import plain_doi
 from .report_tables import TextTable
@@ -79,10 +80,9 @@ def publish(
         version=version,
         licence=licence,
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
-        training={
-            **card.training,
-            "data": _sources(cases, card, names, {row["case"] for row in rows}),
-        },
+        training=dataclasses.replace(
+            TrainingRecord.of(card), data=_sources(cases, card, names, {row["case"] for row in rows})
+        ).as_json(),
         figures=_figures(rows),
     )
     save_model(target, weights, card)
@@ -198,7 +198,7 @@ def _markdown(
     further: Sequence[str],
     limits: Sequence[str],
 ) -> str:
-    settings = card.training.get("settings", {})
+    record = TrainingRecord.of(card)
     low, high = card.hu_window
     lines = [
         f"# {card.name} {card.version}",
@@ -220,13 +220,13 @@ def _markdown(
         *further,
         "## Settings of the last training",
         "",
-        *(f"- {key}: {value}" for key, value in settings.items()),
+        *(f"- {key}: {value}" for key, value in record.settings.items()),
         "",
         "## Data",
         "",
-        _data_table(card.training.get("data", [])).markdown(),
+        _data_table(record.data).markdown(),
         "",
-        *_data_of_start_network(card),
+        *_data_of_start_network(record),
         "## Known failures and limits",
         "",
         *(f"- {text}" for text in limits),
@@ -249,10 +249,10 @@ def _data_table(sources: Sequence[dict[str, Any]]) -> TextTable:
     return TextTable(["collection", "DOI", "licence", *(use.replace("_", " ") for use in uses)], rows)
 
 
-def _data_of_start_network(card: ModelCard) -> list[str]:
+def _data_of_start_network(record: TrainingRecord) -> list[str]:
     """Sources that are in the weights, too, and whose licences may ask to be named; nothing where there are none."""
-    sources = card.training.get("start_network_data", [])
-    own = {(row["doi"], row["licence"]) for row in card.training.get("data", [])}
+    sources = record.start_network_data
+    own = {(row["doi"], row["licence"]) for row in record.data}
     if all((plain_doi(row["doi"]), row["licence"]) in own for row in sources):
         return []
     return ["The network that training began with was made with these data:", "", _data_table(sources).markdown(), ""]

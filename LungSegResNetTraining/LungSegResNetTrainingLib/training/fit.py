@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import torch
 from torch.utils.data import DataLoader
@@ -31,6 +30,7 @@ from .sampling import StepBatches, TrainingSlices
 from .seen_scans import ScanMark, ScanRecord
 from .settings import TrainingSettings
 from .start_network import StartNetwork
+from .training_record import TrainingRecord
 from .training_run import CHECKPOINT, TrainingRun
 from .validation import validation_dice
 
@@ -77,7 +77,7 @@ def fit(
         start=start, slices_at_once=options.slices_at_once, processes=processes, on_warning=on_warning,
     )  # fmt: skip
     loader = slice_loader(training, settings, run.step, options.workers, processes, pinned=run.device.type == "cuda")
-    details = _training_details(settings, training, validation, start, marks or {}) | {"patience": patience}
+    record = replace(_record_of(settings, training, validation, start, marks or {}), patience=patience)
     if processes.first and run.step == 0:
         run.save_checkpoint()  # from now on the folder is known to hold a run
     with (
@@ -89,7 +89,7 @@ def fit(
         begun = run.step
         if processes.from_first(best.is_stale(patience)):
             if processes.first:
-                _finish(run, details, best, patience, on_warning, went_on=False)
+                _finish(run, record, best, patience, on_warning, went_on=False)
             return run_folder / NETWORK
         clock = _Clock(run.step)
         saved = time.monotonic()
@@ -105,7 +105,7 @@ def fit(
                 records.add(progress)
                 on_progress(progress)
                 if best.improves(dice) and patience is not None:
-                    _export(run, details, finished=False)
+                    _export(run, record, finished=False)
             stale = validates and processes.from_first(best.is_stale(patience))
             last = finished or stale
             if records is not None and (last or time.monotonic() - saved > options.checkpoint_every):
@@ -116,7 +116,7 @@ def fit(
                 break
             clock.waits_for_slices()
     if processes.first:
-        _finish(run, details, best, patience, on_warning, went_on=run.step > begun)
+        _finish(run, record, best, patience, on_warning, went_on=run.step > begun)
     return run_folder / NETWORK
 
 
@@ -211,32 +211,31 @@ def refuse_impossible(
         )
 
 
-def _training_details(
+def _record_of(
     settings: TrainingSettings,
     training: Sequence[CachedCase],
     validation: Sequence[CachedCase],
     start: StartNetwork | None,
     marks: Mapping[str, ScanMark],
-) -> dict[str, Any]:
-    trained, validated = (_recorded(cases, marks) for cases in (training, validation))
-    seen = trained | start.seen_scans if start else trained
-    return {
-        "program": f"LungSegResNet {__version__}",
-        "settings": settings.as_json(),
-        "training_cases": [case.name for case in training],
-        "validation_cases": [case.name for case in validation],
-        "start_network_cases": start.seen_scans.names if start else [],
-        "start_network_data": start.sources if start else [],
-        "seen_scans": seen.as_json(),
-        "validation_scans": validated.as_json(),
-    }
+) -> TrainingRecord:
+    begun = start.record if start else TrainingRecord()
+    return TrainingRecord(
+        program=f"LungSegResNet {__version__}",
+        settings=settings.as_json(),
+        training_cases=[case.name for case in training],
+        validation_cases=[case.name for case in validation],
+        seen_scans=_recorded(training, marks) | begun.seen_scans,
+        validation_scans=_recorded(validation, marks),
+        start_network_cases=begun.seen_scans.names,
+        start_network_data=begun.sources,
+    )
 
 
 def _recorded(cases: Sequence[CachedCase], marks: Mapping[str, ScanMark]) -> ScanRecord:
     return ScanRecord(frozenset(marks.get(case.name, ScanMark(case.name)) for case in cases))
 
 
-def _export(run: TrainingRun, details: dict[str, Any], *, finished: bool) -> None:
+def _export(run: TrainingRun, record: TrainingRecord, *, finished: bool) -> None:
     """Write the averaged network with its card, which says whether it is that of a finished run."""
     weights = {
         name: value.float().cpu().numpy()
@@ -248,14 +247,14 @@ def _export(run: TrainingRun, details: dict[str, Any], *, finished: bool) -> Non
         run.folder.resolve().name,
         slice_shape=run.settings.slice_shape,
         scales=run.settings.scales,
-        training=details | {"steps_done": run.step, "finished": finished},
+        training=replace(record, steps_done=run.step, finished=finished).as_json(),
     )
     save_model(run.folder / NETWORK, weights, card)
 
 
 def _finish(
     run: TrainingRun,
-    details: dict[str, Any],
+    record: TrainingRecord,
     best: BestValidation,
     patience: int | None,
     on_warning: Callable[[str], None],
@@ -273,7 +272,7 @@ def _finish(
         card, weights = load_model(path)
     except ModelError:  # there is none, or it is damaged
         card, weights = None, {}
-    step = run.step if card is None else card.training.get("steps_done")
+    step = run.step if card is None else TrainingRecord.of(card).steps_done
     is_another = patience is None and step != run.step
     if card is not None and is_another and not card.is_unfinished and not went_on:
         on_warning(
@@ -281,9 +280,10 @@ def _finish(
             f"that of the last step, {run.step}, move it away and run the same command again."
         )
     elif card is None or is_another:
-        _export(run, details, finished=True)
+        _export(run, record, finished=True)
     elif card.is_unfinished:
-        save_model(path, weights, replace(card, training=card.training | {"finished": True}))
+        ended = replace(TrainingRecord.of(card), finished=True)
+        save_model(path, weights, replace(card, training=ended.as_json()))
     if patience is not None and step == run.step and not best.is_the_last:
         on_warning(f"The network of the best validation is not there; {NETWORK} is the last one, of step {run.step}.")
 

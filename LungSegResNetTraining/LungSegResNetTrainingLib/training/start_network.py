@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,8 +12,8 @@ from LungSegResNetLib.errors import ModelError
 from LungSegResNetLib.network.architecture import HU_WINDOW
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model
 
-from .seen_scans import ScanRecord, seen_scans
 from .settings import TrainingSettings
+from .training_record import TrainingRecord
 
 SHIPPED = "shipped"
 
@@ -28,15 +27,9 @@ class StartNetwork:
     fingerprint: str
 
     @property
-    def seen_scans(self) -> ScanRecord:
-        """All scans that the network was trained on, from its very beginning."""
-        return seen_scans(self.card)
-
-    @property
-    def sources(self) -> list[dict[str, Any]]:
-        """Collections of data that the network was made with, from its very beginning, if its card names them."""
-        training = self.card.training
-        return [*training.get("start_network_data", []), *training.get("data", [])]
+    def record(self) -> TrainingRecord:
+        """What its file says of its training."""
+        return TrainingRecord.of(self.card)
 
     def apply_to(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings of a run that starts here: slices as this network is used to, and its name.

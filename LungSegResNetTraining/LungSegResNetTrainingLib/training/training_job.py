@@ -182,6 +182,6 @@ def _as_the_first(cases: TrainingCases, processes: Processes) -> TrainingCases:
 
 def _validated_and_seen(cases: TrainingCases, start: StartNetwork) -> list[str]:
     """Names of the validation cases of whose patients the start network has seen a scan."""
-    record = start.seen_scans
+    seen = start.record.seen_scans
     validation = [case.name for case in cases.cases if case.split == VALIDATION]
-    return sorted(name for name in validation if record.holds(cases.marks.get(name, ScanMark(name))))
+    return sorted(name for name in validation if seen.holds(cases.marks.get(name, ScanMark(name))))

@@ -17,7 +17,7 @@ from LungSegResNetLib.atomic import refuse_existing
 from LungSegResNetLib.errors import InputError, ModelError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, save_model
 
-from .seen_scans import ScanRecord, validation_scans
+from .seen_scans import ScanRecord
 from .start_network import read_start_network
 
 # What has to be the same for the mean to be a network of the same kind. Fine-tuning may have changed the passes.
@@ -51,28 +51,31 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
                 f"{other.fingerprint} and {last.fingerprint} differ in {', '.join(differing) or 'their weights'}; "
                 "only networks of one kind have a mean."
             )
-    seen = reduce(or_, (other.seen_scans for other in loaded))
-    validated = [validation_scans(other.card) for other in loaded]
+    records = [other.record for other in loaded]
+    seen = reduce(or_, (record.seen_scans for record in records))
+    validated = [record.validation_scans for record in records]
     if leaked := reduce(or_, validated).shared_with(seen).names:
         raise InputError(
             f"The case {leaked[0]} was trained on by one network and is kept for validation by another; "
             "their mean could not be judged on it."
         )
-    sources = [row for other in loaded for row in other.sources]
+    sources = [row for record in records for row in record.sources]
     kept = reduce(ScanRecord.shared_with, reversed(validated))
-    training = {
-        **last.card.training,
-        "mean_of": [other.fingerprint for other in loaded],
-        "start_network_cases": seen.names,
-        "start_network_data": [row for number, row in enumerate(sources) if row not in sources[:number]],
-        "validation_cases": kept.names,
-        "seen_scans": seen.as_json(),
-        "validation_scans": kept.as_json(),
-    }
+    record = dataclasses.replace(
+        records[-1],
+        mean_of=[other.fingerprint for other in loaded],
+        start_network_cases=seen.names,
+        start_network_data=[row for number, row in enumerate(sources) if row not in sources[:number]],
+        validation_cases=kept.names,
+        seen_scans=seen,
+        validation_scans=kept,
+    )
     weights = {
         name: np.stack([other.weights[name] for other in loaded]).mean(axis=0, dtype=np.float64).astype(np.float32)
         for name in last.weights
     }
-    card = dataclasses.replace(last.card, name=target.stem, version="0", description="", training=training, figures={})
+    card = dataclasses.replace(
+        last.card, name=target.stem, version="0", description="", training=record.as_json(), figures={}
+    )
     save_model(target, weights, card)
     return card

@@ -1,0 +1,66 @@
+"""What a network's file says of its training: written by a run, joined for a mean, completed when it is published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from LungSegResNetLib.network.model_file import ModelCard
+
+from .seen_scans import NOTHING_SEEN, ScanRecord, seen_scans, validation_scans
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """The part ``training`` of a network's card; what a file does not say, as one of another program, is as below.
+
+    Attributes
+    ----------
+    program : that wrote it, with its version.
+    settings : `TrainingSettings` as JSON, perhaps of another version.
+    training_cases, validation_cases : names of the cases of the last run.
+    seen_scans, validation_scans : scans that the network was trained on, from its very beginning, and that were kept
+        from it; of a file that names cases only, these.
+    start_network_cases : names of the cases of the network that the run began with.
+    start_network_data : collections of data of that network, as in ``data``.
+    patience : see `RunOptions`.
+    steps_done : steps of the last run after which this network was taken.
+    finished : whether that run had ended.
+    mean_of : names of the networks whose mean it is.
+    data : collections with their DOI, licence and numbers of cases by use, once it is published.
+    others : entries that this version does not know.
+    """
+
+    program: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    training_cases: list[str] = field(default_factory=list)
+    validation_cases: list[str] = field(default_factory=list)
+    seen_scans: ScanRecord = NOTHING_SEEN
+    validation_scans: ScanRecord = NOTHING_SEEN
+    start_network_cases: list[str] = field(default_factory=list)
+    start_network_data: list[dict[str, Any]] = field(default_factory=list)
+    patience: int | None = None
+    steps_done: int | None = None
+    finished: bool | None = None
+    mean_of: list[str] = field(default_factory=list)
+    data: list[dict[str, Any]] = field(default_factory=list)
+    others: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, card: ModelCard) -> TrainingRecord:
+        """The record in a network's card."""
+        names = {entry.name for entry in fields(cls)} - {"others"}
+        known = {name: value for name, value in card.training.items() if name in names}
+        known |= {"seen_scans": seen_scans(card), "validation_scans": validation_scans(card)}
+        return cls(**known, others={name: value for name, value in card.training.items() if name not in names})
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """Collections of data that the network was made with, from its very beginning, as far as they are named."""
+        return [*self.start_network_data, *self.data]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for a network's card."""
+        plain = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "others"}
+        scans = {name: value.as_json() for name, value in plain.items() if isinstance(value, ScanRecord)}
+        return self.others | plain | scans

@@ -1,0 +1,47 @@
+"""What a network's file says of its training, also a file of another version or program."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from LungSegResNetLib.network.model_file import ModelCard
+from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
+from LungSegResNetTrainingLib.training.settings import RECOMMENDED
+from LungSegResNetTrainingLib.training.training_record import TrainingRecord
+
+
+def card(training: dict[str, object]) -> ModelCard:
+    return ModelCard({}, training=training)
+
+
+def test_a_record_comes_back_from_a_card() -> None:
+    record = TrainingRecord(
+        settings=RECOMMENDED.as_json(),
+        training_cases=["a"],
+        validation_cases=["v"],
+        seen_scans=ScanRecord(frozenset([ScanMark("a", "1" * 16, "2" * 16), ScanMark("before", "3" * 16)])),
+        validation_scans=ScanRecord.by_names("v"),
+        start_network_cases=["before"],
+        start_network_data=[{"doi": "10.1/a"}],
+        patience=4,
+        steps_done=40,
+        finished=False,
+        data=[{"doi": "10.1/b"}],
+    )
+    assert TrainingRecord.of(card(record.as_json())) == record
+    assert record.sources == [{"doi": "10.1/a"}, {"doi": "10.1/b"}]
+
+
+def test_entries_of_a_later_version_are_kept() -> None:
+    record = TrainingRecord.of(card({"steps_done": 3, "of_tomorrow": {"n": 1}}))
+    changed = replace(record, finished=True).as_json()
+    assert (changed["steps_done"], changed["finished"], changed["of_tomorrow"]) == (3, True, {"n": 1})
+
+
+def test_a_file_that_names_its_cases_only_says_the_same_when_it_is_written_again() -> None:
+    names = {"training_cases": ["b", "a"], "start_network_cases": ["c"], "validation_cases": ["v"]}
+    old = TrainingRecord.of(card(names))
+    assert old.seen_scans == ScanRecord.by_names("abc")
+    assert old.validation_scans == ScanRecord.by_names("v")
+    assert TrainingRecord.of(card(old.as_json())) == old
+    assert TrainingRecord.of(card({})) == TrainingRecord()

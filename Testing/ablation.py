@@ -109,7 +109,7 @@ class Ablation:
     out: Path
     run_options: RunOptions
     rows: list[dict[str, str]] = field(default_factory=list)
-    cases: TrainingCases = field(default_factory=lambda: TrainingCases([], [], []))
+    cases: TrainingCases = field(default_factory=lambda: TrainingCases([], []))
 
     def train_and_judge(self, name: str, settings: TrainingSettings) -> None:
         """Add the row of a variant with its own network."""
@@ -139,7 +139,8 @@ class Ablation:
         return self.out / "".join(c if c.isalnum() else "-" for c in name)
 
     def _by_kind(self, results: Sequence[CaseResult]) -> dict[str, list[CaseResult]]:
-        dense = {one.name for one in self.cases.cached if len(one.hu) == 1 and dense_share(one) >= DENSE_SHARE}
+        cached = [one.cached for one in self.cases.prepared]
+        dense = {one.name for one in cached if len(one.hu) == 1 and dense_share(one) >= DENSE_SHARE}
         singles = [result for result in results if result.slices == 1]
         return {
             VOLUMES: [result for result in results if result.slices > 1],

@@ -160,7 +160,8 @@ def run(options: argparse.Namespace) -> int:
         if options.measure_speed:
             from ..training.speed import measure_speed
 
-            print(measure_speed(cases.cached, settings, device, run_options.workers).text())
+            cached = [one.cached for one in cases.prepared]
+            print(measure_speed(cached, settings, device, run_options.workers).text())
             return 0
         if len(plans) > 1:
             train_folds(cases, plans, options.out, run_options, processes, reporter)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ..data.splits import split_by_fold, split_in_words
@@ -50,7 +49,7 @@ def train_folds(
         holds another run. Otherwise as ``train``.
     """
     folds = range(1, len(plans) + 1)
-    divided = [replace(cases, cases=split_by_fold(cases.cases, len(plans), fold, cases.with_lung)) for fold in folds]
+    divided = [cases.divided(split_by_fold(cases.cases, len(plans), fold, cases.with_lung)) for fold in folds]
     for fold, part, (_, start) in zip(folds, divided, plans, strict=True):
         refuse_seen_fold(part, fold, start)
     networks = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from LungSegResNetLib.atomic import write_atomically
@@ -24,35 +24,58 @@ _FILES = "files"  # a column that no other case list has
 
 
 @dataclass(frozen=True)
+class PreparedCase:
+    """A case of a run, its slices, and what its scan is recognised by."""
+
+    case: Case
+    cached: CachedCase
+    mark: ScanMark
+
+    def digest(self) -> str:
+        """Short digest of what CT and mask hold, wherever they lie."""
+        contents = [self.mark.ct, *(file_digest(path) for path in mask_files_of(self.case.mask))]
+        return hashlib.sha256(" ".join(contents).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
 class TrainingCases:
-    """The cases of a run: ``cases`` and their slices ``cached`` in the same order, and what is left out.
+    """The cases of a run, and what is left out."""
 
-    ``marks`` are those of the cases' scans, by the name of the case.
-    """
-
-    cases: list[Case]
-    cached: list[CachedCase]
+    prepared: list[PreparedCase]
     left_out: list[LeftOut]
-    marks: dict[str, ScanMark] = field(default_factory=dict)
+
+    @property
+    def cases(self) -> list[Case]:
+        """The cases alone."""
+        return [one.case for one in self.prepared]
+
+    @property
+    def marks(self) -> dict[str, ScanMark]:
+        """Marks of the scans by the names of their cases."""
+        return {one.case.name: one.mark for one in self.prepared}
 
     @property
     def with_lung(self) -> set[str]:
         """Names of the cases that have a slice with lung."""
-        return {cached.name for cached in self.cached if len(cached.lung_slices)}
+        return {one.case.name for one in self.prepared if len(one.cached.lung_slices)}
 
     def of_split(self, split: str) -> list[CachedCase]:
         """Slices of the cases for ``train`` or ``validation``."""
-        return [cached for case, cached in zip(self.cases, self.cached, strict=True) if case.split == split]
+        return [one.cached for one in self.prepared if one.case.split == split]
+
+    def divided(self, cases: Sequence[Case]) -> TrainingCases:
+        """The same cases in the splits that ``cases``, the same in the same order, name."""
+        prepared = [replace(one, case=case) for one, case in zip(self.prepared, cases, strict=True)]
+        return replace(self, prepared=prepared)
 
     def in_order(self, names: Sequence[str]) -> TrainingCases:
         """The same cases in the order of these names, which decides what each step draws."""
         place = {name: number for number, name in enumerate(names)}
-        pairs = sorted(zip(self.cases, self.cached, strict=True), key=lambda pair: place[pair[0].name])
-        return replace(self, cases=[case for case, _ in pairs], cached=[cached for _, cached in pairs])
+        return replace(self, prepared=sorted(self.prepared, key=lambda one: place[one.case.name]))
 
     def contents(self) -> list[tuple[str, str, str, str]]:
         """Name, patient, split and digest of the files of each case, by which processes know that theirs are one."""
-        return [(*_place(case), _digest_of_files(case, self.marks)) for case in self.cases]
+        return [(*_place(one.case), one.digest()) for one in self.prepared]
 
 
 def prepare_cases(
@@ -105,12 +128,12 @@ def prepare_cases(
             f"None of the {found.count} cases can be trained on; look at: lungsegresnet-train check {quoted(data_set)}"
         )
     with stored_digests(cache / "digests.json"):
-        marks = {case.name: ScanMark.of(case) for case, _ in used}
-    return TrainingCases([case for case, _ in used], [cached for _, cached in used], left_out, marks)
+        prepared = [PreparedCase(case, cached, ScanMark.of(case)) for case, cached in used]
+    return TrainingCases(prepared, left_out)
 
 
 def record_cases(
-    run_folder: Path, prepared: TrainingCases, on_warning: Callable[[str], None] = lambda text: None
+    run_folder: Path, cases: TrainingCases, on_warning: Callable[[str], None] = lambda text: None
 ) -> TrainingCases:
     """Write ``cases.csv`` of a run, or make sure that a run that goes on has the same cases; returns them in its order.
 
@@ -125,31 +148,28 @@ def record_cases(
     path = run_folder / CASE_LIST
     if path.is_file():
         before = [_place(case) for case in read_cases(path)]
-        now = {_place(case) for case in prepared.cases}
+        now = {_place(one.case) for one in cases.prepared}
         if set(before) != now:
             changed = sorted({name for name, *_ in now.symmetric_difference(before)})
             raise InputError(
                 f"{run_folder} holds a run with other cases or another split ({some_of(changed)}); bring the data set "
                 "back to what it was, or choose another folder."
             )
-        if changed := _changed_files(path, prepared):
+        if changed := _changed_files(path, cases):
             on_warning(
                 f"CT or mask of {some_of(changed)} changed since the run began; it goes on with what they are now."
             )
-        return prepared.in_order([name for name, *_ in before])
+        return cases.in_order([name for name, *_ in before])
     rows = [
-        ListedCase(
-            case.name, case, OK, " ".join(cached.verdict.reasons), {_FILES: _digest_of_files(case, prepared.marks)}
-        )
-        for case, cached in zip(prepared.cases, prepared.cached, strict=True)
+        ListedCase(one.case.name, one.case, OK, " ".join(one.cached.verdict.reasons), {_FILES: one.digest()})
+        for one in cases.prepared
     ]
     rows += [
-        ListedCase(item.name, item.case, item.verdict.status, " ".join(item.verdict.reasons))
-        for item in prepared.left_out
+        ListedCase(item.name, item.case, item.verdict.status, " ".join(item.verdict.reasons)) for item in cases.left_out
     ]
     with write_atomically(path, overwrite=False) as temporary:
         write_csv(temporary, (*CASE_COLUMNS, _FILES), (row.cells(lambda file: str(file.resolve())) for row in rows))
-    return prepared
+    return cases
 
 
 def is_list_of_run(path: Path) -> bool:
@@ -157,17 +177,11 @@ def is_list_of_run(path: Path) -> bool:
     return any(_FILES in row for row in read_rows(path))
 
 
-def _changed_files(path: Path, prepared: TrainingCases) -> list[str]:
+def _changed_files(path: Path, cases: TrainingCases) -> list[str]:
     """Names of the cases of which the list of a run has another digest; one that was left out has none."""
     before = {row["case"]: row[_FILES] for row in read_rows(path) if row.get(_FILES)}
-    now = {case.name: _digest_of_files(case, prepared.marks) for case in prepared.cases}
+    now = {one.case.name: one.digest() for one in cases.prepared}
     return sorted(name for name, digest in now.items() if before.get(name, digest) != digest)
-
-
-def _digest_of_files(case: Case, marks: Mapping[str, ScanMark]) -> str:
-    """Short digest of what CT and mask of a case hold, wherever they lie."""
-    contents = [marks[case.name].ct, *(file_digest(path) for path in mask_files_of(case.mask))]
-    return hashlib.sha256(" ".join(contents).encode()).hexdigest()[:16]
 
 
 def _place(case: Case) -> tuple[str, str, str]:

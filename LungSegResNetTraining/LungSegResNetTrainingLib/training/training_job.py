@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from LungSegResNetLib.errors import InputError, UsageError
@@ -17,7 +17,7 @@ from .progress import Progress
 from .reporting import TrainingReporter
 from .run_cases import TrainingCases, prepare_cases, record_cases
 from .run_options import RunOptions
-from .seen_scans import ScanMark, copied_scans, repeated_scans
+from .seen_scans import copied_scans, repeated_scans
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
@@ -92,7 +92,7 @@ def choose_cases(
                 "out of the list to have others drawn."
             )
         cases = split_by_share(cases, choice.validation_share, settings.seed, prepared.with_lung)
-    return replace(prepared, cases=cases)
+    return prepared.divided(cases)
 
 
 def _refuse_copies(cases: Sequence[Case]) -> None:
@@ -183,5 +183,5 @@ def _as_the_first(cases: TrainingCases, processes: Processes) -> TrainingCases:
 def _validated_and_seen(cases: TrainingCases, start: StartNetwork) -> list[str]:
     """Names of the validation cases of whose patients the start network has seen a scan."""
     seen = start.record.seen_scans
-    validation = [case.name for case in cases.cases if case.split == VALIDATION]
-    return sorted(name for name in validation if seen.holds(cases.marks.get(name, ScanMark(name))))
+    validation = [one for one in cases.prepared if one.case.split == VALIDATION]
+    return sorted(one.case.name for one in validation if seen.holds(one.mark))

@@ -41,7 +41,7 @@ def cases(tmp_path: Path) -> TrainingCases:
     for noise, name in enumerate("abc", start=5):
         write_case(tmp_path / "data", name, (6.0, 6.0, 20.0), thorax=Thorax(noise=float(noise)))
     prepared = prepare_cases(tmp_path / "data", tmp_path / "cache", _SETTINGS.slice_shape)
-    return replace(prepared, cases=[replace(case, split="train") for case in prepared.cases])
+    return prepared.divided([replace(case, split="train") for case in prepared.cases])
 
 
 def _log(cases: TrainingCases, run: Path, stop_after: int | None = None) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_list_that_is_sorted_anew_while_a_run_is_interrupted_changes_no_draw(
 ) -> None:
     losses = _log(cases, tmp_path / "whole")
     turned = cases.in_order(["c", "b", "a"])
-    assert [case.name for case in turned.cases] == [cached.name for cached in turned.cached] == ["c", "b", "a"]
+    assert [case.name for case in turned.cases] == [one.cached.name for one in turned.prepared] == ["c", "b", "a"]
     assert _log(turned, tmp_path / "turned") != losses
     with pytest.raises(Stopped):
         _log(cases, tmp_path / "interrupted", stop_after=2)

@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..data.contact_sheet import write_contact_sheet
     from ..data.data_set import case_list_of, check_data_set, write_check_table
-    from ..training.seen_scans import repeated_scans
+    from ..training.seen_scans import ScanMark, repeated_scans
 
     case_list = case_list_of(options.dataset)
     if options.table and case_list and place(options.table) == place(case_list):
@@ -61,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
         with_pictures=options.contact_sheet is not None,
     )
     print(_table(checks))
-    for text in repeated_scans([check.case for check in checks if check.ok and check.case]):
+    fine = [check.case for check in checks if check.ok and check.case]
+    for text in repeated_scans((case, ScanMark.of(case)) for case in fine):
         print(f"warning: {text}", file=sys.stderr)
     if options.table:
         write_check_table(options.table, checks, options.overwrite)

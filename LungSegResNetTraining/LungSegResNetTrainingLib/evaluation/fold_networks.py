@@ -108,7 +108,7 @@ def assign_networks(
         return {case.patient for case, mark in zip(cases, marks, strict=True) if record.holds(mark)}
 
     def refuse(patient: str, problem: str, advice: str) -> NoReturn:
-        for copy, owner in copied_scans(cases) if with_ct else ():
+        for copy, owner in copied_scans(zip(cases, marks, strict=True)):
             if patient in (copy.patient, owner.patient):
                 advice = (
                     f"{copy.name} has the same CT as {owner.name}: leave one of the two out, or name the same patient "

@@ -18,7 +18,8 @@ from ..data.data_set import CASE_LIST, list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted, some_of
-from .seen_scans import ScanMark, stored_digests
+from .ct_digests import stored_digests
+from .seen_scans import ScanMark
 
 _FILES = "files"  # a column that no other case list has
 
@@ -127,8 +128,8 @@ def prepare_cases(
         raise InputError(
             f"None of the {found.count} cases can be trained on; look at: lungsegresnet-train check {quoted(data_set)}"
         )
-    with stored_digests(cache / "digests.json"):
-        prepared = [PreparedCase(case, cached, ScanMark.of(case)) for case, cached in used]
+    with stored_digests(cache / "digests.json") as digests:
+        prepared = [PreparedCase(case, cached, ScanMark.of(case, digests=digests)) for case, cached in used]
     return TrainingCases(prepared, left_out)
 
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from pathlib import Path
 from typing import Any
 
-from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.digests import file_digest
-from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetLib.files.dicom_image import may_be_dicom
 from LungSegResNetLib.network.model_file import ModelCard
 
-from ..data.case_files import files_of
 from ..data.cases import Case
-from ..data.dicom_kinds import CT, kind_of_file
+from .ct_digests import CtDigests, short_digest
 
-_DIGITS = 16  # hexadecimal: 64 bits, so that no two scans of this world meet by chance
+_OF_THIS_PROCESS = CtDigests()
 
 
 @dataclass(frozen=True, order=True)
@@ -40,10 +31,10 @@ class ScanMark:
     patient: str = ""
 
     @classmethod
-    def of(cls, case: Case, with_ct: bool = True) -> ScanMark:
-        """The mark of a case; with its CT, whose files are read for it."""
-        patient = _short_digest(case.patient) if case.patient_is_named else ""
-        return cls(case.name, _digest_of_ct(case.ct) if with_ct else "", patient)
+    def of(cls, case: Case, with_ct: bool = True, digests: CtDigests = _OF_THIS_PROCESS) -> ScanMark:
+        """The mark of a case; with its CT, whose files are read for it unless they are among ``digests``."""
+        patient = short_digest(case.patient) if case.patient_is_named else ""
+        return cls(case.name, digests.of(case.ct) if with_ct else "", patient)
 
     def is_of(self, other: ScanMark) -> bool:
         """Whether both are of one patient, or of one CT as far as `is_scan` can tell."""
@@ -120,24 +111,7 @@ class ScanRecord:
         return sorted({mark.name for mark in self.marks})
 
 
-_known_digests: dict[str, str] = {}  # of CTs by place, size and time of their files
-
 NOTHING_SEEN = ScanRecord()
-
-
-@contextmanager
-def stored_digests(path: Path) -> Iterator[None]:
-    """A block in which CTs are not read whose digests the file ``path`` has; it gets those that were read."""
-    stored: Any = None
-    with suppress(OSError, ValueError):
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    stored = stored if isinstance(stored, dict) else {}
-    _known_digests.update({key: digest for key, digest in stored.items() if isinstance(digest, str)})
-    yield
-    if not _known_digests.keys() <= stored.keys():
-        # A cache that may only be read serves, too.
-        with suppress(OutputError), write_atomically(path, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(stored | _known_digests), encoding="utf-8")
 
 
 def seen_scans(card: ModelCard) -> ScanRecord:
@@ -150,24 +124,23 @@ def validation_scans(card: ModelCard) -> ScanRecord:
     return _record(card, "validation_scans", "validation_cases")
 
 
-def copied_scans(cases: Sequence[Case]) -> list[tuple[Case, Case]]:
-    """Cases that have the CT of an earlier case of another patient, each with that one."""
+def copied_scans(marked: Iterable[tuple[Case, ScanMark]]) -> list[tuple[Case, Case]]:
+    """Of cases with their marks those that have the CT of an earlier case of another patient, each with that one."""
     owners: dict[str, Case] = {}
     copies = []
-    for case in cases:
-        ct = ScanMark.of(case).ct
-        owner = owners.setdefault(ct, case)
-        if ct and owner.patient != case.patient:
+    for case, mark in marked:
+        owner = owners.setdefault(mark.ct, case)
+        if mark.ct and owner.patient != case.patient:
             copies.append((case, owner))
     return copies
 
 
-def repeated_scans(cases: Sequence[Case]) -> list[str]:
-    """Sentences about copies of one CT that count as scans of several patients."""
+def repeated_scans(marked: Iterable[tuple[Case, ScanMark]]) -> list[str]:
+    """Sentences about copies of one CT that count as scans of several patients, among cases with their marks."""
     return [
         f"{copy.name} has the same CT as {owner.name}, though they count as two patients; leave one of them out, or "
         "they may be on both sides."
-        for copy, owner in copied_scans(cases)
+        for copy, owner in copied_scans(marked)
     ]
 
 
@@ -177,26 +150,3 @@ def _record(card: ModelCard, key: str, *names: str) -> ScanRecord:
     if key in about:
         return ScanRecord.from_json(about[key])
     return ScanRecord.by_names(name for one in names for name in about.get(one, ()))
-
-
-def _digest_of_ct(ct: Path) -> str:
-    """Digest of what a CT's files hold, whatever they are called; of a DICOM folder only the slices count."""
-    try:
-        files = files_of(ct)
-        states = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-        key = _short_digest(repr(states))
-        # Asked for again and again: all slices of an archive are more than are remembered file by file.
-        if key not in _known_digests:
-            digests = sorted(file_digest(path) for path in files if not ct.is_dir() or _is_slice(path))
-            _known_digests[key] = _short_digest("".join(digests)) if digests else ""
-    except (OSError, InputError):
-        return ""  # reading the case says why
-    return _known_digests[key]
-
-
-def _is_slice(path: Path) -> bool:
-    return may_be_dicom(path) and kind_of_file(path) in (CT, None)
-
-
-def _short_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from LungSegResNetLib.errors import InputError, UsageError
 
-from ..data.cases import TEST, TRAIN, VALIDATION, Case, unnamed_patients
+from ..data.cases import TEST, TRAIN, VALIDATION, unnamed_patients
 from ..data.splits import names_a_split, require_share, split_by_fold, split_by_share
 from ..wording import some_of
 from .fit import fit, refuse_impossible, refuse_other_files
 from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
-from .run_cases import TrainingCases, prepare_cases, record_cases
+from .run_cases import PreparedCase, TrainingCases, prepare_cases, record_cases
 from .run_options import RunOptions
 from .seen_scans import copied_scans, repeated_scans
 from .settings import TrainingSettings
@@ -77,8 +77,8 @@ def choose_cases(
             "be on both sides."
         )
     if choice.folds is not None:
-        _refuse_copies([case for case in cases if case.split != TEST])
-    for text in repeated_scans(cases):
+        _refuse_copies([one for one in prepared.prepared if one.case.split != TEST])
+    for text in repeated_scans((one.case, one.mark) for one in prepared.prepared):
         reporter.warning(text)
     if all(case.split == TEST for case in cases):
         raise InputError("All cases are in the split test, which training leaves alone; put some into the split train.")
@@ -95,9 +95,9 @@ def choose_cases(
     return prepared.divided(cases)
 
 
-def _refuse_copies(cases: Sequence[Case]) -> None:
+def _refuse_copies(cases: Sequence[PreparedCase]) -> None:
     """Raise InputError where patients who are to be divided into folds share a CT."""
-    if copies := copied_scans(cases):
+    if copies := copied_scans((one.case, one.mark) for one in cases):
         copy, owner = copies[0]
         raise InputError(
             f"{copy.name} has the same CT as {owner.name}, though they count as two patients, so that a network would "

@@ -104,7 +104,7 @@ def test_the_files_of_a_scan_are_read_once_and_again_when_one_has_changed(
         read.append(path)
         return file_digest(path)
 
-    monkeypatch.setattr("LungSegResNetTrainingLib.training.seen_scans.file_digest", counted)
+    monkeypatch.setattr("LungSegResNetTrainingLib.training.ct_digests.file_digest", counted)
     image, _ = Thorax().scan((20.0, 20.0, 80.0))
     files = dicom_files.write_series(tmp_path / "ct", image)
     case = Case("a", tmp_path / "ct", tmp_path / "mask.nii", "train", "a")
@@ -128,10 +128,9 @@ def test_a_process_that_finds_cached_cases_reads_only_cts_that_have_changed(
 
     def marks() -> dict[str, ScanMark]:
         read.clear()
-        monkeypatch.setattr("LungSegResNetTrainingLib.training.seen_scans._known_digests", {})  # as in a new process
         return prepare_cases(tmp_path / "data", tmp_path / "cache", (48, 64)).marks
 
-    monkeypatch.setattr("LungSegResNetTrainingLib.training.seen_scans.file_digest", counted)
+    monkeypatch.setattr("LungSegResNetTrainingLib.training.ct_digests.file_digest", counted)
     first = marks()
     assert read == [case.ct for case in cases]
     assert marks() == first
@@ -141,6 +140,13 @@ def test_a_process_that_finds_cached_cases_reads_only_cts_that_have_changed(
     shutil.copy(cases[0].ct, cases[1].ct)
     assert marks()["b"].ct == first["a"].ct
     assert read == [cases[1].ct]
+
+
+def test_a_cache_keeps_digests_of_its_own_cases_and_of_no_others(tmp_path: Path) -> None:
+    for number, name in enumerate("ab", 5):
+        write_case(tmp_path / name / "data", name, (6.0, 6.0, 20.0), thorax=Thorax(noise=number))
+        prepare_cases(tmp_path / name / "data", tmp_path / name / "cache", (48, 64))
+        assert len(json.loads((tmp_path / name / "cache" / "digests.json").read_text(encoding="utf-8"))) == 1
 
 
 def test_a_network_that_says_nothing_of_its_scans_is_known_by_the_names_of_its_cases() -> None:

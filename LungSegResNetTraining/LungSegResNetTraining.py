@@ -11,6 +11,7 @@ import vtk
 from LungSegResNetTrainingWidgets.case_nodes import showCase, writeCase
 from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
+from LungSegResNetTrainingWidgets.run_folder import RUN_PARAMETERS
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
 from LungSegResNetWidgets.connected_parameters import ConnectedParameters
 from LungSegResNetWidgets.ct_of_lungs import forgetRemoved, lungsOf
@@ -98,19 +99,6 @@ class LungSegResNetTrainingParameterNode:
     includeDoubtful: bool = False
 
 
-_OUTLIVE_THE_SCENE = (
-    "dataSet",
-    "runFolder",
-    "preset",
-    "startNetwork",
-    "startFile",
-    "steps",
-    "batchSize",
-    "validateEvery",
-    "device",
-    "includeDoubtful",
-)
-
 #
 # LungSegResNetTrainingWidget
 #
@@ -141,7 +129,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self._parameterNode = None
         self._parameterNodeGuiTag = None
         self._connected = ConnectedParameters()
-        self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
+        self._keptChoices = KeptChoices(RUN_PARAMETERS)
         self._isUpdating = False
 
     def setup(self) -> None:

@@ -59,6 +59,11 @@ class PanelChoices:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
+CHOICES = tuple(field.name for field in fields(PanelChoices))
+# Of the parameter node, what a run is known by: it outlives the scene, as the run does.
+RUN_PARAMETERS = (*CHOICES, "runFolder")
+
+
 def choicesOf(folder: str) -> PanelChoices | None:
     """What a run was begun with; None where the panel did not begin it."""
     try:

@@ -18,8 +18,10 @@ from slicer.i18n import tr as _
 
 from .data_panel import whyNoDataSet
 from .run_folder import (
+    CHOICES,
     FILE,
     NO_START,
+    RUN_PARAMETERS,
     SHIPPED,
     PanelChoices,
     choicesOf,
@@ -31,8 +33,6 @@ from .run_folder import (
 )
 from .training_command import TrainingCommand
 from .training_curves import TrainingCurves
-
-_CHOICES = tuple(PanelChoices.__dataclass_fields__)
 
 
 class TrainPanel:
@@ -165,7 +165,7 @@ class TrainPanel:
         command.start()
         keepUnfinished("")
         self._command = command
-        self._running = {name: getattr(parameters, name) for name in (*_CHOICES, "runFolder")}
+        self._running = {name: getattr(parameters, name) for name in RUN_PARAMETERS}
         self.curves.restart(_rowsOf(folder))
         self._hasShownCurves = False
         self._ui.logText.plainText = ""
@@ -250,9 +250,9 @@ class TrainPanel:
         self.curves.restart(_rowsOf(self._folder))
         if choices is None:
             return
-        before = {name: getattr(parameters, name) for name in _CHOICES}
+        before = {name: getattr(parameters, name) for name in CHOICES}
         try:
-            for name in _CHOICES:
+            for name in CHOICES:
                 setattr(parameters, name, getattr(choices, name))
         except ValueError:
             for name, value in before.items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional
 
 from LungSegResNetLib.network import cpu_precision as module
 
@@ -21,9 +23,23 @@ def capabilities(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     module.cpu_precision.cache_clear()
 
 
-def test_formats_are_timed_on_the_processor_itself() -> None:
-    assert 0 < module.seconds_of_convolution(torch.float32) < 10
-    assert 0 < module.seconds_of_convolution(torch.bfloat16) < 10
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_format_is_timed_by_the_quickest_of_several_convolutions_in_it(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    convolve, clock, seconds = functional.conv2d, [0.0], itertools.cycle([4.0, 1.5, 3.0])
+    formats = []
+
+    def timed(*arguments: Any, **options: Any) -> torch.Tensor:
+        clock[0] += next(seconds)
+        result = convolve(*arguments, **options)
+        formats.append(result.dtype)
+        return result
+
+    monkeypatch.setattr(functional, "conv2d", timed)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+    assert module.seconds_of_convolution(dtype) == 1.5
+    assert set(formats) == {dtype}
 
 
 @pytest.mark.parametrize(("bfloat16", "expected"), [(0.5, "bfloat16"), (2.0, "float32")])

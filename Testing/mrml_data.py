@@ -59,11 +59,6 @@ def rows_of(table: Any) -> list[list[str]]:
     return [[table.item(row, column).text() for column in range(table.columnCount)] for row in range(table.rowCount)]
 
 
-def dice(a: np.ndarray, b: np.ndarray) -> float:
-    """Dice of two masks (bool)."""
-    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
-
-
 def table_of(panel: Any, kind: str = "measurements") -> Any:
     """The table node that the panel shows: ``measurements`` or ``slices to check``."""
     from LungSegResNetWidgets.ct_tables import findTable

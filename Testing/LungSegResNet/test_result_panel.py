@@ -10,7 +10,6 @@ import pytest
 import SimpleITK as sitk
 from mrml_data import (
     add_volume,
-    dice,
     parameters,
     rows_of,
     run_to_the_end,
@@ -19,6 +18,7 @@ from mrml_data import (
     table_of,
     tool_tip,
 )
+from overlap import dice
 from slicer_host import Host
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from mrml_data import add_volume, rows_of, run_to_the_end, save_scene, segment_array, table_of
+from overlap import dice
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -55,10 +56,6 @@ def proxy(browser: Any) -> Any:
 def show_frame(host: Host, browser: Any, number: int) -> None:
     browser.SetSelectedItemNumber(number)
     host.slicer.modules.sequences.logic().UpdateProxyNodesFromSequences(browser)
-
-
-def dice(a: np.ndarray, b: np.ndarray) -> float:
-    return float(2 * (a & b).sum() / (a.sum() + b.sum()))
 
 
 def lungs(host: Host) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from overlap import dice
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -24,10 +25,6 @@ def predictor() -> Predictor:
 def run(predictor: Predictor, image: sitk.Image) -> tuple[CTVolume, Segmentation]:
     ct = CTVolume.from_sitk(image, "phantom")
     return ct, segment(ct, predictor)
-
-
-def dice(first: np.ndarray, second: np.ndarray) -> float:
-    return 2.0 * float((first & second).sum()) / float(first.sum() + second.sum())
 
 
 def centroid(mask: np.ndarray) -> np.ndarray:

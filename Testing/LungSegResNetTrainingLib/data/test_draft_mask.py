@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from overlap import dice
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -15,10 +16,6 @@ GRID = ((2.0, 2.0, 5.0), (400.0, 300.0, 320.0))
 def scan(thorax: Thorax, **options: tuple[float, ...]) -> tuple[CTVolume, np.ndarray]:
     image, mask = thorax.scan(*GRID, **options)
     return CTVolume.from_sitk(image, "phantom"), CTVolume.from_sitk(mask, "truth").hu
-
-
-def dice(a: np.ndarray, b: np.ndarray) -> float:
-    return 2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b))
 
 
 @pytest.mark.parametrize("thorax", [Thorax(), Thorax(stomach_gas=True), Thorax(touching_lungs=True)])

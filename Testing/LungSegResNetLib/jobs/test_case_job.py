@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
 from archives import write_archive
+from predictors import FullCard
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import DeviceError
@@ -18,25 +17,8 @@ from LungSegResNetLib.jobs.outputs import Outputs
 from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.labels import LEFT_LUNG
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
-from LungSegResNetLib.network.predictor import Predictor
 
 SMOOTHED = MaskOptions(smoothing_mm=8.0)
-
-
-class FullCard:
-    """A predictor whose card has no memory left after the first slices."""
-
-    engine, precision, batch_size = "torch", "float16", 64
-
-    def __init__(self) -> None:
-        self.card = load_engine(EngineSettings(device="cpu")).predictor.card
-
-    def for_scan(self, slices: int) -> Predictor:
-        return self
-
-    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
-        on_slices_done(1)
-        raise DeviceError("The cuda device has too little free memory for a single slice.")
 
 
 class Warnings(NullReporter):

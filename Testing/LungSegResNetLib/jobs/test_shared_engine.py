@@ -9,23 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from predictors import StandIn
 
 from LungSegResNetLib.jobs import shared_engine as module
 from LungSegResNetLib.jobs.shared_engine import shared_engine
-from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
+from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
 
 
-class OneAtATime:
+class OneAtATime(StandIn):
     """A predictor that fails when two threads are in it."""
 
-    engine, precision, batch_size = "openvino", "int8", 1
-
     def __init__(self) -> None:
-        self.card = load_engine(EngineSettings(device="cpu")).predictor.card
+        super().__init__()
         self._free = threading.Lock()
-
-    def for_scan(self, slices: int) -> OneAtATime:
-        return self
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         if not self._free.acquire(blocking=False):

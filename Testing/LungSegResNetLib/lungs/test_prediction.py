@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from predictors import StandIn
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -17,7 +18,7 @@ from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetLib.network.predictor import Predictor
 
 
-class Counting:
+class Counting(StandIn):
     """A predictor that counts the slices it is shown."""
 
     def __init__(self, predictor: Predictor) -> None:
@@ -26,10 +27,7 @@ class Counting:
         self.count = self.calls = 0
         self._predictor = predictor
 
-    def for_scan(self, slices: int) -> Predictor:
-        return self
-
-    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         self.count += len(slices)
         self.calls += 1
         return self._predictor.predict(slices, on_slices_done)
@@ -85,7 +83,7 @@ def test_fewer_thin_slices_give_the_same_lungs(predictor: Counting) -> None:
 class Bright(Counting):
     """Takes what is bright for lung, so that a test can say what changes from slice to slice."""
 
-    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None]) -> np.ndarray:
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         self.count += len(slices)
         self.calls += 1
         on_slices_done(len(slices))

@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from predictors import FullCard, StandIn
 from training_cases import write_case
 
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.network.engines import LoadedEngine
-from LungSegResNetLib.network.model_file import ModelCard
-from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.judging import judge_case
 
 _SMALL: dict[str, Any] = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
 
 
-@dataclass
-class Fixed:
-    """A predictor that takes what is darker than a grey value for lung, or fails."""
+class Fixed(StandIn):
+    """A predictor that takes what is darker than a grey value for lung."""
 
-    below: float = 0.5
-    fails: bool = False
-    card = ModelCard(config={})
-    engine, precision, batch_size = "torch", "float32", 8
+    def __init__(self, below: float = 0.5) -> None:
+        super().__init__()
+        self._below = below
 
-    def for_scan(self, slices: int) -> Predictor:
-        return self
-
-    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda count: None) -> np.ndarray:
-        if self.fails:
-            raise DeviceError("The cuda device has too little free memory for a single slice.")
-        return (slices < self.below).astype(np.float32)
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
+        return (slices < self._below).astype(np.float32)
 
 
-def fixed(below: float = 0.5, fails: bool = False) -> LoadedEngine:
+def fixed(below: float = 0.5) -> LoadedEngine:
     """That predictor on a processor."""
-    return LoadedEngine(Fixed(below, fails), "cpu", "")
+    return LoadedEngine(Fixed(below), "cpu", "")
 
 
 @pytest.fixture
@@ -63,14 +54,14 @@ def _without_lung(folder: Path) -> Case:
 
 def test_a_card_that_fails_hands_its_case_to_the_processor_and_the_report_says_so(tmp_path: Path) -> None:
     case = write_case(tmp_path, "thorax", **_SMALL)
-    card = LoadedEngine(Fixed(fails=True), "cuda", "", on_processor=fixed)
-    judged = [judge_case(case, tmp_path / "out", engine, with_baseline=False) for engine in (card, fixed())]
+    card, processor = LoadedEngine(FullCard(), "cuda", "", on_processor=fixed), fixed()
+    judged = [judge_case(case, tmp_path / "out", engine, with_baseline=False) for engine in (card, processor)]
     assert judged[0].comparisons == judged[1].comparisons
     told, *others = judged[0].notes
     assert told.endswith("too little free memory for a single slice. The scan was segmented on the processor instead.")
     assert tuple(others) == judged[1].notes
     with pytest.raises(DeviceError, match="too little free memory"):
-        judge_case(case, tmp_path / "out", fixed(fails=True), with_baseline=False)
+        judge_case(case, tmp_path / "out", LoadedEngine(FullCard(), "cuda", ""), with_baseline=False)
 
 
 def test_a_case_in_which_no_lung_is_found_has_a_note_of_its_own(tmp_path: Path) -> None:

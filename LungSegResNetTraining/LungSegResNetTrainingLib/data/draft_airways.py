@@ -1,4 +1,8 @@
-"""Trachea and main bronchi by region growing, with a guard against leaking into the lungs."""
+"""Trachea and main bronchi by region growing, with a guard against leaking into the lungs.
+
+The threshold is raised step by step until the volume explodes, as in the adaptive region growing of Kiraly et al.,
+"Three-dimensional human airway segmentation methods for clinical virtual bronchoscopy", Acad Radiol 2002;9:1153.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ class TrainingSettings:
     one_cycle : rise and fall of the learning rate (Smith and Topin 2018) instead of a constant one.
     loss : ``dice_ns`` or ``dice_and_cross_entropy``.
     decay : NiftyNet's L2 factor; Adam gets it divided by the 63 tensors NiftyNet averages over.
-    averaging : decay of the running average of the weights; 0 for none.
+    averaging : decay of the running average of the weights (Polyak and Juditsky 1992; with a decay as in Tarvainen and
+        Valpola 2017); 0 for none.
     scales : passes of the finished network (see ``ModelCard.scales``); training draws from the same.
     full_size_share : share of steps at scale 1 when there is a second scale, at the start and the end of the run.
     joint : train all passes of a slice together by the mean of their logits, as they are used, instead of one pass a

@@ -155,8 +155,9 @@ def compare_masks(
     Empty masks: see `Comparison`.
 
     Surfaces are the voxels of a mask with one of their six neighbours outside it; where the scan ends it cuts through
-    the lung, which makes no surface, so that in a single slice the contours count. Distances are exact, between voxel
-    centres. Every border voxel weighs the same, whatever area of the surface it stands for.
+    the lung, which makes no surface, so that in a single slice the contours count. The end of a mask that stops short
+    of such a cut is measured to the cut. Distances are exact, between voxel centres. Every border voxel weighs the
+    same, whatever area of the surface it stands for.
 
     Raises
     ------
@@ -315,16 +316,43 @@ def _ssim(ref: np.ndarray, pred: np.ndarray, box: tuple[slice, ...]) -> float:
 
 def _surface_agreement(ref: np.ndarray, pred: np.ndarray, steps: np.ndarray) -> tuple[float, float, float]:
     """Surface Dice, HD95 (mm) and mean surface distance (mm); masks reach the edge of their box at that of the scan."""
-    borders = [np.argwhere(_border(mask)) @ steps for mask in (ref, pred)]
-    if not (len(borders[0]) and len(borders[1])):
-        return 0.0 if len(borders[0]) or len(borders[1]) else np.nan, np.nan, np.nan
-    # A search tree over border voxels is as exact as a distance transform of the box, several times faster and
-    # needs a fraction of the memory. Grid points defeat the balancing of the tree, so it is left out.
-    trees = [KDTree(border, balanced_tree=False) for border in borders]
-    to_pred, to_ref = trees[1].query(borders[0])[0], trees[0].query(borders[1])[0]
+    ref_border, pred_border = (np.argwhere(_border(mask)) for mask in (ref, pred))
+    if not (len(ref_border) and len(pred_border)):
+        return 0.0 if len(ref_border) or len(pred_border) else np.nan, np.nan, np.nan
+    to_pred = _distances(ref, ref_border, pred, pred_border, steps)
+    to_ref = _distances(pred, pred_border, ref, ref_border, steps)
     both = np.concatenate([to_pred, to_ref])
     hd95 = max(np.percentile(to_pred, 95), np.percentile(to_ref, 95))
     return float(np.mean(both <= SURFACE_TOLERANCE_MM)), float(hd95), float(both.mean())
+
+
+def _distances(
+    mask: np.ndarray, border: np.ndarray, other: np.ndarray, other_border: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
+    """Distance (mm) of each border voxel of a mask to the border of the other; borders are indices, shape (n, 3).
+
+    Where the scan cuts the other mask that has no border, and the end of a mask that stops short of the cut would be
+    measured to its far walls. So a voxel whose neighbour towards a face of the scan lies outside the mask is measured
+    to the other mask's voxels on that face, too.
+    """
+    distances = _nearest(border, other_border, steps)
+    for axis, size in enumerate(mask.shape):
+        for face, outwards in ((0, -1), (size - 1, 1)):
+            cut = np.insert(np.argwhere(other.take(face, axis)), axis, face, axis=1)
+            if not len(cut):
+                continue
+            neighbours = border.copy()
+            neighbours[:, axis] = np.clip(border[:, axis] + outwards, 0, size - 1)
+            ends = ~mask[tuple(neighbours.T)]
+            distances[ends] = np.minimum(distances[ends], _nearest(border[ends], cut, steps))
+    return distances
+
+
+def _nearest(points: np.ndarray, others: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """Distance (mm) of each voxel to the nearest of others."""
+    # A search tree over voxels is as exact as a distance transform of the box, several times faster and needs a
+    # fraction of the memory. Grid points defeat the balancing of the tree, so it is left out.
+    return KDTree(others @ steps, balanced_tree=False).query(points @ steps)[0]
 
 
 def _border(mask: np.ndarray) -> np.ndarray:

@@ -159,10 +159,54 @@ def test_where_the_scan_cuts_the_lung_there_is_no_surface() -> None:
     inner = np.minimum(8, np.minimum(np.arange(1, 99), np.arange(98, 0, -1)))
     distances = [*[0] * 184, *2 * [*range(1, 9)], *[8] * 98, *inner]
     assert len(distances) == 396
-    for c in (single, slab):
+    pair = compare_masks(reference[:2], prediction[:2], (5.0, 1.0, 1.0))
+    for c in (single, pair, slab):
         assert c.hd95_mm == pytest.approx(8.0)
         assert c.surface_dice_2mm == pytest.approx(np.mean(np.array(distances) <= 2))
         assert c.mean_surface_distance_mm == pytest.approx(np.mean(distances))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("flipped", [False, True])
+def test_the_end_of_a_mask_that_stops_short_of_a_cut_is_measured_to_the_cut(axis: int, flipped: bool) -> None:
+    """A square rod of 30 x 30 mm that the scan cuts, and the same without its last two layers of 2 mm, by hand."""
+    reference = np.zeros((8, 40, 40), bool)
+    reference[:6, 5:35, 5:35] = True
+    prediction = reference.copy()
+    prediction[:2] = False
+    if flipped:
+        reference, prediction = reference[::-1], prediction[::-1]
+    masks = [np.moveaxis(mask, 0, axis) for mask in (reference, prediction)]
+    spacing = tuple(np.insert([1.0, 1.0], axis, 2.0))
+    # Of the 6 layers of the reference the contours of 116 voxels count, and the inner 28 x 28 of the one at its end.
+    there = np.array([*[4] * 116, *[2] * 116, *[0] * (4 * 116 + 784)])
+    to_wall = np.minimum(np.arange(1, 29), np.arange(28, 0, -1))
+    to_cut_or_wall = np.minimum(4, np.minimum(to_wall[:, None], to_wall[None, :])).ravel()
+    back = np.array([*to_cut_or_wall, *[0] * (4 * 116 + 784)])
+    both = np.concatenate([there, back])
+    for c in (compare_masks(*masks, spacing), compare_masks(*masks[::-1], spacing)):
+        assert c.hd95_mm == pytest.approx(np.percentile(back, 95)) == 4
+        assert c.mean_surface_distance_mm == pytest.approx(both.mean())
+        assert c.surface_dice_2mm == pytest.approx((both <= 2).mean())
+
+
+def test_the_contour_of_a_single_slice_that_stops_short_of_the_field_of_view_is_measured_to_its_edge() -> None:
+    reference = np.zeros((1, 90, 90), bool)
+    reference[:, 20:80, :60] = True
+    prediction = reference.copy()
+    prediction[:, :, :2] = False
+    c = compare_masks(reference, prediction, (5.0, 1.0, 1.0))
+    assert (c.surface_dice_2mm, c.hd95_mm) == (1.0, 2.0)
+
+
+def test_a_contour_beside_a_cut_is_not_measured_to_it() -> None:
+    reference = np.zeros((3, 90, 90), bool)
+    reference[:, 20:80, 20:80] = True
+    prediction = np.zeros_like(reference)
+    prediction[:, 30:70, 30:70] = True
+    c = compare_masks(reference, prediction, (5.0, 1.0, 1.0))
+    assert c.surface_dice_2mm == 0.0
+    assert c.mean_surface_distance_mm >= 10.0
 
 
 def test_masks_that_fill_the_scan_have_no_surface() -> None:

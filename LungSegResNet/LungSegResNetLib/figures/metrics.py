@@ -16,6 +16,7 @@ from ..lungs.regions import bounding_box
 from ..tables import Cell, aligned, finite, write_rows
 
 SURFACE_TOLERANCE_MM = 2.0
+_ROUNDING_MM = 1e-6  # on grids that are turned, 2 mm come out as 2.000000000000002 mm
 _SSIM_WINDOW = 7  # pixels; the usual uniform window of SSIM
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2  # the usual constants for values in 0..1
 
@@ -323,7 +324,7 @@ def _surface_agreement(ref: np.ndarray, pred: np.ndarray, steps: np.ndarray) -> 
     to_ref = _distances(pred, pred_border, ref, ref_border, steps)
     both = np.concatenate([to_pred, to_ref])
     hd95 = max(np.percentile(to_pred, 95), np.percentile(to_ref, 95))
-    return float(np.mean(both <= SURFACE_TOLERANCE_MM)), float(hd95), float(both.mean())
+    return float(np.mean(both <= SURFACE_TOLERANCE_MM + _ROUNDING_MM)), float(hd95), float(both.mean())
 
 
 def _distances(

@@ -146,6 +146,17 @@ def test_a_cube_moved_by_a_voxel_is_a_voxel_away_at_any_spacing(axis: int, step_
     assert c.surface_dice_2mm == pytest.approx(1 - beyond / 488)
 
 
+@pytest.mark.parametrize("degrees", [0, 4, 23, 31, 48, 84])
+def test_borders_2_mm_apart_lie_within_2_mm_however_the_grid_is_turned(degrees: int) -> None:
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    steps = 2.0 * np.array([[1.0, 0.0, 0.0], [0.0, cos, -sin], [0.0, sin, cos]])
+    reference = np.zeros((12, 12, 12), bool)
+    reference[3:9, 3:9, 3:9] = True
+    c = compare_masks(reference, np.roll(reference, 1, axis=1), steps)
+    assert c.hd95_mm == pytest.approx(2.0)
+    assert c.surface_dice_2mm == 1.0
+
+
 def test_where_the_scan_cuts_the_lung_there_is_no_surface() -> None:
     """A square of 100 mm and the same 8 mm further, by hand: the contours of a slice, however many of it there are."""
     reference = np.zeros((20, 130, 130), bool)

@@ -17,7 +17,7 @@ def comparison_of(reference: int, common: int, extra: int) -> Comparison:
     row = np.arange(reference + extra)[None, None]
     found = (row < common) | (row >= reference)
     hu = np.full(row.shape, -800, np.int16)
-    return compare_masks(row < reference, found, (10.0, 10.0, 10.0), hu)
+    return compare_masks(row < reference, found, np.diag((10.0, 10.0, 10.0)), hu)
 
 
 def judged_case(

@@ -35,7 +35,7 @@ class Metric:
 class Comparison:
     """Agreement of a predicted mask with a reference mask; `METRICS` defines every field.
 
-    A value whose denominator is 0, or that needs a surface or HU values that are not there, is nan:
+    A value whose denominator is 0, or that needs a surface that is not there, is nan:
 
     - reference empty: Dice, Jaccard and surface Dice are 0; sensitivity, false negative ratio, ME, MAE, RMSE, RE
       and the differences of volume and HU are nan, and so are the distances.
@@ -146,14 +146,13 @@ METRICS: tuple[Metric, ...] = (
 def compare_masks(
     reference: np.ndarray,
     prediction: np.ndarray,
-    voxel_mm: tuple[float, float, float] | np.ndarray,
-    hu: np.ndarray | None = None,
+    steps_zyx: np.ndarray,
+    hu: np.ndarray,
 ) -> Comparison:
     """Compare two boolean masks, shape (z, y, x), on one grid.
 
-    ``voxel_mm`` is the size of a voxel (z, y, x) in mm or, as for axes that are not at right angles, the (3, 3) steps
-    of `CTVolume.steps_zyx`. ``hu`` are Hounsfield units of the same shape; without them the HU differences are nan.
-    Empty masks: see `Comparison`.
+    ``steps_zyx`` are the (3, 3) steps of `CTVolume.steps_zyx` in mm, ``hu`` the Hounsfield units of the CT, of the same
+    shape. Empty masks: see `Comparison`.
 
     Surfaces are the voxels of a mask with one of their six neighbours outside it; where the scan ends it cuts through
     the lung, which makes no surface, so that in a single slice the contours count. The end of a mask that stops short
@@ -176,13 +175,12 @@ def compare_masks(
     fp, fn = in_pred - tp, in_ref - tp
     in_lung_box = reference[lung_box] | prediction[lung_box]
     tn = in_lung_box.size - int(np.count_nonzero(in_lung_box))
-    steps = np.diag(voxel_mm) if np.ndim(voxel_mm) == 1 else np.asarray(voxel_mm)
-    voxel_ml = abs(float(np.linalg.det(steps))) / 1000.0
+    voxel_ml = abs(float(np.linalg.det(steps_zyx))) / 1000.0
     mae = _ratio(fp + fn, in_ref)
     volume_difference = 100.0 * _ratio(in_pred - in_ref, in_ref)
-    hu_difference = np.nan if hu is None else _mean_hu_difference_percent(hu[box], ref, pred)
+    hu_difference = _mean_hu_difference_percent(hu[box], ref, pred)
     around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
-    surface_dice, hd95, mean_distance = _surface_agreement(reference[around], prediction[around], steps)
+    surface_dice, hd95, mean_distance = _surface_agreement(reference[around], prediction[around], steps_zyx)
     return Comparison(
         reference_ml=in_ref * voxel_ml,
         prediction_ml=in_pred * voxel_ml,
@@ -210,8 +208,8 @@ def compare_masks(
 def compare_lungs(
     reference_labels: np.ndarray,
     prediction_labels: np.ndarray,
-    voxel_mm: tuple[float, float, float] | np.ndarray,
-    hu: np.ndarray | None = None,
+    steps_zyx: np.ndarray,
+    hu: np.ndarray,
 ) -> dict[str, Comparison]:
     """Compare label masks (1 right, 2 left): keys ``lungs`` (both pooled), ``right lung`` and ``left lung``.
 
@@ -223,11 +221,11 @@ def compare_lungs(
     ------
     InputError : the arrays differ in shape.
     """
-    comparisons = {"lungs": compare_masks(reference_labels > 0, prediction_labels > 0, voxel_mm, hu)}
+    comparisons = {"lungs": compare_masks(reference_labels > 0, prediction_labels > 0, steps_zyx, hu)}
     if reference_labels.dtype != bool and prediction_labels.dtype != bool:
         for segment in LUNG_SEGMENTS:
             comparisons[segment.name] = compare_masks(
-                reference_labels == segment.label, prediction_labels == segment.label, voxel_mm, hu
+                reference_labels == segment.label, prediction_labels == segment.label, steps_zyx, hu
             )
     return comparisons
 
@@ -261,9 +259,9 @@ def comparison_table(comparisons: Mapping[str, Comparison]) -> str:
     return aligned(lines)
 
 
-def _require_equal_shapes(reference: np.ndarray, prediction: np.ndarray, hu: np.ndarray | None) -> None:
+def _require_equal_shapes(reference: np.ndarray, prediction: np.ndarray, hu: np.ndarray) -> None:
     for name, array in (("predicted mask", prediction), ("CT", hu)):
-        if array is not None and array.shape != reference.shape:
+        if array.shape != reference.shape:
             sizes = [" x ".join(str(n) for n in reversed(shape)) for shape in (array.shape, reference.shape)]
             raise InputError(
                 f"The {name} has {sizes[0]} voxels but the reference mask has {sizes[1]}; "

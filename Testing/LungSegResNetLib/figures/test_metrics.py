@@ -25,6 +25,16 @@ from LungSegResNetLib.figures.metrics import (
 )
 
 SPACING = (5.0, 2.0, 1.0)
+STEPS = np.diag(SPACING)
+
+
+def even_hu(mask: np.ndarray) -> np.ndarray:
+    """A scan of one density, where HU do not matter."""
+    return np.full(mask.shape, -800)
+
+
+def compare_shapes(reference: np.ndarray, prediction: np.ndarray, steps_zyx: np.ndarray = STEPS) -> Comparison:
+    return compare_masks(reference, prediction, steps_zyx, even_hu(reference))
 
 
 def test_the_page_of_metrics_defines_each_as_the_code_does() -> None:
@@ -48,7 +58,7 @@ def small_pair() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_small_masks_give_the_numbers_worked_out_by_hand() -> None:
-    c = compare_masks(*small_pair()[:2], SPACING, small_pair()[2])
+    c = compare_masks(*small_pair()[:2], STEPS, small_pair()[2])
     assert c.reference_ml == pytest.approx(5 * 10 / 1000)
     assert c.prediction_ml == pytest.approx(4 * 10 / 1000)
     assert c.dice == pytest.approx(6 / 9)
@@ -80,7 +90,7 @@ def test_every_field_has_its_definition_in_the_table() -> None:
 
 def test_equal_masks_agree_perfectly() -> None:
     mask, _, hu = small_pair()
-    c = compare_masks(mask, mask.copy(), SPACING, hu)
+    c = compare_masks(mask, mask.copy(), STEPS, hu)
     ones = (c.dice, c.jaccard, c.sensitivity, c.surface_dice_2mm)
     assert ones == (1, 1, 1, 1)
     assert c.ssim == pytest.approx(1)
@@ -103,7 +113,7 @@ PER_REFERENCE_VOLUME = {
 
 def test_an_empty_reference_leaves_what_is_divided_by_it_undefined() -> None:
     _, prediction, hu = small_pair()
-    c = compare_masks(np.zeros_like(prediction), prediction, SPACING, hu)
+    c = compare_masks(np.zeros_like(prediction), prediction, STEPS, hu)
     assert nan_fields(c) == DISTANCES | HU_DIFFERENCES | PER_REFERENCE_VOLUME
     assert (c.dice, c.jaccard, c.surface_dice_2mm, c.reference_ml) == (0, 0, 0, 0)
     assert c.false_positive_ratio == pytest.approx(4 / 8)
@@ -111,7 +121,7 @@ def test_an_empty_reference_leaves_what_is_divided_by_it_undefined() -> None:
 
 def test_an_empty_prediction_counts_as_a_full_miss() -> None:
     reference, _, hu = small_pair()
-    c = compare_masks(reference, np.zeros_like(reference), SPACING, hu)
+    c = compare_masks(reference, np.zeros_like(reference), STEPS, hu)
     assert nan_fields(c) == DISTANCES | HU_DIFFERENCES
     assert (c.dice, c.jaccard, c.sensitivity, c.surface_dice_2mm) == (0, 0, 0, 0)
     assert (c.mean_error, c.false_negative_ratio, c.volume_difference_percent) == (-1, 1, -100)
@@ -119,21 +129,16 @@ def test_an_empty_prediction_counts_as_a_full_miss() -> None:
 
 def test_two_empty_masks_have_nothing_to_compare() -> None:
     empty = np.zeros((3, 4, 5), bool)
-    c = compare_masks(empty, empty, SPACING, np.zeros(empty.shape))
+    c = compare_masks(empty, empty, STEPS, np.zeros(empty.shape))
     assert nan_fields(c) == {m.key for m in METRICS} - {"reference_ml", "prediction_ml"}
     assert (c.reference_ml, c.prediction_ml) == (0, 0)
-
-
-def test_without_hu_only_the_hu_differences_are_missing() -> None:
-    reference, prediction, _ = small_pair()
-    assert nan_fields(compare_masks(reference, prediction, SPACING)) == HU_DIFFERENCES
 
 
 @pytest.mark.parametrize(("axis", "step_mm"), [(0, 5.0), (1, 2.0), (2, 1.0)])
 def test_a_cube_moved_by_a_voxel_is_a_voxel_away_at_any_spacing(axis: int, step_mm: float) -> None:
     reference = np.zeros((16, 16, 16), bool)
     reference[3:13, 3:13, 3:13] = True
-    c = compare_masks(reference, np.roll(reference, 1, axis), SPACING)
+    c = compare_shapes(reference, np.roll(reference, 1, axis))
     assert c.dice == pytest.approx(0.9)
     assert c.hd95_mm == pytest.approx(step_mm)
     # Of the 10^3 - 8^3 = 488 border voxels, the 10 x 10 of one end lie a step outside the other cube. Those of the
@@ -152,7 +157,7 @@ def test_borders_2_mm_apart_lie_within_2_mm_however_the_grid_is_turned(degrees: 
     steps = 2.0 * np.array([[1.0, 0.0, 0.0], [0.0, cos, -sin], [0.0, sin, cos]])
     reference = np.zeros((12, 12, 12), bool)
     reference[3:9, 3:9, 3:9] = True
-    c = compare_masks(reference, np.roll(reference, 1, axis=1), steps)
+    c = compare_shapes(reference, np.roll(reference, 1, axis=1), steps)
     assert c.hd95_mm == pytest.approx(2.0)
     assert c.surface_dice_2mm == 1.0
 
@@ -162,15 +167,15 @@ def test_where_the_scan_cuts_the_lung_there_is_no_surface() -> None:
     reference = np.zeros((20, 130, 130), bool)
     reference[:, 10:110, 10:110] = True
     prediction = np.roll(reference, 8, axis=2)
-    slab = compare_masks(reference, prediction, (5.0, 1.0, 1.0))
-    single = compare_masks(reference[:1], prediction[:1], (5.0, 1.0, 1.0))
+    slab = compare_shapes(reference, prediction, np.diag((5.0, 1.0, 1.0)))
+    single = compare_shapes(reference[:1], prediction[:1], np.diag((5.0, 1.0, 1.0)))
     # 396 pixels of the contour: of 100 in each of two rows 92 lie on the other contour and 8 are 1 to 8 mm from its
     # corner. Between the corners are 98 in each of two columns: of the outer one all are 8 mm from the other square's
     # column, those of the inner one, too, or nearer to its rows.
     inner = np.minimum(8, np.minimum(np.arange(1, 99), np.arange(98, 0, -1)))
     distances = [*[0] * 184, *2 * [*range(1, 9)], *[8] * 98, *inner]
     assert len(distances) == 396
-    pair = compare_masks(reference[:2], prediction[:2], (5.0, 1.0, 1.0))
+    pair = compare_shapes(reference[:2], prediction[:2], np.diag((5.0, 1.0, 1.0)))
     for c in (single, pair, slab):
         assert c.hd95_mm == pytest.approx(8.0)
         assert c.surface_dice_2mm == pytest.approx(np.mean(np.array(distances) <= 2))
@@ -188,14 +193,14 @@ def test_the_end_of_a_mask_that_stops_short_of_a_cut_is_measured_to_the_cut(axis
     if flipped:
         reference, prediction = reference[::-1], prediction[::-1]
     masks = [np.moveaxis(mask, 0, axis) for mask in (reference, prediction)]
-    spacing = tuple(np.insert([1.0, 1.0], axis, 2.0))
+    steps = np.diag(np.insert([1.0, 1.0], axis, 2.0))
     # Of the 6 layers of the reference the contours of 116 voxels count, and the inner 28 x 28 of the one at its end.
     there = np.array([*[4] * 116, *[2] * 116, *[0] * (4 * 116 + 784)])
     to_wall = np.minimum(np.arange(1, 29), np.arange(28, 0, -1))
     to_cut_or_wall = np.minimum(4, np.minimum(to_wall[:, None], to_wall[None, :])).ravel()
     back = np.array([*to_cut_or_wall, *[0] * (4 * 116 + 784)])
     both = np.concatenate([there, back])
-    for c in (compare_masks(*masks, spacing), compare_masks(*masks[::-1], spacing)):
+    for c in (compare_shapes(*masks, steps), compare_shapes(*masks[::-1], steps)):
         assert c.hd95_mm == pytest.approx(np.percentile(back, 95)) == 4
         assert c.mean_surface_distance_mm == pytest.approx(both.mean())
         assert c.surface_dice_2mm == pytest.approx((both <= 2).mean())
@@ -206,7 +211,7 @@ def test_the_contour_of_a_single_slice_that_stops_short_of_the_field_of_view_is_
     reference[:, 20:80, :60] = True
     prediction = reference.copy()
     prediction[:, :, :2] = False
-    c = compare_masks(reference, prediction, (5.0, 1.0, 1.0))
+    c = compare_shapes(reference, prediction, np.diag((5.0, 1.0, 1.0)))
     assert (c.surface_dice_2mm, c.hd95_mm) == (1.0, 2.0)
 
 
@@ -215,15 +220,15 @@ def test_a_contour_beside_a_cut_is_not_measured_to_it() -> None:
     reference[:, 20:80, 20:80] = True
     prediction = np.zeros_like(reference)
     prediction[:, 30:70, 30:70] = True
-    c = compare_masks(reference, prediction, (5.0, 1.0, 1.0))
+    c = compare_shapes(reference, prediction, np.diag((5.0, 1.0, 1.0)))
     assert c.surface_dice_2mm == 0.0
     assert c.mean_surface_distance_mm >= 10.0
 
 
 def test_masks_that_fill_the_scan_have_no_surface() -> None:
     full = np.ones((2, 3, 4), bool)
-    c = compare_masks(full, full, SPACING)
-    assert nan_fields(c) == DISTANCES | HU_DIFFERENCES | {"surface_dice_2mm", "false_positive_ratio"}
+    c = compare_shapes(full, full)
+    assert nan_fields(c) == DISTANCES | {"surface_dice_2mm", "false_positive_ratio"}
 
 
 def test_scattered_masks_agree_with_brute_force() -> None:
@@ -231,7 +236,7 @@ def test_scattered_masks_agree_with_brute_force() -> None:
     reference, prediction = rng.random((2, 7, 9, 11)) < 0.3
     reference[1:5, 2:7, 2:8] = True
     prediction[2:6, 2:7, 3:9] = True
-    c = compare_masks(reference, prediction, SPACING)
+    c = compare_shapes(reference, prediction)
 
     def border(mask: np.ndarray) -> np.ndarray:
         points = []
@@ -262,7 +267,7 @@ def test_ssim_is_that_of_scikit_image_slice_by_slice() -> None:
     box = np.s_[:, 4 - 3 : 16 + 3, 5 - 3 : 25 + 3]
     pairs = zip(reference[box].astype(float), prediction[box].astype(float), strict=True)
     expected = np.mean([structural_similarity(a, b, data_range=1.0) for a, b in pairs])
-    assert compare_masks(reference, prediction, SPACING).ssim == pytest.approx(expected, abs=1e-9)
+    assert compare_shapes(reference, prediction).ssim == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("rows", [slice(0, 4), slice(20, 24)], ids=["far", "near"])
@@ -271,10 +276,10 @@ def test_a_false_blob_makes_no_metric_better_wherever_it_lies(rows: slice) -> No
     reference[1:5, 24:36, 5:35] = True
     prediction[1:5, 24:36, 6:36] = True  # misses a column and adds one beside the box
     reference[:, 24:30, 18:22] = prediction[:, 24:30, 18:22] = False
-    before = compare_masks(reference, prediction, SPACING)
+    before = compare_shapes(reference, prediction)
     assert before.false_positive_ratio == pytest.approx(48 / (48 + 4 * 6 * 4))
     prediction[0, rows, 10:30] = prediction[2, rows, 10:30] = True
-    after = compare_masks(reference, prediction, SPACING)
+    after = compare_shapes(reference, prediction)
     assert after.false_positive_ratio == pytest.approx(208 / (208 + 4 * 6 * 4))
     assert after.psnr_db == pytest.approx(10 * math.log10(4 * 12 * 30 / (2 * 4 * 12 + 2 * 4 * 20)))
     assert after.psnr_db < before.psnr_db
@@ -285,8 +290,8 @@ def test_a_false_blob_makes_no_metric_better_wherever_it_lies(rows: slice) -> No
 def test_the_surroundings_of_the_lungs_change_nothing() -> None:
     reference, prediction, hu = small_pair()
     box = np.s_[0:3, 0:4, 1:7]  # a voxel around both
-    whole = compare_masks(reference, prediction, SPACING, hu)
-    assert compare_masks(reference[box], prediction[box], SPACING, hu[box]) == whole
+    whole = compare_masks(reference, prediction, STEPS, hu)
+    assert compare_masks(reference[box], prediction[box], STEPS, hu[box]) == whole
 
 
 def test_lungs_are_compared_together_and_each_side_on_its_own() -> None:
@@ -295,7 +300,7 @@ def test_lungs_are_compared_together_and_each_side_on_its_own() -> None:
     reference_labels[0, 4, 4:] = 2
     prediction_labels = np.where(prediction, 1, 0).astype(np.uint8)
     prediction_labels[0, 4, 4:] = [2, 2, 2, 1]
-    compared = compare_lungs(reference_labels, prediction_labels, SPACING)
+    compared = compare_lungs(reference_labels, prediction_labels, STEPS, even_hu(reference))
     assert list(compared) == ["lungs", "right lung", "left lung"]
     assert compared["lungs"].dice == pytest.approx(2 * 7 / (9 + 8))
     assert compared["right lung"].dice == pytest.approx(2 * 3 / (5 + 5))
@@ -304,17 +309,17 @@ def test_lungs_are_compared_together_and_each_side_on_its_own() -> None:
 
 def test_boolean_masks_are_compared_without_sides() -> None:
     reference, prediction, _ = small_pair()
-    assert list(compare_lungs(reference, prediction.astype(np.uint8), SPACING)) == ["lungs"]
+    assert list(compare_lungs(reference, prediction.astype(np.uint8), STEPS, even_hu(reference))) == ["lungs"]
 
 
 def test_masks_on_different_grids_are_refused() -> None:
     with pytest.raises(InputError, match="6 x 5 x 4 voxels but the reference mask has 3 x 5 x 4"):
-        compare_masks(np.zeros((4, 5, 3), bool), np.zeros((4, 5, 6), bool), SPACING)
+        compare_shapes(np.zeros((4, 5, 3), bool), np.zeros((4, 5, 6), bool))
 
 
 def test_comparisons_reach_table_csv_and_valid_json(tmp_path: Path) -> None:
     labels = np.where(small_pair()[0], 1, 0).astype(np.uint8)
-    comparisons = compare_lungs(labels, labels, SPACING)  # equal, so PSNR is infinite; no left lung
+    comparisons = compare_lungs(labels, labels, STEPS, even_hu(labels))  # equal, so PSNR is infinite; no left lung
     write_comparisons(tmp_path / "c.json", comparisons, overwrite=False)
     write_comparisons(tmp_path / "c.csv", comparisons, overwrite=False)
     rows = json.loads((tmp_path / "c.json").read_text())
@@ -336,10 +341,10 @@ def test_volumes_and_distances_are_those_of_the_voxels_also_where_the_axes_are_n
     ct = CTVolume.from_array(np.zeros((4, 6, 6), np.int16), sheared, "sheared")
     reference, prediction = np.zeros((2, 4, 6, 6), np.uint8)
     reference[1, 2, 2] = prediction[2, 2, 2] = 1
-    both = compare_lungs(reference, prediction, ct.steps_zyx)["lungs"]
+    both = compare_lungs(reference, prediction, ct.steps_zyx, ct.hu)["lungs"]
     # The next slice lies 4 mm above and 3 mm beside.
     assert both.reference_ml == pytest.approx(10 * 20 * 4 / 1000)
     assert (both.hd95_mm, both.mean_surface_distance_mm) == pytest.approx((5.0, 5.0))
     prediction[:] = np.roll(reference, (1, -1), (0, 2))
     # A step up and one to the right: 3 mm less 10 mm aside.
-    assert compare_lungs(reference, prediction, ct.steps_zyx)["lungs"].hd95_mm == pytest.approx(math.hypot(4, 7))
+    assert compare_lungs(reference, prediction, ct.steps_zyx, ct.hu)["lungs"].hd95_mm == pytest.approx(math.hypot(4, 7))

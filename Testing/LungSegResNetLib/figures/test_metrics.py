@@ -225,6 +225,19 @@ def test_a_contour_beside_a_cut_is_not_measured_to_it() -> None:
     assert c.mean_surface_distance_mm >= 10.0
 
 
+def test_surface_dice_counts_voxels_and_depends_on_the_thickness_of_slices_as_the_page_of_metrics_says() -> None:
+    y, x = np.mgrid[:80, :80]
+    disc = (y - 40) ** 2 + (x - 40) ** 2 <= 30**2
+    found = []
+    for thickness in (5.0, 2.5, 1.0):
+        reference = np.zeros((round(120 / thickness), 80, 80), bool)
+        reference[round(10 / thickness) : round(110 / thickness)] = disc
+        prediction = reference.copy()
+        prediction[: round(15 / thickness)] = False
+        found.append(compare_shapes(reference, prediction, np.diag((thickness, 1.0, 1.0))).surface_dice_2mm)
+    assert found == pytest.approx([0.70, 0.78, 0.87], abs=0.005)
+
+
 def test_masks_that_fill_the_scan_have_no_surface() -> None:
     full = np.ones((2, 3, 4), bool)
     c = compare_shapes(full, full)

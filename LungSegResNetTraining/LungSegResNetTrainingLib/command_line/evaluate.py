@@ -70,6 +70,7 @@ def run(options: argparse.Namespace) -> int:
     from ..evaluation.report import write_report
     from ..evaluation.run import cases_digest, claim_folder, evaluate, refuse_unreachable
     from ..evaluation.summary import sentences
+    from ..training.seen_scans import ScanMark, repeated_scans
 
     def show(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:
         if isinstance(outcome, CaseResult):
@@ -88,11 +89,14 @@ def run(options: argparse.Namespace) -> int:
     about = {"network": digests, "data set": str(options.dataset.resolve()), "split": options.split or ""}
     about["cases"] = cases_digest(found.cases)
     claim_folder(options.out, about, options.overwrite, chosen)
+    reporter = make_reporter(options.progress)
+    for text in repeated_scans((case, ScanMark.of(case)) for case in chosen):
+        reporter.warning(text)
     evaluation = evaluate(
         assigned,
         options.out,
         with_baseline=not options.no_baseline,
-        reporter=make_reporter(options.progress),
+        reporter=reporter,
         on_case=show,
     )
     # What looked like a case and is none is not to be overlooked either.

@@ -9,7 +9,8 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
 from ..data.draft_mask import LUNG_HU
-from ..training.seen_scans import seen_scans, validation_scans
+from ..training.seen_scans import ScanMark, copied_scans, seen_scans, validation_scans
+from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
@@ -50,7 +51,7 @@ def sentences(evaluation: Evaluation) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     results = evaluation.results
     chosen = with_lung(results)
-    paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results)]
+    paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(results)]
     paragraphs += _trained_on(evaluation)
     if chosen:
         paragraphs += [_how_good(results), *_by_fold(chosen), *_chosen_by_judged(evaluation), _what_goes_wrong(chosen)]
@@ -84,6 +85,18 @@ def _unnamed(results: Sequence[CaseResult]) -> list[str]:
         f"{unnamed}: where some are of the same patient, there are fewer patients, the intervals are too narrow, and a "
         "network may have been trained on a patient whom it judged; the column patient of a case list says whose scans "
         "they are."
+    )
+    return [text]
+
+
+def _copies(results: Sequence[CaseResult]) -> list[str]:
+    marked = ((result.case, ScanMark.of(result.case)) for result in results)
+    copies = [f"{copy.name} of {owner.name}" for copy, owner in copied_scans(marked)]
+    if not copies:
+        return []
+    text = (
+        f"Copies of one CT count as scans of several patients ({some_of(copies)}): there are fewer patients, and the "
+        "intervals are too narrow."
     )
     return [text]
 

@@ -139,7 +139,7 @@ def repeated_scans(marked: Iterable[tuple[Case, ScanMark]]) -> list[str]:
     """Sentences about copies of one CT that count as scans of several patients, among cases with their marks."""
     return [
         f"{copy.name} has the same CT as {owner.name}, though they count as two patients; leave one of them out, or "
-        "they may be on both sides."
+        "name the same patient for both in a case list."
         for copy, owner in copied_scans(marked)
     ]
 

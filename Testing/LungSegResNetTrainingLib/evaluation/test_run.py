@@ -480,6 +480,25 @@ def test_the_summary_says_how_many_cases_the_network_was_trained_on(judge: Judge
     assert not [text for text in sentences(other) if "trained on patients" in text]
 
 
+@pytest.mark.parametrize("patient", ["p1", "p2"])
+def test_copies_of_a_scan_that_count_as_several_patients_are_told_of(
+    patient: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_case(tmp_path, "scan", **_SMALL)  # type: ignore[arg-type]
+    for part in ("ct", "mask"):
+        shutil.copy(tmp_path / f"scan_{part}.nii", tmp_path / f"copy_{part}.nii")
+    rows = [f"{name},{name}_ct.nii,{name}_mask.nii,{of}" for name, of in (("scan", "p1"), ("copy", patient))]
+    (tmp_path / "list.csv").write_text("\n".join(["case,ct,mask,patient", *rows]), encoding="utf-8")
+    command = ["evaluate", "shipped", str(tmp_path / "list.csv"), "--out", str(tmp_path / "out"), "--no-baseline"]
+    assert main([*command, "--progress", "none", "--device", "cpu"]) == 0
+    printed = capsys.readouterr()
+    warned = "warning: copy has the same CT as scan, though they count as two patients" in printed.err
+    note = "count as scans of several patients (copy of scan): there are fewer patients"
+    pages = [(tmp_path / "out" / name).read_text(encoding="utf-8") for name in ("report.html", "report.md")]
+    told = [note in text for text in (printed.out, *pages)]
+    assert [warned, *told] == [patient == "p2"] * 4
+
+
 def test_voxels_that_lie_beside_a_header_belong_to_the_case(tmp_path: Path) -> None:
     case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
     ct, mask = tmp_path / "ct.mhd", tmp_path / "mask.nhdr"

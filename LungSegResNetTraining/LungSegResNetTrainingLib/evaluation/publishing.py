@@ -18,12 +18,13 @@ from LungSegResNetLib.tables import read_rows
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION, Case
-from ..training.seen_scans import ScanMark, seen_scans, validation_scans
+from ..training.seen_scans import ScanMark, choosing_scans, seen_scans, validation_scans
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
 from .dois import plain_doi
 from .report_tables import TextTable
 from .run import MARK
+from .summary import chosen_by_judged
 
 INTENDED_USE = (
     "Draft lung masks in chest CT, for research, to be looked at and corrected by a person. "
@@ -31,6 +32,7 @@ INTENDED_USE = (
 )
 MODEL_CARD = "MODEL_CARD.md"
 _TRAINING, _VALIDATION, _TEST = _USES = ("training_cases", "validation_cases", "test_cases")
+_DOUBTFUL_REFERENCE = "A *doubtful reference* is one that its reader marked as uncertain."
 _FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
 _REPORT_COLUMNS = ("case", "split", "doubtful", "slices", "method", "region", "reference_ml", *_FIGURES)
 
@@ -72,22 +74,23 @@ def publish(
     known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
     rows, failed = _read_rows(report / "cases.csv")
     _refuse_report_of_another(network, report)
-    _refuse_cases_trained_on(card, {row["case"] for row in rows}, cases)
+    judged = {row["case"] for row in rows}
+    _refuse_cases_trained_on(card, judged, cases)
     names = _collection_names(target.with_name("collections.csv"))
+    choosing = choosing_scans(card)
+    notes = chosen_by_judged(sum(choosing.holds_case(case) for case in cases if case.name in judged))
     card = dataclasses.replace(
         card,
         name=name,
         version=version,
         licence=licence,
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
-        training=dataclasses.replace(
-            TrainingRecord.of(card), data=_sources(cases, card, names, {row["case"] for row in rows})
-        ).as_json(),
+        training=dataclasses.replace(TrainingRecord.of(card), data=_sources(cases, card, names, judged)).as_json(),
         figures=_figures(rows),
     )
     save_model(target, weights, card)
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
-        temporary.write_text(_markdown(card, rows, failed, further, known_limits), encoding="utf-8")
+        temporary.write_text(_markdown(card, rows, failed, notes, further, known_limits), encoding="utf-8")
     return card
 
 
@@ -195,6 +198,7 @@ def _markdown(
     card: ModelCard,
     rows: Sequence[dict[str, str]],
     failed: Sequence[str],
+    notes: Sequence[str],
     further: Sequence[str],
     limits: Sequence[str],
 ) -> str:
@@ -212,7 +216,7 @@ def _markdown(
         "",
         f"## Figures on the {_kind_of_cases(rows)}",
         "",
-        "The network was not trained on them. A *doubtful reference* is one that its reader marked as uncertain.",
+        " ".join(["The network was not trained on them.", *notes, _DOUBTFUL_REFERENCE]),
         "",
         _figure_table(rows).markdown(),
         "",

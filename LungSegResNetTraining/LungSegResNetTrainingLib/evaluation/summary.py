@@ -9,7 +9,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
 from ..data.draft_mask import LUNG_HU
-from ..training.seen_scans import ScanMark, copied_scans, seen_scans, validation_scans
+from ..training.seen_scans import ScanMark, choosing_scans, copied_scans, seen_scans
 from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
@@ -128,19 +128,25 @@ def _by_fold(chosen: Sequence[CaseResult]) -> list[str]:
 
 
 def _chosen_by_judged(evaluation: Evaluation) -> list[str]:
-    if not any(judge.card.training.get("patience") for judge in evaluation.judges):
-        return []
-    if len(evaluation.judges) > 1:
+    choosing = {judge.fold: choosing_scans(judge.card) for judge in evaluation.judges}
+    count = sum(choosing[result.fold].holds_case(result.case) for result in evaluation.results)
+    if count and len(evaluation.judges) > 1:
         text = (
             "The Dice is optimistic: networks were trained with --patience, which chose their steps by the very cases "
             "that they judge here."
         )
         return [text]
-    chose = validation_scans(evaluation.judges[0].card)
-    count = sum(chose.holds_case(result.case) for result in evaluation.results)
+    return chosen_by_judged(count)
+
+
+def chosen_by_judged(count: int) -> list[str]:
+    """What to know where so many of the judged cases have chosen a network; nothing where none has."""
     if not count:
         return []
-    text = f"The Dice is optimistic: training with --patience chose the network's step by {_cases(count)} among these."
+    text = (
+        "The Dice is optimistic: training with --patience chose a step of the network, or of one that it came from, by "
+        f"{_cases(count)} among these."
+    )
     return [text]
 
 

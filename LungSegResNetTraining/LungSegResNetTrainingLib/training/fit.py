@@ -77,7 +77,7 @@ def fit(
         start=start, slices_at_once=options.slices_at_once, processes=processes, on_warning=on_warning,
     )  # fmt: skip
     loader = slice_loader(training, settings, run.step, options.workers, processes, pinned=run.device.type == "cuda")
-    record = replace(_record_of(settings, training, validation, start, marks or {}), patience=patience)
+    record = _record_of(settings, training, validation, patience, start, marks or {})
     if processes.first and run.step == 0:
         run.save_checkpoint()  # from now on the folder is known to hold a run
     with (
@@ -215,19 +215,23 @@ def _record_of(
     settings: TrainingSettings,
     training: Sequence[CachedCase],
     validation: Sequence[CachedCase],
+    patience: int | None,
     start: StartNetwork | None,
     marks: Mapping[str, ScanMark],
 ) -> TrainingRecord:
     begun = start.record if start else TrainingRecord()
+    validated = _recorded(validation, marks)
     return TrainingRecord(
         program=f"LungSegResNet {__version__}",
         settings=settings.as_json(),
         training_cases=[case.name for case in training],
         validation_cases=[case.name for case in validation],
         seen_scans=_recorded(training, marks) | begun.seen_scans,
-        validation_scans=_recorded(validation, marks),
+        validation_scans=validated,
+        choosing_scans=begun.choosing_scans if patience is None else begun.choosing_scans | validated,
         start_network_cases=begun.seen_scans.names,
         start_network_data=begun.sources,
+        patience=patience,
     )
 
 

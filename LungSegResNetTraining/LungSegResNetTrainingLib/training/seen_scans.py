@@ -124,6 +124,16 @@ def validation_scans(card: ModelCard) -> ScanRecord:
     return _record(card, "validation_scans", "validation_cases")
 
 
+def choosing_scans(card: ModelCard) -> ScanRecord:
+    """Scans by whose Dice training with patience chose a step of a network, or of one that it came from.
+
+    A file of an earlier version knows of the network's own training only.
+    """
+    if "choosing_scans" in card.training:
+        return _record(card, "choosing_scans")
+    return validation_scans(card) if card.training.get("patience") else NOTHING_SEEN
+
+
 def copied_scans(marked: Iterable[tuple[Case, ScanMark]]) -> list[tuple[Case, Case]]:
     """Of cases with their marks those that have the CT of an earlier case of another patient, each with that one."""
     owners: dict[str, Case] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from LungSegResNetLib.network.model_file import ModelCard
 
-from .seen_scans import NOTHING_SEEN, ScanRecord, seen_scans, validation_scans
+from .seen_scans import NOTHING_SEEN, ScanRecord, choosing_scans, seen_scans, validation_scans
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class TrainingRecord:
     training_cases, validation_cases : names of the cases of the last run.
     seen_scans, validation_scans : scans that the network was trained on, from its very beginning, and that were kept
         from it; of a file that names cases only, these.
+    choosing_scans : by whose Dice ``patience`` chose a step of the network, or of one that it came from.
     start_network_cases : names of the cases of the network that the run began with.
     start_network_data : collections of data of that network, as in ``data``.
     patience : see `RunOptions`.
@@ -37,6 +38,7 @@ class TrainingRecord:
     validation_cases: list[str] = field(default_factory=list)
     seen_scans: ScanRecord = NOTHING_SEEN
     validation_scans: ScanRecord = NOTHING_SEEN
+    choosing_scans: ScanRecord = NOTHING_SEEN
     start_network_cases: list[str] = field(default_factory=list)
     start_network_data: list[dict[str, Any]] = field(default_factory=list)
     patience: int | None = None
@@ -51,7 +53,11 @@ class TrainingRecord:
         """The record in a network's card."""
         names = {entry.name for entry in fields(cls)} - {"others"}
         known = {name: value for name, value in card.training.items() if name in names}
-        known |= {"seen_scans": seen_scans(card), "validation_scans": validation_scans(card)}
+        known |= {
+            "seen_scans": seen_scans(card),
+            "validation_scans": validation_scans(card),
+            "choosing_scans": choosing_scans(card),
+        }
         return cls(**known, others={name: value for name, value in card.training.items() if name not in names})
 
     @property

@@ -29,6 +29,7 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
 
     It has the passes of the last network, says of itself what that one does, and names all of them; one that is given
     twice counts twice. Cases are validation cases if every network kept them for that, and none was trained on them.
+    Scans that chose a step of any network have chosen the mean.
 
     Raises
     ------
@@ -69,6 +70,7 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
         validation_cases=kept.names,
         seen_scans=seen,
         validation_scans=kept,
+        choosing_scans=reduce(or_, (record.choosing_scans for record in records)),
     )
     weights = {
         name: np.stack([other.weights[name] for other in loaded]).mean(axis=0, dtype=np.float64).astype(np.float32)

@@ -16,7 +16,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.publishing import publish
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
+from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord, choosing_scans
 
 TRAINING = {
     "settings": {"steps": 7},
@@ -128,6 +128,24 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert "|  | 10.1/x | CC BY 3.0 | 1 | 3 |" in text
     assert "not for diagnosis" in text
     assert text.endswith("## Known failures and limits\n\n- small children\n- masks of two readers\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [({}, "0"), ({"patience": 3}, "3 cases"), ({"choosing_scans": [["scan2"], ["other"]]}, "1 case")],
+    ids=["none", "earlier version", "one that it came from"],
+)
+def test_the_model_card_says_that_judged_cases_chose_a_step(
+    run: tuple[Path, list[Case], Path], tmp_path: Path, said: dict[str, object], count: str
+) -> None:
+    card, weights = load_model(run[0])
+    save_model(run[0], weights, dataclasses.replace(card, training={**TRAINING, **said}))
+    (run[2] / "evaluation.json").write_text(json.dumps({"network": file_digest(run[0])}))
+    published = publish_run(run, tmp_path / "lungs.safetensors")
+    assert choosing_scans(published) == choosing_scans(read_card(run[0]))
+    text = (tmp_path / "MODEL_CARD.md").read_text()
+    assert ("trained on them. The Dice is optimistic: training with --patience chose" in text) == (count != "0")
+    assert (f"by {count} among these. A *doubtful" in text) == (count != "0")
 
 
 def test_cases_that_could_not_be_judged_are_named(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from LungSegResNetTrainingLib.training.fit import _tell_unless_the_run_ended, fi
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
 from LungSegResNetTrainingLib.training.run_options import RunOptions
+from LungSegResNetTrainingLib.training.seen_scans import ScanMark, choosing_scans
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.start_network import read_start_network
 from LungSegResNetTrainingLib.training.validation import validation_dice
@@ -438,6 +439,22 @@ def test_a_finished_run_keeps_the_network_that_patience_chose(tmp_path: Path) ->
     assert "network.safetensors stays the network of step 1, which --patience chose" in text
     path.unlink()
     assert read_card(_with_patience(tmp_path, None)[0]).training["steps_done"] == 12
+
+
+def test_a_network_remembers_the_scans_that_chose_a_step_of_it_or_of_the_one_it_began_with(tmp_path: Path) -> None:
+    def trained(name: str, start: Path | None, patience: int | None) -> Path:
+        return fit(
+            [small_case("a")], [small_case(f"v {name}")], replace(SETTINGS, steps=1), tmp_path / name,
+            RunOptions(workers=0, patience=patience), start=read_start_network(str(start)) if start else None,
+            marks={"v first": ScanMark("v first", "0" * 16, "1" * 16)},
+        )  # fmt: skip
+
+    path, remembered = None, []
+    for name, patience in (("none", None), ("first", 2), ("second", None), ("third", 2)):
+        path = trained(name, path, patience)
+        remembered.append(choosing_scans(read_card(path)).as_json())
+    first, third = ["v first", "0" * 16, "1" * 16], ["v third", "", ""]
+    assert remembered == [[], [first], [first], [first, third]]
 
 
 def test_a_network_that_is_trained_in_the_current_folder_is_called_as_the_folder(

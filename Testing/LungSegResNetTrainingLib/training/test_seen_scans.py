@@ -17,7 +17,14 @@ from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, read_card
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.training.run_cases import prepare_cases
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord, seen_scans, validation_scans
+from LungSegResNetTrainingLib.training.seen_scans import (
+    NOTHING_SEEN,
+    ScanMark,
+    ScanRecord,
+    choosing_scans,
+    seen_scans,
+    validation_scans,
+)
 
 
 @pytest.fixture
@@ -154,5 +161,8 @@ def test_a_network_that_says_nothing_of_its_scans_is_known_by_the_names_of_its_c
     card = ModelCard({}, training=training)
     assert seen_scans(card) == ScanRecord.by_names("abc")
     assert validation_scans(card) == ScanRecord.by_names("v")
+    assert choosing_scans(card) == NOTHING_SEEN
+    assert choosing_scans(replace(card, training=training | {"patience": 3})) == ScanRecord.by_names("v")
     shipped = read_card(default_model_path())
     assert set(shipped.training["start_network_cases"]) <= set(seen_scans(shipped).names)
+    assert choosing_scans(shipped) == NOTHING_SEEN

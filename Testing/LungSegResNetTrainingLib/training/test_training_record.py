@@ -21,6 +21,7 @@ def test_a_record_comes_back_from_a_card() -> None:
         validation_cases=["v"],
         seen_scans=ScanRecord(frozenset([ScanMark("a", "1" * 16, "2" * 16), ScanMark("before", "3" * 16)])),
         validation_scans=ScanRecord.by_names("v"),
+        choosing_scans=ScanRecord.by_names(["v", "earlier"]),
         start_network_cases=["before"],
         start_network_data=[{"doi": "10.1/a"}],
         patience=4,

@@ -13,7 +13,13 @@ from LungSegResNetLib.errors import InputError, ModelError, OutputError, UsageEr
 from LungSegResNetLib.network.model_file import load_model, read_card, save_model
 from LungSegResNetLib.network.torch_predictor import TorchPredictor
 from LungSegResNetTrainingLib.command_line.main import main
-from LungSegResNetTrainingLib.training.seen_scans import ScanRecord, seen_scans, validation_scans
+from LungSegResNetTrainingLib.training.seen_scans import (
+    NOTHING_SEEN,
+    ScanRecord,
+    choosing_scans,
+    seen_scans,
+    validation_scans,
+)
 from LungSegResNetTrainingLib.training.weight_mean import write_mean
 
 
@@ -66,6 +72,17 @@ def test_the_mean_knows_the_scans_that_its_networks_know(tmp_path: Path) -> None
     save_model(leaking, weights, dataclasses.replace(card, training={**card.training, **renamed}))
     with pytest.raises(InputError, match="case v was trained on"):
         write_mean([str(new), str(leaking)], tmp_path / "mean.safetensors", overwrite=True)
+
+
+def test_the_mean_knows_the_scans_that_chose_a_step_of_any_of_its_networks(tmp_path: Path) -> None:
+    plain, old, new = (network(tmp_path, name, 0, ["a"], [name]) for name in ("plain", "old", "new"))
+    for path, said in ((plain, {"patience": None}), (old, {"patience": 3}), (new, {"choosing_scans": [["start"]]})):
+        card, weights = load_model(path)
+        save_model(path, weights, dataclasses.replace(card, training={**card.training, **said}))
+    for order in ([plain, old, new], [new, old, plain]):
+        mean = write_mean([str(path) for path in order], tmp_path / "mean.safetensors", overwrite=True)
+        assert choosing_scans(mean) == ScanRecord.by_names(["old", "start"])
+    assert choosing_scans(write_mean([str(plain), str(plain)], tmp_path / "plainest.safetensors")) == NOTHING_SEEN
 
 
 def test_the_mean_has_the_passes_of_the_last_network(tmp_path: Path) -> None:

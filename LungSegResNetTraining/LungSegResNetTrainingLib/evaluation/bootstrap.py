@@ -1,4 +1,11 @@
-"""How sure a mean is: bootstrap over patients, because scans of one patient are no independent cases."""
+"""How sure a mean is: bootstrap over patients, because scans of one patient are no independent cases.
+
+Percentile intervals: B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, Chapman & Hall, 1993, chapter 13.
+Patients drawn with all their cases, and none of the cases within them, as strategy 1 for hierarchical data: A. C.
+Davison and D. V. Hinkley, Bootstrap Methods and their Application, Cambridge University Press, 1997, section 3.8; why
+that suits: C. A. Field and A. H. Welsh, Bootstrapping clustered data, J. R. Stat. Soc. B 69(3), 369-390, 2007.
+Too narrow with few: T. C. Hesterberg, What teachers should know about the bootstrap, Am. Stat. 69(4), 371-386, 2015.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +36,8 @@ def resampled_means(
     values: np.ndarray, patients: Sequence[str], strata: Sequence[str] | None = None, seed: int = 0
 ) -> np.ndarray:
     """Means over cases, shape (RESAMPLES, columns), each of a new draw of patients with all their cases.
+
+    The mean of a draw weighs every case alike, so that a patient with many scans counts as often.
 
     Parameters
     ----------

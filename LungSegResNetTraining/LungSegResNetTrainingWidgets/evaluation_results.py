@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 REPORT, SUMMARY, CASES = "report.html", "summary.csv", "cases.csv"
 _COLUMNS = ("method", "group", "region", "doubtful", "metric", "cases", "mean", "sd", "min", "max")
-_JUDGED, _FAILED = "judged", "failed"
 _MOST_SLICES = 30
 
 
@@ -41,13 +40,14 @@ def table1Rows(folder: Path) -> list[dict[str, Any]]:
     """
     from LungSegResNetLib.figures.metrics import METRICS
     from LungSegResNetTrainingLib.evaluation.aggregation import ALL_CASES
+    from LungSegResNetTrainingLib.evaluation.case_result import INCLUDED, LUNGS, NETWORK
 
     if not (folder / SUMMARY).is_file():
         return []
     metrics = {metric.key: metric for metric in METRICS}
     table = []
     for row in read_rows(folder / SUMMARY, _COLUMNS):
-        if (row["method"], row["region"], row["doubtful"]) != ("network", "lungs", "included"):
+        if (row["method"], row["region"], row["doubtful"]) != (NETWORK, LUNGS, INCLUDED):
             continue
         try:
             metric = metrics[row["metric"]]
@@ -71,16 +71,17 @@ def worstSlices(folder: Path, caseList: Path) -> list[ListedSlice]:
     InputError : a list of cases cannot be read.
     """
     from LungSegResNetTrainingLib.data.cases import read_cases
+    from LungSegResNetTrainingLib.evaluation.case_result import FAILED, JUDGED
     from LungSegResNetTrainingLib.evaluation.finished_cases import folder_names
 
     if not (folder / CASES).is_file():
         return []
     statuses = {row["case"]: row["status"] for row in read_rows(folder / CASES, ("case", "status"))}
     cases = read_cases(caseList)
-    cases = [case for case in cases if statuses.get(case.name) in (_JUDGED, _FAILED)]
+    cases = [case for case in cases if statuses.get(case.name) in (JUDGED, FAILED)]
     found = []
     for case, name in zip(cases, folder_names(cases), strict=True):
-        if statuses[case.name] != _JUDGED:
+        if statuses[case.name] != JUDGED:
             continue  # its folder may have the result of an earlier network
         try:
             result = json.loads((folder / "cases" / name / "result.json").read_text(encoding="utf-8"))["result"]

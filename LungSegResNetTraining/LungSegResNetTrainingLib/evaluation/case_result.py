@@ -14,6 +14,8 @@ LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
 REGIONS = (LUNGS, RIGHT, LEFT)
 NETWORK, THRESHOLDING = "network", "thresholding"
 METHODS = (NETWORK, THRESHOLDING)
+JUDGED, FAILED, LEFT_OUT = "judged", "failed", "left out"  # states of a case
+INCLUDED = "included"  # of cases whose reference is doubtful, which may be left out instead
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from LungSegResNetLib.tables import Cell, write_rows
 
 from .aggregation import ALL_CASES, groups_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import mean_intervals
-from .case_result import METHODS, REGIONS, CaseResult
+from .case_result import FAILED, INCLUDED, JUDGED, LEFT_OUT, METHODS, REGIONS, CaseResult
 from .run import Evaluation
 from .spread import spread_of
 
@@ -31,7 +31,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
         case = result.case
         about: dict[str, Cell] = {
             "case": case.name,
-            "status": "judged",
+            "status": JUDGED,
             "patient": case.patient,
             "group": case.group,
             "split": case.split,
@@ -43,7 +43,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             for region, comparison in comparisons.items():
                 figures: dict[str, Cell] = {key: getattr(comparison, key) for key in _KEYS}
                 rows.append({**about, "method": method, "region": region, **figures, "error": ""})
-    for status, cases in (("failed", evaluation.failed), ("left out", evaluation.left_out)):
+    for status, cases in ((FAILED, evaluation.failed), (LEFT_OUT, evaluation.left_out)):
         rows += [{"case": case.name, "status": status, "error": case.reason} for case in cases]
     write_rows(path, rows, overwrite=True)
 
@@ -57,9 +57,9 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
     """
     rows: list[dict[str, Cell]] = []
     certain = without_doubt(evaluation.results)
-    versions = [("included", evaluation.results)]
+    versions = [(INCLUDED, evaluation.results)]
     if len(certain) < len(evaluation.results):
-        versions.append(("left out", certain))
+        versions.append((LEFT_OUT, certain))
     for doubtful, results in versions:
         chosen = with_lung(results)
         for group, members in {**groups_of(chosen), ALL_CASES: chosen}.items():

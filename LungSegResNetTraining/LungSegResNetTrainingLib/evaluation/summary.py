@@ -14,7 +14,7 @@ from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
 from .baseline_comparison import compare_with_thresholding
 from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
-from .case_result import CaseResult
+from .case_result import LUNGS, NETWORK, CaseResult
 from .group_comparison import compare_groups
 from .run import Evaluation, trained_patients
 from .spread import is_zero, spread_of
@@ -171,7 +171,7 @@ def _how_good(results: Sequence[CaseResult]) -> str:
 
 
 def _what_goes_wrong(chosen: Sequence[CaseResult]) -> str:
-    volume = sum(result.comparisons["network"]["lungs"].reference_ml for result in chosen)
+    volume = sum(result.comparisons[NETWORK][LUNGS].reference_ml for result in chosen)
     missed, added = sum(result.missed_ml for result in chosen), sum(result.added_ml for result in chosen)
     dense_missed = sum(result.missed_dense_ml for result in chosen)
     dense_added = sum(result.added_dense_ml for result in chosen)

@@ -24,6 +24,8 @@ from LungSegResNetLib.figures.drawing import (
 )
 from LungSegResNetLib.lungs.regions import bounding_box
 
+from .case_result import NETWORK
+
 PREDICTION_COLOR: Color = (70, 190, 255)
 _LEAST_CM2 = 5.0  # smaller sections, the tips of the lungs, have a low Dice for a handful of pixels
 _MARGIN_MM = 18.0
@@ -117,7 +119,7 @@ def _write_words(picture: Image.Image, ct: CTVolume, errors: SliceErrors, name: 
         draw_tag(draw, (left + 10, _HEADER + 10), "R", "lt")
         draw_tag(draw, (left + panel - 10, _HEADER + 10), "L", "rt")
     y = bottom + _FOOTER // 2
-    x = draw_legend(draw, (_EDGE, y), [(REFERENCE_COLOR, True, "reference"), (PREDICTION_COLOR, False, "network")])
+    x = draw_legend(draw, (_EDGE, y), [(REFERENCE_COLOR, True, "reference"), (PREDICTION_COLOR, False, NETWORK)])
     missed, added = f"missed {errors.missed_cm2:.1f} cm2", f"added {errors.added_cm2:.1f} cm2"
     draw_legend(draw, (x, y), [(REFERENCE_COLOR, False, missed), (PREDICTION_COLOR, False, added)], filled=True)
 

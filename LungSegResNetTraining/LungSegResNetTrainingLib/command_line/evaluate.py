@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
     from ..data.pair_check import DOUBTFUL
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_result import CaseResult, FailedCase
+    from ..evaluation.findings import Findings
     from ..evaluation.report import write_report
     from ..evaluation.run import cases_digest, claim_folder, evaluate, refuse_unreachable
     from ..evaluation.summary import sentences
@@ -107,9 +108,10 @@ def run(options: argparse.Namespace) -> int:
         missing = [*evaluation.failed, *evaluation.left_out]
         first = f" {missing[0].name}: {missing[0].reason}" if missing else ""
         raise InputError(f"None of {len(missing)} cases could be judged.{first}")
-    path = write_report(evaluation, options.out)
+    findings = Findings(evaluation)
+    path = write_report(findings, options.out)
     print()
-    for sentence in sentences(evaluation):
+    for sentence in sentences(findings):
         print(sentence)
     print(f"The report is {path}")
     return SOME_FAILED_EXIT_CODE if evaluation.failed else 0

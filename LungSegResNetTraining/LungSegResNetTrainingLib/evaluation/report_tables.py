@@ -34,16 +34,22 @@ _CASE_METRICS = (
 
 @dataclass(frozen=True)
 class TextTable:
-    """Cells as plain text; a line break parts a cell from its small print. ``faint`` columns are for comparison."""
+    """Cells as plain text; a line break parts a cell from its small print.
+
+    ``faint`` columns are for comparison; a table that ``is_text`` has words in all its columns, no figures.
+    """
 
     head: list[str]
     rows: list[list[str]]
     faint: tuple[int, ...] = field(default=())
+    is_text: bool = False
 
     def markdown(self) -> str:
         """The table as Markdown."""
         lines = [self.head, ["---"] * len(self.head), *self.rows]
-        plain = [[cell.replace("\n", " ").replace("|", "/").replace("<", "&lt;") for cell in row] for row in lines]
+        # An entity of HTML shows the bar and parts no columns.
+        marks = str.maketrans({"\n": " ", "<": "&lt;", "|": "&#124;"})
+        plain = [[cell.translate(marks) for cell in row] for row in lines]
         return "\n".join(f"| {' | '.join(row)} |" for row in plain)
 
 
@@ -102,7 +108,7 @@ def cases_text(results: Sequence[CaseResult]) -> TextTable:
 def doubts_text(results: Sequence[CaseResult]) -> TextTable:
     """Why the marked references are doubtful."""
     rows = [[f"{DOUBT_MARK} {result.case.name}", result.doubtful] for result in results if result.doubtful]
-    return TextTable(["case", "why its reference is doubtful"], rows)
+    return TextTable(["case", "why its reference is doubtful"], rows, is_text=True)
 
 
 def notes_text(results: Sequence[CaseResult]) -> TextTable:
@@ -111,17 +117,18 @@ def notes_text(results: Sequence[CaseResult]) -> TextTable:
     for result in results:
         for note in dict.fromkeys(result.notes):
             names.setdefault(note, []).append(result.case.name)
-    return TextTable(["note", "cases"], [[note, ", ".join(cases)] for note, cases in names.items()])
+    return TextTable(["note", "cases"], [[note, ", ".join(cases)] for note, cases in names.items()], is_text=True)
 
 
 def not_judged_text(cases: Sequence[FailedCase]) -> TextTable:
     """Cases without a result, and why."""
-    return TextTable(["case", "reason"], [[case.name, case.reason] for case in cases])
+    return TextTable(["case", "reason"], [[case.name, case.reason] for case in cases], is_text=True)
 
 
 def definitions_text() -> TextTable:
     """Every metric with its definition."""
-    return TextTable(["metric", "definition"], [[with_unit(metric), metric.formula] for metric in METRICS])
+    rows = [[with_unit(metric), metric.formula] for metric in METRICS]
+    return TextTable(["metric", "definition"], rows, is_text=True)
 
 
 def sources(results: Sequence[CaseResult]) -> list[tuple[str, str, int]]:

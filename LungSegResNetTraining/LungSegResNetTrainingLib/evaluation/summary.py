@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from LungSegResNetLib.wording import counted
 
@@ -11,53 +10,26 @@ from ..data.cases import unnamed_patients
 from ..data.draft_mask import LUNG_HU
 from ..training.seen_scans import ScanMark, choosing_scans, copied_scans, seen_scans
 from ..wording import some_of
-from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung, without_doubt
-from .baseline_comparison import compare_with_thresholding
-from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals
+from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
+from .baseline_comparison import BaselineComparison
+from .bootstrap import LEVEL_PERCENT
 from .case_result import LUNGS, NETWORK, CaseResult
-from .group_comparison import compare_groups
+from .findings import Findings, MeanDice, worst_first
 from .run import Evaluation, trained_patients
 from .spread import is_zero, spread_of
 
 
-@dataclass(frozen=True)
-class MeanDice:
-    """Mean Dice of some cases with its interval by patient."""
-
-    cases: int
-    mean: float
-    interval: Interval | None
-
-    @property
-    def interval_text(self) -> str:
-        """Such as ``0.970 to 0.985``."""
-        return f"{self.interval.low:.3f} to {self.interval.high:.3f}" if self.interval else "no interval: one patient"
-
-
-def mean_dice(results: Sequence[CaseResult]) -> MeanDice:
-    """Mean over the cases with lung in the reference."""
-    chosen = with_lung(results)
-    values = values_of(chosen, ["dice"])
-    interval = mean_intervals(values, patients_of(chosen))[0]
-    return MeanDice(len(chosen), spread_of(values[:, 0]).mean, interval)
-
-
-def worst_first(results: Sequence[CaseResult]) -> list[CaseResult]:
-    """Cases with lung, the lowest Dice first."""
-    return sorted(with_lung(results), key=lambda result: result.dice)
-
-
-def sentences(evaluation: Evaluation) -> list[str]:
+def sentences(findings: Findings) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
-    results = evaluation.results
-    chosen = with_lung(results)
+    evaluation, results, chosen = findings.evaluation, findings.results, findings.chosen
     paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(results)]
     paragraphs += _trained_on(evaluation)
     if chosen:
-        paragraphs += [_how_good(results), *_by_fold(chosen), *_chosen_by_judged(evaluation), _what_goes_wrong(chosen)]
-        paragraphs += _beside_thresholding(results)
-        paragraphs += [d.statement for d in compare_groups(results) if d.metric.key == "dice" and not d.too_few]
-    return [*paragraphs, *_doubtful(results), *_no_lung(results), *_not_judged(evaluation)]
+        paragraphs += [_how_good(findings.dice, worst_first(chosen)[0]), *_by_fold(chosen)]
+        paragraphs += [*_chosen_by_judged(evaluation), _what_goes_wrong(chosen)]
+        paragraphs += _beside_thresholding(findings.beside_thresholding)
+        paragraphs += [d.statement for d in findings.group_differences if d.metric.key == "dice" and not d.too_few]
+    return [*paragraphs, *_doubtful(findings), *_no_lung(results), *_not_judged(evaluation)]
 
 
 def _what_was_judged(evaluation: Evaluation) -> str:
@@ -122,8 +94,8 @@ def network_name(evaluation: Evaluation) -> str:
 
 def _by_fold(chosen: Sequence[CaseResult]) -> list[str]:
     folds = sorted({result.fold for result in chosen if result.fold is not None})
-    members = {fold: [result for result in chosen if result.fold == fold] for fold in folds}
-    parts = [f"{fold}: {mean_dice(some).mean:.3f} ({_cases(len(some))})" for fold, some in members.items()]
+    spreads = {fold: spread_of(result.dice for result in chosen if result.fold == fold) for fold in folds}
+    parts = [f"{fold}: {spread.mean:.3f} ({_cases(spread.count)})" for fold, spread in spreads.items()]
     return [f"Mean Dice by fold: {', '.join(parts)}."] if parts else []
 
 
@@ -156,8 +128,7 @@ def _not_finished(evaluation: Evaluation) -> list[str]:
     return ["The training of this network has not finished: it is the best so far, and may change."]
 
 
-def _how_good(results: Sequence[CaseResult]) -> str:
-    dice, worst = mean_dice(results), worst_first(results)[0]
+def _how_good(dice: MeanDice, worst: CaseResult) -> str:
     interval = (
         f"{LEVEL_PERCENT} % confidence interval {dice.interval_text}, bootstrap over patients"
         if dice.interval
@@ -186,8 +157,7 @@ def _what_goes_wrong(chosen: Sequence[CaseResult]) -> str:
     return text
 
 
-def _beside_thresholding(results: Sequence[CaseResult]) -> list[str]:
-    comparisons = compare_with_thresholding(results)
+def _beside_thresholding(comparisons: Sequence[BaselineComparison]) -> list[str]:
     if not comparisons:
         return []
     dice = comparisons[0]
@@ -205,15 +175,14 @@ def _beside_thresholding(results: Sequence[CaseResult]) -> list[str]:
     ]
 
 
-def _doubtful(results: Sequence[CaseResult]) -> list[str]:
-    certain = without_doubt(results)
-    count = len(results) - len(certain)
+def _doubtful(findings: Findings) -> list[str]:
+    count = len(findings.results) - len(without_doubt(findings.results))
     if not count:
         return []
     marked = "it is" if count == 1 else "they are"
     text = f"In {_cases(count)} a part of the reference is doubtful; {marked} marked and counted in."
-    if with_lung(certain):
-        dice = mean_dice(certain)
+    if findings.certain:
+        dice = findings.certain_dice
         text += f" Without them the mean Dice is {dice.mean:.3f} ({dice.interval_text}; {_cases(dice.cases)})."
     return [text]
 

@@ -13,6 +13,7 @@ from judged_cases import case_of, comparison_of, judged_case
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
+from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.group_comparison import compare_groups, statements_by_pair
 from LungSegResNetTrainingLib.evaluation.run import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.summary import sentences
@@ -51,7 +52,7 @@ def test_a_difference_that_is_written_as_0_is_none() -> None:
     assert dice.interval is not None
     assert not dice.interval.holds_zero
     assert dice.statement == "Dice: the means do not differ at the precision shown, 0.000 (12 and 12 cases)."
-    said = " ".join(sentences(Evaluation([_judge()], results)))
+    said = " ".join(sentences(Findings(Evaluation([_judge()], results))))
     assert "a mean Dice of 0.970 on the same cases; at this precision the network does not differ from it." in said
     assert "better by" not in said
 
@@ -67,7 +68,7 @@ def test_a_cross_validation_whose_steps_were_chosen_on_the_judged_cases_says_so(
     chosen = {"patience": 3, "validation_cases": ["b"]}, {"choosing_scans": [["b"]]}
     for training, count in (({}, 0), (chosen[0], 1), (chosen[1], 1), ({"choosing_scans": [["a"]]}, 0)):
         judges = [replace(_judge(), fold=1), replace(_judge(**training), fold=2)]
-        told = [text for text in sentences(Evaluation(judges, results)) if "The Dice is optimistic" in text]
+        told = [text for text in sentences(Findings(Evaluation(judges, results))) if "The Dice is optimistic" in text]
         assert len(told) == count
 
 
@@ -77,21 +78,23 @@ def test_a_step_that_was_chosen_on_some_of_the_judged_cases_is_told_of() -> None
         earlier_version = _judge(patience=3, validation_cases=[chose])
         came_from_one = _judge(patience=None, validation_cases=["b"], choosing_scans=[[chose]])
         for judge in (earlier_version, came_from_one):
-            told = [text for text in sentences(Evaluation([judge], results)) if "The Dice is optimistic" in text]
+            told = [
+                text for text in sentences(Findings(Evaluation([judge], results))) if "The Dice is optimistic" in text
+            ]
             assert len(told) == count
             assert all(text.endswith("or of one that it came from, by 1 case among these.") for text in told)
 
 
 @pytest.mark.parametrize("finished", [False, True])
 def test_a_network_whose_training_has_not_finished_is_told_of(finished: bool) -> None:
-    said = sentences(Evaluation([_judge(finished=finished)], [judged_case("a", 0.9)]))
+    said = sentences(Findings(Evaluation([_judge(finished=finished)], [judged_case("a", 0.9)])))
     assert any("has not finished" in text for text in said) != finished
 
 
 def test_what_is_missed_and_what_is_added_are_shares_of_all_lung_and_their_dense_parts_of_themselves() -> None:
     volumes = {"missed_ml": 2.0, "missed_dense_ml": 1.0, "added_ml": 1.0, "added_dense_ml": 0.25}
     result = replace(case_of("a", comparison_of(40, 38, 1)), **volumes)
-    said = " ".join(sentences(Evaluation([_judge()], [result])))
+    said = " ".join(sentences(Findings(Evaluation([_judge()], [result]))))
     assert "(40 ml) the network misses 5.0 % (false negatives), and it adds 2.5 % that" in said
     assert "50.0 % of what it misses is denser than -420 HU" in said
     assert "and so is 25.0 % of what it adds." in said
@@ -99,13 +102,13 @@ def test_what_is_missed_and_what_is_added_are_shares_of_all_lung_and_their_dense
 
 def test_the_most_that_was_found_where_there_is_no_lung_is_told_with_its_case() -> None:
     results = [replace(case_of(f"c{ml}", comparison_of(0, 0, 9)), added_ml=float(ml)) for ml in (3, 8, 5)]
-    said = " ".join(sentences(Evaluation([_judge()], results)))
+    said = " ".join(sentences(Findings(Evaluation([_judge()], results))))
     assert "In 3 of them the network found some, at most 8 ml (c8)." in said
 
 
 def test_one_doubtful_case_is_one() -> None:
     results = [judged_case("a", 0.9), judged_case("b", 0.8, doubtful="border estimated")]
-    said = sentences(Evaluation([_judge()], results))
+    said = sentences(Findings(Evaluation([_judge()], results)))
     assert any(text.startswith("In 1 case a part of the reference is doubtful; it is marked") for text in said)
 
 

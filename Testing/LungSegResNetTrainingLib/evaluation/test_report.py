@@ -2,26 +2,79 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from judged_cases import judged_case
 from PIL import Image
 
 from LungSegResNetLib.network.model_file import ModelCard
+from LungSegResNetTrainingLib.evaluation import findings as findings_module
+from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
+from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.report import write_report
 from LungSegResNetTrainingLib.evaluation.run import Evaluation, Judge
+from LungSegResNetTrainingLib.evaluation.summary import sentences
+
+
+def findings_on(results: Sequence[CaseResult], folder: Path) -> Findings:
+    """What was found about cases that all have the same picture."""
+    Image.new("RGB", (8, 8)).save(folder / "overlay.png")
+    loaded = SimpleNamespace(predictor=SimpleNamespace(card=ModelCard(config={})))
+    judge = Judge(loaded, "an engine", "a digest")  # type: ignore[arg-type]
+    pictured = [replace(result, folder=folder, overlay="overlay.png") for result in results]
+    return Findings(Evaluation([judge], pictured))
+
+
+def two_groups() -> list[CaseResult]:
+    """Six cases each, judged by thresholding as well."""
+    return [judged_case(f"{group} {n}", 0.9 + n / 100, group, baseline_dice=0.8) for group in "ab" for n in range(6)]
 
 
 def test_the_largest_groups_have_a_typical_case_and_the_page_says_how_many_there_are(tmp_path: Path) -> None:
-    Image.new("RGB", (8, 8)).save(tmp_path / "overlay.png")
-    groups = "abcdef" + "zz"
-    results = [judged_case(f"case {number}", 0.9, group) for number, group in enumerate(groups)]
-    results = [replace(result, folder=tmp_path, overlay="overlay.png") for result in results]
-    loaded = SimpleNamespace(predictor=SimpleNamespace(card=ModelCard(config={})))
-    judge = Judge(loaded, "an engine", "a digest")  # type: ignore[arg-type]
-    page = write_report(Evaluation([judge], results), tmp_path / "out").read_text(encoding="utf-8")
+    results = [judged_case(f"case {number}", 0.9, group) for number, group in enumerate("abcdef" + "zz")]
+    page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
     assert "The case at the middle of each of the 6 largest of 7 groups by Dice." in page
     shown = [group for group in "abcdefz" if f", {group}: Dice 0.900, 0 ml missed" in page]
     assert shown == ["a", "b", "c", "d", "e", "z"]
+
+
+def test_each_figure_is_worked_out_once_for_report_and_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+
+    def counted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*arguments: Any) -> Any:
+            called.append(name)
+            return real(*arguments)
+
+        return count
+
+    names = ["compare_groups", "compare_with_thresholding", "mean_dice", "table1"]
+    for name in names:
+        monkeypatch.setattr(findings_module, name, counted(name, getattr(findings_module, name)))
+    findings = findings_on(two_groups(), tmp_path)
+    write_report(findings, tmp_path / "out")
+    assert sentences(findings)
+    assert sorted(called) == names
+
+
+def test_page_and_markdown_have_the_same_sections_in_the_same_order_but_for_those_of_pictures(tmp_path: Path) -> None:
+    page = write_report(findings_on(two_groups(), tmp_path), tmp_path / "out")
+    in_page = re.findall(r"<h[23]>(.*?)</h", page.read_text(encoding="utf-8"))
+    text = page.with_name("report.md").read_text(encoding="utf-8")
+    in_text = re.findall(r"^###? (.*)$", text, re.MULTILINE)
+    assert [title for title in in_page if title not in ("Distributions", "Typical results")] == in_text
+    assert in_text == [
+        "Table 1", "Further metrics", "Right and left lung", "Beside plain thresholding", "Groups compared",
+        "b against a", "Cases", "Definitions",
+    ]  # fmt: skip
+    assert "R reference, P prediction" in text
+    # A bar shows as one and parts no columns.
+    assert "100 * sum of &#124;P - R&#124; / sum of R" in text

@@ -25,6 +25,7 @@ from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
+from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.finished_cases import case_key, folder_names
 from LungSegResNetTrainingLib.evaluation.run import (
     Judge,
@@ -475,9 +476,9 @@ def test_the_summary_says_how_many_cases_the_network_was_trained_on(judge: Judge
     cases = [write_case(tmp_path, name, **_SMALL) for name in ("first", "second")]  # type: ignore[arg-type]
     own = Judge.load(tmp_path / "own.safetensors", "cpu")
     evaluation = evaluate([(case, own) for case in cases], tmp_path / "out", with_baseline=False)
-    assert [text for text in sentences(evaluation) if "trained on patients of 1 case among these" in text]
+    assert [text for text in sentences(Findings(evaluation)) if "trained on patients of 1 case among these" in text]
     other = evaluate([(case, judge) for case in cases], tmp_path / "shipped", with_baseline=False)
-    assert not [text for text in sentences(other) if "trained on patients" in text]
+    assert not [text for text in sentences(Findings(other)) if "trained on patients" in text]
 
 
 @pytest.mark.parametrize("patient", ["p1", "p2"])

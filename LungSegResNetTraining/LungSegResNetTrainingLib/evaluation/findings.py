@@ -1,0 +1,89 @@
+"""What an evaluation found; each figure is worked out once, for sentences, tables and page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from .aggregation import Column, patients_of, table1, values_of, with_lung, without_doubt
+from .baseline_comparison import BaselineComparison, compare_with_thresholding
+from .bootstrap import Interval, mean_intervals
+from .case_result import CaseResult
+from .group_comparison import GroupDifference, compare_groups
+from .run import Evaluation
+from .spread import spread_of
+
+
+@dataclass(frozen=True)
+class MeanDice:
+    """Mean Dice of some cases with its interval by patient."""
+
+    cases: int
+    mean: float
+    interval: Interval | None
+
+    @property
+    def interval_text(self) -> str:
+        """Such as ``0.970 to 0.985``."""
+        return f"{self.interval.low:.3f} to {self.interval.high:.3f}" if self.interval else "no interval: one patient"
+
+
+def mean_dice(results: Sequence[CaseResult]) -> MeanDice:
+    """Mean over the cases with lung in the reference."""
+    chosen = with_lung(results)
+    values = values_of(chosen, ["dice"])
+    interval = mean_intervals(values, patients_of(chosen))[0]
+    return MeanDice(len(chosen), spread_of(values[:, 0]).mean, interval)
+
+
+def worst_first(results: Sequence[CaseResult]) -> list[CaseResult]:
+    """Cases with lung, the lowest Dice first."""
+    return sorted(with_lung(results), key=lambda result: result.dice)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Figures of an evaluation that is finished, each worked out when it is first asked for."""
+
+    evaluation: Evaluation
+
+    @property
+    def results(self) -> list[CaseResult]:
+        """All judged cases."""
+        return self.evaluation.results
+
+    @cached_property
+    def chosen(self) -> list[CaseResult]:
+        """The cases that have lung; without one there are no figures."""
+        return with_lung(self.results)
+
+    @cached_property
+    def certain(self) -> list[CaseResult]:
+        """Those of them whose reference is not doubtful."""
+        return without_doubt(self.chosen)
+
+    @cached_property
+    def dice(self) -> MeanDice:
+        """Of the cases with lung."""
+        return mean_dice(self.chosen)
+
+    @cached_property
+    def certain_dice(self) -> MeanDice:
+        """Of the cases whose reference is not doubtful."""
+        return mean_dice(self.certain)
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """Table 1."""
+        return table1(self.chosen)
+
+    @cached_property
+    def beside_thresholding(self) -> list[BaselineComparison]:
+        """Network and thresholding; empty where thresholding was left out."""
+        return compare_with_thresholding(self.chosen)
+
+    @cached_property
+    def group_differences(self) -> list[GroupDifference]:
+        """Groups against one of them; empty with fewer than two."""
+        return compare_groups(self.chosen)

@@ -1,0 +1,151 @@
+"""What the report says below its summary, in its order, for the page and for Markdown alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from LungSegResNetLib.wording import counted
+
+from ..data.draft_mask import LUNG_HU
+from .aggregation import table1
+from .bootstrap import LEVEL_PERCENT, RESAMPLES
+from .dois import address_of
+from .findings import Findings
+from .group_comparison import FEW_PATIENTS, GroupDifference, statements_by_pair
+from .picture_sections import BoxPlots, Figure, box_plot_figure, outlier_figures, typical_figures, typical_note
+from .report_tables import (
+    TextTable,
+    baseline_text,
+    cases_text,
+    definitions_text,
+    doubts_text,
+    not_judged_text,
+    notes_text,
+    sides_text,
+    sources,
+    table1_text,
+)
+
+_TABLE1_NOTE = (
+    "Mean ± standard deviation (of the sample), below it (minimum, maximum) over cases, both lungs pooled. The figures "
+    "of the article stand beside the groups it has; its signs of the two relative differences are not defined there."
+)
+_THRESHOLDING_NOTE = (
+    f"Thresholding means region growing at {LUNG_HU:.0f} HU with airways removed and the borders closed, on the same "
+    "cases; where one of them has no value, as a distance to nothing, the case counts for neither. The difference is "
+    "network minus thresholding, case by case; its interval is a bootstrap over patients."
+)
+_OUTLIER_NOTE = (
+    "The worst slices of the worst cases: the slice as it is, and beside it reference (dashed) and network (solid) "
+    "with the difference filled in the colour of the outline it lies in."
+)
+_DEFINITION_NOTE = (
+    "R reference, P prediction; TP, FP, FN, TN count voxels of the whole scan, V is the number of voxels of R; the "
+    "lung box is the box around R. Values that do not exist (no lung found, infinite PSNR of "
+    f"equal masks) count in no mean. Confidence intervals are percentiles of {RESAMPLES} bootstrap draws of patients "
+    "with all their cases, seed 0."
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A point of a list; ``link`` is an address and its words, which stand before the text."""
+
+    text: str
+    link: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading of the second level or, for a part of the section before it, of the third, and what stands below it.
+
+    Figures are in the page only.
+    """
+
+    title: str
+    note: str = ""
+    table: TextTable | None = None
+    statements: Sequence[Statement] = ()
+    figures: Sequence[Figure] = ()
+    level: int = 2
+
+
+def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
+    """All sections in their order; ``plots`` is None where no case has lung."""
+    sections = []
+    if plots:
+        sections += _table1_sections(findings)
+        if findings.beside_thresholding:
+            table = baseline_text(findings.beside_thresholding)
+            sections.append(Section("Beside plain thresholding", _THRESHOLDING_NOTE, table))
+        sections.append(Section("Distributions", figures=[box_plot_figure(plots)]))
+        sections += _group_sections(findings.group_differences)
+        sections.append(
+            Section("Typical results", typical_note(findings.chosen), figures=typical_figures(findings.chosen))
+        )
+        if outliers := outlier_figures(findings.results):
+            sections.append(Section("Outliers", _OUTLIER_NOTE, figures=outliers))
+    sections += _case_sections(findings)
+    sections.append(Section("Definitions", _DEFINITION_NOTE, definitions_text()))
+    if statements := _sources(findings):
+        sections.append(Section("Data", statements=statements))
+    return sections
+
+
+def _table1_sections(findings: Findings) -> list[Section]:
+    article, further = table1_text(findings.columns)
+    sections = [Section("Table 1", _TABLE1_NOTE, article)]
+    if findings.certain and len(findings.certain) < len(findings.chosen):
+        certain, _ = table1_text(table1(findings.certain))
+        sections.append(Section("Without cases whose reference is doubtful", table=certain, level=3))
+    sections.append(Section("Further metrics", table=further, level=3))
+    sections.append(Section("Right and left lung", table=sides_text(findings.chosen), level=3))
+    return sections
+
+
+def _group_sections(differences: Sequence[GroupDifference]) -> list[Section]:
+    if not differences:
+        return []
+    return [
+        Section("Groups compared", _interval_note(differences)),
+        *(
+            Section(title, statements=[Statement(statement) for statement in statements], level=3)
+            for title, statements in statements_by_pair(differences).items()
+        ),
+    ]
+
+
+def _interval_note(differences: Sequence[GroupDifference]) -> str:
+    note = (
+        f"Intervals hold {LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed 0), each metric on its "
+        "own: with many comparisons one in twenty excludes 0 by chance."
+    )
+    if any(min(difference.patients) < FEW_PATIENTS for difference in differences):
+        note += f" With fewer than {FEW_PATIENTS} patients in a group such an interval comes out too narrow."
+    return note
+
+
+def _case_sections(findings: Findings) -> list[Section]:
+    """The table of cases, and what a reader has to know of single ones."""
+    evaluation = findings.evaluation
+    about = {
+        "Doubtful references": doubts_text(findings.results),
+        "Notes of reading and segmenting": notes_text(findings.results),
+        "Failed cases": not_judged_text(evaluation.failed),
+        "Cases left out": not_judged_text(evaluation.left_out),
+    }
+    return [
+        Section("Cases", table=cases_text(findings.results)),
+        *(Section(title, table=table, level=3) for title, table in about.items() if table.rows),
+    ]
+
+
+def _sources(findings: Findings) -> list[Statement]:
+    statements = []
+    for licence, doi, count in sources(findings.results):
+        text = f"{licence or 'licence not stated'}, {counted(count, 'case')}"
+        address = address_of(doi)
+        link = (address, doi if doi == address else f"doi:{doi}") if doi else None
+        statements.append(Statement(text if link else f"no DOI: {text}", link))
+    return statements

@@ -80,7 +80,7 @@ def draw_box_plots(results: Sequence[CaseResult], dark: bool = False) -> bytes:
             axes.axhline(0.0, color=colors["ink"], linewidth=0.8, linestyle=(0, (4, 4)), alpha=0.6)
         for place, members in enumerate(groups.values()):
             _draw_group(axes, members, key, place, _COLORS[place % len(_COLORS)], colors)
-        _dress(axes, groups, colors)
+        _dress(axes, groups, key, colors)
     with io.BytesIO() as buffer:
         canvas.print_png(buffer, metadata={"Software": None})
         return buffer.getvalue()
@@ -136,13 +136,13 @@ def _draw_group(
         axes.scatter(across[chosen], values[chosen], s=size, facecolor=face, edgecolor=color, alpha=0.7, zorder=3)
 
 
-def _dress(axes: Axes, groups: dict[str, list[CaseResult]], colors: dict[str, str]) -> None:
+def _dress(axes: Axes, groups: dict[str, list[CaseResult]], key: str, colors: dict[str, str]) -> None:
     axes.set_facecolor(colors["paper"])
     axes.set_xlim(-0.6, len(groups) - 0.4)
     names = [ALL_CASES if title == NO_GROUP and len(groups) == 1 else title for title in groups]
     many = len(groups) > _MANY_GROUPS
     short = [_shortened(name, len(groups)) for name in names]
-    counts = [f"n = {len(members)}" for members in groups.values()]
+    counts = [f"n = {np.isfinite(values_of(members, [key])).sum()}" for members in groups.values()]
     axes.set_xticks(
         range(len(groups)),
         [(", " if many else "\n").join(label) for label in zip(short, counts, strict=True)],

@@ -58,7 +58,7 @@ def typical_figures(chosen: Sequence[CaseResult]) -> list[Figure]:
     figures: list[Figure] = []
     for group, members in groups[:_TYPICAL]:
         ordered = worst_first(members)
-        middle = ordered[len(ordered) // 2]
+        middle = ordered[(len(ordered) - 1) // 2]  # of two in the middle the worse one
         caption = f"{middle.case.name}, {group}: Dice {middle.dice:.3f}"
         caption += f", {middle.missed_ml:.0f} ml missed, {middle.added_ml:.0f} ml added.{_fold(middle)}{_doubt(middle)}"
         figures.append(Figure(scan_image(middle.folder / middle.overlay, caption), _label(2, figures), caption))

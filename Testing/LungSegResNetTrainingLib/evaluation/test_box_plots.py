@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from judged_cases import judged_case
+from judged_cases import case_of, comparison_of, judged_case
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from LungSegResNetTrainingLib.evaluation.box_plots import draw_box_plots
@@ -63,3 +63,10 @@ def test_a_name_in_letters_that_the_font_does_not_have_ends_in_no_warning(figure
         "normal\nn = 1",
         "? Müller 2\nn = 1",
     ]
+
+
+def test_each_panel_counts_the_cases_that_have_its_metric(figures: list[Any]) -> None:
+    # The mean HU of nothing does not exist, but its Dice is 0.
+    draw_box_plots([case_of("missed", comparison_of(10, 0, 0)), case_of("found", comparison_of(10, 10, 0))])
+    labels = {axes.get_title(loc="left")[0]: axes.get_xticklabels()[0].get_text() for axes in figures[0].axes}
+    assert (labels["A"], labels["E"]) == ("all\nn = 2", "all\nn = 1")

@@ -9,6 +9,7 @@ from pathlib import Path
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
+from .spread import number
 
 LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
 REGIONS = (LUNGS, RIGHT, LEFT)
@@ -99,11 +100,10 @@ class CaseResult:
         if not self.has_lung:
             found = f"{self.added_ml:.0f} ml were found" if self.added_ml else "none was found"
             return f"{self.case.name:24s} no lung in the reference, {found}{doubt}"
-        text = (
-            f"{self.case.name:24s} Dice {self.dice:.4f}  missed {self.missed_ml:.0f} ml  added {self.added_ml:.0f} ml"
-        )
+        score = f"{self.case.name:24s} Dice {number(self.dice)}"
+        text = f"{score}  missed {self.missed_ml:.0f} ml  added {self.added_ml:.0f} ml"
         baseline = self.value("dice", THRESHOLDING)
-        return text + ("" if math.isnan(baseline) else f"  thresholding {baseline:.4f}") + doubt
+        return text + ("" if math.isnan(baseline) else f"  thresholding {number(baseline)}") + doubt
 
 
 @dataclass(frozen=True)

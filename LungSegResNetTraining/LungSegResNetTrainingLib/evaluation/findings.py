@@ -12,7 +12,7 @@ from .bootstrap import Interval, mean_intervals
 from .case_result import CaseResult
 from .group_comparison import GroupDifference, compare_groups
 from .run import Evaluation
-from .spread import spread_of
+from .spread import interval_text, spread_of
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class MeanDice:
 
     @property
     def interval_text(self) -> str:
-        """Such as ``0.970 to 0.985``."""
-        return f"{self.interval.low:.3f} to {self.interval.high:.3f}" if self.interval else "no interval: one patient"
+        """Such as ``0.9701 to 0.9852``."""
+        return interval_text(self.interval) if self.interval else "no interval: one patient"
 
 
 def mean_dice(results: Sequence[CaseResult]) -> MeanDice:

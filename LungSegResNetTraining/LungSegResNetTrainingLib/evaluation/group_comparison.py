@@ -13,7 +13,7 @@ from .aggregation import METRIC_BY_KEY, NO_GROUP, groups_of, patients_of, values
 from .bootstrap import LEVEL_PERCENT, Interval, interval_of, resampled_means
 from .case_result import CaseResult
 from .paper_figures import NORMAL, paper_group
-from .spread import is_zero, number
+from .spread import excludes_zero, interval_text, is_zero, number
 
 COMPARED_METRICS = (
     "dice",
@@ -58,18 +58,15 @@ class GroupDifference:
                 f"{title}: the means differ by {shown}, but {sizes} of {self.patients[0]} and {self.patients[1]} "
                 "patients are too few for a statement."
             )
-        low, high = (number(limit, self.metric) for limit in (self.interval.low, self.interval.high))
-        if self.interval.holds_zero:
-            return (
-                f"{title}: the difference of {shown} ({LEVEL_PERCENT} % interval {low} to {high}) is not "
-                f"distinguishable from 0 with these {sizes}."
-            )
-        if is_zero(self.difference, self.metric):
+        limits = f"{LEVEL_PERCENT} % interval {interval_text(self.interval, self.metric)}"
+        if is_zero(self.difference, self.metric) and not self.interval.holds_zero:
             return f"{title}: the means do not differ at the precision shown, {shown} ({sizes})."
+        if not excludes_zero(self.interval, self.metric):
+            return f"{title}: the difference of {shown} ({limits}) is not distinguishable from 0 with these {sizes}."
         word = "lower" if self.difference < 0 else "higher"
         return (
             f"{title} is {word} in {in_words(self.group)} than in {in_words(self.against)}: difference {shown} "
-            f"({LEVEL_PERCENT} % interval {low} to {high}; {sizes})."
+            f"({limits}; {sizes})."
         )
 
 

@@ -21,6 +21,7 @@ from ..data.draft_mask import LUNG_HU, draft_lungs
 from ..data.pair_check import REFUSED, check_pair
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
 from .finished_cases import forget_result
+from .spread import number
 from .worst_slices import draw_worst_slice, find_worst_slices
 
 _OVERLAY = "overlay.png"
@@ -58,7 +59,7 @@ def judge_case(
         comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.steps_zyx, ct.hu)
 
     in_reference, in_predicted = reference > 0, predicted > 0
-    score = f"Dice {comparisons[NETWORK][LUNGS].dice:.3f}" if in_reference.any() else "No lung in the reference"
+    score = f"Dice {number(comparisons[NETWORK][LUNGS].dice)}" if in_reference.any() else "No lung in the reference"
     # Its end is cut off where there is no room for it.
     title = f"{score}: {case.name}"
     write_overlay(folder / _OVERLAY, ct, predicted, overwrite=True, title=title, reference=reference)

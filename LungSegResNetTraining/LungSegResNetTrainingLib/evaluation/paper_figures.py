@@ -21,6 +21,7 @@ PAPER_METRICS = (
     "volume_difference_percent",
     "absolute_volume_difference_percent",
 )
+PAPER_DECIMALS = 3
 _N = 120
 _NORMAL = (
     Spread(_N, 0.980, 0.003, 0.970, 0.985),

@@ -10,6 +10,7 @@ from .box_plots import LEAST_CASES, draw_box_plots
 from .case_result import CaseResult
 from .findings import worst_first
 from .html_page import png_image, scan_image
+from .spread import number
 
 _TYPICAL, _WORST = 6, 4  # cases shown
 
@@ -59,7 +60,7 @@ def typical_figures(chosen: Sequence[CaseResult]) -> list[Figure]:
     for group, members in groups[:_TYPICAL]:
         ordered = worst_first(members)
         middle = ordered[(len(ordered) - 1) // 2]  # of two in the middle the worse one
-        caption = f"{middle.case.name}, {group}: Dice {middle.dice:.3f}"
+        caption = f"{middle.case.name}, {group}: Dice {number(middle.dice)}"
         caption += f", {middle.missed_ml:.0f} ml missed, {middle.added_ml:.0f} ml added.{_fold(middle)}{_doubt(middle)}"
         figures.append(Figure(scan_image(middle.folder / middle.overlay, caption), _label(2, figures), caption))
     return figures
@@ -72,12 +73,12 @@ def outlier_figures(results: Sequence[CaseResult]) -> list[Figure]:
     shown += sorted(false_lung, key=lambda result: -result.added_ml)[:1]
     figures: list[Figure] = []
     for result in shown:
-        score = f"Dice {result.dice:.3f}" if result.has_lung else "no lung in the reference"
+        score = f"Dice {number(result.dice)}" if result.has_lung else "no lung in the reference"
         for one in result.worst_slices:
             caption = (
                 f"{result.case.name} ({score}), slice {one.index + 1} of {result.slices} at {one.position}, "
-                f"{one.reason}: slice Dice {one.dice:.3f}, {one.missed_cm2:.1f} cm² missed, {one.added_cm2:.1f} cm² "
-                f"added.{_fold(result)}{_doubt(result)}"
+                f"{one.reason}: slice Dice {number(one.dice)}, {one.missed_cm2:.1f} cm² missed, {one.added_cm2:.1f} "
+                f"cm² added.{_fold(result)}{_doubt(result)}"
             )
             figures.append(Figure(scan_image(result.folder / one.picture, caption), _label(3, figures), caption))
     return figures

@@ -16,6 +16,7 @@ from .picture_sections import BoxPlots
 from .result_tables import write_cases, write_summary
 from .run import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY
 from .sections import Section, sections_of
+from .spread import number
 from .summary import network_name, sentences
 
 _TITLE = "Evaluation of a lung segmentation network"
@@ -88,7 +89,7 @@ def _key_figures(findings: Findings) -> list[tuple[str, str]]:
     if findings.chosen:
         dice, worst = findings.dice, worst_first(findings.chosen)[0]
         interval = f"{LEVEL_PERCENT} % interval {dice.interval_text}" if dice.interval else dice.interval_text
-        figures += [(f"{dice.mean:.3f}", f"mean Dice ({interval})"), (f"{worst.dice:.3f}", f"worst: {worst.case.name}")]
+        figures += [(number(dice.mean), f"mean Dice ({interval})"), (number(worst.dice), f"worst: {worst.case.name}")]
         spreads = findings.columns[-1].spreads
         figures.append((f"{100 * spreads['false_negative_ratio'].mean:.1f} %", "of the lung missed, mean over cases"))
         added = (spreads["mean_absolute_error"].mean + spreads["mean_error"].mean) / 2  # FP / V of the definitions

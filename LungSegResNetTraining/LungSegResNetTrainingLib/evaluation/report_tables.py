@@ -13,8 +13,8 @@ from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, FailedCase
 from .dois import plain_doi
-from .paper_figures import PAPER_METRICS
-from .spread import Spread, mean_and_sd, number, range_text, spread_of, with_unit
+from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
+from .spread import Spread, interval_text, mean_and_sd, number, range_text, spread_of, with_unit
 
 DOUBT_MARK = "*"
 _SIDE_METRICS = ("dice", "jaccard", "volume_difference_percent", "surface_dice_2mm", "hd95_mm")
@@ -79,7 +79,7 @@ def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
     rows, cases = [], max((one.network.count for one in comparisons), default=0)
     for one in comparisons:
         metric, interval = one.metric, one.interval
-        limits = f"{number(interval.low, metric)} to {number(interval.high, metric)}" if interval else "-"
+        limits = interval_text(interval, metric) if interval else "-"
         spreads = [_spread_text(s, metric, cases) for s in (one.network, one.thresholding)]
         rows.append([with_unit(metric), *spreads, number(one.difference, metric), limits])
     methods = [f"{method}\nn = {cases}" for method in (NETWORK, THRESHOLDING)]
@@ -144,13 +144,14 @@ def _spreads(columns: Sequence[Column], keys: Sequence[str], faint: tuple[int, .
         metric = METRIC_BY_KEY[key]
         row = [with_unit(metric)]
         for column in columns:
-            row.append(_spread_text(column.spreads[key], metric, column.cases))
+            decimals = PAPER_DECIMALS if column.from_paper else None
+            row.append(_spread_text(column.spreads[key], metric, column.cases, decimals))
         rows.append(row)
     return TextTable(head, rows, faint)
 
 
-def _spread_text(spread: Spread, metric: Metric, cases: int) -> str:
+def _spread_text(spread: Spread, metric: Metric, cases: int, decimals: int | None = None) -> str:
     """Mean, SD and range, with the number of cases that have the metric where that is not ``cases``."""
     fewer = f"n = {spread.count}" if spread.count != cases else ""
-    small_print = " ".join(filter(None, [range_text(spread, metric), fewer]))
-    return f"{mean_and_sd(spread, metric)}\n{small_print}".strip()
+    small_print = " ".join(filter(None, [range_text(spread, metric, decimals), fewer]))
+    return f"{mean_and_sd(spread, metric, decimals)}\n{small_print}".strip()

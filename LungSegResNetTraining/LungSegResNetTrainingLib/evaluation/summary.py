@@ -16,7 +16,7 @@ from .bootstrap import LEVEL_PERCENT
 from .case_result import LUNGS, NETWORK, CaseResult
 from .findings import Findings, MeanDice, worst_first
 from .run import Evaluation, trained_patients
-from .spread import is_zero, spread_of
+from .spread import excludes_zero, interval_text, is_zero, number, spread_of
 
 
 def sentences(findings: Findings) -> list[str]:
@@ -95,7 +95,7 @@ def network_name(evaluation: Evaluation) -> str:
 def _by_fold(chosen: Sequence[CaseResult]) -> list[str]:
     folds = sorted({result.fold for result in chosen if result.fold is not None})
     spreads = {fold: spread_of(result.dice for result in chosen if result.fold == fold) for fold in folds}
-    parts = [f"{fold}: {spread.mean:.3f} ({_cases(spread.count)})" for fold, spread in spreads.items()]
+    parts = [f"{fold}: {number(spread.mean)} ({_cases(spread.count)})" for fold, spread in spreads.items()]
     return [f"Mean Dice by fold: {', '.join(parts)}."] if parts else []
 
 
@@ -134,11 +134,11 @@ def _how_good(dice: MeanDice, worst: CaseResult) -> str:
         if dice.interval
         else dice.interval_text
     )
-    text = f"The mean Dice is {dice.mean:.3f} ({interval})."
+    text = f"The mean Dice is {number(dice.mean)} ({interval})."
     if dice.cases == 1:
         return text
     group = f" ({worst.case.group})" if worst.case.group else ""
-    return f"{text} The worst case is {worst.case.name}{group} with a Dice of {worst.dice:.3f}."
+    return f"{text} The worst case is {worst.case.name}{group} with a Dice of {number(worst.dice)}."
 
 
 def _what_goes_wrong(chosen: Sequence[CaseResult]) -> str:
@@ -161,18 +161,17 @@ def _beside_thresholding(comparisons: Sequence[BaselineComparison]) -> list[str]
     if not comparisons:
         return []
     dice = comparisons[0]
-    text = f"Plain thresholding reaches a mean Dice of {dice.thresholding.mean:.3f} on the same cases"
-    if is_zero(dice.difference, dice.metric):
-        return [f"{text}; at this precision the network does not differ from it."]
+    text = f"Plain thresholding reaches a mean Dice of {number(dice.thresholding.mean)} on the same cases"
+    difference = number(dice.difference, signed=True)
     if dice.interval is None:
-        return [f"{text}; the network differs by {dice.difference:+.3f}."]
-    limits = f"{LEVEL_PERCENT} % interval {dice.interval.low:+.3f} to {dice.interval.high:+.3f}"
-    if dice.interval.holds_zero:
-        return [f"{text}; the difference of {dice.difference:+.3f} ({limits}) is not distinguishable from 0."]
+        return [f"{text}; the network differs by {difference}."]
+    if is_zero(dice.difference, dice.metric) and not dice.interval.holds_zero:
+        return [f"{text}; at this precision the network does not differ from it."]
+    limits = f"{LEVEL_PERCENT} % interval {interval_text(dice.interval, signed=True)}"
+    if not excludes_zero(dice.interval, dice.metric):
+        return [f"{text}; the difference of {difference} ({limits}) is not distinguishable from 0."]
     word = "better" if dice.difference > 0 else "worse"
-    return [
-        f"{text}; the network is {word} by {abs(dice.difference):.3f} (difference {dice.difference:+.3f}, {limits})."
-    ]
+    return [f"{text}; the network is {word} by {number(abs(dice.difference))} (difference {difference}, {limits})."]
 
 
 def _doubtful(findings: Findings) -> list[str]:
@@ -183,7 +182,7 @@ def _doubtful(findings: Findings) -> list[str]:
     text = f"In {_cases(count)} a part of the reference is doubtful; {marked} marked and counted in."
     if findings.certain:
         dice = findings.certain_dice
-        text += f" Without them the mean Dice is {dice.mean:.3f} ({dice.interval_text}; {_cases(dice.cases)})."
+        text += f" Without them the mean Dice is {number(dice.mean)} ({dice.interval_text}; {_cases(dice.cases)})."
     return [text]
 
 

@@ -25,6 +25,7 @@ from LungSegResNetLib.figures.drawing import (
 from LungSegResNetLib.lungs.regions import bounding_box
 
 from .case_result import NETWORK
+from .spread import number
 
 PREDICTION_COLOR: Color = (70, 190, 255)
 _LEAST_CM2 = 5.0  # smaller sections, the tips of the lungs, have a low Dice for a handful of pixels
@@ -110,7 +111,7 @@ def _write_words(picture: Image.Image, ct: CTVolume, errors: SliceErrors, name: 
     draw = ImageDraw.Draw(picture)
     room = picture.width - 2 * _EDGE
     where = f"slice {errors.index + 1} of {len(ct.hu)}, {ct.position_text(0, errors.index)}"
-    facts = f"{where}   slice Dice {errors.dice:.3f}   {errors.reason}"
+    facts = f"{where}   slice Dice {number(errors.dice)}   {errors.reason}"
     draw.text((_EDGE, 28), fitted(draw, name, room, 19), TEXT, font(19), "ls")
     draw.text((_EDGE, 49), fitted(draw, facts, room, 13), FAINT, font(13), "ls")
     bottom = picture.height - _FOOTER

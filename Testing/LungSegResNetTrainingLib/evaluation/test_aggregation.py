@@ -19,8 +19,9 @@ from LungSegResNetTrainingLib.evaluation.aggregation import (
     without_doubt,
 )
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
+from LungSegResNetTrainingLib.evaluation.bootstrap import Interval
 from LungSegResNetTrainingLib.evaluation.dois import address_of
-from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_METRICS, paper_group
+from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_DECIMALS, PAPER_METRICS, paper_group
 from LungSegResNetTrainingLib.evaluation.report_tables import (
     baseline_text,
     cases_text,
@@ -30,7 +31,14 @@ from LungSegResNetTrainingLib.evaluation.report_tables import (
 )
 from LungSegResNetTrainingLib.evaluation.result_tables import write_summary
 from LungSegResNetTrainingLib.evaluation.run import Evaluation
-from LungSegResNetTrainingLib.evaluation.spread import Spread, mean_and_sd, range_text, spread_of
+from LungSegResNetTrainingLib.evaluation.spread import (
+    Spread,
+    interval_text,
+    mean_and_sd,
+    number,
+    range_text,
+    spread_of,
+)
 
 
 def test_mean_sample_sd_and_range_worked_out_by_hand() -> None:
@@ -134,7 +142,7 @@ def test_a_lung_that_is_not_there_is_in_no_mean_of_its_side() -> None:
     one_lung.comparisons["network"] |= {"right lung": comparison_of(4, 4, 0), "left lung": comparison_of(0, 0, 2)}
     table = sides_text([one_lung])
     assert table.head[1:] == ["both lungs\nn = 1", "right lung\nn = 1", "left lung\nn = 0"]
-    assert [cell.strip() for cell in table.rows[0][1:]] == ["0.900", "1.000", "-"]
+    assert [cell.strip() for cell in table.rows[0][1:]] == ["0.9000", "1.0000", "-"]
 
 
 def test_a_figure_that_a_case_lacks_says_of_how_many_it_is() -> None:
@@ -164,5 +172,25 @@ def test_a_doi_counts_as_one_source_however_it_is_written() -> None:
 
 def test_numbers_are_written_as_in_the_article() -> None:
     spread, metric = PAPER["normal"]["mean_error"], METRIC_BY_KEY["mean_error"]
-    assert mean_and_sd(spread, metric) == "-0.015 ± 0.009"
-    assert range_text(spread, metric) == "(-0.031, 0.015)"
+    assert mean_and_sd(spread, metric, PAPER_DECIMALS) == "-0.015 ± 0.009"
+    assert range_text(spread, metric, PAPER_DECIMALS) == "(-0.031, 0.015)"
+
+
+def test_own_ratios_have_a_decimal_more_than_those_of_the_article_beside_them() -> None:
+    article, _ = table1_text(table1([judged_case("a", 0.9997, "normal"), judged_case("b", 0.9999, "normal")]))
+    assert [cell.split("\n")[0] for cell in article.rows[0]] == [
+        "Dice", "0.9998 ± 0.0001", "0.980 ± 0.003", "0.9998 ± 0.0001",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [-0.00004, 0.0, 0.00004])
+def test_what_is_written_as_0_has_no_sign(value: float) -> None:
+    assert (number(value), number(value, signed=True), number(value, METRIC_BY_KEY["hd95_mm"])) == (
+        "0.0000", "0.0000", "0.00",
+    )  # fmt: skip
+    assert (number(0.01, signed=True), number(-0.01, signed=True)) == ("+0.0100", "-0.0100")
+
+
+def test_an_interval_whose_ends_are_written_alike_is_not_written_as_a_range() -> None:
+    assert interval_text(Interval(0.99981, 0.99984)) == "0.9998 at both ends"
+    assert interval_text(Interval(-0.00001, 0.0012), signed=True) == "0.0000 to +0.0012"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +31,9 @@ def test_a_clear_difference_is_stated_with_its_direction() -> None:
     assert dice.difference == pytest.approx(-0.05)
     assert dice.interval is not None
     assert dice.interval.high < 0
-    assert dice.statement.startswith("Dice is lower in COVID-19 than in normal: difference -0.050 (95 % interval -0.0")
+    assert dice.statement.startswith(
+        "Dice is lower in COVID-19 than in normal: difference -0.0500 (95 % interval -0.05"
+    )
     assert dice.statement.endswith("; 12 and 12 cases).")
 
 
@@ -47,14 +50,32 @@ def test_cases_without_a_group_are_named_so_in_words() -> None:
 
 def test_a_difference_that_is_written_as_0_is_none() -> None:
     results = [judged_case(f"a{n}", 0.97, "normal") for n in range(12)]
-    results += [judged_case(f"b{n}", 0.9701, "tumour", baseline_dice=0.97) for n in range(12)]
+    results += [judged_case(f"b{n}", 0.97002, "tumour", baseline_dice=0.97) for n in range(12)]
     dice = compare_groups(results)[0]
     assert dice.interval is not None
     assert not dice.interval.holds_zero
-    assert dice.statement == "Dice: the means do not differ at the precision shown, 0.000 (12 and 12 cases)."
+    assert dice.statement == "Dice: the means do not differ at the precision shown, 0.0000 (12 and 12 cases)."
     said = " ".join(sentences(Findings(Evaluation([_judge()], results))))
-    assert "a mean Dice of 0.970 on the same cases; at this precision the network does not differ from it." in said
+    assert "a mean Dice of 0.9700 on the same cases; at this precision the network does not differ from it." in said
     assert "better by" not in said
+
+
+def test_a_mean_difference_of_0_in_scattered_cases_is_no_equality() -> None:
+    results = [judged_case(f"a{n}", 0.95 + 0.01 * (-1) ** n, baseline_dice=0.95) for n in range(12)]
+    said = " ".join(sentences(Findings(Evaluation([_judge()], results))))
+    assert re.search(
+        r"the difference of 0\.0000 \(95 % interval -0\.00\d+ to \+0\.00\d+\) is not distinguishable", said
+    )
+
+
+def test_a_limit_that_is_written_as_0_is_not_beyond_it() -> None:
+    # All draws are above 0, but the lowest of them by less than can be seen.
+    results = [judged_case(f"a{n}", 0.95 + 0.00001 + 0.004 * (n == 0), baseline_dice=0.95) for n in range(12)]
+    (dice, *_) = compare_with_thresholding(results)
+    assert dice.interval is not None
+    assert not dice.interval.holds_zero
+    said = " ".join(sentences(Findings(Evaluation([_judge()], results))))
+    assert "(95 % interval 0.0000 to +0.0010) is not distinguishable from 0" in said
 
 
 def _judge(**training: Any) -> Judge:
@@ -119,7 +140,7 @@ def test_few_patients_allow_no_statement_however_large_the_difference() -> None:
     ((title, statements),) = statements_by_pair(differences).items()
     assert title == "COVID-19 against normal"
     assert statements == [
-        "Dice: the means differ by -0.480, but 4 and 8 cases of 4 and 8 patients are too few for a statement."
+        "Dice: the means differ by -0.4800, but 4 and 8 cases of 4 and 8 patients are too few for a statement."
     ]
 
 

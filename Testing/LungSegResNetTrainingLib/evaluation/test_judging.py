@@ -71,7 +71,7 @@ def test_a_case_in_which_no_lung_is_found_has_a_note_of_its_own(tmp_path: Path) 
 
 def test_the_picture_of_a_case_begins_with_its_dice(tmp_path: Path, titles: list[str]) -> None:
     result = judge_case(write_case(tmp_path, "thorax", **_SMALL), tmp_path / "out", fixed(), with_baseline=False)
-    assert titles == [f"Dice {result.dice:.3f}: thorax"]
+    assert titles == [f"Dice {result.dice:.4f}: thorax"]
 
 
 @pytest.mark.parametrize("below", [-1.0, 0.5], ids=["found none", "found some"])

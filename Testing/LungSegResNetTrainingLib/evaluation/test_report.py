@@ -40,14 +40,14 @@ def test_the_largest_groups_have_a_typical_case_and_the_page_says_how_many_there
     results = [judged_case(f"case {number}", 0.9, group) for number, group in enumerate("abcdef" + "zz")]
     page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
     assert "The case at the middle of each of the 6 largest of 7 groups by Dice." in page
-    shown = [group for group in "abcdefz" if f", {group}: Dice 0.900, 0 ml missed" in page]
+    shown = [group for group in "abcdefz" if f", {group}: Dice 0.9000, 0 ml missed" in page]
     assert shown == ["a", "b", "c", "d", "e", "z"]
 
 
 def test_of_two_cases_in_the_middle_the_worse_is_the_typical_one(tmp_path: Path) -> None:
     results = [judged_case(str(dice), dice) for dice in (0.9, 0.8, 0.95, 0.7)]
     page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
-    assert ", no group: Dice 0.800, 0 ml missed" in page
+    assert ", no group: Dice 0.8000, 0 ml missed" in page
 
 
 def test_each_figure_is_worked_out_once_for_report_and_terminal(

@@ -125,7 +125,7 @@ def test_the_report_needs_nothing_but_itself(report: tuple[int, Path, Path]) -> 
     assert "@import" not in page
     said = " ".join(" ".join(texts).split())
     assert "was judged on 3 cases of 3 patients (2 normal, 1 COVID-19)" in said
-    assert re.search(r"The mean Dice is 0\.\d{3} \(95 % confidence interval 0\.\d{3} to [01]\.\d{3}", said)
+    assert re.search(r"The mean Dice is 0\.\d{4} \(95 % confidence interval 0\.\d{4} to [01]\.\d{4}", said)
     assert "1 case could not be judged" in said
     assert "too few for a statement" in said
     assert "0.980 ± 0.003" in said  # of the article

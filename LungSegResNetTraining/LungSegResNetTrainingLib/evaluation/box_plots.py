@@ -13,7 +13,7 @@ from LungSegResNetLib.errors import UsageError
 
 from .aggregation import ALL_CASES, METRIC_BY_KEY, NO_GROUP, groups_of, values_of, with_lung
 from .case_result import CaseResult
-from .spread import with_unit
+from .spread import LEAST_CASES, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,6 @@ _PANEL = (3.6, 3.3)  # inches, the least
 _GROUP = 1.2, 0.45  # inches for a group beside others, with an upright and an aslant name
 _CHARACTER = 0.085  # inches, in the mean
 _MOST_INCHES = 22.0  # across; a wider figure has fewer pixels to the inch
-LEAST_CASES = 5  # for a box: fewer have no quartiles worth the name
 _MANY_CASES = 20
 _DPI = 200
 

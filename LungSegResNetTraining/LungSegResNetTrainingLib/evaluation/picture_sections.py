@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .aggregation import groups_of
-from .box_plots import LEAST_CASES, draw_box_plots
+from .box_plots import draw_box_plots
 from .case_result import CaseResult
 from .findings import worst_first
 from .html_page import png_image, scan_image
-from .spread import number
+from .spread import LEAST_CASES, number
 
 _TYPICAL, _WORST = 6, 4  # cases shown
 

@@ -14,9 +14,10 @@ from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, FailedCase
 from .dois import plain_doi
 from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
-from .spread import Spread, interval_text, mean_and_sd, number, range_text, spread_of, with_unit
+from .spread import Spread, interval_text, mean_and_sd, median_and_quartiles, number, range_text, spread_of, with_unit
 
 DOUBT_MARK = "*"
+_SKEWED_UNITS = ("mm",)  # of distances
 _SIDE_METRICS = ("dice", "jaccard", "volume_difference_percent", "surface_dice_2mm", "hd95_mm")
 _CASE_METRICS = (
     ("dice", NETWORK, LUNGS, "Dice"),
@@ -61,7 +62,7 @@ def table1_text(columns: Sequence[Column]) -> tuple[TextTable, TextTable]:
 
 
 def sides_text(results: Sequence[CaseResult]) -> TextTable:
-    """Both lungs, the right and the left one: mean, SD and range of a few metrics."""
+    """Both lungs, the right and the left one: a few metrics."""
     regions = (LUNGS, RIGHT, LEFT)
     counts = [sum(result.value("reference_ml", region=region) > 0 for result in results) for region in regions]
     rows = []
@@ -69,7 +70,7 @@ def sides_text(results: Sequence[CaseResult]) -> TextTable:
         metric = METRIC_BY_KEY[key]
         spreads = [spread_of(values_of(results, [key], region=region)[:, 0]) for region in regions]
         cells = [_spread_text(s, metric, count) for s, count in zip(spreads, counts, strict=True)]
-        rows.append([with_unit(metric), *cells])
+        rows.append([_row_title(metric), *cells])
     names = ("both lungs", RIGHT, LEFT)
     return TextTable(["", *(f"{name}\nn = {n}" for name, n in zip(names, counts, strict=True))], rows)
 
@@ -81,7 +82,7 @@ def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
         metric, interval = one.metric, one.interval
         limits = interval_text(interval, metric) if interval else "-"
         spreads = [_spread_text(s, metric, cases) for s in (one.network, one.thresholding)]
-        rows.append([with_unit(metric), *spreads, number(one.difference, metric), limits])
+        rows.append([_row_title(metric), *spreads, number(one.difference, metric), limits])
     methods = [f"{method}\nn = {cases}" for method in (NETWORK, THRESHOLDING)]
     return TextTable(["", *methods, "difference", f"{LEVEL_PERCENT} % interval"], rows)
 
@@ -142,7 +143,7 @@ def _spreads(columns: Sequence[Column], keys: Sequence[str], faint: tuple[int, .
     rows = []
     for key in keys:
         metric = METRIC_BY_KEY[key]
-        row = [with_unit(metric)]
+        row = [_row_title(metric)]
         for column in columns:
             decimals = PAPER_DECIMALS if column.from_paper else None
             row.append(_spread_text(column.spreads[key], metric, column.cases, decimals))
@@ -150,8 +151,16 @@ def _spreads(columns: Sequence[Column], keys: Sequence[str], faint: tuple[int, .
     return TextTable(head, rows, faint)
 
 
+def _row_title(metric: Metric) -> str:
+    return with_unit(metric) + ("\nmedian [quartiles], then mean ± SD" if metric.unit in _SKEWED_UNITS else "")
+
+
 def _spread_text(spread: Spread, metric: Metric, cases: int, decimals: int | None = None) -> str:
-    """Mean, SD and range, with the number of cases that have the metric where that is not ``cases``."""
-    fewer = f"n = {spread.count}" if spread.count != cases else ""
-    small_print = " ".join(filter(None, [range_text(spread, metric, decimals), fewer]))
-    return f"{mean_and_sd(spread, metric, decimals)}\n{small_print}".strip()
+    """Mean, SD and range, with the number of cases that have the metric where that is not ``cases``.
+
+    Of distances the median with its quartiles comes first: one stray part makes a mean of them several times larger.
+    """
+    mean, fewer = mean_and_sd(spread, metric, decimals), f"n = {spread.count}" if spread.count != cases else ""
+    first = [median_and_quartiles(spread, metric), mean] if metric.unit in _SKEWED_UNITS and spread.count else [mean]
+    large, *small = filter(None, [*first, range_text(spread, metric, decimals), fewer])
+    return "\n".join(filter(None, [large, " ".join(small)]))

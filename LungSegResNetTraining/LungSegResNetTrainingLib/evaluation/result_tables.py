@@ -49,7 +49,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
 
 
 def write_summary(path: Path, evaluation: Evaluation) -> None:
-    """Write mean with interval, SD and range for each group, method, region and metric, with and without doubt.
+    """Write statistics for each group, method, region and metric, with and without cases of doubt.
 
     Raises
     ------
@@ -92,6 +92,9 @@ def _summary_rows(
                     "sd": spread.sd,
                     "min": spread.least,
                     "max": spread.largest,
+                    "median": spread.median,
+                    "q1": spread.q1,
+                    "q3": spread.q3,
                 }
             )
     return rows

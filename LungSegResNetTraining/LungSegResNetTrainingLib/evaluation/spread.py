@@ -1,4 +1,4 @@
-"""Mean, standard deviation and range of a metric, and how they and all other figures are written."""
+"""Mean, standard deviation, quartiles and range of a metric, and how they and all other figures are written."""
 
 from __future__ import annotations
 
@@ -15,26 +15,36 @@ from .bootstrap import Interval
 DICE = next(metric for metric in METRICS if metric.key == "dice")
 # The article's table has three decimals for ratios, which hide the scatter of good masks (0.9998 ± 0.0001).
 _DECIMALS = {"": 4, "%": 3, "ml": 0, "mm": 2, "dB": 1}
+LEAST_CASES = 5  # for quartiles: fewer have none worth the name
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Statistics of ``count`` values; nan is what is not known. ``sd`` is the sample's (divided by count - 1)."""
+    """Statistics of ``count`` values; nan is what is not known.
+
+    ``sd`` is the sample's (divided by count - 1), and ``q1`` and ``q3`` are the quartiles, between two values linear.
+    """
 
     count: int
     mean: float
     sd: float
     least: float = math.nan
     largest: float = math.nan
+    median: float = math.nan
+    q1: float = math.nan
+    q3: float = math.nan
 
 
 def spread_of(values: Iterable[float]) -> Spread:
-    """Statistics of the finite values; with one value there is no SD, with none nothing."""
+    """Statistics of the finite values; with one there is no SD, below `LEAST_CASES` no quartile, with none nothing."""
     known = np.array([value for value in values if math.isfinite(value)])
     if not known.size:
         return Spread(0, math.nan, math.nan)
     sd = float(known.std(ddof=1)) if known.size > 1 else math.nan
-    return Spread(known.size, float(known.mean()), sd, float(known.min()), float(known.max()))
+    quartiles = np.percentile(known, [25, 75]).tolist() if known.size >= LEAST_CASES else [math.nan, math.nan]
+    return Spread(
+        known.size, float(known.mean()), sd, float(known.min()), float(known.max()), float(np.median(known)), *quartiles
+    )
 
 
 def number(value: float, metric: Metric = DICE, *, decimals: int | None = None, signed: bool = False) -> str:
@@ -75,6 +85,14 @@ def range_text(spread: Spread, metric: Metric, decimals: int | None = None) -> s
     if math.isnan(spread.least) or spread.count == 1:
         return ""
     return f"({', '.join(number(limit, metric, decimals=decimals) for limit in (spread.least, spread.largest))})"
+
+
+def median_and_quartiles(spread: Spread, metric: Metric) -> str:
+    """Such as ``1.20 [0.95, 2.10]``."""
+    median = number(spread.median, metric)
+    if math.isnan(spread.q1):
+        return median
+    return f"{median} [{number(spread.q1, metric)}, {number(spread.q3, metric)}]"
 
 
 def with_unit(metric: Metric) -> str:

@@ -42,11 +42,18 @@ from LungSegResNetTrainingLib.evaluation.spread import (
 
 
 def test_mean_sample_sd_and_range_worked_out_by_hand() -> None:
-    assert spread_of([1.0, 2.0, 6.0]) == Spread(3, 3.0, pytest.approx(math.sqrt(7.0)), 1.0, 6.0)
+    assert spread_of([1.0, 2.0, 6.0]) == Spread(3, 3.0, pytest.approx(math.sqrt(7.0)), 1.0, 6.0, 2.0)
+
+
+def test_median_and_quartiles_worked_out_by_hand_from_five_values_on() -> None:
+    spread = spread_of([9.0, 1.0, 2.0, 4.0, math.nan, 3.0])
+    assert (spread.q1, spread.median, spread.q3) == (2.0, 3.0, 4.0)
+    assert spread_of([1.0, 2.0, 4.0, 8.0]).median == 3.0
+    assert math.isnan(spread_of([1.0, 2.0, 4.0, 8.0]).q1)
 
 
 def test_what_is_not_finite_counts_in_no_mean() -> None:
-    assert spread_of([1.0, math.nan, math.inf, 3.0]) == Spread(2, 2.0, pytest.approx(math.sqrt(2.0)), 1.0, 3.0)
+    assert spread_of([1.0, math.nan, math.inf, 3.0]) == Spread(2, 2.0, pytest.approx(math.sqrt(2.0)), 1.0, 3.0, 2.0)
 
 
 def test_one_value_has_no_sd_and_none_has_nothing() -> None:
@@ -69,7 +76,9 @@ def test_columns_are_the_groups_beside_the_article_and_all() -> None:
         ("Normal", 1), ("article: normal", 120), ("COVID-19", 2), ("article: COVID-19", 120), ("tumour", 1), ("all", 4),
     ]  # fmt: skip
     dice = {column.title: column.spreads["dice"] for column in columns}
-    assert dice["COVID-19"] == Spread(2, pytest.approx(0.95), pytest.approx(0.02 / math.sqrt(2)), 0.94, 0.96)
+    assert dice["COVID-19"] == Spread(
+        2, pytest.approx(0.95), pytest.approx(0.02 / math.sqrt(2)), 0.94, 0.96, pytest.approx(0.95)
+    )
     assert dice["all"].mean == pytest.approx(0.945)
     assert dice["article: normal"] == Spread(120, 0.980, 0.003, 0.970, 0.985)
 
@@ -98,7 +107,7 @@ def test_an_empty_prediction_counts_with_its_zeros() -> None:
     # Dice 0 and 1; the mean HU of nothing does not exist, so that metric has one case only.
     results = [case_of("missed", comparison_of(10, 0, 0)), case_of("found", comparison_of(10, 10, 0))]
     (column,) = table1(results)
-    assert column.spreads["dice"] == Spread(2, 0.5, pytest.approx(math.sqrt(0.5)), 0.0, 1.0)
+    assert column.spreads["dice"] == Spread(2, 0.5, pytest.approx(math.sqrt(0.5)), 0.0, 1.0, 0.5)
     assert column.spreads["volume_difference_percent"].mean == -50.0
     assert column.spreads["mean_hu_difference_percent"].count == 1
     assert "\nn = 1" in table1_text([column])[0].rows[PAPER_METRICS.index("mean_hu_difference_percent")][1]
@@ -154,11 +163,26 @@ def test_a_figure_that_a_case_lacks_says_of_how_many_it_is() -> None:
         result.comparisons["thresholding"] = {"lungs": found}
     results[2].comparisons["network"] |= {"lungs": missed, "right lung": missed}
     (hd95,) = (row for row in sides_text(results).rows if row[0].startswith("95 % Hausdorff"))
-    assert [cell.split("\n")[1] for cell in hd95[1:]] == ["(3.00, 3.00) n = 2", "(3.00, 3.00) n = 2", "(3.00, 3.00)"]
+    assert [cell.split("\n")[1] for cell in hd95[1:]] == [
+        "3.00 ± 0.00 (3.00, 3.00) n = 2", "3.00 ± 0.00 (3.00, 3.00) n = 2", "3.00 ± 0.00 (3.00, 3.00)",
+    ]  # fmt: skip
     table = baseline_text(compare_with_thresholding(results))
     assert table.head[1:3] == ["network\nn = 3", "thresholding\nn = 3"]
     (hd95,) = (row for row in table.rows if row[0].startswith("95 % Hausdorff"))
     assert [cell.endswith("n = 2") for cell in hd95[1:3]] == [True, True]
+
+
+def test_of_distances_the_median_comes_first_because_one_stray_part_spoils_a_mean(tmp_path: Path) -> None:
+    distances = (1.0, 2.0, 3.0, 4.0, 90.0)
+    results = [case_of(f"{mm}", replace(comparison_of(4, 4, 0), hd95_mm=mm)) for mm in distances]
+    _, further = table1_text(table1(results))
+    (hd95,) = (row for row in further.rows if row[0].startswith("95 % Hausdorff"))
+    assert hd95[0].endswith("\nmedian [quartiles], then mean ± SD")
+    assert hd95[1] == "3.00 [2.00, 4.00]\n20.00 ± 39.15 (1.00, 90.00)"
+    write_summary(tmp_path / "summary.csv", Evaluation([], results))
+    with (tmp_path / "summary.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "hd95_mm"]
+    assert {(row["q1"], row["median"], row["q3"]) for row in rows} == {("2.0", "3.0", "4.0")}
 
 
 def test_a_doi_counts_as_one_source_however_it_is_written() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from LungSegResNetLib.figures.metrics import Metric
 
 from .aggregation import METRIC_BY_KEY, patients_of, values_of, with_lung
-from .bootstrap import Interval, mean_intervals
+from .bootstrap import Interval, count_patients, mean_intervals
 from .case_result import NETWORK, THRESHOLDING, CaseResult
 from .spread import Spread, spread_of
 
@@ -29,12 +29,16 @@ _METRICS = (
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """A metric of both methods over the cases where both have it, and the mean of the differences case by case."""
+    """A metric of both methods over the cases where both have it, and the mean of the differences case by case.
+
+    There is no interval where these cases are of too few ``patients``.
+    """
 
     metric: Metric
     network: Spread
     thresholding: Spread
     difference: float
+    patients: int
     interval: Interval | None
 
 
@@ -46,13 +50,15 @@ def compare_with_thresholding(results: Sequence[CaseResult]) -> list[BaselineCom
     network, thresholding = (values_of(chosen, _METRICS, method) for method in (NETWORK, THRESHOLDING))
     both = np.isfinite(network) & np.isfinite(thresholding)
     network, thresholding = np.where(both, network, np.nan), np.where(both, thresholding, np.nan)
-    intervals = mean_intervals(network - thresholding, patients_of(chosen))
+    patients = patients_of(chosen)
+    intervals = mean_intervals(network - thresholding, patients)
     return [
         BaselineComparison(
             METRIC_BY_KEY[key],
             spread_of(network[:, n]),
             spread_of(thresholding[:, n]),
             spread_of(network[:, n] - thresholding[:, n]).mean,
+            count_patients(patients, both[:, n]),
             intervals[n],
         )
         for n, key in enumerate(_METRICS)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from .aggregation import Column, patients_of, table1, values_of, with_lung, without_doubt
 from .baseline_comparison import BaselineComparison, compare_with_thresholding
-from .bootstrap import Interval, mean_intervals
+from .bootstrap import Interval, mean_intervals, too_few
 from .case_result import CaseResult
 from .group_comparison import GroupDifference, compare_groups
 from .run import Evaluation
@@ -20,21 +20,22 @@ class MeanDice:
     """Mean Dice of some cases with its interval by patient."""
 
     cases: int
+    patients: int
     mean: float
     interval: Interval | None
 
     @property
     def interval_text(self) -> str:
-        """Such as ``0.9701 to 0.9852``."""
-        return interval_text(self.interval) if self.interval else "no interval: one patient"
+        """Such as ``0.9701 to 0.9852``, or why there is none."""
+        return interval_text(self.interval) if self.interval else f"no interval: {too_few(self.patients)}"
 
 
 def mean_dice(results: Sequence[CaseResult]) -> MeanDice:
     """Mean over the cases with lung in the reference."""
     chosen = with_lung(results)
-    values = values_of(chosen, ["dice"])
-    interval = mean_intervals(values, patients_of(chosen))[0]
-    return MeanDice(len(chosen), spread_of(values[:, 0]).mean, interval)
+    values, patients = values_of(chosen, ["dice"]), patients_of(chosen)
+    (interval,) = mean_intervals(values, patients)
+    return MeanDice(len(chosen), len(set(patients)), spread_of(values[:, 0]).mean, interval)
 
 
 def worst_first(results: Sequence[CaseResult]) -> list[CaseResult]:

@@ -10,7 +10,7 @@ import numpy as np
 from LungSegResNetLib.figures.metrics import Metric
 
 from .aggregation import METRIC_BY_KEY, NO_GROUP, groups_of, patients_of, values_of, with_lung
-from .bootstrap import LEVEL_PERCENT, Interval, interval_of, resampled_means
+from .bootstrap import LEVEL_PERCENT, Interval, count_patients, interval_of, resampled_means
 from .case_result import CaseResult
 from .paper_figures import NORMAL, paper_group
 from .spread import excludes_zero, interval_text, is_zero, number
@@ -24,8 +24,6 @@ COMPARED_METRICS = (
     "volume_difference_percent",
     "hd95_mm",
 )
-LEAST_PATIENTS = 5  # of a group, for a statement
-FEW_PATIENTS = 10  # below, a bootstrap interval comes out too narrow
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,8 @@ class GroupDifference:
 
     @property
     def too_few(self) -> bool:
-        """Whether there are too few patients with a value for a statement."""
-        return min(self.patients) < LEAST_PATIENTS or self.interval is None
+        """Whether there are too few patients with a value for an interval, and so for a statement."""
+        return self.interval is None
 
     @property
     def statement(self) -> str:
@@ -53,7 +51,7 @@ class GroupDifference:
             return f"{title}: there are no values to compare."
         shown = f"{number(self.difference, self.metric)}{unit}"
         sizes = f"{self.cases[0]} and {self.cases[1]} cases"
-        if self.interval is None or self.too_few:
+        if self.interval is None:
             return (
                 f"{title}: the means differ by {shown}, but {sizes} of {self.patients[0]} and {self.patients[1]} "
                 "patients are too few for a statement."
@@ -118,20 +116,17 @@ def _differences(
     differences = []
     for n, key in enumerate(COMPARED_METRICS):
         known = [np.isfinite(array[:, n]) for array in (values, compared)]
-        some = all(k.any() for k in known)
+        counts = (count_patients(patients, known[0]), count_patients(other_patients, known[1]))
+        some = all(counts)
         differences.append(
             GroupDifference(
                 METRIC_BY_KEY[key],
                 title,
                 against,
                 (int(known[0].sum()), int(known[1].sum())),
-                (_count_known(patients, known[0]), _count_known(other_patients, known[1])),
+                counts,
                 float(values[known[0], n].mean() - compared[known[1], n].mean()) if some else np.nan,
-                interval_of(resampled[:, n]) if some else None,
+                interval_of(resampled[:, n], min(counts)),
             )
         )
     return differences
-
-
-def _count_known(patients: Sequence[str], known: np.ndarray) -> int:
-    return len({patient for patient, is_known in zip(patients, known, strict=True) if is_known})

@@ -14,7 +14,7 @@ from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, FailedCase
 from .dois import plain_doi
 from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
-from .spread import Spread, interval_text, mean_and_sd, median_and_quartiles, number, range_text, spread_of, with_unit
+from .spread import Spread, limits_text, mean_and_sd, median_and_quartiles, number, range_text, spread_of, with_unit
 
 DOUBT_MARK = "*"
 _SKEWED_UNITS = ("mm",)  # of distances
@@ -80,7 +80,7 @@ def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
     rows, cases = [], max((one.network.count for one in comparisons), default=0)
     for one in comparisons:
         metric, interval = one.metric, one.interval
-        limits = interval_text(interval, metric) if interval else "-"
+        limits = limits_text(interval, metric) if interval else "-"
         spreads = [_spread_text(s, metric, cases) for s in (one.network, one.thresholding)]
         rows.append([_row_title(metric), *spreads, number(one.difference, metric), limits])
     methods = [f"{method}\nn = {cases}" for method in (NETWORK, THRESHOLDING)]

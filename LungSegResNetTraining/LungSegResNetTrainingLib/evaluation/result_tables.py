@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.tables import Cell, write_rows
 
 from .aggregation import ALL_CASES, groups_of, patients_of, values_of, with_lung, without_doubt
-from .bootstrap import mean_intervals
+from .bootstrap import count_patients, mean_intervals
 from .case_result import FAILED, INCLUDED, JUDGED, LEFT_OUT, METHODS, REGIONS, CaseResult
 from .run import Evaluation
 from .spread import spread_of
@@ -72,8 +74,8 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
 def _summary_rows(
     members: Sequence[CaseResult], method: str, region: str, about: dict[str, Cell]
 ) -> list[dict[str, Cell]]:
-    values = values_of(members, _KEYS, method, region)
-    intervals = mean_intervals(values, patients_of(members)) if len(members) else [None] * len(_KEYS)
+    values, patients = values_of(members, _KEYS, method, region), patients_of(members)
+    intervals = mean_intervals(values, patients)
     rows: list[dict[str, Cell]] = []
     for key, column, interval in zip(_KEYS, values.T, intervals, strict=True):
         spread = spread_of(column)
@@ -86,6 +88,7 @@ def _summary_rows(
                     "region": region,
                     "metric": key,
                     "cases": spread.count,
+                    "patients": count_patients(patients, np.isfinite(column)),
                     "mean": spread.mean,
                     "mean_low_95": limits[0],
                     "mean_high_95": limits[1],

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from LungSegResNetLib.wording import counted
 
 from ..data.draft_mask import LUNG_HU
 from .aggregation import table1
-from .bootstrap import LEVEL_PERCENT, RESAMPLES
+from .bootstrap import FEW_NOTE, FEW_PATIENTS, LEVEL_PERCENT, RESAMPLES
 from .dois import address_of
 from .findings import Findings
-from .group_comparison import FEW_PATIENTS, GroupDifference, statements_by_pair
+from .group_comparison import GroupDifference, statements_by_pair
 from .picture_sections import BoxPlots, Figure, box_plot_figure, outlier_figures, typical_figures, typical_note
 from .report_tables import (
     TextTable,
@@ -76,9 +76,9 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
     sections = []
     if plots:
         sections += _table1_sections(findings)
-        if findings.beside_thresholding:
-            table = baseline_text(findings.beside_thresholding)
-            sections.append(Section("Beside plain thresholding", _THRESHOLDING_NOTE, table))
+        if comparisons := findings.beside_thresholding:
+            note = _THRESHOLDING_NOTE + _note_on_few(one.patients for one in comparisons)
+            sections.append(Section("Beside plain thresholding", note, baseline_text(comparisons)))
         sections.append(Section("Distributions", figures=[box_plot_figure(plots)]))
         sections += _group_sections(findings.group_differences)
         sections.append(
@@ -121,9 +121,11 @@ def _interval_note(differences: Sequence[GroupDifference]) -> str:
         f"Intervals hold {LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed 0), each metric on its "
         "own: with many comparisons one in twenty excludes 0 by chance."
     )
-    if any(min(difference.patients) < FEW_PATIENTS for difference in differences):
-        note += f" With fewer than {FEW_PATIENTS} patients in a group such an interval comes out too narrow."
-    return note
+    return note + _note_on_few(min(difference.patients) for difference in differences)
+
+
+def _note_on_few(patients: Iterable[int]) -> str:
+    return f" {FEW_NOTE}" if any(0 < count < FEW_PATIENTS for count in patients) else ""
 
 
 def _case_sections(findings: Findings) -> list[Section]:

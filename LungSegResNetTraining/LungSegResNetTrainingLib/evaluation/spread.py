@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from LungSegResNetLib.figures.metrics import METRICS, Metric
+from LungSegResNetLib.wording import counted
 
 from .bootstrap import Interval
 
@@ -64,6 +65,12 @@ def is_zero(value: float, metric: Metric) -> bool:
 
 
 def interval_text(interval: Interval, metric: Metric = DICE, *, signed: bool = False) -> str:
+    """Such as ``0.9701 to 0.9852``, and that it is too narrow where it is of few patients."""
+    limits = limits_text(interval, metric, signed=signed)
+    return f"{limits}, too narrow with {counted(interval.patients, 'patient')}" if interval.is_narrow else limits
+
+
+def limits_text(interval: Interval, metric: Metric = DICE, *, signed: bool = False) -> str:
     """Such as ``0.9701 to 0.9852``."""
     low, high = (number(limit, metric, signed=signed) for limit in (interval.low, interval.high))
     return f"{low} at both ends" if low == high else f"{low} to {high}"

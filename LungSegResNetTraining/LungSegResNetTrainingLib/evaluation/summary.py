@@ -12,7 +12,7 @@ from ..training.seen_scans import ScanMark, choosing_scans, copied_scans, seen_s
 from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
-from .bootstrap import LEVEL_PERCENT
+from .bootstrap import LEVEL_PERCENT, too_few
 from .case_result import LUNGS, NETWORK, CaseResult
 from .findings import Findings, MeanDice, worst_first
 from .run import Evaluation, trained_patients
@@ -164,7 +164,7 @@ def _beside_thresholding(comparisons: Sequence[BaselineComparison]) -> list[str]
     text = f"Plain thresholding reaches a mean Dice of {number(dice.thresholding.mean)} on the same cases"
     difference = number(dice.difference, signed=True)
     if dice.interval is None:
-        return [f"{text}; the network differs by {difference}."]
+        return [f"{text}; the network differs by {difference}, but {too_few(dice.patients)} for a statement."]
     if is_zero(dice.difference, dice.metric) and not dice.interval.holds_zero:
         return [f"{text}; at this precision the network does not differ from it."]
     limits = f"{LEVEL_PERCENT} % interval {interval_text(dice.interval, signed=True)}"

@@ -216,5 +216,5 @@ def test_what_is_written_as_0_has_no_sign(value: float) -> None:
 
 
 def test_an_interval_whose_ends_are_written_alike_is_not_written_as_a_range() -> None:
-    assert interval_text(Interval(0.99981, 0.99984)) == "0.9998 at both ends"
-    assert interval_text(Interval(-0.00001, 0.0012), signed=True) == "0.0000 to +0.0012"
+    assert interval_text(Interval(0.99981, 0.99984, 20)) == "0.9998 at both ends"
+    assert interval_text(Interval(-0.00001, 0.0012, 20), signed=True) == "0.0000 to +0.0012"

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from LungSegResNetTrainingLib.evaluation.bootstrap import (
+    FEW_PATIENTS,
+    LEAST_PATIENTS,
     RESAMPLES,
     Interval,
     interval_of,
@@ -55,9 +57,34 @@ def test_one_patient_has_no_interval() -> None:
     assert mean_intervals(np.array([[0.9], [0.8]]), ["a", "a"]) == [None]
 
 
+def test_below_five_patients_with_a_value_there_is_no_interval() -> None:
+    values = np.arange(18.0).reshape(6, 3)
+    values[:2, 1] = np.nan
+    values[:1, 2] = np.nan
+    (six, four, five) = mean_intervals(values, names(6))
+    assert six is not None
+    assert five is not None
+    assert (six.patients, four, five.patients) == (6, None, 5)
+    # Ten scans of four patients are no ten patients.
+    assert mean_intervals(np.arange(12.0)[:, None], names(4) * 3) == [None]
+
+
+@pytest.mark.parametrize(
+    ("patients", "percent"), [(2, 48), (3, 25), (LEAST_PATIENTS, 18), (7, 13), (FEW_PATIENTS, 10), (40, 6)]
+)
+def test_an_interval_of_few_patients_misses_the_truth_far_too_often(patients: int, percent: float) -> None:
+    samples = np.random.default_rng(4).normal(size=(patients, 1000))  # of so many figures whose true mean is 0
+    low, high = np.percentile(resampled_means(samples, names(patients)), [2.5, 97.5], axis=0)
+    assert 100 * np.mean((low > 0) | (high < 0)) == pytest.approx(percent, abs=3.5)
+
+
+def test_an_interval_of_few_patients_is_known_as_too_narrow() -> None:
+    assert [Interval(0.0, 1.0, count).is_narrow for count in (FEW_PATIENTS - 1, FEW_PATIENTS)] == [True, False]
+
+
 def test_missing_values_do_not_count_and_spoil_no_other_column() -> None:
-    values = np.array([[1.0, np.nan], [1.0, 2.0], [1.0, np.inf], [1.0, 2.0]])
-    assert mean_intervals(values, names(4)) == [Interval(1.0, 1.0), Interval(2.0, 2.0)]
+    values = np.array([[1.0, np.nan], [1.0, 2.0], [1.0, np.inf], *[[1.0, 2.0]] * 4])
+    assert mean_intervals(values, names(7)) == [Interval(1.0, 1.0, 7), Interval(2.0, 2.0, 5)]
 
 
 def test_strata_keep_their_sizes() -> None:
@@ -69,4 +96,4 @@ def test_strata_keep_their_sizes() -> None:
 def test_there_is_no_interval_where_more_than_a_tenth_of_the_draws_are_undefined(undefined: int, known: bool) -> None:
     samples = np.arange(100.0)
     samples[:undefined] = np.nan
-    assert (interval_of(samples) is not None) == known
+    assert (interval_of(samples, 20) is not None) == known

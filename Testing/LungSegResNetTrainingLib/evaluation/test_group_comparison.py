@@ -137,11 +137,36 @@ def test_few_patients_allow_no_statement_however_large_the_difference() -> None:
     results = [*group_of("normal", 0.98, 8, 0), *group_of("COVID-19", 0.5, 4, 1)]
     differences = compare_groups(results)
     assert differences[0].too_few
+    assert differences[0].interval is None
     ((title, statements),) = statements_by_pair(differences).items()
     assert title == "COVID-19 against normal"
     assert statements == [
         "Dice: the means differ by -0.4800, but 4 and 8 cases of 4 and 8 patients are too few for a statement."
     ]
+
+
+@pytest.mark.parametrize("patients", [1, 4, 5, 9, 10])
+def test_with_few_patients_nothing_is_said_to_be_better_and_what_is_said_names_them(patients: int) -> None:
+    # Two scans each: it is patients that count.
+    results = [
+        judged_case(f"{group}{n}", mean + n / 1000, group, patient=f"{group}{n // 2}", baseline_dice=0.8 + n / 900)
+        for group, mean in (("normal", 0.95), ("sharp", 0.9))
+        for n in range(2 * patients)
+    ]
+    alone = sentences(Findings(Evaluation([_judge()], results[: 2 * patients])))
+    both = sentences(Findings(Evaluation([_judge()], results)))
+    (headline,) = [text for text in alone if text.startswith("The mean Dice is")]
+    (beside,) = [text for text in alone if text.startswith("Plain thresholding")]
+    group = [text for text in both if text.startswith("Dice is lower in sharp than in normal")]
+    if patients < 5:
+        are = "patient is" if patients == 1 else "patients are"
+        assert f"(no interval: {patients} {are} too few)" in headline
+        assert beside.endswith(f", but {patients} {are} too few for a statement.")
+        assert group == []
+    else:
+        narrow = [f"too narrow with {patients} patients" in text for text in (headline, beside, *group)]
+        assert narrow == [patients < 10] * 3
+        assert "the network is better by" in beside
 
 
 def test_many_scans_of_few_patients_are_few() -> None:

@@ -44,6 +44,14 @@ def test_the_largest_groups_have_a_typical_case_and_the_page_says_how_many_there
     assert shown == ["a", "b", "c", "d", "e", "z"]
 
 
+@pytest.mark.parametrize(("patients", "told"), [(4, 2), (9, 2), (10, 0)])
+def test_few_patients_are_told_of_beside_both_comparisons(tmp_path: Path, patients: int, told: int) -> None:
+    results = [judged_case(f"a{n}", 0.9, "a", baseline_dice=0.8) for n in range(patients)]
+    results += [judged_case(f"b{n}", 0.9, "b") for n in range(10)]
+    page = write_report(findings_on(results, tmp_path), tmp_path / "out").with_name("report.md")
+    assert page.read_text(encoding="utf-8").count("Below 5 patients there is no interval") == told
+
+
 def test_of_two_cases_in_the_middle_the_worse_is_the_typical_one(tmp_path: Path) -> None:
     results = [judged_case(str(dice), dice) for dice in (0.9, 0.8, 0.95, 0.7)]
     page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")

@@ -132,6 +132,17 @@ def test_the_figures_of_the_article_belong_to_their_metrics() -> None:
     assert PAPER["COVID-19"]["false_negative_ratio"] == Spread(120, 0.044, 0.040, 0.011, 0.167)
 
 
+def test_the_articles_relative_differences_contradict_themselves_as_the_report_says() -> None:
+    for figures in PAPER.values():
+        error, volume = figures["mean_error"], figures["volume_difference_percent"]
+        assert error.mean < 0 < volume.mean
+        assert volume.largest > 5 * 100 * error.largest
+        assert figures["absolute_volume_difference_percent"].largest > max(volume.largest, -volume.least)
+        hu = figures["mean_hu_difference_percent"]
+        assert hu.largest < 0
+        assert figures["absolute_mean_hu_difference_percent"].mean < -hu.mean - 1
+
+
 @pytest.mark.parametrize(
     ("group", "meant"),
     [("NORMAL", "normal"), ("Covid 19", "COVID-19"), ("covid", "COVID-19"), ("abnormal", None), ("", None)],

@@ -12,10 +12,11 @@ import pytest
 from judged_cases import case_of, comparison_of, judged_case
 
 from LungSegResNetLib.network.model_file import ModelCard
+from LungSegResNetTrainingLib.evaluation.aggregation import values_of
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
 from LungSegResNetTrainingLib.evaluation.findings import Findings
-from LungSegResNetTrainingLib.evaluation.group_comparison import compare_groups, statements_by_pair
+from LungSegResNetTrainingLib.evaluation.group_comparison import COMPARED_METRICS, compare_groups, statements_by_pair
 from LungSegResNetTrainingLib.evaluation.run import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 
@@ -185,6 +186,14 @@ def test_only_patients_with_a_value_allow_a_statement_on_a_metric(with_value: in
     assert statements[0].startswith("Dice is lower in COVID-19")
     (index,) = [text for text in statements if "too few" in text]
     assert f"{with_value} and 8 cases of {with_value} and 8 patients are too few for a statement" in index
+
+
+def test_groups_are_compared_by_the_volume_difference_and_not_by_me_which_is_a_hundredth_of_it() -> None:
+    results = [case_of("more", comparison_of(40, 38, 3)), case_of("less", comparison_of(40, 31, 0))]
+    keys = ["mean_error", "volume_difference_percent"]
+    error, volume = values_of(results, keys).T
+    assert volume == pytest.approx(100 * error)
+    assert [key for key in keys if key in COMPARED_METRICS] == ["volume_difference_percent"]
 
 
 def test_without_a_normal_group_the_largest_is_compared_against() -> None:

@@ -52,6 +52,15 @@ def test_few_patients_are_told_of_beside_both_comparisons(tmp_path: Path, patien
     assert page.read_text(encoding="utf-8").count("Below 5 patients there is no interval") == told
 
 
+@pytest.mark.parametrize("group", ["normal", "tumour"])
+def test_rows_of_the_article_that_cannot_be_compared_are_told_of_where_they_are_shown(
+    tmp_path: Path, group: str
+) -> None:
+    page = write_report(findings_on([judged_case("a", 0.9, group)], tmp_path), tmp_path / "out")
+    text = page.with_name("report.md").read_text(encoding="utf-8")
+    assert ("+2.405 % beside an ME of -0.015" in text) == ("2.405 ± 7.359" in text) == (group == "normal")
+
+
 def test_of_two_cases_in_the_middle_the_worse_is_the_typical_one(tmp_path: Path) -> None:
     results = [judged_case(str(dice), dice) for dice in (0.9, 0.8, 0.95, 0.7)]
     page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")

@@ -32,7 +32,9 @@ class ListedSlice:
 
 
 def table1Rows(folder: Path) -> list[dict[str, Any]]:
-    """Mean, SD and range of each metric and group, of the network and both lungs; empty without an evaluation.
+    """Mean, SD and range of each metric and group, of the network, both lungs and cases of all kinds.
+
+    Empty without an evaluation.
 
     Raises
     ------
@@ -48,6 +50,8 @@ def table1Rows(folder: Path) -> list[dict[str, Any]]:
     table = []
     for row in read_rows(folder / SUMMARY, _COLUMNS):
         if (row["method"], row["region"], row["doubtful"]) != (NETWORK, LUNGS, INCLUDED):
+            continue
+        if row.get("kind", ALL_CASES) != ALL_CASES:  # tables of older evaluations do not have it
             continue
         try:
             metric = metrics[row["metric"]]

@@ -18,6 +18,7 @@ _SUMMARY = (
     "method,group,region,doubtful,metric,cases,mean,sd,min,max\n"
     "network,all,lungs,included,dice,2,0.975,0.01,0.95,0.985\n"
 )
+_BY_KIND = {"volumes": "0.98", "all": "0.95", "single slices": "0.92"}
 
 
 @pytest.fixture
@@ -55,6 +56,15 @@ def test_a_table_that_a_spreadsheet_has_saved_is_shown_all_the_same(panel: Any, 
     (run / "report" / "summary.csv").write_bytes(text.encode("utf-8-sig"))
     parameters(panel).runFolder = str(run)
     assert rows_of(panel.ui.table1) == [["Dice", "0.975", "0.010", "0.950", "0.985"]]
+
+
+def test_volumes_and_single_slices_are_shown_pooled(panel: Any, run: Path) -> None:
+    header, row = _SUMMARY.splitlines()
+    rows = [row.replace("all,", f"all,{kind},").replace("0.975", mean) for kind, mean in _BY_KIND.items()]
+    text = "\n".join([header.replace("group,", "group,kind,"), *rows])
+    (run / "report" / "summary.csv").write_text(text, encoding="utf-8")
+    parameters(panel).runFolder = str(run)
+    assert [line[:2] for line in rows_of(panel.ui.table1)] == [["Dice", "0.950"]]
 
 
 @pytest.mark.parametrize("text", ["case;mean\nanna;1\n", _SUMMARY.replace("0.975", "good"), "\x00"])

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.wording import counted
 
-from .case_result import LUNGS, NETWORK, CaseResult
+from .case_result import KINDS, LUNGS, NETWORK, CaseResult
 from .paper_figures import COVID, NORMAL, PAPER, PAPER_METRICS, paper_group
 from .spread import Spread, spread_of
 
@@ -21,12 +22,16 @@ NO_GROUP = "no group"
 
 @dataclass(frozen=True)
 class Column:
-    """A column of Table 1: a group of cases, all of them, or the article's figures for a group."""
+    """A column of Table 1: a group of cases, all of them or those of a kind, or the article's figures for a group.
+
+    ``pooled`` says in words how many there are of which kind, where there are both.
+    """
 
     title: str
     cases: int
     spreads: dict[str, Spread]
     from_paper: bool = False
+    pooled: str = ""
 
 
 def with_lung(results: Sequence[CaseResult]) -> list[CaseResult]:
@@ -59,10 +64,22 @@ def groups_of(results: Sequence[CaseResult]) -> dict[str, list[CaseResult]]:
     return {title: groups[title] for title in sorted(groups, key=rank)}
 
 
+def kinds_of(results: Sequence[CaseResult]) -> dict[str, list[CaseResult]]:
+    """Volumes and single slices, where there are both; else nothing that would have to be told apart."""
+    kinds = {kind: [result for result in results if result.kind == kind] for kind in KINDS}
+    return kinds if all(kinds.values()) else {}
+
+
+def pooled_text(results: Sequence[CaseResult]) -> str:
+    """Such as ``3 volumes and 1 single slice``; empty where all cases are of one kind."""
+    return " and ".join(counted(len(members), kind.removesuffix("s")) for kind, members in kinds_of(results).items())
+
+
 def table1(results: Sequence[CaseResult]) -> list[Column]:
     """Columns of Table 1 over the cases with lung: each group, beside it the article's, and at last all together.
 
-    Without groups, or with a single one that the article does not know, there is only the column of all cases.
+    Without groups, or with a single one that the article does not know, there is only the column of all cases. Where
+    there are volumes and single slices, each kind has a column after that.
     """
     chosen = with_lung(results)
     columns = []
@@ -73,7 +90,8 @@ def table1(results: Sequence[CaseResult]) -> list[Column]:
             columns.append(_column(title, members))
         if known:
             columns.append(Column(f"article: {known}", PAPER[known]["dice"].count, PAPER[known], from_paper=True))
-    return [*columns, _column(ALL_CASES, chosen)]
+    kinds = [_column(f"{ALL_CASES} {kind}", members) for kind, members in kinds_of(chosen).items()]
+    return [*columns, _column(ALL_CASES, chosen), *kinds]
 
 
 def values_of(
@@ -92,4 +110,5 @@ def patients_of(results: Sequence[CaseResult]) -> list[str]:
 def _column(title: str, members: Sequence[CaseResult]) -> Column:
     keys = (*PAPER_METRICS, *FURTHER_METRICS)
     columns = values_of(members, keys).T
-    return Column(title, len(members), {key: spread_of(column) for key, column in zip(keys, columns, strict=True)})
+    spreads = {key: spread_of(column) for key, column in zip(keys, columns, strict=True)}
+    return Column(title, len(members), spreads, pooled=pooled_text(members))

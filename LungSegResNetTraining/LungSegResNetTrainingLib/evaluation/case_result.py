@@ -15,6 +15,7 @@ LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
 REGIONS = (LUNGS, RIGHT, LEFT)
 NETWORK, THRESHOLDING = "network", "thresholding"
 METHODS = (NETWORK, THRESHOLDING)
+VOLUMES, SINGLE_SLICES = KINDS = ("volumes", "single slices")
 JUDGED, FAILED, LEFT_OUT = "judged", "failed", "left out"  # states of a case
 INCLUDED = "included"  # of cases whose reference is doubtful, which may be left out instead
 
@@ -83,6 +84,11 @@ class CaseResult:
         if comparison is None or comparison.reference_ml == 0:
             return math.nan
         return float(getattr(comparison, key))
+
+    @property
+    def kind(self) -> str:
+        """One of ``KINDS``: the figures of a slice alone scatter more than those of a scan, and its volume is less."""
+        return VOLUMES if self.slices > 1 else SINGLE_SLICES
 
     @property
     def dice(self) -> float:

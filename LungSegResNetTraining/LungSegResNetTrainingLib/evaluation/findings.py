@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .aggregation import Column, patients_of, table1, values_of, with_lung, without_doubt
+from .aggregation import (
+    ALL_CASES,
+    Column,
+    kinds_of,
+    patients_of,
+    pooled_text,
+    table1,
+    values_of,
+    with_lung,
+    without_doubt,
+)
 from .baseline_comparison import BaselineComparison, compare_with_thresholding
 from .bootstrap import Interval, mean_intervals, too_few
 from .case_result import CaseResult
@@ -75,9 +85,25 @@ class Findings:
         return mean_dice(self.certain)
 
     @cached_property
+    def dice_by_kind(self) -> dict[str, MeanDice]:
+        """Of volumes and of single slices, where there are both."""
+        return {kind: mean_dice(members) for kind, members in kinds_of(self.chosen).items()}
+
+    @cached_property
+    def pooled(self) -> str:
+        """A sentence with the numbers of volumes and single slices, where figures are of both."""
+        kinds = pooled_text(self.chosen)
+        return f"{kinds} are pooled." if kinds else ""
+
+    @cached_property
     def columns(self) -> list[Column]:
         """Table 1."""
         return table1(self.chosen)
+
+    @property
+    def column_of_all(self) -> Column:
+        """That of all cases."""
+        return next(column for column in self.columns if column.title == ALL_CASES)
 
     @cached_property
     def beside_thresholding(self) -> list[BaselineComparison]:

@@ -40,6 +40,7 @@ th, td { padding: 5px 13px 5px 0; text-align: right; vertical-align: top; border
 th { font-weight: 600; vertical-align: bottom; }
 th:first-child, td:first-child, .text th, .text td { text-align: left; }
 td small, th small { display: block; color: var(--faint); font-size: 12px; font-weight: 400; white-space: nowrap; }
+th small { white-space: normal; }
 table:not(.text) td + td { white-space: nowrap; }
 thead th { border-bottom: 1.5px solid var(--ink); }
 td.other, th.other { color: var(--faint); }

@@ -139,7 +139,8 @@ def sources(results: Sequence[CaseResult]) -> list[tuple[str, str, int]]:
 
 
 def _spreads(columns: Sequence[Column], keys: Sequence[str], faint: tuple[int, ...]) -> TextTable:
-    head = ["", *(f"{column.title}\nn = {column.cases}" for column in columns)]
+    pooled = [f" ({column.pooled})" if column.pooled else "" for column in columns]
+    head = ["", *(f"{one.title}\nn = {one.cases}{kinds}" for one, kinds in zip(columns, pooled, strict=True))]
     rows = []
     for key in keys:
         metric = METRIC_BY_KEY[key]

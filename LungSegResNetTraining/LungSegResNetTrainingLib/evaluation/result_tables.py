@@ -10,7 +10,7 @@ import numpy as np
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.tables import Cell, write_rows
 
-from .aggregation import ALL_CASES, groups_of, patients_of, values_of, with_lung, without_doubt
+from .aggregation import ALL_CASES, groups_of, kinds_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import count_patients, mean_intervals
 from .case_result import FAILED, INCLUDED, JUDGED, LEFT_OUT, METHODS, REGIONS, CaseResult
 from .run import Evaluation
@@ -51,7 +51,9 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
 
 
 def write_summary(path: Path, evaluation: Evaluation) -> None:
-    """Write statistics for each group, method, region and metric, with and without cases of doubt.
+    """Write statistics for each group, kind, method, region and metric, with and without cases of doubt.
+
+    The kind is ``all``; where there are volumes and single slices, each has rows as well.
 
     Raises
     ------
@@ -65,9 +67,12 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
     for doubtful, results in versions:
         chosen = with_lung(results)
         for group, members in {**groups_of(chosen), ALL_CASES: chosen}.items():
-            for method in METHODS:
-                for region in REGIONS:
-                    rows += _summary_rows(members, method, region, {"group": group, "doubtful": doubtful})
+            for kind in (ALL_CASES, *kinds_of(chosen)):
+                some = [result for result in members if kind in (ALL_CASES, result.kind)]
+                for method in METHODS:
+                    for region in REGIONS:
+                        about: dict[str, Cell] = {"group": group, "kind": kind, "doubtful": doubtful}
+                        rows += _summary_rows(some, method, region, about)
     write_rows(path, rows, overwrite=True)
 
 

@@ -29,11 +29,12 @@ from .report_tables import (
 
 _TABLE1_NOTE = "Mean ± standard deviation (of the sample), below it (minimum, maximum) over cases, both lungs pooled."
 _ARTICLE_NOTE = (
-    " The figures of the article stand beside the groups it has, as printed. Its rows of relative differences cannot "
+    "The figures of the article stand beside the groups it has, as printed. Its rows of relative differences cannot "
     "be compared with ours: by the definitions the relative volume difference is 100 times ME in every case, but it "
     "prints +2.405 % beside an ME of -0.015 and +5.928 % beside -0.024; and a mean of absolute values cannot be nearer "
     "to 0 than all the values are, but there is 0.828 % for mean HU differences of -3.673 % to -2.020 %."
 )
+_KINDS_NOTE = "Volumes and single slices are pooled but for the last two columns."
 _THRESHOLDING_NOTE = (
     f"Thresholding means region growing at {LUNG_HU:.0f} HU with airways removed and the borders closed, on the same "
     "cases; where one of them has no value, as a distance to nothing, the case counts for neither. The difference is "
@@ -80,10 +81,10 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
     if plots:
         sections += _table1_sections(findings)
         if comparisons := findings.beside_thresholding:
-            note = _THRESHOLDING_NOTE + _note_on_few(one.patients for one in comparisons)
+            note = _joined(_THRESHOLDING_NOTE, _note_on_few(one.patients for one in comparisons), findings.pooled)
             sections.append(Section("Beside plain thresholding", note, baseline_text(comparisons)))
-        sections.append(Section("Distributions", figures=[box_plot_figure(plots)]))
-        sections += _group_sections(findings.group_differences)
+        sections.append(Section("Distributions", findings.pooled, figures=[box_plot_figure(plots)]))
+        sections += _group_sections(findings)
         sections.append(
             Section("Typical results", typical_note(findings.chosen), figures=typical_figures(findings.chosen))
         )
@@ -98,21 +99,22 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
 
 def _table1_sections(findings: Findings) -> list[Section]:
     article, further = table1_text(findings.columns)
-    note = _TABLE1_NOTE + (_ARTICLE_NOTE if any(column.from_paper for column in findings.columns) else "")
+    beside_article = any(column.from_paper for column in findings.columns)
+    note = _joined(_TABLE1_NOTE, _ARTICLE_NOTE if beside_article else "", _KINDS_NOTE if findings.pooled else "")
     sections = [Section("Table 1", note, article)]
     if findings.certain and len(findings.certain) < len(findings.chosen):
         certain, _ = table1_text(table1(findings.certain))
         sections.append(Section("Without cases whose reference is doubtful", table=certain, level=3))
     sections.append(Section("Further metrics", table=further, level=3))
-    sections.append(Section("Right and left lung", table=sides_text(findings.chosen), level=3))
+    sections.append(Section("Right and left lung", findings.pooled, sides_text(findings.chosen), level=3))
     return sections
 
 
-def _group_sections(differences: Sequence[GroupDifference]) -> list[Section]:
-    if not differences:
+def _group_sections(findings: Findings) -> list[Section]:
+    if not (differences := findings.group_differences):
         return []
     return [
-        Section("Groups compared", _interval_note(differences)),
+        Section("Groups compared", _joined(_interval_note(differences), findings.pooled)),
         *(
             Section(title, statements=[Statement(statement) for statement in statements], level=3)
             for title, statements in statements_by_pair(differences).items()
@@ -125,11 +127,15 @@ def _interval_note(differences: Sequence[GroupDifference]) -> str:
         f"Intervals hold {LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed 0), each metric on its "
         "own: with many comparisons one in twenty excludes 0 by chance."
     )
-    return note + _note_on_few(min(difference.patients) for difference in differences)
+    return _joined(note, _note_on_few(min(difference.patients) for difference in differences))
 
 
 def _note_on_few(patients: Iterable[int]) -> str:
-    return f" {FEW_NOTE}" if any(0 < count < FEW_PATIENTS for count in patients) else ""
+    return FEW_NOTE if any(0 < count < FEW_PATIENTS for count in patients) else ""
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def _case_sections(findings: Findings) -> list[Section]:

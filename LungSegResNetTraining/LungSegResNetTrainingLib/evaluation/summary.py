@@ -25,7 +25,7 @@ def sentences(findings: Findings) -> list[str]:
     paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(results)]
     paragraphs += _trained_on(evaluation)
     if chosen:
-        paragraphs += [_how_good(findings.dice, worst_first(chosen)[0]), *_by_fold(chosen)]
+        paragraphs += [_how_good(findings.dice, worst_first(chosen)[0]), *_by_kind(findings), *_by_fold(chosen)]
         paragraphs += [*_chosen_by_judged(evaluation), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(findings.beside_thresholding)
         paragraphs += [d.statement for d in findings.group_differences if d.metric.key == "dice" and not d.too_few]
@@ -139,6 +139,14 @@ def _how_good(dice: MeanDice, worst: CaseResult) -> str:
         return text
     group = f" ({worst.case.group})" if worst.case.group else ""
     return f"{text} The worst case is {worst.case.name}{group} with a Dice of {number(worst.dice)}."
+
+
+def _by_kind(findings: Findings) -> list[str]:
+    parts = [
+        f"{counted(dice.cases, kind.removesuffix('s'))} with a mean Dice of {number(dice.mean)} ({dice.interval_text})"
+        for kind, dice in findings.dice_by_kind.items()
+    ]
+    return [f"Pooled are {' and '.join(parts)}."] if parts else []
 
 
 def _what_goes_wrong(chosen: Sequence[CaseResult]) -> str:

@@ -211,6 +211,28 @@ def test_numbers_are_written_as_in_the_article() -> None:
     assert range_text(spread, metric, PAPER_DECIMALS) == "(-0.031, 0.015)"
 
 
+def test_volumes_and_single_slices_have_figures_of_their_own_where_there_are_both(tmp_path: Path) -> None:
+    slices = {"a": 30, "b": 40, "c": 1, "d": 1, "e": 1}
+    results = [
+        replace(judged_case(name, 0.99 if count > 1 else 0.9, "normal" if name in "abc" else "tumour"), slices=count)
+        for name, count in slices.items()
+    ]
+    article, _ = table1_text(table1(results))
+    assert article.head[1:] == [
+        "normal\nn = 3 (2 volumes and 1 single slice)", "article: normal\nn = 120", "tumour\nn = 2",
+        "all\nn = 5 (2 volumes and 3 single slices)", "all volumes\nn = 2", "all single slices\nn = 3",
+    ]  # fmt: skip
+    assert [cell.split(" ")[0] for cell in article.rows[0][-3:]] == ["0.9360", "0.9900", "0.9000"]
+    write_summary(tmp_path / "summary.csv", Evaluation([], results))
+    with (tmp_path / "summary.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "dice"]
+    assert [(row["group"], row["kind"], row["cases"], row["mean"]) for row in rows] == [
+        ("normal", "all", "3", "0.96"), ("normal", "volumes", "2", "0.99"), ("normal", "single slices", "1", "0.9"),
+        ("tumour", "all", "2", "0.9"), ("tumour", "single slices", "2", "0.9"),
+        ("all", "all", "5", "0.936"), ("all", "volumes", "2", "0.99"), ("all", "single slices", "3", "0.9"),
+    ]  # fmt: skip
+
+
 def test_own_ratios_have_a_decimal_more_than_those_of_the_article_beside_them() -> None:
     article, _ = table1_text(table1([judged_case("a", 0.9997, "normal"), judged_case("b", 0.9999, "normal")]))
     assert [cell.split("\n")[0] for cell in article.rows[0]] == [

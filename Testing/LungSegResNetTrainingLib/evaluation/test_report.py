@@ -61,6 +61,21 @@ def test_rows_of_the_article_that_cannot_be_compared_are_told_of_where_they_are_
     assert ("+2.405 % beside an ME of -0.015" in text) == ("2.405 ± 7.359" in text) == (group == "normal")
 
 
+def test_pooled_volumes_and_single_slices_are_counted_beside_every_figure_of_both(tmp_path: Path) -> None:
+    results = [replace(one, slices=1 + n % 3) for n, one in enumerate(two_groups())]
+    findings = findings_on(results, tmp_path)
+    page = write_report(findings, tmp_path / "out").with_name("report.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^###? (.*)\n\n.*8 volumes and 4 single slices are pooled\.", page, re.MULTILINE)
+    assert sections == ["Right and left lung", "Beside plain thresholding", "Groups compared"]
+    assert "Volumes and single slices are pooled but for the last two columns." in page
+    (told,) = [text for text in sentences(findings) if text.startswith("Pooled are")]
+    assert re.sub(r"\(.*?\)", "(...)", told) == (
+        "Pooled are 8 volumes with a mean Dice of 0.9300 (...) and 4 single slices with a mean Dice of 0.9150 (...)."
+    )
+    alike = findings_on(two_groups(), tmp_path)
+    assert "ooled" not in " ".join(sentences(alike))
+
+
 def test_of_two_cases_in_the_middle_the_worse_is_the_typical_one(tmp_path: Path) -> None:
     results = [judged_case(str(dice), dice) for dice in (0.9, 0.8, 0.95, 0.7)]
     page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")

@@ -75,6 +75,15 @@ def pooled_text(results: Sequence[CaseResult]) -> str:
     return " and ".join(counted(len(members), kind.removesuffix("s")) for kind, members in kinds_of(results).items())
 
 
+def nothing_found_text(count: int) -> str:
+    """What figures leave out where nothing was found in so many cases, in a sentence; empty where there are none."""
+    if not count:
+        return ""
+    have, are = ("has", "is") if count == 1 else ("have", "are")
+    cases = f"{counted(count, 'case')} in which nothing was found"
+    return f"{cases} {have} no distance and no mean HU and {are} not in them."
+
+
 def table1(results: Sequence[CaseResult]) -> list[Column]:
     """Columns of Table 1 over the cases with lung: each group, beside it the article's, and at last all together.
 

@@ -31,7 +31,8 @@ _METRICS = (
 class BaselineComparison:
     """A metric of both methods over the cases where both have it, and the mean of the differences case by case.
 
-    There is no interval where these cases are of too few ``patients``.
+    There is no interval where these cases are of too few ``patients``. ``nothing_found`` counts the cases with lung in
+    which one of the two found none.
     """
 
     metric: Metric
@@ -40,6 +41,7 @@ class BaselineComparison:
     difference: float
     patients: int
     interval: Interval | None
+    nothing_found: int
 
 
 def compare_with_thresholding(results: Sequence[CaseResult]) -> list[BaselineComparison]:
@@ -52,6 +54,7 @@ def compare_with_thresholding(results: Sequence[CaseResult]) -> list[BaselineCom
     network, thresholding = np.where(both, network, np.nan), np.where(both, thresholding, np.nan)
     patients = patients_of(chosen)
     intervals = mean_intervals(network - thresholding, patients)
+    nothing_found = sum(any(map(result.found_nothing, (NETWORK, THRESHOLDING))) for result in chosen)
     return [
         BaselineComparison(
             METRIC_BY_KEY[key],
@@ -60,6 +63,7 @@ def compare_with_thresholding(results: Sequence[CaseResult]) -> list[BaselineCom
             spread_of(network[:, n] - thresholding[:, n]).mean,
             count_patients(patients, both[:, n]),
             intervals[n],
+            nothing_found,
         )
         for n, key in enumerate(_METRICS)
     ]

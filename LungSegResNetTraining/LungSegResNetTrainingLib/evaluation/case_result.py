@@ -85,6 +85,10 @@ class CaseResult:
             return math.nan
         return float(getattr(comparison, key))
 
+    def found_nothing(self, method: str = NETWORK, region: str = LUNGS) -> bool:
+        """Whether the reference has lung in the region and the method found none, so that there is no distance."""
+        return self.value("prediction_ml", method, region) == 0.0
+
     @property
     def kind(self) -> str:
         """One of ``KINDS``: the figures of a slice alone scatter more than those of a scan, and its volume is less."""

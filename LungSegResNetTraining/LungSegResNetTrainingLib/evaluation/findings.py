@@ -96,6 +96,11 @@ class Findings:
         return f"{kinds} are pooled." if kinds else ""
 
     @cached_property
+    def nothing_found(self) -> list[CaseResult]:
+        """Cases with lung in which the network found none."""
+        return [result for result in self.chosen if result.found_nothing()]
+
+    @cached_property
     def columns(self) -> list[Column]:
         """Table 1."""
         return table1(self.chosen)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from LungSegResNetLib.figures.metrics import Metric
+from LungSegResNetLib.wording import counted
 
 from .aggregation import METRIC_BY_KEY, NO_GROUP, groups_of, patients_of, values_of, with_lung
 from .bootstrap import LEVEL_PERCENT, Interval, count_patients, interval_of, resampled_means
@@ -28,7 +29,10 @@ COMPARED_METRICS = (
 
 @dataclass(frozen=True)
 class GroupDifference:
-    """Mean of a metric in ``group`` minus that in ``against``; counts are (group, against), of those with a value."""
+    """Mean of a metric in ``group`` minus that in ``against``; counts are (group, against), of those with a value.
+
+    ``nothing_found`` counts cases without a value because nothing was found in them.
+    """
 
     metric: Metric
     group: str
@@ -37,6 +41,7 @@ class GroupDifference:
     patients: tuple[int, int]
     difference: float
     interval: Interval | None
+    nothing_found: int
 
     @property
     def too_few(self) -> bool:
@@ -45,7 +50,15 @@ class GroupDifference:
 
     @property
     def statement(self) -> str:
-        """What can be said, in one sentence."""
+        """What can be said, in one sentence, and what it leaves out."""
+        if not self.nothing_found:
+            return self._difference_text
+        have, are = ("has", "is") if self.nothing_found == 1 else ("have", "are")
+        left_out = f"{counted(self.nothing_found, 'case')} in which nothing was found {have} none and {are} not in it"
+        return f"{self._difference_text.removesuffix('.')}; {left_out}."
+
+    @property
+    def _difference_text(self) -> str:
         title, unit = self.metric.title, f" {self.metric.unit}" if self.metric.unit else ""
         if np.isnan(self.difference):
             return f"{title}: there are no values to compare."
@@ -127,6 +140,7 @@ def _differences(
                 counts,
                 float(values[known[0], n].mean() - compared[known[1], n].mean()) if some else np.nan,
                 interval_of(resampled[:, n], min(counts)),
+                sum(result.found_nothing() and np.isnan(result.value(key)) for result in (*members, *others)),
             )
         )
     return differences

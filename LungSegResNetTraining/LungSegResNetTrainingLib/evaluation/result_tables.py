@@ -81,6 +81,7 @@ def _summary_rows(
 ) -> list[dict[str, Cell]]:
     values, patients = values_of(members, _KEYS, method, region), patients_of(members)
     intervals = mean_intervals(values, patients)
+    with_reference = np.isfinite(values[:, _KEYS.index("reference_ml")]).sum()
     rows: list[dict[str, Cell]] = []
     for key, column, interval in zip(_KEYS, values.T, intervals, strict=True):
         spread = spread_of(column)
@@ -94,6 +95,7 @@ def _summary_rows(
                     "metric": key,
                     "cases": spread.count,
                     "patients": count_patients(patients, np.isfinite(column)),
+                    "without_value": with_reference - spread.count,
                     "mean": spread.mean,
                     "mean_low_95": limits[0],
                     "mean_high_95": limits[1],

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from LungSegResNetLib.wording import counted
 
 from ..data.draft_mask import LUNG_HU
-from .aggregation import table1
+from .aggregation import nothing_found_text, table1
 from .bootstrap import FEW_NOTE, FEW_PATIENTS, LEVEL_PERCENT, RESAMPLES
+from .case_result import REGIONS
 from .dois import address_of
 from .findings import Findings
 from .group_comparison import GroupDifference, statements_by_pair
@@ -81,7 +82,9 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
     if plots:
         sections += _table1_sections(findings)
         if comparisons := findings.beside_thresholding:
-            note = _joined(_THRESHOLDING_NOTE, _note_on_few(one.patients for one in comparisons), findings.pooled)
+            nothing_found = nothing_found_text(comparisons[0].nothing_found)
+            few = _note_on_few(one.patients for one in comparisons)
+            note = _joined(_THRESHOLDING_NOTE, nothing_found, few, findings.pooled)
             sections.append(Section("Beside plain thresholding", note, baseline_text(comparisons)))
         sections.append(Section("Distributions", findings.pooled, figures=[box_plot_figure(plots)]))
         sections += _group_sections(findings)
@@ -100,13 +103,17 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
 def _table1_sections(findings: Findings) -> list[Section]:
     article, further = table1_text(findings.columns)
     beside_article = any(column.from_paper for column in findings.columns)
-    note = _joined(_TABLE1_NOTE, _ARTICLE_NOTE if beside_article else "", _KINDS_NOTE if findings.pooled else "")
+    nothing_found = nothing_found_text(len(findings.nothing_found))
+    kinds = _KINDS_NOTE if findings.pooled else ""
+    note = _joined(_TABLE1_NOTE, _ARTICLE_NOTE if beside_article else "", nothing_found, kinds)
     sections = [Section("Table 1", note, article)]
     if findings.certain and len(findings.certain) < len(findings.chosen):
         certain, _ = table1_text(table1(findings.certain))
         sections.append(Section("Without cases whose reference is doubtful", table=certain, level=3))
-    sections.append(Section("Further metrics", table=further, level=3))
-    sections.append(Section("Right and left lung", findings.pooled, sides_text(findings.chosen), level=3))
+    sections.append(Section("Further metrics", nothing_found, further, level=3))
+    in_sides = [result for result in findings.chosen if any(result.found_nothing(region=one) for one in REGIONS)]
+    note = _joined(nothing_found_text(len(in_sides)), findings.pooled)
+    sections.append(Section("Right and left lung", note, sides_text(findings.chosen), level=3))
     return sections
 
 

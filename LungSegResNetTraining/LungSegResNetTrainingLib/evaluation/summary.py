@@ -26,7 +26,7 @@ def sentences(findings: Findings) -> list[str]:
     paragraphs += _trained_on(evaluation)
     if chosen:
         paragraphs += [_how_good(findings.dice, worst_first(chosen)[0]), *_by_kind(findings), *_by_fold(chosen)]
-        paragraphs += [*_chosen_by_judged(evaluation), _what_goes_wrong(chosen)]
+        paragraphs += [*_chosen_by_judged(evaluation), *_nothing_found(findings), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(findings.beside_thresholding)
         paragraphs += [d.statement for d in findings.group_differences if d.metric.key == "dice" and not d.too_few]
     return [*paragraphs, *_doubtful(findings), *_no_lung(results), *_not_judged(evaluation)]
@@ -147,6 +147,13 @@ def _by_kind(findings: Findings) -> list[str]:
         for kind, dice in findings.dice_by_kind.items()
     ]
     return [f"Pooled are {' and '.join(parts)}."] if parts else []
+
+
+def _nothing_found(findings: Findings) -> list[str]:
+    if not (count := len(findings.nothing_found)):
+        return []
+    whose = "its Dice is 0, and it is" if count == 1 else "their Dice is 0, and they are"
+    return [f"In {_cases(count)} with lung the network found none: {whose} in no mean of distances or HU differences."]
 
 
 def _what_goes_wrong(chosen: Sequence[CaseResult]) -> str:

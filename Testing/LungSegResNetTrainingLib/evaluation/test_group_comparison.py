@@ -188,6 +188,27 @@ def test_only_patients_with_a_value_allow_a_statement_on_a_metric(with_value: in
     assert f"{with_value} and 8 cases of {with_value} and 8 patients are too few for a statement" in index
 
 
+def test_cases_in_which_nothing_was_found_are_told_of_where_they_have_no_value() -> None:
+    def distance(result: CaseResult, mm: float, found: bool) -> CaseResult:
+        figures = result.comparisons["network"]
+        figures["lungs"] = replace(figures["lungs"], hd95_mm=mm, prediction_ml=10.0 * found)
+        return result
+
+    results = [distance(one, 3.0 + n / 10, True) for n, one in enumerate(group_of("normal", 0.98, 8, 0))]
+    results += [distance(one, 3.0 + n / 10, True) for n, one in enumerate(group_of("COVID-19", 0.98, 8, 1))]
+    results += [distance(judged_case(f"missed{n}", 0.0, "COVID-19"), float("nan"), False) for n in range(3)]
+    ((_, statements),) = statements_by_pair(compare_groups(results)).items()
+    told = "; 3 cases in which nothing was found have none and are not in it."
+    ends = {text.split(":")[0].split(" is ")[0]: text.endswith(told) for text in statements}
+    assert ends["95 % Hausdorff distance"]
+    assert not ends["Dice"]
+    said = sentences(Findings(Evaluation([_judge()], results)))
+    assert (
+        "In 3 cases with lung the network found none: their Dice is 0, and they are in no mean of distances or HU "
+        "differences."
+    ) in said
+
+
 def test_groups_are_compared_by_the_volume_difference_and_not_by_me_which_is_a_hundredth_of_it() -> None:
     results = [case_of("more", comparison_of(40, 38, 3)), case_of("less", comparison_of(40, 31, 0))]
     keys = ["mean_error", "volume_difference_percent"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,12 +11,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from judged_cases import judged_case
+from judged_cases import case_of, comparison_of, judged_case
 from PIL import Image
 
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetTrainingLib.evaluation import findings as findings_module
-from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
+from LungSegResNetTrainingLib.evaluation.case_result import LUNGS, THRESHOLDING, CaseResult
 from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.report import write_report
 from LungSegResNetTrainingLib.evaluation.run import Evaluation, Judge
@@ -74,6 +75,21 @@ def test_pooled_volumes_and_single_slices_are_counted_beside_every_figure_of_bot
     )
     alike = findings_on(two_groups(), tmp_path)
     assert "ooled" not in " ".join(sentences(alike))
+
+
+def test_cases_in_which_nothing_was_found_are_told_of_beside_the_figures_that_leave_them_out(tmp_path: Path) -> None:
+    missed = case_of("missed", comparison_of(10, 0, 0))
+    missed.comparisons[THRESHOLDING] = {LUNGS: comparison_of(10, 9, 0)}
+    findings = findings_on([*two_groups(), missed], tmp_path)
+    page = write_report(findings, tmp_path / "out").with_name("report.md").read_text(encoding="utf-8")
+    told = r"^###? (.*)\n\n.*1 case in which nothing was found has no distance and no mean HU and is not in them\."
+    assert re.findall(told, page, re.MULTILINE) == [
+        "Table 1", "Further metrics", "Right and left lung", "Beside plain thresholding",
+    ]  # fmt: skip
+    with (tmp_path / "out" / "summary.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if (row["group"], row["method"]) == ("all", "network")]
+    left_out = {row["metric"]: row["without_value"] for row in rows}
+    assert (left_out["dice"], left_out["mean_hu_difference_percent"]) == ("0", "1")
 
 
 def test_of_two_cases_in_the_middle_the_worse_is_the_typical_one(tmp_path: Path) -> None:

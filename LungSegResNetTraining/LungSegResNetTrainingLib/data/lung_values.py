@@ -31,6 +31,7 @@ class _Numbering:
         return present <= {*self.lungs, *self.others} and bool(present & self.telling) and len(present) >= self.least
 
 
+ONE_VALUE = "The mask has one value; right and left lung were told apart by position."
 # In a lung file 2 is the left lung, in PTK's lobe file the right middle lobe: 4, 5 and 6 tell them apart.
 _PTK_LOBES = {1: RIGHT_LUNG, 2: RIGHT_LUNG, 4: RIGHT_LUNG, 5: LEFT_LUNG, 6: LEFT_LUNG}
 # lungmask counts its lobes 1 to 5 and, unlike PTK, uses 3.
@@ -64,8 +65,7 @@ def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np
         return values.astype(np.uint8), []
     if len(present) == 1:
         midline = body_midline(ct.hu, ct.spacing_zyx)
-        note = "The mask has one value; right and left lung were told apart by position."
-        return split_lungs(values != 0, ct.spacing_zyx, midline), [note]
+        return split_lungs(values != 0, ct.spacing_zyx, midline), [ONE_VALUE]
     for numbering in _NUMBERINGS:
         if numbering.fits(present) and _on_their_sides(values, numbering.lungs, ct):
             labels = np.zeros(values.shape, np.uint8)

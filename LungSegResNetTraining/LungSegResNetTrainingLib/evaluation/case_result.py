@@ -9,6 +9,7 @@ from pathlib import Path
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
+from ..data.lung_values import ONE_VALUE
 from .spread import number
 
 LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
@@ -79,11 +80,24 @@ class CaseResult:
         return " ".join(filter(None, (self.case.doubtful, *self.doubts)))
 
     def value(self, key: str, method: str = NETWORK, region: str = LUNGS) -> float:
-        """A metric by its key; nan where the method was not run or the region has no lung in the reference."""
+        """A metric by its key.
+
+        It is nan where the method was not run, the region has no lung in the reference, or is a side that the reference
+        does not tell (see ``tells_sides``).
+        """
         comparison = self.comparisons.get(method, {}).get(region)
-        if comparison is None or comparison.reference_ml == 0:
+        if comparison is None or comparison.reference_ml == 0 or not (region == LUNGS or self.tells_sides):
             return math.nan
         return float(getattr(comparison, key))
+
+    @property
+    def tells_sides(self) -> bool:
+        """Whether right and left are the reference's own.
+
+        A mask with one value is parted by the function that parts the network's: to compare the sides would partly
+        compare that function with itself.
+        """
+        return ONE_VALUE not in self.notes
 
     def found_nothing(self, method: str = NETWORK, region: str = LUNGS) -> bool:
         """Whether the reference has lung in the region and the method found none, so that there is no distance."""

@@ -16,6 +16,7 @@ from .case_result import FAILED, INCLUDED, JUDGED, LEFT_OUT, METHODS, REGIONS, C
 from .run import Evaluation
 from .spread import spread_of
 
+_TOLD, _PARTED = "told by the reference", "parted by position"
 _KEYS = tuple(metric.key for metric in METRICS)
 
 
@@ -40,6 +41,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             "doubtful": result.doubtful,
             "slices": result.slices,
             "fold": result.fold,
+            "sides": _TOLD if result.tells_sides else _PARTED,
         }
         for method, comparisons in result.comparisons.items():
             for region, comparison in comparisons.items():

@@ -10,7 +10,7 @@ from LungSegResNetLib.wording import counted
 from ..data.draft_mask import LUNG_HU
 from .aggregation import nothing_found_text, table1
 from .bootstrap import FEW_NOTE, FEW_PATIENTS, LEVEL_PERCENT, RESAMPLES
-from .case_result import REGIONS
+from .case_result import REGIONS, CaseResult
 from .dois import address_of
 from .findings import Findings
 from .group_comparison import GroupDifference, statements_by_pair
@@ -112,9 +112,20 @@ def _table1_sections(findings: Findings) -> list[Section]:
         sections.append(Section("Without cases whose reference is doubtful", table=certain, level=3))
     sections.append(Section("Further metrics", nothing_found, further, level=3))
     in_sides = [result for result in findings.chosen if any(result.found_nothing(region=one) for one in REGIONS)]
-    note = _joined(nothing_found_text(len(in_sides)), findings.pooled)
+    note = _joined(_note_on_sides(findings.chosen), nothing_found_text(len(in_sides)), findings.pooled)
     sections.append(Section("Right and left lung", note, sides_text(findings.chosen), level=3))
     return sections
+
+
+def _note_on_sides(results: Sequence[CaseResult]) -> str:
+    """Which cases have no figures of their sides, and why; empty where all have."""
+    if not (count := sum(not result.tells_sides for result in results)):
+        return ""
+    they_are = "it is" if count == 1 else "they are"
+    return (
+        f"The reference of {counted(count, 'case')} has one value for both lungs. Both masks were parted by the same "
+        f"function there, which would partly be compared with itself, so {they_are} in no figure of a side."
+    )
 
 
 def _group_sections(findings: Findings) -> list[Section]:
@@ -155,7 +166,7 @@ def _case_sections(findings: Findings) -> list[Section]:
         "Cases left out": not_judged_text(evaluation.left_out),
     }
     return [
-        Section("Cases", table=cases_text(findings.results)),
+        Section("Cases", _note_on_sides(findings.results), cases_text(findings.results)),
         *(Section(title, table=table, level=3) for title, table in about.items() if table.rows),
     ]
 

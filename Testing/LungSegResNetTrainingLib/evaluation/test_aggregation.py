@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from judged_cases import case_of, comparison_of, judged_case
 
+from LungSegResNetTrainingLib.data.lung_values import ONE_VALUE
 from LungSegResNetTrainingLib.evaluation.aggregation import (
     ALL_CASES,
     METRIC_BY_KEY,
@@ -29,7 +30,7 @@ from LungSegResNetTrainingLib.evaluation.report_tables import (
     sources,
     table1_text,
 )
-from LungSegResNetTrainingLib.evaluation.result_tables import write_summary
+from LungSegResNetTrainingLib.evaluation.result_tables import write_cases, write_summary
 from LungSegResNetTrainingLib.evaluation.run import Evaluation
 from LungSegResNetTrainingLib.evaluation.spread import (
     Spread,
@@ -163,6 +164,27 @@ def test_a_lung_that_is_not_there_is_in_no_mean_of_its_side() -> None:
     table = sides_text([one_lung])
     assert table.head[1:] == ["both lungs\nn = 1", "right lung\nn = 1", "left lung\nn = 0"]
     assert [cell.strip() for cell in table.rows[0][1:]] == ["0.9000", "1.0000", "-"]
+
+
+def test_sides_that_were_parted_here_are_in_no_mean_of_a_side(tmp_path: Path) -> None:
+    results = [judged_case(name, 0.9) for name in "ab"]
+    for result, common in zip(results, (4, 2), strict=True):
+        result.comparisons["network"] |= dict.fromkeys(("right lung", "left lung"), comparison_of(4, common, 0))
+    results[1] = replace(results[1], notes=(ONE_VALUE,))
+    table = sides_text(results)
+    assert table.head[1:] == ["both lungs\nn = 2", "right lung\nn = 1", "left lung\nn = 1"]
+    assert [cell.split("\n")[0].split(" ")[0] for cell in table.rows[0][1:]] == ["0.9000", "1.0000", "1.0000"]
+    assert [row[3:5] for row in cases_text(results).rows] == [["1.0000", "1.0000"], ["-", "-"]]
+    # The table of cases has the figures, and says where they are from.
+    evaluation = Evaluation([], results)
+    write_cases(tmp_path / "cases.csv", evaluation)
+    write_summary(tmp_path / "summary.csv", evaluation)
+    cases, summary = (list(csv.DictReader((tmp_path / name).open(newline=""))) for name in ("cases.csv", "summary.csv"))
+    assert {(row["case"], row["sides"]) for row in cases} == {
+        ("a", "told by the reference"), ("b", "parted by position"),
+    }  # fmt: skip
+    counts = {row["region"]: row["cases"] for row in summary if row["metric"] == "dice"}
+    assert counts == {"lungs": "2", "right lung": "1", "left lung": "1"}
 
 
 def test_a_figure_that_a_case_lacks_says_of_how_many_it_is() -> None:

@@ -459,7 +459,10 @@ def test_what_reading_noted_stands_under_the_cases(odd_report: tuple[int, str, P
     _, _, data, page = odd_report
     note = "The mask has one value; right and left lung were told apart by position."
     assert f"<td>{note}</td><td>other</td>" in page
-    assert note in (data / "out" / "report.md").read_text(encoding="utf-8")
+    text = (data / "out" / "report.md").read_text(encoding="utf-8")
+    assert note in text
+    # Beside the table of the sides and beside that of the cases.
+    assert text.count("The reference of 1 case has one value for both lungs.") == 2
 
 
 def test_rows_that_the_list_leaves_out_are_told_with_their_reason(odd_report: tuple[int, str, Path, str]) -> None:

@@ -65,7 +65,8 @@ def file_name(path: str) -> str:
 
 def is_one_segment(row: Row) -> bool:
     """Whether the masks that a summary tells of have both lungs as one segment."""
-    return "made_from" in row and row["made_from"].get("one_segment", False)
+    origin = row.get("made_from")
+    return bool(origin and origin.get("one_segment", False))
 
 
 def _is_summary(row: Any) -> bool:

@@ -1,0 +1,31 @@
+"""What the summary of a case says of its result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from LungSegResNetLib.jobs.summary_file import is_one_segment, read_summary
+
+ORIGIN = {"scan": "a.nii.gz", "files": "digest", "network": "digest", "smoothing_mm": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("told", "is_one"),
+    [
+        ({}, False),
+        ({"made_from": None}, False),
+        ({"made_from": ORIGIN}, False),
+        ({"made_from": ORIGIN | {"one_segment": True}}, True),
+    ],
+    ids=str,
+)
+def test_a_result_is_one_segment_where_its_summary_says_so(tmp_path: Path, told: dict[str, Any], is_one: bool) -> None:
+    path = tmp_path / "a.summary.json"
+    path.write_text(json.dumps({"status": "done", **told}))
+    row = read_summary(path)
+    assert row["status"] == "done"
+    assert is_one_segment(row) == is_one

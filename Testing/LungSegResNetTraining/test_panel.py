@@ -154,7 +154,12 @@ def test_what_the_system_refuses_at_the_start_is_told_in_a_sentence(
     [
         ("dataPanel", "onCheck", "dataStatusLabel", "There is no data set at gone."),
         ("trainPanel", "onStart", "trainStatusLabel", "There is no data set at gone."),
-        ("evaluatePanel", "onEvaluate", "evaluateStatusLabel", "Choose the folder of a run in step 2 first."),
+        (
+            "evaluatePanel",
+            "onEvaluate",
+            "evaluateStatusLabel",
+            "This run has no network yet; finish the training first.",
+        ),
     ],
 )
 def test_choices_that_change_while_packages_are_installed_are_read_again(

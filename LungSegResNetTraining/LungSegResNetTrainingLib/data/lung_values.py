@@ -12,6 +12,8 @@ from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.laterality import body_midline, split_lungs
 from LungSegResNetLib.lungs.preprocessing import body_middle
 
+from .mask_notes import ONE_VALUE
+
 
 @dataclass(frozen=True)
 class _Numbering:
@@ -31,7 +33,6 @@ class _Numbering:
         return present <= {*self.lungs, *self.others} and bool(present & self.telling) and len(present) >= self.least
 
 
-ONE_VALUE = "The mask has one value; right and left lung were told apart by position."
 # In a lung file 2 is the left lung, in PTK's lobe file the right middle lobe: 4, 5 and 6 tell them apart.
 _PTK_LOBES = {1: RIGHT_LUNG, 2: RIGHT_LUNG, 4: RIGHT_LUNG, 5: LEFT_LUNG, 6: LEFT_LUNG}
 # lungmask counts its lobes 1 to 5 and, unlike PTK, uses 3.

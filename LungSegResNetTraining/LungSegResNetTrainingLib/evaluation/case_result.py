@@ -9,7 +9,7 @@ from pathlib import Path
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
-from ..data.lung_values import ONE_VALUE
+from ..data.mask_notes import ONE_VALUE
 from .spread import number
 
 LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"

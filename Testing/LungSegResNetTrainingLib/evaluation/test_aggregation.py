@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from judged_cases import case_of, comparison_of, judged_case
 
-from LungSegResNetTrainingLib.data.lung_values import ONE_VALUE
+from LungSegResNetTrainingLib.data.mask_notes import ONE_VALUE
 from LungSegResNetTrainingLib.evaluation.aggregation import (
     ALL_CASES,
     METRIC_BY_KEY,

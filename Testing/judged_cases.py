@@ -34,10 +34,14 @@ def judged_case(
     if baseline_dice is not None:
         comparisons[THRESHOLDING] = {LUNGS: replace(perfect, dice=baseline_dice)}
     case = Case(name, Path("ct"), Path("mask"), "validation", patient or name, group=group, doubtful=doubtful)
-    return CaseResult(case, Path(), 1, comparisons, 0.0, 0.0, 0.0, 0.0, "", (), ())
+    return _result(case, comparisons)
 
 
 def case_of(name: str, comparison: Comparison, group: str = "") -> CaseResult:
     """A case with this comparison of both lungs."""
     case = Case(name, Path("ct"), Path("mask"), "validation", name, group=group)
-    return CaseResult(case, Path(), 1, {NETWORK: {LUNGS: comparison}}, 0.0, 0.0, 0.0, 0.0, "", (), ())
+    return _result(case, {NETWORK: {LUNGS: comparison}})
+
+
+def _result(case: Case, comparisons: dict[str, dict[str, Comparison]]) -> CaseResult:
+    return CaseResult(case, Path(), 1, comparisons, 0.0, 0.0, 0.0, 0.0, "", (), (), (5.0, 0.7, 0.7), "ct", "mask")

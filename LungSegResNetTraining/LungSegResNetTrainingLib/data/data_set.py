@@ -199,12 +199,17 @@ def write_check_table(path: str | os.PathLike[str], checks: list[CaseCheck], ove
         write_csv(temporary, _COLUMNS, rows)
 
 
+def spacing_text(spacing_mm: tuple[float, float, float]) -> str:
+    """Size of a voxel (z, y, x) in the usual order x, y, z, such as ``0.7 x 0.7 x 5``."""
+    return " x ".join(f"{mm:.3g}" for mm in reversed(spacing_mm))
+
+
 def _listed(check: CaseCheck) -> ListedCase:
     verdict = check.verdict
     found = {"format": check.format, "notes": " ".join(check.notes)}
     if check.shape is not None and check.spacing_mm is not None:
         found["slices"] = str(check.shape[0])
-        found["spacing_mm"] = " x ".join(f"{s:.3g}" for s in reversed(check.spacing_mm))
+        found["spacing_mm"] = spacing_text(check.spacing_mm)
         found["right_ml"], found["left_ml"] = (f"{ml:.0f}" for ml in verdict.volumes_ml)
         found["mean_hu"] = "" if verdict.mean_hu is None else f"{verdict.mean_hu:.0f}"
     return ListedCase(check.name, check.case, verdict.status, " ".join(verdict.reasons), found)

@@ -58,6 +58,9 @@ class CaseResult:
     fold : of a cross-validation, whose network judged the case.
     notes : what reading the files had to assume, and the warnings of the segmentation.
     doubts : why the check of pairs doubts the reference, one sentence each.
+    spacing_mm : size of a voxel (z, y, x).
+    ct_sha256, mask_sha256 : digests of the voxels that were compared, in LPS order and as `array_digest` makes them:
+        Hounsfield units, and labels of the reference on the CT's grid. They tell a pair whatever files it came in.
     """
 
     case: Case
@@ -71,6 +74,9 @@ class CaseResult:
     overlay: str
     worst_slices: tuple[WorstSlice, ...]
     notes: tuple[str, ...]
+    spacing_mm: tuple[float, float, float]
+    ct_sha256: str
+    mask_sha256: str
     fold: int | None = None
     doubts: tuple[str, ...] = ()
 

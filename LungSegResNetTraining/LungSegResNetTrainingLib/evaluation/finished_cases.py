@@ -99,7 +99,7 @@ def load_result(case: Case, folder: Path, key: str) -> CaseResult | None:
             for method, regions in values["comparisons"].items()
         }
         values["worst_slices"] = tuple(WorstSlice(**one) for one in values["worst_slices"])
-        for name in ("notes", "doubts"):
+        for name in ("notes", "doubts", "spacing_mm"):
             values[name] = tuple(values[name])
         result = CaseResult(case=case, folder=folder, **values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -9,6 +9,7 @@ import numpy as np
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.digests import array_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
@@ -80,6 +81,9 @@ def judge_case(
         overlay=_OVERLAY,
         worst_slices=_draw_worst(ct, in_reference, in_predicted, case.name, folder),
         notes=(*mask.notes, *warnings),
+        spacing_mm=ct.spacing_zyx,
+        ct_sha256=array_digest(ct.hu),
+        mask_sha256=array_digest(reference),
         doubts=verdict.reasons,
     )
 

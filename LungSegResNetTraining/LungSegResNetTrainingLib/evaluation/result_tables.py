@@ -10,6 +10,7 @@ import numpy as np
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.tables import Cell, write_rows
 
+from ..data.data_set import spacing_text
 from .aggregation import ALL_CASES, groups_of, kinds_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import count_patients, mean_intervals
 from .case_result import FAILED, INCLUDED, JUDGED, LEFT_OUT, METHODS, REGIONS, CaseResult
@@ -40,6 +41,9 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             "split": case.split,
             "doubtful": result.doubtful,
             "slices": result.slices,
+            "spacing_mm": spacing_text(result.spacing_mm),
+            "ct_sha256": result.ct_sha256,
+            "mask_sha256": result.mask_sha256,
             "fold": result.fold,
             "sides": _TOLD if result.tells_sides else _PARTED,
         }

@@ -18,6 +18,7 @@ from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetLib.wording import counted
 
+from ..data.case_files import mask_files_of
 from ..data.case_search import FoundCases
 from ..data.cases import VALIDATION, Case
 from ..data.system_files import is_system_file
@@ -127,9 +128,20 @@ def trained_patients(cases: Sequence[Case], seen: ScanRecord) -> set[str]:
 
 
 def cases_digest(cases: Sequence[Case]) -> str:
-    """Digest of the cases' names, CTs and patients, by which a data set is known when it has moved."""
-    record = ScanRecord(frozenset(map(ScanMark.of, cases)))
-    return hashlib.sha256(json.dumps(record.as_json()).encode()).hexdigest()
+    """Digest of the cases' names, CTs, patients and masks, by which a data set is known when it has moved.
+
+    Where masks were corrected it is another one: a report on the earlier ones is not to stand beside results on these.
+    """
+    entries = sorted((*dataclasses.astuple(ScanMark.of(case)), _mask_digest(case)) for case in cases)
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
+
+
+def _mask_digest(case: Case) -> str:
+    """Digest of what the mask's files hold, whatever they are called; empty where they cannot be read."""
+    try:
+        return " ".join(sorted(map(file_digest, mask_files_of(case.mask))))
+    except (OSError, InputError):
+        return ""  # reading the case says why
 
 
 def refuse_unreachable(cases: Sequence[Case]) -> None:

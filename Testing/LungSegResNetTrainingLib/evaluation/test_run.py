@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import html.parser
 import io
 import json
@@ -39,6 +40,7 @@ from LungSegResNetTrainingLib.evaluation.run import (
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 
+_POOLED = ("plain", "network", "lungs")
 _SMALL = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
 
 
@@ -91,6 +93,19 @@ def test_the_table_of_cases_has_every_metric_for_both_methods_and_all_regions(re
             assert all(row[metric.key] for metric in METRICS if metric.key != "psnr_db")
             assert float(row["dice"]) > 0.9
     assert rows["dense", "network", "lungs"]["doubtful"] == "<base>"
+
+
+def test_the_table_of_cases_tells_which_voxels_were_compared(report: tuple[int, Path, Path], tmp_path: Path) -> None:
+    _, out, data = report
+    with (out / "cases.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = [r for r in csv.DictReader(file) if (r["case"], r["method"], r["region"]) == _POOLED]
+    assert row["spacing_mm"] == "1.6 x 1.6 x 20"
+    for part, kind in (("ct", sitk.sitkInt16), ("mask", sitk.sitkUInt8)):
+        # The same voxels in another file, whose slices run downwards.
+        image = sitk.Flip(sitk.ReadImage(str(data / f"plain_{part}.nii"), kind), (False, False, True))
+        sitk.WriteImage(image, str(tmp_path / f"{part}.nrrd"))
+        voxels = sitk.GetArrayFromImage(sitk.DICOMOrient(sitk.ReadImage(str(tmp_path / f"{part}.nrrd")), "LPS"))
+        assert row[f"{part}_sha256"] == hashlib.sha256(voxels.tobytes()).hexdigest()
 
 
 def test_the_summary_has_each_group_with_and_without_doubt(report: tuple[int, Path, Path]) -> None:
@@ -238,6 +253,26 @@ def test_an_evaluation_goes_on_where_its_data_set_has_moved(tmp_path: Path) -> N
     claim_folder(tmp_path / "out", about["there"] | {"cases": "more"}, overwrite=False, cases=[])
     with pytest.raises(OutputExistsError, match="another evaluation; choose another folder"):
         claim_folder(tmp_path / "out", about["elsewhere"], overwrite=False, cases=[])
+
+
+def test_a_corrected_mask_takes_the_report_on_the_earlier_one_away_and_is_judged_anew(
+    judge: Judge, tmp_path: Path
+) -> None:
+    out, case = tmp_path / "out", write_case(tmp_path, "x", **_SMALL)  # type: ignore[arg-type]
+    kept: list[bool] = []
+
+    def run() -> None:
+        about = {"network": "n", "data set": str(tmp_path), "cases": cases_digest([case])}
+        claim_folder(out, about, overwrite=False, cases=[case])
+        kept.append((out / "report.html").exists())
+        (out / "report.html").touch()
+        evaluate([(case, judge)], out, with_baseline=False, on_case=lambda *told: kept.append(told[3]))
+
+    run()
+    run()
+    sitk.WriteImage(sitk.BinaryErode(sitk.ReadImage(str(case.mask)) > 0, (1, 1, 0)), str(case.mask))
+    run()
+    assert kept == [False, False, True, True, False, False]
 
 
 def test_an_evaluation_that_replaces_another_leaves_no_picture_of_it(judge: Judge, tmp_path: Path) -> None:

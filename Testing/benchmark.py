@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "LungSegResNet"))
 from fetch_sample import CREDIT, fetch_sample
 
 from LungSegResNetLib.cores import cores
+from LungSegResNetLib.network.devices import processor_name
 
 NATIVE = 133
 LIMIT_SECONDS = 900
@@ -124,12 +125,8 @@ def machine() -> dict[str, Any]:
     """What the figures hold for."""
     from importlib.metadata import version
 
-    cpu = platform.processor()
-    if sys.platform == "linux":
-        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0].partition(":")[2].strip() if names else cpu
     return {
-        "processor": cpu,
+        "processor": processor_name(),
         "cores": cores(),
         "load at start": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "system": platform.platform(),

@@ -65,3 +65,24 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     if has_mps:
         return DeviceChoice("mps", "Apple graphics processor found")
     return DeviceChoice("cpu", "no graphics card found")
+
+
+def device_name(device: str) -> str:
+    """What the maker calls a device (``cuda``, ``mps``, ``cpu``) that is in use; other names stand for themselves."""
+    if device == "cpu":
+        return processor_name()
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    return "Apple graphics processor" if device == "mps" else device
+
+
+def processor_name() -> str:
+    """What the maker calls the processor, as far as the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(names), "") or platform.processor() or platform.machine()

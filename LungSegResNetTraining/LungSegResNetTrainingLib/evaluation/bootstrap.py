@@ -17,6 +17,7 @@ import numpy as np
 from LungSegResNetLib.wording import counted
 
 RESAMPLES = 5000
+SEED = 0
 LEVEL_PERCENT = 95
 # The interval of normally distributed figures misses the true mean in 5 % of all samples of many patients, but in half
 # of the samples of 2 patients, in one of six of 5 and in one of ten of 10 (simulated in test_bootstrap.py).
@@ -47,9 +48,7 @@ class Interval:
         return self.patients < FEW_PATIENTS
 
 
-def resampled_means(
-    values: np.ndarray, patients: Sequence[str], strata: Sequence[str] | None = None, seed: int = 0
-) -> np.ndarray:
+def resampled_means(values: np.ndarray, patients: Sequence[str], strata: Sequence[str] | None = None) -> np.ndarray:
     """Means over cases, shape (RESAMPLES, columns), each of a new draw of patients with all their cases.
 
     The mean of a draw weighs every case alike, so that a patient with many scans counts as often.
@@ -69,7 +68,7 @@ def resampled_means(
     stratum = np.full(len(names), "", dtype=object)
     stratum[patient] = [""] * len(patient) if strata is None else list(strata)
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     means = np.empty((RESAMPLES, values.shape[1]))
     for start in range(0, RESAMPLES, _CHUNK):
         chunk = means[start : start + _CHUNK]

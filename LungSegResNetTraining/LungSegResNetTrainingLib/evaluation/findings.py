@@ -21,6 +21,7 @@ from .baseline_comparison import BaselineComparison, compare_with_thresholding
 from .bootstrap import Interval, mean_intervals, too_few
 from .case_result import CaseResult
 from .group_comparison import GroupDifference, compare_groups
+from .provenance import provenance_of
 from .run import Evaluation
 from .spread import interval_text, spread_of
 
@@ -63,6 +64,11 @@ class Findings:
     def results(self) -> list[CaseResult]:
         """All judged cases."""
         return self.evaluation.results
+
+    @cached_property
+    def provenance(self) -> dict[str, str]:
+        """What it was made with; all files of a report tell the same."""
+        return provenance_of(self.evaluation)
 
     @cached_property
     def chosen(self) -> list[CaseResult]:

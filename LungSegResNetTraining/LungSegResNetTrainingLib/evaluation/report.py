@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 from LungSegResNetLib import __version__
@@ -14,7 +13,7 @@ from .findings import Findings, worst_first
 from .html_page import figure, heading, link, page, paragraph, table, text, tiles
 from .picture_sections import BoxPlots
 from .result_tables import write_cases, write_summary
-from .run import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY
+from .run import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY, tell_provenance
 from .sections import Section, sections_of
 from .spread import number
 from .summary import network_name, sentences
@@ -25,7 +24,7 @@ _TITLE = "Evaluation of a lung segmentation network"
 def write_report(findings: Findings, folder: Path) -> Path:
     """Write cases.csv, summary.csv, report.md, box_plots.png and report.html; returns the path of the page.
 
-    Some case must have been judged.
+    What it was made with is added to ``evaluation.json``. Some case must have been judged.
 
     Raises
     ------
@@ -41,6 +40,7 @@ def write_report(findings: Findings, folder: Path) -> Path:
     for name, content in ((MARKDOWN, _markdown(findings, told, sections)), (REPORT, _html(findings, told, sections))):
         with write_atomically(folder / name, overwrite=True) as temporary:
             temporary.write_text(content, encoding="utf-8", errors="backslashreplace")
+    tell_provenance(folder, findings.provenance)
     return folder / REPORT
 
 
@@ -70,17 +70,13 @@ def _html(findings: Findings, told: Sequence[str], sections: Sequence[Section]) 
             body.append(f"<ul>{''.join(items)}</ul>")
         body += [figure(one.image, one.label, one.caption) for one in section.figures]
     card = findings.evaluation.judges[0].card
-    digest = " ".join(
-        f"Network file{f' of fold {one.fold}' if one.fold else ''}: SHA-256 {one.digest}, run with {one.engine}."
-        for one in findings.evaluation.judges
-    )
-    body.append(f"<footer>{text(digest)} {text(card.description)} {text(f'Licence: {card.licence}.')}</footer>")
+    body.append(f"<footer>{text(card.description)} {text(f'Licence: {card.licence}.')}</footer>")
     return page(f"Evaluation: {network_name(findings.evaluation)}", body)
 
 
 def _about(findings: Findings) -> str:
     name = network_name(findings.evaluation)
-    return f"{name[0].upper()}{name[1:]}; LungSegResNet {__version__}; {date.today().isoformat()}"
+    return f"{name[0].upper()}{name[1:]}; LungSegResNet {__version__}; {findings.provenance['date']}"
 
 
 def _key_figures(findings: Findings) -> list[tuple[str, str]]:

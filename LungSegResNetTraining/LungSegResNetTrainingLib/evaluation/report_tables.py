@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from LungSegResNetLib.figures.metrics import METRICS, Metric
@@ -130,6 +130,11 @@ def definitions_text() -> TextTable:
     """Every metric with its definition."""
     rows = [[with_unit(metric), metric.formula] for metric in METRICS]
     return TextTable(["metric", "definition"], rows, is_text=True)
+
+
+def provenance_text(provenance: Mapping[str, str]) -> TextTable:
+    """What the evaluation was made with."""
+    return TextTable(["what", "which"], [[what, which] for what, which in provenance.items()], is_text=True)
 
 
 def sources(results: Sequence[CaseResult]) -> list[tuple[str, str, int]]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
@@ -30,6 +31,7 @@ from .judging import judge_case
 ALL = "all"
 CASES_FOLDER = "cases"
 MARK = "evaluation.json"
+_TOLD = "made with"  # in that file, beside what it is recognised by
 CASES, SUMMARY = "cases.csv", "summary.csv"
 REPORT, MARKDOWN, BOX_PLOTS = "report.html", "report.md", "box_plots.png"
 REPORT_FILES = (CASES, SUMMARY, REPORT, MARKDOWN, BOX_PLOTS)
@@ -68,13 +70,14 @@ class Judge:
 class Evaluation:
     """All that a report is made of; in a cross-validation there are several judges, one for each fold.
 
-    ``failed`` could not be judged, ``left_out`` were not to be judged.
+    ``failed`` could not be judged, ``left_out`` were not to be judged; ``kept`` counts results of an earlier run.
     """
 
     judges: Sequence[Judge]
     results: list[CaseResult] = field(default_factory=list)
     failed: list[FailedCase] = field(default_factory=list)
     left_out: list[FailedCase] = field(default_factory=list)
+    kept: int = 0
 
 
 OnCase = Callable[[int, int, CaseResult | FailedCase, bool], None]
@@ -167,19 +170,29 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Se
     OutputExistsError : the folder holds another evaluation and ``overwrite`` is false.
     OutputError : the folder holds other files, or cannot be written.
     """
-    earlier = _earlier_mark(folder)
+    earlier, told = _earlier_mark(folder), _earlier_provenance(folder)
     if earlier is None:
         _refuse_other_files(folder)
     elif (other := holds_another(folder, about)) or earlier.get("cases") != about.get("cases"):
         if other and not overwrite:
             raise OutputExistsError(folder, "holds another evaluation; choose another folder.")
         _remove_report(folder)
+        told = {}
         names = folder_names(cases)
         for path in (folder / CASES_FOLDER).glob("*"):
             if path.name not in names:
                 forget_result(path)
-    with write_atomically(folder / MARK, overwrite=True) as temporary:
-        temporary.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    _write_mark(folder, about | told)
+
+
+def tell_provenance(folder: Path, provenance: dict[str, str]) -> None:
+    """Add what the report in a folder was made with to what the evaluation is recognised by.
+
+    Raises
+    ------
+    OutputError : the file cannot be written.
+    """
+    _write_mark(folder, (_earlier_mark(folder) or {}) | {_TOLD: provenance})
 
 
 def holds_another(folder: Path, about: dict[str, str]) -> bool:
@@ -198,11 +211,26 @@ def holds_another(folder: Path, about: dict[str, str]) -> bool:
 
 def _earlier_mark(folder: Path) -> dict[str, str] | None:
     """What the evaluation in a folder is about; None where there is none."""
+    mark = _read_mark(folder)
+    return None if mark is None else {key: value for key, value in mark.items() if key != _TOLD}
+
+
+def _earlier_provenance(folder: Path) -> dict[str, Any]:
+    """What the report in a folder was made with, under its name; empty where that is not told."""
+    return {key: value for key, value in (_read_mark(folder) or {}).items() if key == _TOLD}
+
+
+def _read_mark(folder: Path) -> dict[str, Any] | None:
     try:
         mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return mark if isinstance(mark, dict) else None
+
+
+def _write_mark(folder: Path, mark: dict[str, Any]) -> None:
+    with write_atomically(folder / MARK, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
 
 
 def _refuse_other_files(folder: Path) -> None:
@@ -255,6 +283,7 @@ def evaluate(
             reporter.close()
         if isinstance(outcome, CaseResult):
             evaluation.results.append(outcome)
+            evaluation.kept += kept
         else:
             evaluation.failed.append(outcome)
         on_case(number, len(assigned), outcome, kept)

@@ -9,7 +9,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.draft_mask import LUNG_HU
 from .aggregation import nothing_found_text, table1
-from .bootstrap import FEW_NOTE, FEW_PATIENTS, LEVEL_PERCENT, RESAMPLES
+from .bootstrap import FEW_NOTE, FEW_PATIENTS, LEVEL_PERCENT, RESAMPLES, SEED
 from .case_result import REGIONS, CaseResult
 from .dois import address_of
 from .findings import Findings
@@ -23,6 +23,7 @@ from .report_tables import (
     doubts_text,
     not_judged_text,
     notes_text,
+    provenance_text,
     sides_text,
     sources,
     table1_text,
@@ -49,7 +50,7 @@ _DEFINITION_NOTE = (
     "R reference, P prediction; TP, FP, FN, TN count voxels of the whole scan, V is the number of voxels of R; the "
     "lung box is the box around R. Values that do not exist (no lung found, infinite PSNR of "
     f"equal masks) count in no mean. Confidence intervals are percentiles of {RESAMPLES} bootstrap draws of patients "
-    "with all their cases, seed 0."
+    f"with all their cases, seed {SEED}."
 )
 
 
@@ -97,7 +98,7 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
     sections.append(Section("Definitions", _DEFINITION_NOTE, definitions_text()))
     if statements := _sources(findings):
         sections.append(Section("Data", statements=statements))
-    return sections
+    return [*sections, Section("How this was made", table=provenance_text(findings.provenance))]
 
 
 def _table1_sections(findings: Findings) -> list[Section]:
@@ -142,8 +143,8 @@ def _group_sections(findings: Findings) -> list[Section]:
 
 def _interval_note(differences: Sequence[GroupDifference]) -> str:
     note = (
-        f"Intervals hold {LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed 0), each metric on its "
-        "own: with many comparisons one in twenty excludes 0 by chance."
+        f"Intervals hold {LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed {SEED}), each metric on "
+        "its own: with many comparisons one in twenty excludes 0 by chance."
     )
     return _joined(note, _note_on_few(min(difference.patients) for difference in differences))
 

@@ -21,7 +21,7 @@ from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_matrices
 from LungSegResNetLib.network import engines
 from LungSegResNetLib.network.architecture import HU_WINDOW, SLICE_SHAPE
-from LungSegResNetLib.network.devices import DeviceChoice, choose_device
+from LungSegResNetLib.network.devices import DeviceChoice, choose_device, device_name, processor_name
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 
 SAMPLE = Path(__file__).parents[3] / ".cache" / FILE_NAME
@@ -220,3 +220,8 @@ def test_the_processor_takes_over_from_a_graphics_processor_that_cannot_be_used(
     assert "because of this: PyTorch cannot use the mps device" in engine.reason
     with pytest.raises(DeviceError, match="cannot use the mps device"):
         load_engine(EngineSettings("torch", "mps", small_network))
+
+
+def test_a_processor_has_a_name_and_a_device_that_is_not_known_stands_for_itself() -> None:
+    assert device_name("cpu") == processor_name() != ""
+    assert device_name("gpu") == "gpu"

@@ -26,7 +26,7 @@ from LungSegResNetTrainingLib.evaluation.summary import sentences
 def findings_on(results: Sequence[CaseResult], folder: Path) -> Findings:
     """What was found about cases that all have the same picture."""
     Image.new("RGB", (8, 8)).save(folder / "overlay.png")
-    loaded = SimpleNamespace(predictor=SimpleNamespace(card=ModelCard(config={})))
+    loaded = SimpleNamespace(device="cpu", predictor=SimpleNamespace(card=ModelCard(config={})))
     judge = Judge(loaded, "an engine", "a digest")  # type: ignore[arg-type]
     pictured = [replace(result, folder=folder, overlay="overlay.png") for result in results]
     return Findings(Evaluation([judge], pictured))
@@ -127,7 +127,7 @@ def test_page_and_markdown_have_the_same_sections_in_the_same_order_but_for_thos
     assert [title for title in in_page if title not in ("Distributions", "Typical results")] == in_text
     assert in_text == [
         "Table 1", "Further metrics", "Right and left lung", "Beside plain thresholding", "Groups compared",
-        "b against a", "Cases", "Definitions",
+        "b against a", "Cases", "Definitions", "How this was made",
     ]  # fmt: skip
     assert "R reference, P prediction" in text
     # A bar shows as one and parts no columns.

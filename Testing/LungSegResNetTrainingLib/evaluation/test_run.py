@@ -6,22 +6,27 @@ import contextlib
 import csv
 import dataclasses
 import hashlib
+import html
 import html.parser
 import io
 import json
 import re
 import shutil
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
 from PIL import Image
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
+from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, OutputError, OutputExistsError
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
+from LungSegResNetTrainingLib.code_digest import own_code_digest
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
 from LungSegResNetTrainingLib.data.cases import Case
@@ -36,6 +41,7 @@ from LungSegResNetTrainingLib.evaluation.run import (
     claim_folder,
     evaluate,
     holds_another,
+    tell_provenance,
 )
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
@@ -158,6 +164,33 @@ def test_markdown_and_pictures_lie_beside_the_report(report: tuple[int, Path, Pa
         assert picture.width >= 2000
     for name in ("plain", "other", "dense"):
         assert (report[1] / "cases" / name / "overlay.png").is_file()
+
+
+def test_all_files_of_a_report_tell_what_it_was_made_with(report: tuple[int, Path, Path]) -> None:
+    out = report[1]
+    told = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))["made with"]
+    assert file_digest(default_model_path()) in told["network"]
+    assert re.search(r"run with (openvino|torch) on \w+, \w+", told["network"])
+    assert own_code_digest() in told["LungSegResNet"]
+    assert datetime.fromisoformat(told["date"]).tzinfo is not None
+    assert (told["numpy"], told["intervals"]) == (
+        np.__version__, "95 %, percentiles of 5000 bootstrap draws of patients, seed 0",
+    )  # fmt: skip
+    assert told["processor"]
+    for name in ("report.md", "report.html"):
+        text = html.unescape((out / name).read_text(encoding="utf-8"))
+        assert [what for what, which in told.items() if what not in text or which not in text] == []
+
+
+def test_what_a_report_was_made_with_makes_no_other_evaluation_of_it(tmp_path: Path) -> None:
+    mark = tmp_path / "evaluation.json"
+    claim_folder(tmp_path, {"network": "a"}, overwrite=False, cases=[])
+    tell_provenance(tmp_path, {"date": "yesterday"})
+    assert not holds_another(tmp_path, {"network": "a"})
+    claim_folder(tmp_path, {"network": "a"}, overwrite=False, cases=[])
+    assert json.loads(mark.read_text(encoding="utf-8")) == {"network": "a", "made with": {"date": "yesterday"}}
+    claim_folder(tmp_path, {"network": "b"}, overwrite=True, cases=[])
+    assert json.loads(mark.read_text(encoding="utf-8")) == {"network": "b"}
 
 
 def test_run_again_only_what_is_missing_is_done(report: tuple[int, Path, Path], capsys: pytest.CaptureFixture) -> None:

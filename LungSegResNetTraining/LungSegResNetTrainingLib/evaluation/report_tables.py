@@ -84,7 +84,7 @@ def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
         spreads = [_spread_text(s, metric, cases) for s in (one.network, one.thresholding)]
         rows.append([_row_title(metric), *spreads, number(one.difference, metric), limits])
     methods = [f"{method}\nn = {cases}" for method in (NETWORK, THRESHOLDING)]
-    return TextTable(["", *methods, "difference", f"{LEVEL_PERCENT} % interval"], rows)
+    return TextTable(["", *methods, "mean difference", f"{LEVEL_PERCENT} % interval"], rows)
 
 
 def cases_text(results: Sequence[CaseResult]) -> TextTable:
@@ -167,6 +167,8 @@ def _spread_text(spread: Spread, metric: Metric, cases: int, decimals: int | Non
     Of distances the median with its quartiles comes first: one stray part makes a mean of them several times larger.
     """
     mean, fewer = mean_and_sd(spread, metric, decimals), f"n = {spread.count}" if spread.count != cases else ""
-    first = [median_and_quartiles(spread, metric), mean] if metric.unit in _SKEWED_UNITS and spread.count else [mean]
+    first = (
+        [median_and_quartiles(spread, metric), mean] if metric.unit in _SKEWED_UNITS and spread.count > 1 else [mean]
+    )
     large, *small = filter(None, [*first, range_text(spread, metric, decimals), fewer])
     return "\n".join(filter(None, [large, " ".join(small)]))

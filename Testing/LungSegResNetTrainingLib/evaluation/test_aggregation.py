@@ -212,6 +212,8 @@ def test_of_distances_the_median_comes_first_because_one_stray_part_spoils_a_mea
     (hd95,) = (row for row in further.rows if row[0].startswith("95 % Hausdorff"))
     assert hd95[0].endswith("\nmedian [quartiles], then mean ± SD")
     assert hd95[1] == "3.00 [2.00, 4.00]\n20.00 ± 39.15 (1.00, 90.00)"
+    _, of_one_case = table1_text(table1(results[:1]))
+    assert [row[1] for row in of_one_case.rows if row[0] == hd95[0]] == ["1.00"]
     write_summary(tmp_path / "summary.csv", Evaluation([], results))
     with (tmp_path / "summary.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["metric"] == "hd95_mm"]

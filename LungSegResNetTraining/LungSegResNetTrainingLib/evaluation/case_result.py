@@ -21,6 +21,11 @@ JUDGED, FAILED, LEFT_OUT = "judged", "failed", "left out"  # states of a case
 INCLUDED = "included"  # of cases whose reference is doubtful, which may be left out instead
 
 
+def kind_of(slices: int) -> str:
+    """One of ``KINDS`` for a scan of so many slices."""
+    return VOLUMES if slices > 1 else SINGLE_SLICES
+
+
 @dataclass(frozen=True)
 class WorstSlice:
     """A slice worth looking at.
@@ -112,7 +117,7 @@ class CaseResult:
     @property
     def kind(self) -> str:
         """One of ``KINDS``: the figures of a slice alone scatter more than those of a scan, and its volume is less."""
-        return VOLUMES if self.slices > 1 else SINGLE_SLICES
+        return kind_of(self.slices)
 
     @property
     def dice(self) -> float:

@@ -21,6 +21,7 @@ from ..data.cases import TEST, VALIDATION, Case
 from ..training.seen_scans import ScanMark, choosing_scans, seen_scans, validation_scans
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
+from .case_result import FAILED, LUNGS, METHODS, NETWORK, REGIONS, THRESHOLDING, kind_of
 from .dois import plain_doi
 from .report_tables import TextTable
 from .run import MARK
@@ -125,13 +126,13 @@ def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[str]]:
     """Rows of judged cases with lung, and the names of cases that could not be judged."""
     try:
         found = read_rows(path, _REPORT_COLUMNS)
-        judged = [row for row in found if row["method"] in ("network", "thresholding")]
+        judged = [row for row in found if row["method"] in METHODS]
         rows = [row for row in judged if float(row["reference_ml"]) > 0]  # else Dice is the share of nothing
     except (InputError, ValueError) as error:
         raise InputError(f"{path} is no table of an evaluation; run lungsegresnet-train evaluate first.") from error
     if not rows:
         raise InputError(f"{path} holds no evaluated case with lung.")
-    return rows, [row["case"] for row in found if row.get("status") == "failed"]
+    return rows, [row["case"] for row in found if row.get("status") == FAILED]
 
 
 def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str], judged: Set[str]) -> list[dict[str, Any]]:
@@ -170,7 +171,7 @@ def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
     """
     figures: dict[str, float] = {}
     for kind, chosen in _by_kind(rows).items():
-        lungs = [row for row in chosen if row["method"] == "network" and row["region"] == "lungs"]
+        lungs = [row for row in chosen if row["method"] == NETWORK and row["region"] == LUNGS]
         for key in _FIGURES:
             values = [float(row[key]) for row in lungs if row[key] not in ("", "nan")]
             fewer = f" (n = {len(values)})" if len(values) < len(lungs) else ""
@@ -183,7 +184,7 @@ def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
 def _by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
     kinds: dict[str, list[dict[str, str]]] = {}
     for row in rows:
-        kinds.setdefault("volumes" if int(row["slices"]) > 1 else "single slices", []).append(row)
+        kinds.setdefault(kind_of(int(row["slices"])), []).append(row)
     return kinds
 
 
@@ -277,9 +278,9 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
             fewer = f" (n = {len(numbers)})" if len(numbers) < len(names) else ""
             return f"{mean(numbers):.{digits}f}{fewer}" if numbers else "-"
 
-        shown = [average("network", region, "dice") for region in ("lungs", "right lung", "left lung")]
-        shown += [average("network", "lungs", key, 2) for key in _FIGURES[2:]]
-        shown.append(average("thresholding", "lungs", "dice"))
+        shown = [average(NETWORK, region, "dice") for region in REGIONS]
+        shown += [average(NETWORK, LUNGS, key, 2) for key in _FIGURES[2:]]
+        shown.append(average(THRESHOLDING, LUNGS, "dice"))
         return shown
 
     table = []

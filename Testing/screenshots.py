@@ -55,8 +55,9 @@ def grab(host: slicer_host.Host, panel: Any, folder: Path, state: str, name: str
     """Save the panel as it is, light and dark."""
     for dark in (False, True):
         set_dark(host, dark)
-        host.slicer.app.processEvents()
-        panel.parent.resize(_WIDTH, panel.parent.sizeHint().height())
+        for _layout in range(2):  # a label that is broken into lines at the first one is taller at the second
+            host.slicer.app.processEvents()
+            panel.parent.resize(_WIDTH, panel.parent.sizeHint().height())
         host.slicer.app.processEvents()
         path = folder / f"{name}_{state}_{'dark' if dark else 'light'}.png"
         panel.parent.grab().save(str(path))

@@ -44,12 +44,11 @@ def showRows(widget: Any, rows: Sequence[dict[str, Any]]) -> None:
     widget.setRowCount(len(shown))
     widget.setColumnCount(len(rows))
     widget.setHorizontalHeaderLabels([_regionTitle(row["region"]) for row in rows])
+    widget.setVerticalHeaderLabels([title for title, _key, _decimals in shown])
     toolTips = rowToolTips()
     for line, (title, key, decimals) in enumerate(shown):
         toolTip = wrapped(toolTips.get(key, title))
-        header = qt.QTableWidgetItem(title)
-        header.setToolTip(toolTip)
-        widget.setVerticalHeaderItem(line, header)
+        widget.verticalHeaderItem(line).setToolTip(toolTip)
         for column, row in enumerate(rows):
             item = qt.QTableWidgetItem(_text(row[key], decimals))
             item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)

@@ -74,7 +74,7 @@ class BatchPanel:
             self._show({case.name: case for case in casesIn(self._folder)})
         reason = whyNoBatch(parameters.batchInput, parameters.batchOutput)
         enable(ui.batchStartButton, reason, _("Segment every CT below the folder; what is done already is skipped."))
-        ui.batchStartButton.text = _("Continue") if self._cases else _("Start")
+        ui.batchStartButton.text = self._whatStartDoes()
         for shown, widget in (
             (not running, ui.batchStartButton),
             (running, ui.batchBar),
@@ -196,9 +196,17 @@ class BatchPanel:
 
     def _onDone(self, output: str) -> None:
         statuses = [case.status for case in self._cases.values()]
-        text = _("{done} segmented, {skipped} done already, {failed} failed.")
+        text = _("{done} segmented, {skipped} skipped (done already), {failed} failed.")
+        if FAILED in statuses:
+            text += " " + _("Notes say why; Continue tries these again.")
         counts = {"done": DONE, "skipped": ALREADY_DONE, "failed": FAILED}
         self._onEnded(text.format(**{key: statuses.count(status) for key, status in counts.items()}))
+
+    def _whatStartDoes(self) -> str:
+        if not self._cases:
+            return _("Start")
+        isAllDone = all(case.status in _FINISHED for case in self._cases.values())
+        return _("Look for new scans") if isAllDone else _("Continue")
 
     def _onFailed(self, sentence: str) -> None:
         logging.error(sentence)

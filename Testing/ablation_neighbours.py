@@ -32,10 +32,11 @@ from LungSegResNetTrainingLib.slices.slice_cache import CachedCase
 from LungSegResNetTrainingLib.training.mixed_precision import autocast
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.reporting import make_training_reporter
+from LungSegResNetTrainingLib.training.run_options import default_workers
 from LungSegResNetTrainingLib.training.sampling import StepBatches, TrainingSlices
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.start_network import StartNetwork
-from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases, default_workers
+from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases
 from LungSegResNetTrainingLib.training.training_run import TrainingRun
 
 APART_MM = 3.0

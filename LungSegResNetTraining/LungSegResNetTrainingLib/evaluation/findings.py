@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ..data.cases import Case
+from ..training.seen_scans import ScanMark, copied_scans
 from .aggregation import (
     ALL_CASES,
     Column,
@@ -105,6 +107,11 @@ class Findings:
     def nothing_found(self) -> list[CaseResult]:
         """Cases with lung in which the network found none."""
         return [result for result in self.chosen if result.found_nothing()]
+
+    @cached_property
+    def copies(self) -> list[tuple[Case, Case]]:
+        """Copies of one CT that count as scans of several patients, each with the case that it is a copy of."""
+        return copied_scans((result.case, ScanMark.of(result.case)) for result in self.results)
 
     @cached_property
     def columns(self) -> list[Column]:

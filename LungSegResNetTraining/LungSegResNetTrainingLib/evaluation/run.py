@@ -170,19 +170,20 @@ def claim_folder(folder: Path, about: dict[str, str], overwrite: bool, cases: Se
     OutputExistsError : the folder holds another evaluation and ``overwrite`` is false.
     OutputError : the folder holds other files, or cannot be written.
     """
-    earlier, told = _earlier_mark(folder), _earlier_provenance(folder)
+    earlier = _read_mark(folder)
     if earlier is None:
         _refuse_other_files(folder)
+        earlier = {}
     elif (other := holds_another(folder, about)) or earlier.get("cases") != about.get("cases"):
         if other and not overwrite:
             raise OutputExistsError(folder, "holds another evaluation; choose another folder.")
         _remove_report(folder)
-        told = {}
+        earlier.pop(_TOLD, None)
         names = folder_names(cases)
         for path in (folder / CASES_FOLDER).glob("*"):
             if path.name not in names:
                 forget_result(path)
-    _write_mark(folder, about | told)
+    _write_mark(folder, about | {key: value for key, value in earlier.items() if key == _TOLD})
 
 
 def tell_provenance(folder: Path, provenance: dict[str, str]) -> None:
@@ -192,7 +193,7 @@ def tell_provenance(folder: Path, provenance: dict[str, str]) -> None:
     ------
     OutputError : the file cannot be written.
     """
-    _write_mark(folder, (_earlier_mark(folder) or {}) | {_TOLD: provenance})
+    _write_mark(folder, (_read_mark(folder) or {}) | {_TOLD: provenance})
 
 
 def holds_another(folder: Path, about: dict[str, str]) -> bool:
@@ -200,27 +201,18 @@ def holds_another(folder: Path, about: dict[str, str]) -> bool:
 
     A data set is known by its place and, where it has moved, by its cases; ``about`` need not tell both.
     """
-    earlier = _earlier_mark(folder)
+    earlier = _read_mark(folder)
     if earlier is None:
         return False
+    earlier.pop(_TOLD, None)
     data = {"data set", "cases"}
     others, told = (earlier.keys() | about.keys()) - data, data & about.keys()
     same = {key for key in others | told if earlier.get(key) == about.get(key)}
     return not others <= same or (bool(told) and not told & same)
 
 
-def _earlier_mark(folder: Path) -> dict[str, str] | None:
-    """What the evaluation in a folder is about; None where there is none."""
-    mark = _read_mark(folder)
-    return None if mark is None else {key: value for key, value in mark.items() if key != _TOLD}
-
-
-def _earlier_provenance(folder: Path) -> dict[str, Any]:
-    """What the report in a folder was made with, under its name; empty where that is not told."""
-    return {key: value for key, value in (_read_mark(folder) or {}).items() if key == _TOLD}
-
-
 def _read_mark(folder: Path) -> dict[str, Any] | None:
+    """What the evaluation in a folder is about, and what its report was made with; None where there is none."""
     try:
         mark = json.loads((folder / MARK).read_text(encoding="utf-8"))
     except (OSError, ValueError):

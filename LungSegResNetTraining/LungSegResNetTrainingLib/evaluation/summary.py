@@ -8,7 +8,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
 from ..data.draft_mask import LUNG_HU
-from ..training.seen_scans import ScanMark, choosing_scans, copied_scans, seen_scans
+from ..training.seen_scans import choosing_scans, seen_scans
 from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
@@ -22,7 +22,7 @@ from .spread import excludes_zero, interval_text, is_zero, number, spread_of
 def sentences(findings: Findings) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     evaluation, results, chosen = findings.evaluation, findings.results, findings.chosen
-    paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(results)]
+    paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(findings)]
     paragraphs += _trained_on(evaluation)
     if chosen:
         paragraphs += [_how_good(findings.dice, worst_first(chosen)[0]), *_by_kind(findings), *_by_fold(chosen)]
@@ -61,9 +61,8 @@ def _unnamed(results: Sequence[CaseResult]) -> list[str]:
     return [text]
 
 
-def _copies(results: Sequence[CaseResult]) -> list[str]:
-    marked = ((result.case, ScanMark.of(result.case)) for result in results)
-    copies = [f"{copy.name} of {owner.name}" for copy, owner in copied_scans(marked)]
+def _copies(findings: Findings) -> list[str]:
+    copies = [f"{copy.name} of {owner.name}" for copy, owner in findings.copies]
     if not copies:
         return []
     text = (

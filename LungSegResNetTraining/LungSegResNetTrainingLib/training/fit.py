@@ -297,8 +297,9 @@ def _lost_workers_told() -> Iterator[None]:
     """A process that prepares slices and dies ends the run with a sentence, whatever is done in that moment."""
     try:
         yield
-    except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):
+    except (RuntimeError, ConnectionError) as error:
+        # The pipe of a process that dies while slices are taken from it breaks before PyTorch knows.
+        if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
             raise
         raise DeviceError(
             "A process that prepares slices was ended from outside, perhaps for want of memory (in a container, of "

@@ -110,11 +110,28 @@ def stepsOfUnfinished(folder: str) -> int | None:
 
 
 def keepUnfinished(folder: str) -> None:
-    """Remember the folder of a run that ends with Slicer; empty: there is none."""
-    qt.QSettings().setValue(_UNFINISHED, folder)
+    """Remember the folder of a run that may end with Slicer."""
+    settings = qt.QSettings()
+    settings.setValue(_UNFINISHED, folder)
+    settings.sync()  # a crash leaves no time for it
+
+
+def forgetUnfinished(folder: str) -> None:
+    """The run in this folder has ended in another way; that of another Slicer stays remembered."""
+    if qt.QSettings().value(_UNFINISHED) == folder:
+        keepUnfinished("")
 
 
 def unfinishedRun() -> str:
     """Folder of the run that ended with Slicer and can be continued; empty if there is none."""
     folder = str(qt.QSettings().value(_UNFINISHED) or "")
-    return folder if isBegun(folder) and not isFinished(folder) else ""
+    return folder if isBegun(folder) and not isFinished(folder) and not _isTrainedIn(folder) else ""
+
+
+def _isTrainedIn(folder: str) -> bool:
+    """Whether another Slicer, or a terminal, trains in this folder; no where the package that tells is missing."""
+    try:
+        from LungSegResNetTrainingLib.training.run_lock import is_held
+    except ImportError:
+        return False
+    return is_held(Path(folder))

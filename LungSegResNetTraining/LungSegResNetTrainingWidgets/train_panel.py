@@ -25,6 +25,7 @@ from .run_folder import (
     SHIPPED,
     PanelChoices,
     choicesOf,
+    forgetUnfinished,
     isBegun,
     isFinished,
     keepUnfinished,
@@ -105,16 +106,20 @@ class TrainPanel:
             setattr(parameters, name, value)
 
     def offerUnfinished(self) -> None:
-        """Choose the run that ended with Slicer, unless the scene has another one."""
+        """Tell of the run that ended with Slicer, or with its crash, and choose it unless the scene has another one."""
         parameters, folder = self._parameters(), unfinishedRun()
-        if folder and not parameters.runFolder:
+        if not folder:
+            return
+        if parameters.runFolder and parameters.runFolder != folder:
+            text = _("The run in {path} ended with Slicer; to go on with it, choose its folder.")
+        else:
             parameters.runFolder = folder
-            self._status.say(_("The run in {path} ended with Slicer; click Continue to go on.").format(path=folder))
+            text = _("The run in {path} ended with Slicer; click Continue to go on.")
+        self._status.say(text.format(path=folder))
 
     def stopForQuit(self) -> None:
         """End the run when Slicer quits; it is offered to be gone on with next time."""
         if self._command:
-            keepUnfinished(self._folder)
             self._command.cancelAndWait()
             self._command = None
 
@@ -163,7 +168,7 @@ class TrainPanel:
         except LungSegError as error:
             raise RuntimeError(str(error)) from error
         command.start()
-        keepUnfinished("")
+        keepUnfinished(folder)  # from now on, because Slicer may crash
         self._command = command
         self._running = {name: getattr(parameters, name) for name in RUN_PARAMETERS}
         self.curves.restart(_rowsOf(folder))
@@ -179,6 +184,7 @@ class TrainPanel:
         if self._command:
             self._command.cancel()
             self._command = None
+            forgetUnfinished(self._folder)
             if isBegun(self._folder):
                 self._status.say(_("The run was stopped; click Continue to go on."))
             else:
@@ -229,11 +235,14 @@ class TrainPanel:
 
     def _onDone(self) -> None:
         self._command = None
+        forgetUnfinished(self._folder)
         text = _("Done: the network is in {path}.").format(path=networkFile(self._folder))
         self._status.say(text)
         self._end()
 
     def _onFailed(self, sentence: str) -> None:
+        if self._command:  # else nothing was started, and what is remembered is an earlier run
+            forgetUnfinished(self._folder)
         self._command = None
         logging.error(sentence)
         self._status.say(sentence)

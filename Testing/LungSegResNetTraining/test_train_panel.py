@@ -345,6 +345,49 @@ def test_a_run_that_ended_with_slicer_is_offered_at_the_next_start(
     host.closeModule(later)
 
 
+def test_a_run_that_ended_with_a_crash_is_offered_unless_somebody_trains_in_its_folder(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    prepare_run(panel, data_set, run, small_network, 100000)
+    panel.ui.startButton.click()
+    host.wait((run / "checkpoint.pt").exists, 300)
+    parameters(panel).runFolder = ""
+    another = host.openModule("LungSegResNetTraining")  # a second Slicer, while the first one trains
+    assert parameters(another).runFolder == ""
+    assert not another.trainPanel.running
+    host.closeModule(another)
+
+    panel.trainPanel._command.cancelAndWait()  # a crash ends the process, and calls nothing of the panel
+    again = host.openModule("LungSegResNetTraining")
+    assert parameters(again).runFolder == str(run)
+    assert again.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; click Continue to go on."
+    monkeypatch.setattr("LungSegResNetWidgets.dependencies.missingPackages", lambda *_: ["a-package-that-is-missing"])
+    host.answers.append(False)
+    again.ui.startButton.click()
+    assert not again.trainPanel.running
+    assert "were not installed" in again.ui.trainStatusLabel.text
+    parameters(again).runFolder = str(tmp_path / "another")
+    host.closeModule(again)
+
+    later = host.openModule("LungSegResNetTraining")
+    assert parameters(later).runFolder == str(tmp_path / "another")
+    assert later.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; to go on with it, choose its folder."
+    host.closeModule(later)
+
+
+def test_a_run_that_ends_forgets_no_other_one(panel: Any, tmp_path: Path) -> None:
+    from LungSegResNetTrainingWidgets.run_folder import forgetUnfinished, keepUnfinished, unfinishedRun
+
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "checkpoint.pt").touch()
+    keepUnfinished(str(tmp_path / "other"))
+    forgetUnfinished(str(tmp_path / "run"))
+    assert unfinishedRun() == str(tmp_path / "other")
+    forgetUnfinished(str(tmp_path / "other"))
+    assert unfinishedRun() == ""
+
+
 def test_a_run_whose_process_dies_is_told(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from .parallel import Processes
 from .progress import Progress
 from .reporting import TrainingReporter
 from .run_cases import PreparedCase, TrainingCases, prepare_cases, record_cases
+from .run_lock import held_run
 from .run_options import RunOptions
 from .seen_scans import copied_scans, repeated_scans
 from .settings import TrainingSettings
@@ -130,38 +132,39 @@ def train(
 
     Raises
     ------
-    InputError : the processes have different cases. Otherwise as ``record_cases`` and ``fit``.
+    InputError : the processes have different cases. Otherwise as ``held_run``, ``record_cases`` and ``fit``.
     """
     # Else the folder would hold the cases of a run that never began.
     refuse_impossible(cases.of_split(TRAIN), cases.of_split(VALIDATION), settings, options.patience, processes)
-    if processes.first:
-        refuse_other_files(run_folder)
-        cases = record_cases(run_folder, cases, reporter.warning)
-    cases = _as_the_first(cases, processes)
-    if start is not None and (seen := _validated_and_seen(cases, start)):
-        reporter.warning(
-            f"The start network was trained on {len(seen)} of the validation cases ({some_of(seen)}); "
-            "the Dice of those says nothing about new scans."
+    with held_run(run_folder) if processes.first else nullcontext():
+        if processes.first:
+            refuse_other_files(run_folder)
+            cases = record_cases(run_folder, cases, reporter.warning)
+        cases = _as_the_first(cases, processes)
+        if start is not None and (seen := _validated_and_seen(cases, start)):
+            reporter.warning(
+                f"The start network was trained on {len(seen)} of the validation cases ({some_of(seen)}); "
+                "the Dice of those says nothing about new scans."
+            )
+        reporter.stage("train")
+        last: list[Progress] = []
+
+        def on_progress(progress: Progress) -> None:
+            last[:] = [progress]
+            reporter.step(progress)
+
+        path = fit(
+            cases.of_split(TRAIN),
+            cases.of_split(VALIDATION),
+            settings,
+            run_folder,
+            options,
+            start=start,
+            processes=processes,
+            marks=cases.marks,
+            on_progress=on_progress,
+            on_warning=reporter.warning,
         )
-    reporter.stage("train")
-    last: list[Progress] = []
-
-    def on_progress(progress: Progress) -> None:
-        last[:] = [progress]
-        reporter.step(progress)
-
-    path = fit(
-        cases.of_split(TRAIN),
-        cases.of_split(VALIDATION),
-        settings,
-        run_folder,
-        options,
-        start=start,
-        processes=processes,
-        marks=cases.marks,
-        on_progress=on_progress,
-        on_warning=reporter.warning,
-    )
     if last and last[0].waiting_share > 0.1:
         reporter.warning(
             f"{100 * last[0].waiting_share:.0f} % of the time went into waiting for slices; more --workers would help."

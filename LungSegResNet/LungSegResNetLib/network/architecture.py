@@ -6,6 +6,7 @@ from typing import Any
 
 STAGES = ((16, 1), (32, 2), (64, 4))  # channels, dilation
 BLOCKS_PER_STAGE = 3
+LAST_STAGE_REACH = 2 * BLOCKS_PER_STAGE * STAGES[-1][1]  # pixels on each side that its 3 x 3 convolutions see
 NORM_EPSILON = 1e-5
 IN_CHANNELS, CLASSES, PENULTIMATE_CHANNELS = 1, 2, 80  # of a config that does not tell
 

@@ -7,6 +7,7 @@ convolution bias, batch normalisation also on the logits, He initialisation.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -27,7 +28,8 @@ from .architecture import (
 class ResidualBlock(nn.Module):
     """Two times (batch norm, ReLU, dilated 3 x 3 convolution), added to the block's input.
 
-    Input (n, in_channels, h, w), output (n, out_channels, h, w); missing shortcut channels are zeros.
+    Input (n, in_channels, h, w), output (n, out_channels, h, w); missing shortcut channels are zeros. Convolutions
+    that were set to get no border (see ``unpadded``) make the output smaller.
     """
 
     def __init__(self, in_channels: int, out_channels: int, dilation: int) -> None:
@@ -43,6 +45,9 @@ class ResidualBlock(nn.Module):
         y = self.conv2(functional.relu(self.norm2(y)))
         if any(self.padding):
             x = functional.pad(x, (0, 0, 0, 0, *self.padding))
+        if x.shape[2:] != y.shape[2:]:
+            top, left = ((before - after) // 2 for before, after in zip(x.shape[2:], y.shape[2:], strict=True))
+            x = x[:, :, top : top + y.shape[2], left : left + y.shape[3]]
         return y + x
 
 
@@ -88,6 +93,19 @@ class HighRes2DNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.blocks(self.stem(x)))
+
+
+def unpadded(network: HighRes2DNet, rows: bool, columns: bool) -> HighRes2DNet:
+    """The same network, on the same weights, whose last stage gets no border of zeros in rows, in columns or in both.
+
+    Its output lacks ``LAST_STAGE_REACH`` pixels on both sides there, and the rest is as it would be with them.
+    """
+    result = copy.deepcopy(network, {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())})
+    for block in result.blocks[-BLOCKS_PER_STAGE:].children():
+        for layer in (block.conv1, block.conv2):
+            assert isinstance(layer, nn.Conv2d)
+            layer.padding = (0 if rows else layer.dilation[0], 0 if columns else layer.dilation[1])
+    return result
 
 
 def _conv(in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> nn.Conv2d:

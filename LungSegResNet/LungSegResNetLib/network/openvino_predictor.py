@@ -5,19 +5,19 @@ from __future__ import annotations
 import functools
 import os
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DeviceError
-from .folding import FoldedNetwork, fold
+from .folding import fold
 from .model_file import load_model, weights_do_not_fit
-from .openvino_graph import build_graph
 from .openvino_library import openvino as ov
+from .openvino_passes import Lane, Passes
 from .openvino_precision import device_precision, float_hint
-from .passes import FEW_SLICES, LUNG_IN_VIEW, lung_box, lung_probability, split_scales
+from .passes import FEW_SLICES, LUNG_IN_VIEW, WHOLE_FRAME, fine_view, lung_probability, split_scales
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU"}
 
@@ -71,7 +71,12 @@ class OpenVinoPredictor:
             core = ov.Core()
             _refuse_missing(core, _DEVICES[device])
             self.precision = precision or device_precision(core, _DEVICES[device])
-            self._lanes = self._compiled(core, device, self._graphs(network, coarse, finest), threads)
+            compile_graph = functools.partial(
+                core.compile_model, device_name=_DEVICES[device], config=self._settings(core, device, threads)
+            )
+            slices = (batch_size, *self.card.slice_shape)
+            quantized = self.precision == "int8"
+            self._lanes = Passes(compile_graph, network, slices, coarse, finest, quantized, self._crops).lanes
         except RuntimeError as error:
             raise _device_error(error) from error
         self._in_float32: Callable[[], OpenVinoPredictor] | None = None
@@ -80,17 +85,7 @@ class OpenVinoPredictor:
                 lambda: OpenVinoPredictor(model_path, device, batch_size, "float32", threads, lung_in_view)
             )
 
-    def _graphs(self, network: FoldedNetwork, coarse: tuple[int, ...], finest: int) -> list[ov.Model]:
-        """The graph of all coarser passes, where there are some, and that of the finest."""
-        whole = (self.batch_size, *self.card.slice_shape)
-        boxes = (self.batch_size, -1, -1) if self._crops else whole
-        wanted = ((whole, coarse), (boxes, (finest,)))
-        return [build_graph(network, shape, scales, self.precision == "int8") for shape, scales in wanted if scales]
-
-    def _compiled(
-        self, core: ov.Core, device: str, graphs: Sequence[ov.Model], threads: int | None
-    ) -> list[list[ov.InferRequest]]:
-        """As many lanes as suit the device; each has a request for every graph."""
+    def _settings(self, core: ov.Core, device: str, threads: int | None) -> dict[str, str | int]:
         settings: dict[str, str | int] = {
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": float_hint(core, _DEVICES[device], self.precision),
@@ -100,9 +95,7 @@ class OpenVinoPredictor:
             settings["ENABLE_CPU_PINNING"] = "NO"
             if threads:
                 settings["INFERENCE_NUM_THREADS"] = threads
-        compiled = [core.compile_model(graph, _DEVICES[device], settings) for graph in graphs]
-        count = compiled[-1].get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
-        return [[graph.create_infer_request() for graph in compiled] for _ in range(count)]
+        return settings
 
     def for_scan(self, slices: int) -> OpenVinoPredictor:
         """Itself, or for a few slices, unless a precision was asked for, one that works in float32."""
@@ -119,7 +112,7 @@ class OpenVinoPredictor:
         """
         probability = np.empty(slices.shape, np.float32)
         starts = range(0, len(slices), self.batch_size)
-        idle: queue.SimpleQueue[Sequence[ov.InferRequest]] = queue.SimpleQueue()
+        idle: queue.SimpleQueue[Lane] = queue.SimpleQueue()
         for lane in self._lanes:
             idle.put(lane)
 
@@ -142,23 +135,20 @@ class OpenVinoPredictor:
             threads.shutdown(cancel_futures=True)
         return probability
 
-    def _passes(self, lane: Sequence[ov.InferRequest], slices: np.ndarray) -> np.ndarray:
+    def _passes(self, lane: Lane, slices: np.ndarray) -> np.ndarray:
         """Probability (n, h, w) of at most a batch of slices."""
         batch = self._padded(slices)
-        *coarse, finest = lane
-        if not coarse:
-            return lung_probability(finest.infer({0: batch})[0][: len(slices)])
-        passes = len(self.card.scales)
-        logits = coarse[0].infer({0: batch})[0][: len(slices)]
+        logits = lane.coarse(batch)
+        if logits is None:
+            return lung_probability(lane.finest(batch)[: len(slices)])
+        passes, logits = len(self.card.scales), logits[: len(slices)]
         probability = lung_probability(logits / np.float32(passes - 1))
         seen = probability.max(axis=(1, 2)) > self._lung_in_view
         if seen.any():
-            rows = columns = slice(None)
-            if self._crops:
-                rows, columns = lung_box(probability.max(axis=0), self._lung_in_view)
-            box = np.ascontiguousarray(batch[:, :, rows, columns])
-            total = logits[:, :, rows, columns] + finest.infer({0: box})[0][: len(slices)]
-            probability[seen, rows, columns] = lung_probability(total[seen] / np.float32(passes))
+            view = fine_view(probability.max(axis=0), self._lung_in_view) if self._crops else WHOLE_FRAME
+            box = np.ascontiguousarray(batch[:, :, *view.shown])
+            total = logits[:, :, *view.told] + lane.finest(box, view.unpadded)[: len(slices)]
+            probability[seen, *view.told] = lung_probability(total[seen] / np.float32(passes))
         return probability
 
     def _padded(self, slices: np.ndarray) -> np.ndarray:

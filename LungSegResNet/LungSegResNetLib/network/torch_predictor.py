@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +21,8 @@ from .architecture import STAGES
 from .cpu_memory import keep_freed_memory
 from .cpu_precision import cpu_precision
 from .model_file import ModelCard, load_model, weights_do_not_fit
-from .network import HighRes2DNet, ResidualBlock
-from .passes import FEW_SLICES, LUNG_IN_VIEW, lung_box, split_scales
+from .network import HighRes2DNet, ResidualBlock, unpadded
+from .passes import FEW_SLICES, LUNG_IN_VIEW, fine_view, split_scales
 
 _LAYERS_ALIVE = 10  # results of layers with the most channels that are in memory together, workspace included
 _SLICE_BYTES = 80 << 20  # of those in half precision for a slice of 216 x 296
@@ -135,6 +136,7 @@ class TorchPredictor:
             self._network = place(without_norms(network), self.device)
         except RuntimeError as error:
             raise _device_error(self.device, error) from error
+        self._finest = functools.cache(functools.partial(unpadded, self._network))
         fastest = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
         self.precision = precision or fastest
         self._may_change = precision is None
@@ -198,11 +200,11 @@ class TorchPredictor:
             seen = np.flatnonzero(probability.max(axis=(1, 2)) > self._lung_in_view)
             if self.device.type == "cpu" and finest == 1:
                 for number in seen:
-                    rows, columns = lung_box(probability[number], self._lung_in_view)
+                    view = fine_view(probability[number], self._lung_in_view)
                     part = slice(number, number + 1)
-                    fine = mean_logits(self._network, slices[part, :, rows, columns], (finest,))
-                    fine = logits[part, :, rows, columns].lerp(fine, weight)
-                    probability[part, rows, columns] = _lung_probability(fine).numpy()
+                    fine = mean_logits(self._finest(*view.unpadded), slices[part, :, *view.shown], (finest,))
+                    fine = logits[part, :, *view.told].lerp(fine, weight)
+                    probability[part, *view.told] = _lung_probability(fine).numpy()
             elif len(seen):
                 # All of the batch, since kernels are made for its size.
                 fine = logits.lerp(mean_logits(self._network, slices, (finest,)), weight)

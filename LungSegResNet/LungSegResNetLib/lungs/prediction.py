@@ -1,7 +1,7 @@
 """Raw lung mask of a scan: slices to the network and back.
 
 Thin slices differ little from their neighbours. The network sees some of them, at most `SLICES_APART_MM` apart, and
-those in between where two of these disagree; the others are interpolated.
+those in between where two of these disagree; the others are interpolated. Beyond the lungs it only looks out for them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..ct_volume import CTVolume
+from ..network.passes import LUNG_IN_VIEW
 from ..network.predictor import Predictor
 from ..timing import timed
 from .doubtful_slices import NetworkDoubt
@@ -21,6 +22,7 @@ from .preprocessing import Resampling, SliceFrame, from_frame_matrices, scale_hu
 from .slicewise import over_slices
 
 SLICES_APART_MM = 2.5
+_LOOKOUT_MM = 10.0  # no lung begins and ends between two slices that are nearer than this
 _MOST_CHANGE = 0.05  # of the lung's area; two slices that differ by more disagree
 _CHUNK = 32  # slices for the network between two steps of the road, or two batches; bounds memory
 _SURE = 1e-6  # probabilities nearer to 0 and 1 weigh no more
@@ -67,7 +69,9 @@ def predict_mask(
             return dict(zip(numbers, predictor.predict(slices, shown), strict=True))
 
     on_progress(0, total)
-    grid = _grid(total, ct.spacing_zyx[0], apart_mm)
+    step = max(1, int(apart_mm / ct.spacing_zyx[0] + 1e-3))
+    grid = [*range(0, total - 1, step), total - 1]
+    lookout = max(1, int(_LOOKOUT_MM / (step * ct.spacing_zyx[0]) + 1e-3)) if apart_mm else 1
     size = max(_CHUNK, 2 * predictor.batch_size)
     chunks = [grid[start : start + size] for start in range(0, len(grid), size)]
     # A thread of its own has slices brought to the network and back while the network is busy.
@@ -76,11 +80,14 @@ def predict_mask(
         finished: Future[None] | None = None
         seen: dict[int, np.ndarray] = {}
         for number, chunk in enumerate(chunks, start=1):
-            slices = upcoming.result()
+            slices = dict(zip(chunk, upcoming.result(), strict=True))
             if number < len(chunks):
                 upcoming = helper.submit(prepare, chunks[number])
             done = max(seen, default=-1) + 1
-            seen |= network(chunk, slices, done)
+            ends = sorted({*chunk[::lookout], chunk[-1]})
+            seen |= network(ends, np.stack([slices[z] for z in ends]), done)
+            if between := _where_lung_may_be(seen, chunk):
+                seen |= network(between, np.stack([slices[z] for z in between]), done + len(ends))
             while middles := _where_neighbours_disagree(seen):
                 count = sum(z >= done for z in seen)
                 seen |= network(middles, helper.submit(prepare, middles).result(), done + count)
@@ -94,10 +101,14 @@ def predict_mask(
     return mask
 
 
-def _grid(total: int, spacing_mm: float, apart_mm: float) -> list[int]:
-    """Slices that the network sees in any case."""
-    step = max(1, int(apart_mm / spacing_mm + 1e-3))
-    return [*range(0, total - 1, step), total - 1]
+def _where_lung_may_be(seen: dict[int, np.ndarray], grid: Sequence[int]) -> list[int]:
+    """Slices of the grid between two that were seen, unless neither of them has lung."""
+    gaps = [
+        (below, above)
+        for below, above in pairwise(sorted(seen))
+        if max(seen[below].max(), seen[above].max()) > LUNG_IN_VIEW
+    ]
+    return [z for below, above in gaps for z in grid if below < z < above]
 
 
 def _where_neighbours_disagree(seen: dict[int, np.ndarray]) -> list[int]:

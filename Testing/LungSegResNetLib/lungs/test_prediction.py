@@ -83,11 +83,13 @@ def test_fewer_thin_slices_give_the_same_lungs(predictor: Counting) -> None:
 class Bright(Counting):
     """Takes what is bright for lung, so that a test can say what changes from slice to slice."""
 
+    elsewhere = 0.1
+
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         self.count += len(slices)
         self.calls += 1
         on_slices_done(len(slices))
-        return np.where(slices > 0.5, 0.9, 0.1).astype(np.float32)
+        return np.where(slices > 0.5, 0.9, self.elsewhere).astype(np.float32)
 
 
 def steps(rows: list[int]) -> CTVolume:
@@ -121,6 +123,22 @@ def test_the_network_sees_the_slices_between_two_that_disagree(predictor: Counti
     np.testing.assert_array_equal(some, every)
 
 
+def test_beyond_the_lungs_the_network_looks_out_for_them_every_10_mm(predictor: Counting) -> None:
+    ct = steps([0] * 200 + [40] * 80 + [0] * 200)
+    bright = Bright(predictor)
+    bright.elsewhere = 0.0
+    every, _ = predict(ct, bright, 0.0)
+    assert bright.count == 480
+    bright.count = 0
+    progress: list[tuple[int, int]] = []
+    some, _ = predict(ct, bright, progress=progress)
+    # Every 10 mm and at the end of each lot; every 2.5 mm around what has lung; the slices of its two ends.
+    assert bright.count == (9 + 5) + 9 + 2 * 4
+    np.testing.assert_array_equal(some, every)
+    done = [number for number, _ in progress]
+    assert done == sorted(done)
+
+
 @pytest.mark.parametrize(("spacing_mm", "seen"), [(5.0, 8), (2.5, 8), (1.3, 8)])
 def test_slices_that_are_not_thin_are_all_seen(predictor: Counting, spacing_mm: float, seen: int) -> None:
     predict(scan(spacing_mm, 8), predictor)
@@ -136,8 +154,8 @@ def test_a_graphics_card_is_given_many_slices_at_once(predictor: Counting) -> No
     ct = steps([40] * 10 * 200)  # 200 slices for the network and the last one
     bright = Bright(predictor)
     few, _ = predict(ct, bright)
-    assert (bright.count, bright.calls) == (201, 7)
+    assert (bright.count, bright.calls) == (201, 14)
     bright.batch_size, bright.count, bright.calls = 64, 0, 0
     many, _ = predict(ct, bright)
-    assert (bright.count, bright.calls) == (201, 2)
+    assert (bright.count, bright.calls) == (201, 4)
     np.testing.assert_array_equal(few, many)

@@ -69,3 +69,25 @@ def test_slices_without_lung_stay_empty() -> None:
     fitted = fit_border(mask, np.full(mask.shape, LUNG, np.int16), (2.0, 1.0, 1.0))
     assert not fitted[0].any()
     assert fitted[1].any()
+
+
+def test_bone_beside_the_lung_takes_no_more_of_it_than_muscle_does() -> None:
+    lung = disc(20)
+    hu = scan_of(lung)
+    hu[disc(24) & ~lung] = 1500  # its blurred density would reach further into the lung
+    np.testing.assert_array_equal(fit_border(lung, hu, (2.0, 1.0, 1.0)), lung)
+
+
+def test_each_slice_has_the_border_that_it_has_alone() -> None:
+    lung = np.concatenate([disc(20), disc(12), disc(20)])
+    hu, before = scan_of(lung), np.concatenate([disc(19), disc(13), disc(19)])
+    alone = [fit_border(before[z : z + 1], hu[z : z + 1], (2.0, 1.0, 1.0)) for z in range(3)]
+    np.testing.assert_array_equal(fit_border(before, hu, (2.0, 1.0, 1.0)), np.concatenate(alone))
+
+
+@pytest.mark.parametrize(("hu", "comes_in"), [(-880, True), (-920, False)])
+def test_lung_with_emphysema_comes_in_and_air_does_not(hu: int, comes_in: bool) -> None:
+    lung = disc(20)
+    fitted = fit_border(lung, np.full(lung.shape, hu, np.int16), (2.0, 1.0, 1.0))
+    assert fitted[lung].all()
+    assert (fitted & ~lung).any() == comes_in

@@ -118,3 +118,31 @@ def test_what_the_scan_cuts_off_below_stays_because_nobody_knows_what_it_stands_
     mask, hu = mask[4:], hu[4:]
     mask[-1], hu[-1] = False, TISSUE  # above the lung
     np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)
+
+
+def test_a_high_dome_is_followed_to_its_top() -> None:
+    mask, hu = lung_block()
+    dome = put(hu, range(1, 8), 40.0)
+    result = without_domes(mask, hu, SPACING)
+    assert result[dome].mean() < 0.15
+    assert result[mask & ~dome].all()
+
+
+@pytest.mark.parametrize(("slices", "left"), [(4, 0.05), (5, 1.0)])
+def test_at_the_chest_wall_only_what_is_low_is_a_dome(slices: int, left: float) -> None:
+    mask, hu = lung_block()
+    dense = put(hu, range(1, 1 + slices), 40.0, centre=(78, 45)) & mask
+    share = without_domes(mask, hu, SPACING)[dense].mean()
+    assert share < left if slices == 4 else share == left
+
+
+@pytest.mark.parametrize(("tissue", "is_dome"), [(14, False), (18, True)])
+def test_lung_more_than_80_mm_below_makes_no_mass_of_a_dome(tissue: int, is_dome: bool) -> None:
+    mask = np.zeros((32, 90, 90), bool)
+    mask[1:-1, 10:80, 10:80] = True
+    hu = np.where(mask, LUNG, TISSUE).astype(np.int16)
+    between = put(hu, range(3, 3 + tissue), 40.0)
+    mask[between] = False
+    dome = put(hu, range(3 + tissue, 9 + tissue), 40.0)
+    share = without_domes(mask, hu, SPACING)[dome].mean()
+    assert share < 0.15 if is_dome else share == 1.0

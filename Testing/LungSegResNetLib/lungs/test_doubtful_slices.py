@@ -111,3 +111,14 @@ def test_the_list_is_short_and_shows_a_place_once() -> None:
     ranking = [DoubtfulSlice(index, 1.0 - index / 100, "", (0.0, 0.0)) for index in range(60)]
     assert [one.index for one in slices_to_check(ranking, 2.5)] == [0, 4, 8, 12, 16, 20, 24, 28]
     assert [one.index for one in slices_to_check(ranking[:3], 10.0)] == [0, 1, 2]
+
+
+def test_of_several_reasons_the_largest_area_is_named_first() -> None:
+    mask = cylinder()
+    mask[4, 22:42, 22:42] = 0  # 4 cm2 that both neighbours have
+    mask[4, :10, :25] = 1  # 2.5 cm2 that none has
+    first = rank_slices(mask, SPACING, sure_network(cylinder()))[0]
+    assert first.reason == "4.0 cm² less than above and below; 2.5 cm² more than above and below"
+    mask[4, :10, :25] = 0
+    mask[4, :10, :19] = 1  # less than half of the largest
+    assert rank_slices(mask, SPACING, sure_network(cylinder()))[0].reason == "4.0 cm² less than above and below"

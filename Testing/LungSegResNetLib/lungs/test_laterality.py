@@ -127,3 +127,12 @@ def test_sides_spread_to_neighbours_as_by_the_distance_transform(share: float) -
     spread = spread_to_neighbours(coarse)
     np.testing.assert_array_equal(spread[near], coarse[tuple(nearest)][near])
     assert not spread[~near].any()
+
+
+def test_a_lung_that_a_pixel_parts_from_the_other_is_one_side_to_its_last_voxel() -> None:
+    """In a fine scan, whose sides are found on coarser pixels than the gap is wide."""
+    z, y, x = np.mgrid[-20:21, -60:61, -150:151]
+    truth = np.zeros(x.shape, np.uint8)
+    for side, centre in ((RIGHT_LUNG, -70), (LEFT_LUNG, 70)):
+        truth[(z / 19.0) ** 2 + (y / 58.0) ** 2 + ((x - centre) / 70.0) ** 2 < 1] = side
+    np.testing.assert_array_equal(split_lungs(truth > 0, (5.0, 0.8, 0.8), 150 * 0.8), truth)

@@ -198,3 +198,20 @@ def test_small_parts_of_a_slice_go_where_they_have_no_air() -> None:
     assert result[aerated].any()
     assert result[patch].any()
     assert clean_mask(mask, SPACING)[crumb].all()
+
+
+@pytest.mark.parametrize(("voxels", "stays"), [(44, False), (56, True)])
+def test_of_little_lung_a_part_below_a_millilitre_goes(voxels: int, stays: bool) -> None:
+    mask = np.zeros((10, 150, 200), bool)
+    mask[3:7, 50:70, 40:60] = mask[3:7, 50:70, 130:150] = True  # 3200 voxels of 0.02 ml
+    part = (5, slice(90, 94), slice(40, 40 + voxels // 4))
+    mask[part] = True
+    assert clean_mask(mask, SPACING)[part].any() == stays
+
+
+@pytest.mark.parametrize(("rows", "stays"), [(10, False), (12, True)])
+def test_of_much_lung_a_part_below_a_hundredth_goes(rows: int, stays: bool) -> None:
+    mask = two_lungs()  # 132000 voxels
+    part = (slice(10, 20), slice(60, 60 + rows), slice(94, 106))
+    mask[part] = True
+    assert clean_mask(mask, SPACING)[part].any() == stays

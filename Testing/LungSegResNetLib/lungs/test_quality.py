@@ -93,3 +93,43 @@ def test_two_lungs_under_one_label_are_told() -> None:
     assert any(text.startswith("What was taken for one lung are two large") for text in warnings)
     one[:, :, :100] = 0
     assert not any("two large" in text for text in quality_warnings(scan(), one, MIDLINE_MM))
+
+
+@pytest.mark.parametrize(
+    ("slice_mm", "told"), [(0.55, "Only 296 ml"), (0.57, None), (18.5, None), (18.7, "measure 10053 ml")]
+)
+def test_less_than_300_ml_and_more_than_10_litres_are_told(slice_mm: float, told: str | None) -> None:
+    warnings = quality_warnings(scan(spacing=(2.0, 2.0, slice_mm)), lungs(), MIDLINE_MM)
+    assert [told is not None and told in text for text in warnings] == ([True] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("midline_mm", "told"),
+    [
+        (248.0, []),
+        (250.0, ["in the middle of the view"]),
+        (328.0, ["in the middle of the view"]),
+        (None, ["Only a part"]),
+    ],
+)
+def test_the_side_of_a_lone_lung_is_sure_only_far_from_the_middle_of_a_whole_body(
+    midline_mm: float | None, told: list[str]
+) -> None:
+    left = np.where(lungs() == 2, 2, 0).astype(np.uint8)  # its centre lies 289 mm from the first column
+    absent, *others = quality_warnings(scan(), left, midline_mm)
+    assert absent.startswith("No right lung was found")
+    assert [part in text for part, text in zip(told, others, strict=True)] == [True] * len(told)
+
+
+@pytest.mark.parametrize(("pixels", "is_told"), [(124, False), (126, True)])
+def test_a_tip_of_less_than_5_cm2_in_the_last_slice_is_not_cut_off(pixels: int, is_told: bool) -> None:
+    mask = lungs(slice(2, 26))
+    mask[0, 40:42, 30 : 30 + pixels // 2] = 1  # 4 mm2 each
+    assert any("reach the lowest slice" in text for text in quality_warnings(scan(), mask, MIDLINE_MM)) == is_told
+
+
+@pytest.mark.parametrize(("rows", "is_told"), [(8, False), (20, True)])
+def test_a_small_part_beside_a_lone_lung_is_no_second_one(rows: int, is_told: bool) -> None:
+    one = np.where(lungs() == 2, 2, 0).astype(np.uint8)
+    one[4:26, 40 : 40 + rows, 30:80] = 2
+    assert any("two large" in text for text in quality_warnings(scan(), one, MIDLINE_MM)) == is_told

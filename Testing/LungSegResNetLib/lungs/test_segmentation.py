@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from overlap import dice
+from predictors import StandIn
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.lungs.segmentation import Segmentation, segment
+from LungSegResNetLib.network.architecture import HU_WINDOW
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetLib.network.predictor import Predictor
 
 COARSE = (2.5, 2.5, 12.0)
+LUNG, TISSUE, MISTAKEN = -850, 40, 80
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +181,27 @@ def test_progress_counts_every_slice_and_can_cancel(predictor: Predictor) -> Non
     assert seen[0] == 0
     assert seen == sorted(seen)
     assert seen[-1] < len(ct.hu)
+
+
+class Mistaken(StandIn):
+    """Finds lung, and takes tissue of one density for it."""
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
+        low, high = HU_WINDOW
+        hu = low + slices * (high - low)
+        return ((abs(hu - LUNG) < 20) | (abs(hu - MISTAKEN) < 20)).astype(np.float32)
+
+
+def test_dense_tissue_that_the_network_took_for_lung_goes_by_the_densities_of_the_scan() -> None:
+    hu = np.full((24, 120, 180), TISSUE, np.int16)
+    hu[1:, 15:105, 10:80] = LUNG
+    hu[1:, 15:105, 100:170] = LUNG
+    rows, columns = np.ogrid[:120, :180]
+    hu[1:5, np.hypot(rows - 60, columns - 45) < 20] = MISTAKEN  # a dome of the diaphragm
+    hu[12, 30:90, 80:100] = MISTAKEN  # between the lungs, in a slice
+    image = sitk.GetImageFromArray(hu)
+    image.SetSpacing((2.0, 2.0, 5.0))
+    _, result = run(Mistaken(), image)
+    assert (result.mask[hu == LUNG] > 0).mean() > 0.98
+    assert (result.mask[1:5][hu[1:5] == MISTAKEN] > 0).mean() < 0.15
+    assert (result.mask[12][hu[12] == MISTAKEN] > 0).mean() < 0.15

@@ -55,3 +55,12 @@ def test_a_lung_that_the_scan_cuts_off_is_not_rounded_at_the_cut() -> None:
     labels[:, 10:30, 10:30] = 1
     smooth = smooth_lungs(labels, (2.0, 2.0, 2.0), 8.0)
     assert abs(int((smooth[0] > 0).sum()) - int((smooth[5] > 0).sum())) < 8
+
+
+def test_the_kernel_has_its_width_in_mm_along_every_axis() -> None:
+    right = rough_lungs() == 1
+    sigma_mm = 12.0 / np.sqrt(8.0 * np.log(2.0))
+    blurred = ndimage.gaussian_filter(right.astype(float), [sigma_mm / mm for mm in SPACING], mode="nearest")
+    expected = blurred >= np.sort(blurred, axis=None)[-np.count_nonzero(right)]
+    smooth = smooth_lungs(right.astype(np.uint8), SPACING, 12.0) == 1
+    assert np.count_nonzero(smooth ^ expected) < 0.002 * np.count_nonzero(right)

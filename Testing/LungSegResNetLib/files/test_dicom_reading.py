@@ -188,8 +188,9 @@ def test_a_missing_frame_of_an_enhanced_ct_is_interpolated(image, hu, tmp_path):
     assert "lacks 1 slice" in warnings[0]
 
 
-def test_of_two_enhanced_files_in_a_series_the_one_without_time_points_is_read(image, hu, tmp_path):
+def test_of_enhanced_files_in_a_series_the_largest_without_time_points_is_read(image, hu, tmp_path):
     uid = {"SeriesInstanceUID": "1.2.3"}
+    write_enhanced_ct(tmp_path / "part.dcm", image, skip=tuple(range(12, 32)), **uid)
     write_enhanced_ct(tmp_path / "scan.dcm", image, **uid)
     path = write_enhanced_ct(tmp_path / "two_times.dcm", image, **uid)
     data = dcmread(path)
@@ -325,6 +326,23 @@ def test_missing_slices_are_interpolated_at_their_true_positions(image, hu, tmp_
     assert f"lacks 3 slices at {z + 50:.1f}, {z + 200:.1f}, {z + 210:.1f} mm" in warnings[0]
 
 
+@pytest.mark.parametrize(("missing", "is_read"), [(3, True), (4, False)])
+def test_a_gap_of_more_than_30_mm_is_not_filled(missing, is_read, image, tmp_path):
+    write_series(tmp_path, image, skip=tuple(range(10, 10 + missing)))
+    if is_read:
+        assert "lacks 3 slices" in read_ct(tmp_path)[1][0]
+    else:
+        with pytest.raises(InputError, match="gap of 40 mm between its slices"):
+            read_ct(tmp_path)
+
+
+def test_a_scan_of_which_more_than_a_third_would_be_made_up_is_refused(image, tmp_path):
+    kept = (*range(7), *range(10, 27, 4))  # a gap is seldom wider than the others, but there are many
+    write_series(tmp_path, image, skip=tuple(set(range(image.GetDepth())) - set(kept)))
+    with pytest.raises(InputError, match="15 of its 27 slices are missing"):
+        read_ct(tmp_path)
+
+
 def test_positions_rounded_to_a_tenth_of_a_millimetre_are_even(tmp_path):
     image = Thorax(noise=0).scan(spacing=(8.0, 8.0, 0.625), extent=(400.0, 300.0, 20.0))[0]
 
@@ -379,8 +397,10 @@ def test_acquisitions_of_one_slice_each_do_not_pass_for_stacks(image, tmp_path):
 
 
 def test_slices_that_were_given_one_identifier_are_all_read(image, hu, tmp_path):
-    write_series(tmp_path, image, SOPInstanceUID="1.2.3.4")
-    np.testing.assert_array_equal(read_ct(tmp_path)[0].hu, hu)
+    write_series(tmp_path / "numbered", image, SOPInstanceUID="1.2.3.4")
+    write_series(tmp_path / "unnumbered", image, SOPInstanceUID="1.2.3.4", InstanceNumber=None)
+    for folder in tmp_path.iterdir():
+        np.testing.assert_array_equal(read_ct(folder)[0].hu, hu)
 
 
 def test_slices_with_a_series_identifier_each_are_one_scan_with_a_warning(image, hu, tmp_path):

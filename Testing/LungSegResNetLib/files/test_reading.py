@@ -406,7 +406,7 @@ def test_fractions_of_hounsfield_units_are_kept(scan, hu, tmp_path):
     np.testing.assert_array_equal(volume.hu, values.astype(np.float32))
 
 
-@pytest.mark.parametrize("spacing", [(0.001, 0.001, 1.0), (25.0, 25.0, 5.0)])
+@pytest.mark.parametrize("spacing", [(0.001, 0.001, 1.0), (0.04, 0.04, 1.0), (25.0, 25.0, 5.0), (5.0, 5.0, 21.0)])
 def test_an_impossible_voxel_size_is_refused(spacing, scan, tmp_path):
     image = sitk.Image(scan[0])
     image.SetSpacing(spacing)
@@ -496,6 +496,18 @@ class TestMasks:
         )
         np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask_file(path).labels), labels)
 
+    @pytest.mark.parametrize(
+        ("names", "values"), [(("lung_left", "lung_right"), (2, 1)), (("Segment_1", "Segment_2"), (1, 2))]
+    )
+    def test_layers_that_the_segments_do_not_number_follow_their_order(self, names, values, scan, labels, tmp_path):
+        layers = np.stack([labels == 2, labels == 1], axis=-1).astype(np.uint8)
+        image = sitk.GetImageFromArray(layers, isVector=True)
+        image.CopyInformation(scan[1])
+        segments = [{"Name": name, "LabelValue": "1"} for name in names]
+        path = self.slicer_file(tmp_path / "layers.seg.nrrd", image, *segments)
+        expected = np.where(labels == 2, values[0], np.where(labels == 1, values[1], 0))
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(read_mask_file(path).labels), expected)
+
     def test_other_segments_keep_their_label_values(self, scan, labels, tmp_path):
         path = self.slicer_file(
             tmp_path / "other.seg.nrrd",
@@ -553,6 +565,26 @@ class TestMasks:
         np.testing.assert_array_equal(values, labels[:18])
         assert "was cut off" in warnings[0]
 
+    @pytest.mark.parametrize(("slices", "told"), [(29, []), (28, ["10 % of the mask lies outside part"])])
+    def test_of_a_mask_more_than_a_twentieth_is_not_cut_off_without_a_word(self, slices, told, scan):
+        block = np.zeros(scan[1].GetSize()[::-1], np.uint8)
+        block[10:30, 20:30, 20:30] = 1
+        ct = CTVolume.from_sitk(scan[0][:, :, :slices], "part")
+        _, warnings = mask_on_ct(from_array(block, scan[1]), ct)
+        assert [part in text for part, text in zip(told, warnings, strict=True)] == [True] * len(told)
+
+    def test_a_mask_of_which_nothing_lies_inside_the_scan_is_refused(self, scan, labels):
+        upper = labels.copy()
+        upper[:20] = 0
+        with pytest.raises(InputError, match="Nothing of the mask lies inside lower part"):
+            mask_on_ct(from_array(upper, scan[1]), CTVolume.from_sitk(scan[0][:, :, :18], "lower part"))
+
+    @pytest.mark.parametrize(("voxels", "is_told"), [(0.03, False), (0.1, True)])
+    def test_a_mask_that_lies_a_part_of_a_voxel_aside_is_resampled_with_a_warning(self, voxels, is_told, scan, ct):
+        aside = sitk.Image(scan[1])
+        aside.SetOrigin(scan[1].TransformContinuousIndexToPhysicalPoint((voxels, 0.0, 0.0)))
+        assert ["another grid" in text for text in mask_on_ct(aside, ct)[1]] == [True] * is_told
+
     def test_labels_of_right_and_left_lung_are_taken_as_they_are(self, scan, ct, labels, tmp_path):
         values, warnings = read_lungs(save(scan[1], tmp_path / "lungs.nii.gz"), ct)
         np.testing.assert_array_equal(values, labels)
@@ -563,6 +595,12 @@ class TestMasks:
         values, warnings = read_lungs(save(left, tmp_path / "lungs.nii.gz"), ct)
         np.testing.assert_array_equal(values, np.where(labels == 2, 2, 0))
         assert warnings == []
+
+    @pytest.mark.parametrize("value", [-1, 256, 0.5, np.nan])
+    def test_a_mask_of_other_values_than_whole_numbers_to_255_is_refused(self, value, scan, labels, tmp_path):
+        values = np.where(labels == 1, np.float32(value), labels).astype(np.float32 if value % 1 else np.int16)
+        with pytest.raises(InputError, match="other values than whole numbers from 0 to 255"):
+            read_mask_file(save(from_array(values, scan[1]), tmp_path / "lungs.nrrd"))
 
     @pytest.mark.parametrize("value", [1, 3, 255])
     def test_a_file_with_one_label_gives_both_lungs_without_sides_and_says_so(self, value, scan, ct, labels, tmp_path):

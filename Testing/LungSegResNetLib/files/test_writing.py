@@ -169,6 +169,14 @@ def test_a_file_that_cannot_grow_leaves_the_old_result(ending, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for file sizes")
+def test_a_file_that_cannot_grow_because_the_disk_is_full_says_so(tmp_path):
+    is_full = "import LungSegResNetLib.files.writing\nLungSegResNetLib.files.writing.is_full = lambda folder: True\n"
+    command = [sys.executable, "-c", is_full + _WRITE_WITH_LITTLE_SPACE, str(tmp_path / "lungs.seg.nrrd")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("refused: The disk is full"), run.stdout
+
+
 _WRITE_WITHOUT_THE_END = """
 import resource, sys
 import numpy as np

@@ -27,6 +27,18 @@ class StandIn:
         raise NotImplementedError
 
 
+class Fixed(StandIn):
+    """A predictor that takes what is darker than a grey value for lung."""
+
+    def __init__(self, below: float = 0.5) -> None:
+        super().__init__()
+        self._below = below
+
+    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
+        """One for what is darker, else zero."""
+        return (slices < self._below).astype(np.float32)
+
+
 class FullCard(StandIn):
     """A graphics card that has no memory left after the first slice."""
 

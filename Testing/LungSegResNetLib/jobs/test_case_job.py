@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import SimpleITK as sitk
 from archives import write_archive
-from predictors import FullCard
+from predictors import Fixed, FullCard
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import DeviceError
@@ -93,3 +93,14 @@ def test_a_slice_to_check_points_to_the_place_in_the_patient_that_is_wrong(tmp_p
     x, y, z = truth.TransformPhysicalPointToIndex(first["point_lps_mm"])
     assert z == 6
     assert truth[x, y, z] == LEFT_LUNG
+
+
+def test_what_reading_a_scan_tells_is_told_to_the_user_and_kept(tmp_path: Path) -> None:
+    image, _ = Thorax().scan((4.0, 4.0, 20.0), (400.0, 300.0, 60.0))
+    image[5, 5, 1] = 20000
+    sitk.WriteImage(image, str(tmp_path / "metal.nrrd"))
+    reporter = Warnings()
+    outputs, engine = Outputs.at(tmp_path / "lungs.nrrd"), LoadedEngine(Fixed(), "cpu", "")
+    summary = run_case(tmp_path / "metal.nrrd", outputs, MaskOptions(), lambda: engine, reporter)
+    assert "20000" in reporter.texts[0]
+    assert summary.warnings == reporter.texts

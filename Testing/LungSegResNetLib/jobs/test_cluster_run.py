@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -65,7 +66,9 @@ def test_the_command_line_hands_the_cases_to_the_cluster_of_a_scheduler(
     write_archive(tmp_path / "in", "ab")
     monkeypatch.chdir(tmp_path)  # the workers are elsewhere
     assert main(["segment-folder", "in", "out", "--dask", cluster.scheduler_address]) == 0
-    assert "2 segmented" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "2 segmented" in printed.out
+    assert {line[:10] for line in printed.err.splitlines() if "warning" in line} == {"warning: a", "warning: b"}
     assert main(["segment-folder", "in", "out", "--dask", cluster.scheduler_address]) == 0
     assert "2 already done" in capsys.readouterr().out
 
@@ -111,6 +114,28 @@ def test_a_wrong_address_is_one_sentence(
     error = capsys.readouterr().err
     assert text in error
     assert len(error.splitlines()) == 1
+
+
+class Ended(Exception):
+    """By a user who read what is told."""
+
+
+def test_a_cluster_without_workers_is_told_before_the_cases_wait_for_one(tmp_path: Path) -> None:
+    class Impatient(Record):
+        def warning(self, text: str, case: str = "") -> None:
+            raise Ended(text)
+
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    with LocalCluster(n_workers=0, processes=True, dashboard_address=None) as empty:
+        run = ClusterRun(empty.scheduler_address, EngineSettings(), out / "results.csv")
+        cases, options = find_cases(archive, out), MaskOptions()
+        first_worker = threading.Timer(20, empty.scale, [1])  # so that a run that waits for it ends some time
+        first_worker.start()
+        try:
+            with pytest.raises(Ended, match="no worker yet"):
+                run_folder(cases, out, run, Impatient(), ending=".seg.nrrd", model=None, options=options)
+        finally:
+            first_worker.cancel()
 
 
 def test_without_dask_the_option_says_what_to_install(

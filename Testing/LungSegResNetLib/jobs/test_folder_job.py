@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,3 +63,36 @@ def test_what_ended_the_run_is_told_even_if_the_table_cannot_be_written_then(tmp
 
     with pytest.raises(DeviceError, match="does not answer"):
         run_folder(CASES, tmp_path, end, NullReporter(), ending=".seg.nrrd", model=None, options=MaskOptions())
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, DeviceError("The cluster does not answer.")])
+def test_a_run_that_ends_before_its_time_leaves_a_table_of_what_was_done(
+    tmp_path: Path, end: type[BaseException] | BaseException
+) -> None:
+    def end_after_two(tasks: Sequence[FolderTask], reporter: Reporter) -> FinishedCases:
+        for task in tasks[:2]:  # the first is in the table at once, the second lies within the same moment
+            row = task.failed("") | {"status": "done"}
+            task.write_summary(row)
+            yield task, row
+        raise end
+
+    cases = [*CASES, FolderCase("c", Path("/c.nii"), "c.nii", "digest")]
+    with pytest.raises(type(end) if isinstance(end, BaseException) else end):
+        run_folder(
+            cases, tmp_path, end_after_two, NullReporter(), ending=".seg.nrrd", model=None, options=MaskOptions()
+        )
+    assert [row["case"] for row in csv.DictReader((tmp_path / RESULTS).open())] == ["a", "b"]
+
+
+def test_the_table_grows_while_a_run_goes_on(tmp_path: Path) -> None:
+    tables = []
+
+    def look_after_each(tasks: Sequence[FolderTask], reporter: Reporter) -> FinishedCases:
+        for task in tasks:
+            row = task.failed("") | {"status": "done"}
+            task.write_summary(row)
+            yield task, row
+            tables.append([row["case"] for row in csv.DictReader((tmp_path / RESULTS).open())])
+
+    run_folder(CASES, tmp_path, look_after_each, NullReporter(), ending=".seg.nrrd", model=None, options=MaskOptions())
+    assert tables[0] == ["a"]

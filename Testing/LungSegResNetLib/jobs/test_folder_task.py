@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 from archives import write_archive
+from predictors import Fixed
 
 from LungSegResNetLib.errors import DeviceError, OutputError
 from LungSegResNetLib.jobs.earlier_result import made_from
@@ -161,15 +163,18 @@ def test_a_case_stopped_after_its_mask_was_written_is_finished_by_the_next_run(
     assert task.read_summary()["made_from"] == task.made_from
 
 
-def test_a_full_disk_ends_the_run_and_leaves_the_summary_of_before(
-    task: FolderTask, engine: LoadedEngine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, None])
+def test_a_disk_that_takes_nothing_ends_the_run_and_leaves_the_summary_of_before(
+    task: FolderTask, monkeypatch: pytest.MonkeyPatch, reason: int | None
 ) -> None:
-    def full(*arguments: object, **options: object) -> None:
-        raise OutputError("The disk is full.") from OSError(errno.ENOSPC, "No space left on device")
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OutputError("The disk takes nothing.") from (OSError(reason, os.strerror(reason)) if reason else None)
 
-    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_into", full)
-    with pytest.raises(OutputError, match="full"):
-        do_task(task, engine, NullReporter())
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.write_mask_into", refuse)
+    if not reason:  # then it is the folder of all results that is forbidden
+        monkeypatch.setattr("LungSegResNetLib.jobs.folder_task.is_writable", lambda folder: folder != task.mask.parent)
+    with pytest.raises(OutputError, match="takes nothing"):
+        do_task(task, LoadedEngine(Fixed(), "cpu", ""), NullReporter())
     assert task.read_summary() == {}
 
 

@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 from archives import Record, killer, write_archive
 
+from LungSegResNetLib.jobs import local_run
 from LungSegResNetLib.jobs.folder_cases import find_cases
 from LungSegResNetLib.jobs.folder_job import run_folder
 from LungSegResNetLib.jobs.local_run import LocalRun
 from LungSegResNetLib.jobs.mask_options import MaskOptions
+from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.network.engines import EngineSettings
 
 
@@ -60,3 +63,15 @@ def test_a_stopped_run_ends_its_processes_and_leaves_nothing_unfinished(tmp_path
     assert set(statuses) == {"done"}
     assert len(statuses) == len(list(out.glob("*.seg.nrrd"))) < len(names)
     assert not [path for path in out.iterdir() if ".part" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("processes", "cases", "told"), [(2, 3, (2, 4)), (None, 9, (4, 2)), (None, 3, (3, 2)), (16, 12, (12, 1))]
+)
+def test_processes_side_by_side_share_the_cores_and_are_no_more_than_cases(
+    processes: int | None, cases: int, told: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_run, "cores", lambda: 8)
+    monkeypatch.setattr(local_run, "_side_by_side", lambda tasks, reporter, settings, count: (count, settings.threads))
+    run = LocalRun(EngineSettings(device="cpu"), processes)
+    assert run([object()] * cases, NullReporter()) == told  # type: ignore[list-item]

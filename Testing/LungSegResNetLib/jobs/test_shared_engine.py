@@ -44,3 +44,18 @@ def test_threads_take_turns_with_a_network_and_with_what_takes_its_place(monkeyp
             # As a scan is segmented: with the predictor that suits its number of slices.
             for_scans = [engine.predictor.for_scan(count).predict for count in (1, 1, 100)]
             assert len(list(threads.map(lambda predict: predict(slices), for_scans))) == 3
+
+
+def test_a_network_is_loaded_for_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    free, engine = threading.Lock(), LoadedEngine(OneAtATime(), "cpu", "")
+
+    def load(settings: EngineSettings) -> LoadedEngine:
+        if not free.acquire(blocking=False):
+            raise AssertionError("another thread loads it")
+        time.sleep(0.05)
+        free.release()
+        return engine
+
+    monkeypatch.setattr(module, "kept_engine", load)
+    with ThreadPoolExecutor(3) as threads:
+        assert len(list(threads.map(shared_engine, [EngineSettings()] * 3))) == 3

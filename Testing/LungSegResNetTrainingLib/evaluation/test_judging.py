@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import SimpleITK as sitk
-from predictors import FullCard, StandIn
+from predictors import Fixed, FullCard
 from training_cases import write_case
 
 from LungSegResNetLib.errors import DeviceError
@@ -18,17 +16,6 @@ from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.judging import judge_case
 
 _SMALL: dict[str, Any] = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
-
-
-class Fixed(StandIn):
-    """A predictor that takes what is darker than a grey value for lung."""
-
-    def __init__(self, below: float = 0.5) -> None:
-        super().__init__()
-        self._below = below
-
-    def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
-        return (slices < self._below).astype(np.float32)
 
 
 def fixed(below: float = 0.5) -> LoadedEngine:

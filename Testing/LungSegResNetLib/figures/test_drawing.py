@@ -1,11 +1,12 @@
-"""Words in pictures: characters that the font has, in the room there is."""
+"""Grey values of pictures, and words in them: characters that the font has, in the room there is."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from LungSegResNetLib.figures.drawing import fitted, font
+from LungSegResNetLib.figures.drawing import FINER, fine_picture, fitted, font
 
 
 @pytest.fixture
@@ -39,3 +40,11 @@ def test_what_is_too_long_ends_in_dots_within_the_room(draw: ImageDraw.ImageDraw
     shown = fitted(draw, "m" * 100, 200, 13)
     assert shown.endswith("m...")
     assert draw.textlength(shown, font(13)) <= 200 < draw.textlength("m" + shown, font(13))
+
+
+def test_the_lung_window_goes_from_black_air_to_white_bone() -> None:
+    hu = np.repeat(np.array([[-3000, -1350, -975, -600, -225, 150, 3000]], np.int16), 3, axis=0)
+    hu = np.repeat(hu, 3, axis=1)  # the middle one of three pixels has no other neighbours
+    picture = fine_picture(hu, hu.shape[::-1])
+    grey = np.asarray(picture.reduce(FINER))[1, 1::3, 0]
+    assert grey.tolist() == pytest.approx([0, 0, 64, 128, 191, 255, 255], abs=2)

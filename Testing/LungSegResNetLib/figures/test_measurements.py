@@ -44,6 +44,28 @@ def test_small_lungs_give_the_numbers_worked_out_by_hand() -> None:
     assert both.mass_g == pytest.approx(right.mass_g + left.mass_g)
 
 
+def test_each_number_stands_under_its_name() -> None:
+    _, left, _ = measure_lungs(*tiny_ct())
+    assert left.as_row() == pytest.approx(
+        {
+            "region": "left lung",
+            "volume_ml": 4,
+            "mean_hu": -700,
+            "sd_hu": 100,
+            "p5_hu": -790,
+            "p50_hu": -700,
+            "p95_hu": -610,
+            "below_-950_hu_percent": 0,
+            "-950_to_-700_hu_percent": 50,
+            "-700_to_-300_hu_percent": 50,
+            "-300_to_100_hu_percent": 0,
+            "above_100_hu_percent": 0,
+            "mass_g": 1.2,
+            "slices": 1,
+        }
+    )
+
+
 def test_a_density_on_an_edge_belongs_to_the_band_above() -> None:
     right, left, both = measure_lungs(*tiny_ct())
     assert right.band_percent == pytest.approx((20, 20, 20, 20, 20))
@@ -133,6 +155,7 @@ def test_the_table_is_aligned_and_shows_a_dash_for_what_does_not_exist() -> None
     assert lines[0].split() == ["right", "lung", "left", "lung", "lungs"]
     assert next(line for line in lines if line.startswith("Volume (ml)")).split()[-3:] == ["10", "0", "10"]
     assert next(line for line in lines if line.startswith("Mean density")).split()[-2] == "-"
+    assert next(line for line in lines if line.startswith("Mass (g)")).split()[-3:] == ["4", "0", "4"]
 
 
 def test_a_mask_on_another_grid_is_refused() -> None:

@@ -185,3 +185,38 @@ def test_a_mask_on_another_grid_is_refused() -> None:
     ct = soft_tissue((2, 10, 10))
     with pytest.raises(InputError, match="grid of the CT"):
         draw_overlay(ct, np.zeros((2, 10, 11), np.uint8))
+
+
+def test_the_legend_tells_the_volume_of_each_lung_and_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    place = "LungSegResNetLib.figures.overlay.draw_legend"
+    monkeypatch.setattr(place, lambda draw, at, entries: told.extend(text for _, _, text in entries))
+    ct = soft_tissue((10, 60, 60), (2.0, 2.0, 5.0))
+    mask, reference = np.zeros((2, *ct.hu.shape), np.uint8)
+    mask[2:6, 10:20, 10:35], mask[2:6, 10:20, 40:55] = RIGHT_LUNG, LEFT_LUNG
+    reference[2:7, 10:20, 10:55] = 1
+    draw_overlay(ct, mask, reference=reference)
+    assert told == ["right lung 20 ml", "left lung 12 ml", "reference 45 ml"]
+
+
+def test_the_coronal_and_the_sagittal_cut_lie_where_most_of_the_lungs_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    places: list[str] = []
+    place = "LungSegResNetLib.figures.overlay.draw_tag"
+    monkeypatch.setattr(place, lambda draw, at, text, anchor: places.append(text))
+    ct = soft_tissue((40, 80, 120))
+    mask = np.zeros(ct.hu.shape, np.uint8)
+    mask[10:30, 10:70, 90] = LEFT_LUNG
+    mask[10:30, 55, 20:100] = RIGHT_LUNG
+    draw_overlay(ct, mask)
+    cuts = [text for text in places if text.endswith(" mm")][-2:]
+    assert cuts == [ct.position_text(1, 55), ct.position_text(2, 90)]
+
+
+def test_the_heading_is_the_title_or_where_there_is_none_the_name_of_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    headings: list[str] = []
+    place = "LungSegResNetLib.figures.overlay.fitted"
+    monkeypatch.setattr(place, lambda draw, text, room, size: headings.append(text) or text)
+    ct = soft_tissue((1, 20, 20))
+    for title in ("Dice 0.9812: a", ""):
+        draw_overlay(ct, np.zeros(ct.hu.shape, np.uint8), title)
+    assert headings[::2] == ["Dice 0.9812: a", "phantom"]

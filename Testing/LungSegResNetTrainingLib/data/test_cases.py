@@ -11,6 +11,8 @@ from LungSegResNetLib.tables import read_rows, write_csv
 from LungSegResNetTrainingLib.data.cases import (
     CASE_COLUMNS,
     OK,
+    TRAIN,
+    VALIDATION,
     Case,
     ListedCase,
     read_case_list,
@@ -46,6 +48,15 @@ def test_a_row_that_lacks_something_is_named(tmp_path: Path, row: str, sentence:
     path = write_list(tmp_path, f"case,ct,mask\na,a.nii,b.nii\n{row}\n")
     with pytest.raises(InputError, match=sentence):
         read_cases(path)
+
+
+@pytest.mark.parametrize(
+    ("written", "split"),
+    [("", TRAIN), ("Training", TRAIN), ("val", VALIDATION), ("valid", VALIDATION), ("VALIDATION", VALIDATION)],
+)
+def test_splits_are_known_by_their_usual_names(tmp_path: Path, written: str, split: str) -> None:
+    (case,) = read_cases(write_list(tmp_path, f"case,ct,mask,split\na,a.nii,b.nii,{written}\n"))
+    assert case.split == split
 
 
 def test_empty_rows_and_cells_beyond_the_last_column_do_no_harm(tmp_path: Path) -> None:

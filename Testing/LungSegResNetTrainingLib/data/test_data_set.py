@@ -14,6 +14,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.data.cases import OK, Case, read_cases
 from LungSegResNetTrainingLib.data.contact_sheet import draw_row, write_contact_sheet
 from LungSegResNetTrainingLib.data.data_set import check_case, check_data_set, read_case, write_check_table
@@ -218,3 +219,30 @@ def test_a_smaller_data_set_leaves_no_page_of_an_earlier_contact_sheet(data_set:
         path.touch()
     assert write_contact_sheet(tmp_path / "s.png", [check], overwrite=True) == [tmp_path / "s.png"]
     assert sorted(tmp_path.glob("s*")) == sorted([tmp_path / "s.png", *others])
+
+
+def test_volumes_of_right_and_left_lung_stand_under_their_names(
+    data_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions: list[str] = []
+    place = "LungSegResNetTrainingLib.data.contact_sheet.fitted"
+    monkeypatch.setattr(place, lambda draw, text, room, size: captions.append(text) or text)
+    (check,) = (check for check in check_data_set(data_set) if check.name == "good")
+    write_check_table(tmp_path / "check.csv", [check], overwrite=False)
+    (row,) = read_rows(tmp_path / "check.csv")
+    right, left = (f"{ml:.0f}" for ml in check.verdict.volumes_ml)
+    assert right != left
+    assert (row["right_ml"], row["left_ml"]) == (right, left)
+    assert any(f"right {right} ml, left {left} ml" in text for text in captions if text.startswith("good "))
+
+
+def test_the_axial_outlines_on_the_contact_sheet_have_the_right_lung_on_the_left() -> None:
+    labels = np.zeros((40, 60, 60), np.uint8)
+    labels[10:30, 20:40, 10:30] = 1
+    native = Geometry((60, 60, 40), (3.0, 3.0, 3.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    ct = CTVolume.from_array(np.where(labels, -900, 40).astype(np.int16), native, "blocks")
+    row = draw_row(ct, labels, "blocks", PairVerdict(OK, ()))[20:]
+    for tile in np.split(row, 4, axis=1)[:3]:
+        rows, columns = np.nonzero((tile == (89, 166, 217)).all(axis=2))
+        assert columns.max() <= 120
+        assert tile[(rows.min() + rows.max()) // 2, (columns.min() + columns.max()) // 2].max() < 100

@@ -64,3 +64,12 @@ def test_a_scan_without_lung_is_refused() -> None:
     ct, _ = scan(Thorax(right_lung=False, left_lung=False))
     with pytest.raises(InputError, match="No aerated lung"):
         draft_lungs(CTVolume(np.full_like(ct.hu, 40), ct.geometry, ct.native, "block"))
+
+
+def test_a_nodule_at_the_border_of_a_lung_belongs_to_it() -> None:
+    ct, truth = scan(Thorax())
+    z, column = 35, 60
+    row = int(np.flatnonzero(truth[z, :, column] == 1)[0])
+    nodule = np.s_[z - 1 : z + 2, row - 3 : row + 4, column - 2 : column + 3]  # 10 mm wide, half of it in the lung
+    ct.hu[nodule] = 30
+    assert (draft_lungs(ct)[nodule][truth[nodule] == 1] == 1).mean() > 0.5

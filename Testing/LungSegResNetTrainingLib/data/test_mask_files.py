@@ -500,3 +500,13 @@ def test_a_damaged_file_is_refused_with_a_sentence(scan, tmp_path: Path, name: s
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError):
         read_reference_mask(tmp_path / name, scan[0])
+
+
+def test_colour_pictures_that_lie_less_than_a_voxel_beside_their_ct_are_moved_onto_it(scan, tmp_path: Path) -> None:
+    ct, truth = scan
+    x, y, z = ct.geometry.origin
+    aside = replace(ct, geometry=replace(ct.geometry, origin=(x + 0.4 * ct.geometry.spacing[0], y, z)))
+    ptk_files.write_color_dicom(tmp_path, truth, aside)
+    mask = read_reference_mask(tmp_path, ct)
+    np.testing.assert_array_equal(mask.labels, truth)
+    assert mask.notes == ("The mask lay 0.4 voxels beside its CT and was moved onto it.",)

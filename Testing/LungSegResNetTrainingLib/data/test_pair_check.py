@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from synthetic_thorax import Thorax
@@ -67,6 +69,10 @@ def test_a_mask_of_the_air_around_the_patient_is_doubtful(pair) -> None:
     verdict = check_pair(ct, around)
     assert verdict.status == DOUBTFUL
     assert any("outside the body" in reason for reason in verdict.reasons)
+    few = truth.copy()
+    few[:8, :1] = 1
+    assert 0.005 < np.count_nonzero(few != truth) / np.count_nonzero(truth) < 0.02
+    assert not [reason for reason in check_pair(ct, few).reasons if "outside the body" in reason]
 
 
 def test_a_lung_that_was_left_out_is_doubtful(pair) -> None:
@@ -114,3 +120,30 @@ def test_an_empty_mask_is_refused_for_a_scan_and_fine_for_a_single_slice(pair) -
 def test_a_mask_on_another_grid_is_refused(pair) -> None:
     ct, truth = pair
     assert check_pair(ct, truth[1:]).status == REFUSED
+
+
+def test_a_mask_that_holds_much_pure_air_is_doubtful(pair) -> None:
+    ct, truth = pair
+    for share, told in ((0.25, False), (0.35, True)):
+        emptied = (truth > 0) & (np.random.default_rng(0).random(truth.shape) < share)
+        reasons = check_pair(replace(ct, hu=np.where(emptied, np.int16(-1000), ct.hu)), truth).reasons
+        assert any("is pure air" in reason for reason in reasons) == told
+
+
+@pytest.mark.parametrize(("times", "told"), [(0.06, "measure only"), (1.6, "more than is plausible")])
+def test_volumes_that_no_lungs_have_are_doubtful_in_a_scan_and_not_in_a_slice(pair, times: float, told: str) -> None:
+    ct, truth = pair
+    x, y, z = (times * mm for mm in ct.geometry.spacing)
+    other = replace(ct, geometry=replace(ct.geometry, spacing=(x, y, z)))
+    assert any(told in reason for reason in check_pair(other, truth).reasons)
+    middle = len(truth) // 2
+    single = replace(other, hu=other.hu[middle : middle + 1])
+    assert not any("measure" in reason for reason in check_pair(single, truth[middle : middle + 1]).reasons)
+
+
+@pytest.mark.parametrize("label", [1, 2])
+def test_the_side_of_a_lone_lung_in_half_a_body_is_not_doubted(pair, label: int) -> None:
+    ct, truth = pair
+    half = np.s_[..., : truth.shape[2] // 2]
+    lone = (truth[half] > 0).astype(np.uint8) * np.uint8(label)
+    assert not any("exchanged" in reason for reason in check_pair(replace(ct, hu=ct.hu[half]), lone).reasons)

@@ -59,6 +59,11 @@ def test_folds_hold_every_patient_once_and_spread_the_groups() -> None:
     assert folds == [_validating(split_by_fold(CASES[::-1], 5, fold, ALL)) for fold in range(1, 6)]
 
 
+def test_a_fold_holds_the_same_patients_in_every_release_so_that_networks_of_folds_stay_comparable() -> None:
+    assert _validating(split_by_fold(CASES, 5, 1, ALL)) == {"p0", "p2", "p6", "p9"}
+    assert _validating(split_by_fold(CASES, 5, 5, ALL)) == {"p5", "p8", "p11", "p19"}
+
+
 def test_each_fold_has_a_patient_with_lung_or_there_are_too_many() -> None:
     lung = {"0a", "3b", "8a", "11a", "15b"}
     folds = [_validating(split_by_fold(CASES, 5, fold, lung)) for fold in range(1, 6)]
@@ -97,5 +102,8 @@ def test_cases_for_tests_neither_train_nor_validate() -> None:
         assert [case.patient for case in divided if case.split == TEST] == ["p1", "p1", "p2", "p2"]
     validating = [patient for divided in folds for patient in _validating(divided)]
     assert sorted(validating) == sorted({case.patient for case in CASES} - {"p1", "p2"})
+    alone = [case if case.patient == "p3" else replace(case, split=TEST) for case in CASES]
+    with pytest.raises(InputError, match="One patient cannot be for training and for validation both"):
+        split_by_share(alone, 0.5, 0, ALL)
     with pytest.raises(InputError, match="18 patients cannot be divided into 19 folds"):
         split_by_fold(held_back, 19, 1, ALL)

@@ -70,3 +70,11 @@ def test_each_panel_counts_the_cases_that_have_its_metric(figures: list[Any]) ->
     draw_box_plots([case_of("missed", comparison_of(10, 0, 0)), case_of("found", comparison_of(10, 10, 0))])
     labels = {axes.get_title(loc="left")[0]: axes.get_xticklabels()[0].get_text() for axes in figures[0].axes}
     assert (labels["A"], labels["E"]) == ("all\nn = 2", "all\nn = 1")
+
+
+def test_cases_with_a_doubtful_reference_are_rings(figures: list[Any]) -> None:
+    draw_box_plots([judged_case("sure", 0.9), judged_case("unsure", 0.7, doubtful="border estimated")])
+    *_, dots, rings = figures[0].axes[0].collections
+    assert [part.get_offsets()[:, 1].tolist() for part in (dots, rings)] == [[0.9], [0.7]]
+    assert (rings.get_facecolor()[0, :3] == 1.0).all()
+    assert (dots.get_facecolor()[0] == dots.get_edgecolor()[0]).all()

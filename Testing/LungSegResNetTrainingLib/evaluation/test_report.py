@@ -132,3 +132,10 @@ def test_page_and_markdown_have_the_same_sections_in_the_same_order_but_for_thos
     assert "R reference, P prediction" in text
     # A bar shows as one and parts no columns.
     assert "100 * sum of &#124;P - R&#124; / sum of R" in text
+
+
+def test_the_page_begins_with_the_shares_that_were_missed_and_added(tmp_path: Path) -> None:
+    results = [case_of("a", comparison_of(40, 38, 1)), case_of("b", comparison_of(40, 36, 3))]
+    page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
+    assert "<b>7.5 %</b><span>of the lung missed, mean over cases</span>" in page
+    assert "<b>5.0 %</b><span>added to it, mean over cases</span>" in page

@@ -592,3 +592,39 @@ def test_a_data_set_of_which_nothing_can_be_judged_says_why(tmp_path: Path, caps
     (tmp_path / "broken_mask.nii").write_bytes(b"cut off")
     assert main(["evaluate", "shipped", str(tmp_path / "list.csv"), "--out", str(tmp_path / "out")]) == 3
     assert "None of 1 cases could be judged. broken: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("trouble", [InputError("It is no CT."), MemoryError(), RuntimeError("out of luck")])
+def test_trouble_of_one_case_costs_no_other(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    cases = [Case(name, tmp_path / "ct", tmp_path / "mask", "validation", name) for name in "ab"]
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr("LungSegResNetTrainingLib.evaluation.run.judge_case", fail)
+    evaluation = evaluate([(case, judge) for case in cases], tmp_path / "out")
+    words = {InputError: "It is no CT.", MemoryError: "not enough memory", RuntimeError: "RuntimeError: out of luck"}
+    assert [failed.name for failed in evaluation.failed] == ["a", "b"]
+    assert all(words[type(trouble)] in failed.reason for failed in evaluation.failed)
+
+
+def test_results_that_cannot_be_written_end_the_evaluation(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise OutputError("The disk is full.")
+
+    monkeypatch.setattr("LungSegResNetTrainingLib.evaluation.run.judge_case", fail)
+    case = Case("a", tmp_path / "ct", tmp_path / "mask", "validation", "a")
+    with pytest.raises(OutputError, match="full"):
+        evaluate([(case, judge)], tmp_path / "out")
+
+
+def test_a_result_of_other_code_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case("a", tmp_path / "ct", tmp_path / "mask", "validation", "a")
+    before = case_key(case, ("network",))
+    assert case_key(case, ("network",)) == before
+    monkeypatch.setattr("LungSegResNetTrainingLib.evaluation.finished_cases.own_code_digest", lambda: "of other code")
+    assert case_key(case, ("network",)) != before

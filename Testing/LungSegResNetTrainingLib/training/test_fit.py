@@ -23,8 +23,8 @@ from LungSegResNetLib.errors import DeviceError, InputError, ModelError, OutputI
 from LungSegResNetLib.network.model_file import load_model, read_card
 from LungSegResNetLib.network.torch_predictor import build_network
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
-from LungSegResNetTrainingLib.slices.slice_cache import CachedCase
-from LungSegResNetTrainingLib.training.fit import _tell_unless_the_run_ended, fit, refuse_other_files
+from LungSegResNetTrainingLib.slices.slice_cache import RIGHT, CachedCase
+from LungSegResNetTrainingLib.training.fit import _Clock, _tell_unless_the_run_ended, fit, refuse_other_files
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
 from LungSegResNetTrainingLib.training.run_options import RunOptions
@@ -516,19 +516,42 @@ def test_settings_that_cannot_be_trained_with_are_refused(changes: dict[str, Any
         replace(RECOMMENDED, **changes)
 
 
+class Threshold(torch.nn.Module):
+    """Calls light (or dense) pixels lung, but not air; only the skin then looks like lung."""
+
+    def __init__(self, sign: float) -> None:
+        super().__init__()
+        self.sign = sign
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        lung = self.sign * (0.4 - slices)
+        return torch.cat([torch.zeros_like(lung), torch.where(slices < 0.05, -1.0, lung)], dim=1)
+
+
 def test_a_right_network_has_a_validation_dice_of_one_and_a_blind_one_of_zero() -> None:
-    class Threshold(torch.nn.Module):
-        """Calls light (or dense) pixels lung, but not air; only the skin then looks like lung."""
-
-        def __init__(self, sign: float) -> None:
-            super().__init__()
-            self.sign = sign
-
-        def forward(self, slices: torch.Tensor) -> torch.Tensor:
-            lung = self.sign * (0.4 - slices)
-            return torch.cat([torch.zeros_like(lung), torch.where(slices < 0.05, -1.0, lung)], dim=1)
-
     case: CachedCase = small_case()
     cases = [case, small_case("empty", with_lung=())]
     assert validation_dice(Threshold(1.0), cases, (1,), torch.device("cpu")) > 0.95
     assert validation_dice(Threshold(-1.0), cases, (1,), torch.device("cpu")) < 0.1
+
+
+def test_the_slices_by_which_a_network_is_validated_are_spread_over_the_whole_lung() -> None:
+    case = small_case(slices=40)
+    case.hu[20:][case.labels[20:] >= RIGHT] = 40  # dense in the upper half, where the network then finds nothing
+    assert validation_dice(Threshold(1.0), [case], (1,), torch.device("cpu")) == pytest.approx(2 / 3, abs=0.05)
+
+
+def test_time_and_waiting_are_those_of_the_steps_since_a_run_went_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    clock = _Clock(first_step=90)
+    for waiting, working in ((1.0, 3.0), (2.0, 2.0)):
+        now[0] += waiting
+        clock.slices_are_there()
+        now[0] += working
+        clock.step_is_done()
+        clock.waits_for_slices()
+    progress = clock.progress(92, replace(SETTINGS, steps=100), 0.5, None)
+    assert progress.seconds_left == pytest.approx(8.0 / 2 * 8)
+    assert progress.waiting_share == pytest.approx(3.0 / 8)
+    assert progress.slices_per_second == pytest.approx(SETTINGS.batch_size / 2.0)

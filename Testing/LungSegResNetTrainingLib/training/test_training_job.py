@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from synthetic_thorax import Thorax
 from training_cases import write_case
 
-from LungSegResNetTrainingLib.training import run_options
+from LungSegResNetTrainingLib.slices.augmentation import training_slice
+from LungSegResNetTrainingLib.training import run_options, sampling
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
-from LungSegResNetTrainingLib.training.reporting import NullTrainingReporter
+from LungSegResNetTrainingLib.training.reporting import LinesReporter, NullTrainingReporter
 from LungSegResNetTrainingLib.training.run_cases import TrainingCases, prepare_cases
 from LungSegResNetTrainingLib.training.run_options import RunOptions, default_workers
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
@@ -30,6 +34,10 @@ class StopsAfter(NullTrainingReporter):
     def __init__(self, step: int | None = None) -> None:
         super().__init__()
         self._step = step
+        self.warnings: list[str] = []
+
+    def warning(self, text: str, case: str = "") -> None:
+        self.warnings.append(text)
 
     def step(self, progress: Progress) -> None:
         if progress.step == self._step:
@@ -84,3 +92,26 @@ def test_processes_that_train_side_by_side_share_the_cores_for_their_slices(
     if processes:
         monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
     assert default_workers(device) == workers
+
+
+def test_a_run_that_waits_for_its_slices_says_what_would_help(
+    cases: TrainingCases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(*arguments: Any) -> Any:
+        time.sleep(0.2)
+        return training_slice(*arguments)
+
+    monkeypatch.setattr(sampling, "training_slice", slowly)
+    reporter = StopsAfter()
+    train(cases, replace(_SETTINGS, steps=1), tmp_path / "run", RunOptions(workers=0), Processes(), reporter)
+    assert re.fullmatch(
+        r"[1-9]\d % of the time went into waiting for slices; more --workers would help\.", reporter.warnings[-1]
+    )
+
+
+@pytest.mark.parametrize(("seconds_left", "told"), [(600.0, "10 min left"), (29.0, "0 min left")])
+def test_a_line_tells_how_many_minutes_are_left(
+    capsys: pytest.CaptureFixture[str], seconds_left: float, told: str
+) -> None:
+    LinesReporter().step(Progress(10, 100, 0.5, 2.0, seconds_left=seconds_left))
+    assert capsys.readouterr().out == f"step 10/100  loss 0.5000  2.0 slices/s  {told}\n"

@@ -62,6 +62,19 @@ def test_a_mask_on_soft_tissue_is_refused(pair) -> None:
     assert "another scan" in verdict.reasons[0]
 
 
+@pytest.mark.parametrize(("percent", "status"), [(10, REFUSED), (20, DOUBTFUL), (40, DOUBTFUL), (60, None)])
+def test_a_mask_of_which_less_than_half_is_aerated_is_doubtful_and_with_very_little_refused(
+    pair, percent: int, status: str | None
+) -> None:
+    ct, truth = pair
+    mask = np.zeros_like(truth)
+    for voxels, count in (((truth > 0) & (ct.hu < -700), percent), (ct.hu > 0, 100 - percent)):
+        mask.flat[np.flatnonzero(voxels)[: 300 * count]] = 1
+    verdict = check_pair(ct, mask)
+    told = [reason for reason in verdict.reasons if reason.startswith(f"Only {percent} % of the mask is aerated")]
+    assert (verdict.status if told else None) == status
+
+
 def test_a_mask_of_the_air_around_the_patient_is_doubtful(pair) -> None:
     ct, truth = pair
     around = truth.copy()

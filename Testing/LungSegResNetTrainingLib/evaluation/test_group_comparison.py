@@ -94,6 +94,14 @@ def test_a_cross_validation_whose_steps_were_chosen_on_the_judged_cases_says_so(
         assert len(told) == count
 
 
+def test_the_mean_of_each_fold_is_that_of_its_cases() -> None:
+    folds = {"a": (0.9, 2), "b": (0.8, 1), "c": (0.6, 1)}
+    results = [replace(judged_case(name, dice), fold=fold) for name, (dice, fold) in folds.items()]
+    judges = [replace(_judge(), fold=fold) for fold in (1, 2)]
+    said = sentences(Findings(Evaluation(judges, results)))
+    assert "Mean Dice by fold: 1: 0.7000 (2 cases), 2: 0.9000 (1 case)." in said
+
+
 def test_a_step_that_was_chosen_on_some_of_the_judged_cases_is_told_of() -> None:
     results = [judged_case("a", 0.9), judged_case("b", 0.8)]
     for chose, count in (("a", 1), ("other", 0)):

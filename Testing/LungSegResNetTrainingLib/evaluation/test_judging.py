@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from predictors import Fixed, FullCard
 from training_cases import write_case
 
-from LungSegResNetLib.errors import DeviceError
+from LungSegResNetLib.errors import DeviceError, InputError
 from LungSegResNetLib.network.engines import LoadedEngine
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.judging import judge_case
@@ -80,3 +80,18 @@ def test_what_was_missed_and_what_was_added_are_told_apart_and_so_is_what_of_the
     assert result.added_ml > 2.0 * result.missed_ml > 0
     assert result.missed_dense_ml > 0.8 * result.missed_ml
     assert result.added_dense_ml < 0.2 * result.added_ml
+    (only,) = result.worst_slices
+    slice_cm = _SMALL["spacing"][2] / 10
+    assert (only.missed_cm2 * slice_cm, only.added_cm2 * slice_cm) == pytest.approx((result.missed_ml, result.added_ml))
+
+
+def test_a_result_goes_when_its_case_is_judged_anew_and_not_before(tmp_path: Path) -> None:
+    case, earlier = write_case(tmp_path, "thorax", **_SMALL), tmp_path / "out" / "result.json"
+    for stays in (False, True):
+        earlier.parent.mkdir(exist_ok=True)
+        earlier.write_text("{}")
+        if stays:
+            case.mask.unlink()
+        with pytest.raises(InputError if stays else DeviceError):
+            judge_case(case, earlier.parent, LoadedEngine(FullCard(), "cuda", ""), with_baseline=False)
+        assert earlier.exists() == stays

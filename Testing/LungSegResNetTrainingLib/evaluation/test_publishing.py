@@ -130,6 +130,22 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert text.endswith("## Known failures and limits\n\n- small children\n- masks of two readers\n")
 
 
+def test_the_model_card_tells_the_dice_of_right_and_left_lung_in_this_order(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    path = run[2] / "cases.csv"
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    first = next(row for row in rows if (row["case"], row["method"]) == ("scan1", "network"))
+    sides = [first | {"region": region, "dice": dice} for region, dice in (("left lung", 0.95), ("right lung", 0.99))]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, first)
+        writer.writeheader()
+        writer.writerows([*rows, *sides])
+    publish_run(run, tmp_path / "lungs.safetensors")
+    assert "| scan1 | 0.980 | 0.990 | 0.950 | 1.50 |" in (tmp_path / "MODEL_CARD.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("said", "count"),
     [({}, "0"), ({"patience": 3}, "3 cases"), ({"choosing_scans": [["scan2"], ["other"]]}, "1 case")],

@@ -60,6 +60,21 @@ def test_the_learning_rate_rises_and_falls_over_the_run_and_goes_on_where_it_was
     assert constant.optimiser.param_groups[0]["lr"] == settings.learning_rate
 
 
+def test_the_average_forgets_its_start_quickly_and_then_goes_at_its_own_pace(tmp_path: Path) -> None:
+    run = TrainingRun(replace(SETTINGS, averaging=0.15, one_cycle=False), tmp_path, "cpu")
+
+    def weights(network: torch.nn.Module) -> torch.Tensor:
+        return torch.cat([weight.detach().flatten() for weight in network.parameters()])
+
+    average = weights(run.averaged)
+    assert torch.equal(average, weights(run.network))
+    for keep in (1 / 11, 0.15):
+        run.train_step(*_equal_slices(4))
+        average = keep * average + (1 - keep) * weights(run.network)
+        torch.testing.assert_close(weights(run.averaged), average)
+        assert not torch.allclose(average, weights(run.network))
+
+
 def test_a_checkpoint_is_on_the_disk_before_it_replaces_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

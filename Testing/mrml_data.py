@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+import vtk
 from slicer_host import Host
 
 
@@ -19,6 +20,29 @@ def add_volume(host: Host, image: sitk.Image, name: str) -> Any:
     matrix[:3, :3] = flip @ np.array(image.GetDirection()).reshape(3, 3) @ np.diag(image.GetSpacing())
     matrix[:3, 3] = flip @ np.array(image.GetOrigin())
     return host.slicer.util.addVolumeFromArray(sitk.GetArrayFromImage(image), matrix, name)
+
+
+def put_under_acquisition_transform(host: Host, volume: Any, moved_mm: np.ndarray) -> Any:
+    """As Slicer does with a DICOM series whose slices are not where a regular grid has them; returns the transform.
+
+    ``moved_mm`` (slices, 3) are the steps in RAS from the grid to the places of the slices.
+    """
+    slicer = host.slicer
+    columns, rows, slices = volume.GetImageData().GetDimensions()
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLGridTransformNode", f"{volume.GetName()} acquisition transform")
+    corners, (width, height, step) = vtk.vtkImageData(), volume.GetSpacing()
+    corners.SetOrigin(*volume.GetOrigin())
+    corners.SetDimensions(2, 2, slices)
+    corners.SetSpacing(width * columns, height * rows, step)
+    corners.AllocateScalars(vtk.VTK_DOUBLE, 3)
+    directions, transform = vtk.vtkMatrix4x4(), slicer.vtkOrientedGridTransform()
+    volume.GetIJKToRASDirectionMatrix(directions)
+    transform.SetGridDirectionMatrix(directions)
+    transform.SetDisplacementGridData(corners)
+    node.SetAndObserveTransformToParent(transform)
+    volume.SetAndObserveTransformNodeID(node.GetID())
+    slicer.util.arrayFromGridTransform(node)[:] = moved_mm[:, None, None]
+    return node
 
 
 def add_slice_view(host: Host, background: Any) -> Any:

@@ -63,9 +63,9 @@ def modelToolTip(modelFile: str) -> str:
 
 
 def transformNotes(volumeNode: Any) -> list[str]:
-    """What the user should know about a volume under a parent transform."""
+    """What the user should know about a volume under a linear parent transform; of others `whyToHarden` tells."""
     transform = volumeNode.GetParentTransformNode()
-    if transform is None:
+    if transform is None or not transform.IsTransformToWorldLinear():
         return []
     text = _('The lungs are under the transform "{name}" of the CT; measurements are of the scan without it.')
     return [text.format(name=transform.GetName())]

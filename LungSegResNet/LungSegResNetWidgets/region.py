@@ -11,6 +11,8 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from .parent_transform import ParentTransform, bendsNotably
+
 
 @dataclass(frozen=True)
 class Region:
@@ -30,12 +32,9 @@ class Region:
 
     @classmethod
     def of(cls, roiNode: Any, volumeNode: Any) -> Region:
-        """The box of a vtkMRMLMarkupsROINode in a volume; the (linear) parent transforms of both count."""
-        boxToWorld, rasToWorld = roiNode.GetObjectToWorldMatrix(), vtk.vtkMatrix4x4()
-        parent = volumeNode.GetParentTransformNode()
-        slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(parent, None, rasToWorld)
-        worldToBox = np.linalg.inv(slicer.util.arrayFromVTKMatrix(boxToWorld))
-        rasToBox = worldToBox @ slicer.util.arrayFromVTKMatrix(rasToWorld)
+        """The box of a vtkMRMLMarkupsROINode in a volume; the (nearly linear) parent transforms of both count."""
+        worldToBox = np.linalg.inv(slicer.util.arrayFromVTKMatrix(roiNode.GetObjectToWorldMatrix()))
+        rasToBox = worldToBox @ ParentTransform.of(volumeNode).toWorld
         return cls(roiNode.GetName(), rasToBox, np.array(roiNode.GetSize()) / 2.0)
 
     def holds(self, pointLps: Sequence[float]) -> bool:
@@ -74,12 +73,13 @@ def whyNoRegion(volumeNode: Any, roiNode: Any) -> str:
     """A sentence that says why a run cannot be restricted to the ROI; empty if it can, or either is missing."""
     if roiNode is None or volumeNode is None:
         return ""
-    for node in (volumeNode, roiNode):
-        transform = node.GetParentTransformNode()
-        if transform is not None and not transform.IsTransformToWorldLinear():
+    transform = roiNode.GetParentTransformNode()
+    isBoxBent = transform is not None and not transform.IsTransformToWorldLinear()
+    for node, isBent in ((volumeNode, bendsNotably(volumeNode)), (roiNode, isBoxBent)):
+        if isBent:
             text = _(
-                '"{name}" is under a non-linear transform, so the run cannot be restricted to a ROI; set "Restrict to '
-                'ROI" to Whole CT.'
+                '"{name}" is under a non-linear transform, so the run cannot be restricted to a ROI; harden the '
+                'transform, or set "Restrict to ROI" to Whole CT.'
             )
             return text.format(name=node.GetName())
     if not all(roiNode.GetSize()):

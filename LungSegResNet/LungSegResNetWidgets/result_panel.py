@@ -15,6 +15,7 @@ from .check_panel import CheckPanel, keepSlices
 from .ct_of_lungs import whyNotTogether
 from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, isOutdated, keepTable, removeTable
 from .measurement_panel import MeasurementPanel
+from .parent_transform import whyToHarden
 from .segmentation_run import RunResult
 from .table_widget import enable
 
@@ -55,7 +56,8 @@ class ResultPanel:
         hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
         noLungs = "" if hasLungs else _("No lungs have been segmented yet.")
         noLungs = noLungs or whyNotTogether(volume, segmentation)
-        enable(ui.editButton, noLungs, _("Correct the lungs in the module Segment Editor."))
+        correct = _("Correct the lungs in the module Segment Editor.")
+        enable(ui.editButton, noLungs, "\n".join(text for text in (correct, whyToHarden(volume)) if text))
         noUndo, whatUndoDoes = "" if self._undo else _("There is nothing to undo."), ""
         if self._undo:
             whatUndoDoes = _('Bring back "{name}" as it was before the last run.')

@@ -14,6 +14,7 @@ from .background_command import whyNotStarted
 from .choice_titles import showTitles
 from .dependencies import ensurePackages, whyNothingRuns
 from .frames import FRAMES, browserOf
+from .parent_transform import whyToHarden
 from .readiness import whyNotReady
 from .region import whyNoRegion
 from .segmentation_nodes import hasLungs
@@ -79,7 +80,7 @@ class RunPanel:
             widget.setVisible(shown)
         for widget in (ui.inputsCollapsibleButton, ui.outputsCollapsibleButton, ui.advancedCollapsibleButton):
             widget.enabled = not running
-        self._status.update(reason or _("Ready."))
+        self._status.update(reason or _("Ready."), whyToHarden(volume))
 
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import vtk
-from mrml_data import add_volume
+from mrml_data import add_volume, put_under_acquisition_transform
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -25,6 +25,10 @@ def add_roi(host: Host, center: tuple[float, ...], size: tuple[float, ...], name
     roi.SetCenter(*center)
     roi.SetSize(*size)
     return roi
+
+
+def slices_of(volume: Any) -> int:
+    return volume.GetImageData().GetDimensions()[2]
 
 
 def put_under_transform(host: Host, node: Any, *, angle: float, shift: tuple[float, ...]) -> Any:
@@ -91,8 +95,33 @@ def test_a_box_without_a_size_or_under_a_bending_transform_is_refused_by_name(ho
     assert "Flat" in region.whyNoRegion(ct, add_roi(host, (0, 0, 0), (0, 0, 0), "Flat"))
     roi = add_roi(host, (0, 0, 0), (40, 40, 40))
     assert region.whyNoRegion(ct, roi) == ""
-    bending = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "Breath")
-    spline = vtk.vtkThinPlateSplineTransform()
-    bending.SetAndObserveTransformToParent(spline)
-    ct.SetAndObserveTransformNodeID(bending.GetID())
+    bending = put_under_acquisition_transform(
+        host, ct, np.array([(0, 0, 20.0 * (k % 2)) for k in range(slices_of(ct))])
+    )
     assert "Phantom" in region.whyNoRegion(ct, roi)
+    ct.SetAndObserveTransformNodeID(None)
+    roi.SetAndObserveTransformNodeID(bending.GetID())
+    assert "Box" in region.whyNoRegion(ct, roi)
+
+
+@pytest.mark.parametrize(("rounding", "tilt"), [(0.05, 0.0), (0.0, 7.0)])
+def test_a_transform_of_the_dicom_import_that_is_as_good_as_linear_counts_for_the_box_as_it_does_for_slicer(
+    host: Host, region: Any, ct: Any, rounding: float, tilt: float
+) -> None:
+    noise = np.random.default_rng(0).uniform(-1, 1, slices_of(ct))
+    moved = [(0, tilt * k, rounding * one) for k, one in enumerate(noise)]
+    put_under_acquisition_transform(host, ct, np.array(moved))
+    roi = add_roi(host, (0.3, 20.3, 0.3), (151, 91, 121))  # its sides go through the middle of no voxel
+    assert region.whyNoRegion(ct, roi) == ""
+    inside = region.Region.of(roi, ct).voxelsOf(ct)
+    ijk_to_ras, wanted = vtk.vtkMatrix4x4(), np.zeros_like(inside)
+    ct.GetIJKToRASMatrix(ijk_to_ras)
+    for k, j, i in np.ndindex(inside.shape):
+        if (k + j + i) % 7:
+            wanted[k, j, i] = inside[k, j, i]
+            continue
+        world = [0.0, 0.0, 0.0]
+        ct.TransformPointToWorld(list(ijk_to_ras.MultiplyPoint((i, j, k, 1.0))[:3]), world)
+        wanted[k, j, i] = roi.IsPointInROIWorld(world)
+    assert 20 < wanted.sum() < wanted.size / 2
+    np.testing.assert_array_equal(inside, wanted)

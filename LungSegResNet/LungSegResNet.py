@@ -16,7 +16,7 @@ from LungSegResNetWidgets.frames import FRAMES
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
 from LungSegResNetWidgets.node_choice import takeChoicesOf
-from LungSegResNetWidgets.readiness import firstScan, transformNotes, whyNotReady
+from LungSegResNetWidgets.readiness import firstScan, whyNotReady
 from LungSegResNetWidgets.reloading import forgetPackages
 from LungSegResNetWidgets.result_panel import ResultPanel
 from LungSegResNetWidgets.run_panel import RunPanel
@@ -314,7 +314,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.logic.getParameterNode().modelFile:
             done += " " + _("Network: {name} {version}.").format(**summary["model"])
         self.advancedPanel.showEngine(summary["why"])
-        self.runPanel.say(done, *summary["warnings"], *transformNotes(result.volumeNode))
+        self.runPanel.say(done, *summary["warnings"])
         self.updateGui()
 
 

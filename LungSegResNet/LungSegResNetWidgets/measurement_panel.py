@@ -15,6 +15,7 @@ from LungSegResNetLib.errors import LungSegError
 
 from .ct_tables import MEASUREMENTS, shownRows
 from .measurement_table import copyRows, exportRows, showRows
+from .parent_transform import transformNote
 from .table_widget import enable
 
 
@@ -43,7 +44,7 @@ class MeasurementPanel:
             nothing = nothing.format(number=otherFrame)
         showRows(self._ui.measurementsTable, self._rows)
         self._ui.measurementsTable.setVisible(bool(self._rows))
-        self._ui.measurementsLabel.text = nothing or self._ct
+        self._ui.measurementsLabel.text = nothing or "\n".join(text for text in (self._ct, self._note) if text)
         enable(self._ui.copyButton, nothing, _("Copy the table as text for a spreadsheet."))
         enable(self._ui.exportButton, nothing, _("Save the table as a CSV or JSON file."))
 
@@ -53,9 +54,14 @@ class MeasurementPanel:
         volumeNode = self._volumeNode.Get()
         return volumeNode.GetName() if volumeNode else ""
 
+    @property
+    def _note(self) -> str:
+        """What whoever reads the measurements has to know of the transform under which the CT is now."""
+        return transformNote(self._volumeNode.Get())
+
     def onCopy(self, checked: bool = False) -> None:
         """Put the table on the clipboard."""
-        copyRows(self._ct, self._rows)
+        copyRows(self._ct, self._rows, self._note)
         self._say(_("The measurements are on the clipboard."))
 
     def onExport(self, checked: bool = False) -> None:
@@ -70,7 +76,7 @@ class MeasurementPanel:
     def export(self, path: str) -> None:
         """Write the table to a file; the file dialog has asked before replacing one."""
         try:
-            exportRows(path, self._ct, self._rows)
+            exportRows(path, self._ct, self._rows, self._note)
         except LungSegError as error:
             self._say(str(error))
             return

@@ -56,18 +56,23 @@ def showRows(widget: Any, rows: Sequence[dict[str, Any]]) -> None:
             widget.setItem(line, column, item)
 
 
-def copyRows(ct: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Put the table on the clipboard as text with tabs, which spreadsheets take; the name of the CT is its corner."""
+def copyRows(ct: str, rows: Sequence[dict[str, Any]], note: str) -> None:
+    """Put the table on the clipboard as text with tabs, which spreadsheets take.
+
+    The name of the CT is its corner, and a note, where there is one, its last line.
+    """
     lines = ["\t".join([ct, *(_regionTitle(row["region"]) for row in rows)])]
     for title, key, decimals in quantities():
         lines.append("\t".join([title, *(_text(row.get(key), decimals) for row in rows)]))
-    slicer.app.clipboard().setText("\n".join(lines))
+    slicer.app.clipboard().setText("\n".join([*lines, note] if note else lines))
 
 
-def exportRows(path: str, ct: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Write CSV or JSON with the name of the CT and units in the column names; the file dialog has asked before
-    replacing a file."""
-    write_rows(Path(path), [{"ct": ct, **row} for row in rows], overwrite=True)
+def exportRows(path: str, ct: str, rows: Sequence[dict[str, Any]], note: str) -> None:
+    """Write CSV or JSON with the name of the CT, units in the column names and a note (or an empty one) in each row.
+
+    The file dialog has asked before replacing a file.
+    """
+    write_rows(Path(path), [{"ct": ct, **row, "note": note} for row in rows], overwrite=True)
 
 
 def _percentileTitle(percent: int) -> str:

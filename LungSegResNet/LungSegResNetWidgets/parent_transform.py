@@ -59,6 +59,15 @@ def bendsNotably(volumeNode: Any) -> bool:
     return ParentTransform.of(volumeNode).bendMm >= _halfVoxel(volumeNode)
 
 
+def transformNote(volumeNode: Any) -> str:
+    """A sentence for measurements of a volume, where it is under a transform that they do not follow; else empty."""
+    transform = volumeNode.GetParentTransformNode() if volumeNode is not None else None
+    if transform is None or not (transform.IsTransformToWorldLinear() or whyToHarden(volumeNode)):
+        return ""
+    text = _('The lungs are under the transform "{name}" of the CT; measurements are of the scan without it.')
+    return text.format(name=transform.GetName())
+
+
 def whyToHarden(volumeNode: Any) -> str:
     """A sentence for a volume on which Segment Editor would draw beside the place; empty where it does not.
 

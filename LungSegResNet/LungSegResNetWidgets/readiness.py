@@ -1,4 +1,4 @@
-"""What a run takes, why it cannot start, what a network file is and what a transform means, in words for the panel."""
+"""What a run takes, why it cannot start, and what a network file is, in words for the panel."""
 
 from __future__ import annotations
 
@@ -60,12 +60,3 @@ def modelToolTip(modelFile: str) -> str:
         lines.insert(1, _("Its training has not finished."))
     lines += [f"{key}: {value}" for key, value in card.figures.items() if not isinstance(value, (dict, list))]
     return "\n".join(line for line in lines if line)
-
-
-def transformNotes(volumeNode: Any) -> list[str]:
-    """What the user should know about a volume under a linear parent transform; of others `whyToHarden` tells."""
-    transform = volumeNode.GetParentTransformNode()
-    if transform is None or not transform.IsTransformToWorldLinear():
-        return []
-    text = _('The lungs are under the transform "{name}" of the CT; measurements are of the scan without it.')
-    return [text.format(name=transform.GetName())]

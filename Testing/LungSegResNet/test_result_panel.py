@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,32 @@ def test_measurements_are_exported_as_csv_and_a_cancelled_dialog_writes_nothing(
         ["Phantom", lung] for lung in ("right lung", "left lung", "lungs")
     ]
     assert str(path) in done.ui.statusLabel.text
+
+
+def test_that_measurements_do_not_follow_a_transform_stays_with_them_wherever_they_go(
+    host: Host, ct: Any, done: Any, tmp_path: Path
+) -> None:
+    note = 'The lungs are under the transform "Registration" of the CT; measurements are of the scan without it.'
+    path = tmp_path / "lungs.csv"
+
+    def export() -> list[str]:
+        host.files.append(str(path))
+        done.ui.exportButton.click()
+        with path.open(encoding="utf-8", newline="") as file:
+            return [row["note"] for row in csv.DictReader(file)]
+
+    assert export() == ["", "", ""]
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "Registration")
+    for node in (ct, parameters(done).outputSegmentation):
+        node.SetAndObserveTransformNodeID(transform.GetID())
+    host.leaveModule(done)
+    host.enterModule(done)
+    done.ui.measureButton.click()
+    assert done.ui.statusLabel.text == "The measurements were updated."
+    assert done.ui.measurementsLabel.text == f"Phantom\n{note}"
+    done.ui.copyButton.click()
+    assert host.slicer.app.clipboard().text().splitlines()[-1] == note
+    assert export() == [note] * 3
 
 
 def test_an_export_that_cannot_be_written_is_told(host: Host, done: Any, tmp_path: Path) -> None:

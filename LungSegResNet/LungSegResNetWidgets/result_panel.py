@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import slicer
@@ -18,6 +18,14 @@ from .measurement_panel import MeasurementPanel
 from .parent_transform import whyToHarden
 from .segmentation_run import RunResult
 from .table_widget import enable
+
+
+@dataclass(frozen=True)
+class _Undo:
+    """What the button does for one segmentation: ``result.before`` comes back; after an Undo, what that took away."""
+
+    result: RunResult
+    isUndone: bool = False
 
 
 class ResultPanel:
@@ -35,8 +43,10 @@ class ResultPanel:
         self._logic = logic
         self._say = say
         self._onChanged = onChanged
-        self._undo: RunResult | None = None
-        self._isUndone = False  # the button takes the last Undo back
+        # By the ID of the segmentation node, so that a run on another one takes no Undo away that was promised. Of each
+        # segmentation that a run wrote into, one state of its lung segments is kept until the node leaves the scene:
+        # a byte per voxel around each lung, some 40 MB for thin slices, or nothing where there were no lungs before.
+        self._undos: dict[str, _Undo] = {}
         # The pair that is shown; weak references, so that nothing that was closed stays in memory.
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._measurementPanel = MeasurementPanel(ui, say)
@@ -58,14 +68,14 @@ class ResultPanel:
         noLungs = noLungs or whyNotTogether(volume, segmentation)
         correct = _("Correct the lungs in the module Segment Editor.")
         enable(ui.editButton, noLungs, "\n".join(text for text in (correct, whyToHarden(volume)) if text))
-        noUndo, whatUndoDoes = "" if self._undo else _("There is nothing to undo."), ""
-        if self._undo:
+        undo, whatUndoDoes = self._undos.get(segmentation.GetID()) if segmentation else None, ""
+        if undo:
             whatUndoDoes = _('Bring back "{name}" as it was before the last run.')
-            if self._isUndone:
+            if undo.isUndone:
                 whatUndoDoes = _('Bring back the lungs in "{name}" that Undo took away, with corrections.')
-            whatUndoDoes = whatUndoDoes.format(name=self._undo.segmentationNode.GetName())
-        ui.undoButton.text = _("Redo") if self._undo and self._isUndone else _("Undo")
-        enable(ui.undoButton, noUndo, whatUndoDoes)
+            whatUndoDoes = whatUndoDoes.format(name=segmentation.GetName())
+        ui.undoButton.text = _("Redo") if undo and undo.isUndone else _("Undo")
+        enable(ui.undoButton, "" if undo else _("There is nothing to undo."), whatUndoDoes)
         noCt = "" if volume else _("Choose a CT volume first.")
         enable(
             ui.measureButton, noLungs or noCt, _("Measure the segments as they are now, for example after corrections.")
@@ -75,7 +85,8 @@ class ResultPanel:
 
     def take(self, result: RunResult) -> None:
         """Make the result of a run the one that is shown and can be undone."""
-        self._undo, self._isUndone = result if result.before is not None else None, False
+        if result.before is not None:
+            self._undos[result.segmentationNode.GetID()] = _Undo(result)
         parameters = self._logic.getParameterNode()
         parameters.inputVolume = result.volumeNode  # a scene that was added meanwhile may have brought another one
         parameters.outputSegmentation = result.segmentationNode
@@ -84,15 +95,16 @@ class ResultPanel:
 
     def forgetUndo(self) -> None:
         """The scene is about to be closed."""
-        self._undo = None
+        self._undos.clear()
 
     def forgetRemoved(self) -> None:
         """A node was removed from the scene: lungs that are gone cannot be undone, and a CT does not stay in memory."""
-        undo = self._undo
-        if undo and undo.segmentationNode.GetScene() is None:
-            self._undo = None
-        elif undo and undo.volumeNode and undo.volumeNode.GetScene() is None:
-            self._undo = replace(undo, volumeNode=None)
+        for nodeId, undo in list(self._undos.items()):
+            result = undo.result
+            if result.segmentationNode.GetScene() is None:
+                del self._undos[nodeId]
+            elif result.volumeNode and result.volumeNode.GetScene() is None:
+                self._undos[nodeId] = replace(undo, result=replace(result, volumeNode=None))
 
     def renew(self) -> None:
         """Measure again if the lungs were changed after they were measured, as in Segment Editor."""
@@ -113,17 +125,19 @@ class ResultPanel:
 
     def onUndo(self, checked: bool = False) -> None:
         """Bring back the lungs that the last run replaced, or, after that, those of now, as corrected."""
-        result, segmentation = self._undo, self._undo.segmentationNode
+        segmentation = self._logic.getParameterNode().outputSegmentation
+        undo = self._undos[segmentation.GetID()]
+        result, isUndone = undo.result, not undo.isUndone
         result.frame.show()
-        self._undo = replace(result, before=segmentation_nodes.saveLungs(segmentation))
-        self._isUndone = not self._isUndone
+        saved = segmentation_nodes.saveLungs(segmentation)
+        self._undos[segmentation.GetID()] = _Undo(replace(result, before=saved), isUndone)
         segmentation_nodes.restoreLungs(segmentation, result.before)
         text = _('"{name}" is as it was before the run; Redo brings back its lungs.')
-        if not self._isUndone:
+        if not isUndone:
             text = _('The lungs that Undo took away are back in "{name}".')
         self._say(text.format(name=segmentation.GetName()))
         if result.volumeNode:
-            if self._isUndone:
+            if isUndone:
                 removeTable(SLICES_TO_CHECK, result.volumeNode, segmentation)
             else:
                 keepSlices(result.volumeNode, segmentation, result.summary["slices_to_check"])

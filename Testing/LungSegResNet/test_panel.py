@@ -288,6 +288,7 @@ def test_a_ct_that_is_removed_does_not_stay_in_memory_for_undo_which_goes_on_to_
     gc.collect()
     assert image.Get() is None
     segmentation = scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
+    panel.ui.outputSelector.setCurrentNode(segmentation)
     panel.ui.undoButton.click()
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
     panel.ui.undoButton.click()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import vtk
 from mrml_data import (
     add_volume,
     parameters,
@@ -342,18 +344,46 @@ def test_measurements_of_lungs_that_were_removed_are_not_shown_where_none_are_ch
         assert not button.enabled
 
 
-def test_undo_measures_the_lungs_that_it_brings_back_also_when_another_ct_is_chosen(
-    host: Host, ct: Any, done: Any, thorax: tuple[sitk.Image, sitk.Image]
+def test_undo_brings_back_the_lungs_of_the_chosen_segmentation_also_after_a_run_on_another_ct(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, thorax: tuple[sitk.Image, sitk.Image]
 ) -> None:
-    lungs = parameters(done).outputSegmentation
-    before = done.ui.measurementsTable.item(0, 0).text()
+    ui, lungs = done.ui, parameters(done).outputSegmentation
+    by_hand = np.roll(drawn, 9, axis=1)
+    correct(host, lungs, ct, by_hand)
+    ui.measureButton.click()
+    before = ui.measurementsTable.item(0, 0).text()
     host.answers.append(True)
     run_to_the_end(host, done)
-    assert done.ui.measurementsTable.item(0, 0).text() != before
+    assert ui.measurementsTable.item(0, 0).text() != before
+
     other = add_volume(host, thorax[0], "Next patient")
-    done.ui.inputSelector.setCurrentNode(other)
-    done.ui.undoButton.click()
-    assert not done.ui.measurementsTable.visible
-    done.ui.inputSelector.setCurrentNode(ct)
+    ui.inputSelector.setCurrentNode(other)
+    assert not ui.undoButton.enabled
+    run_to_the_end(host, done)
+    assert '"Next patient lungs"' in tool_tip(ui.undoButton)
+    ui.undoButton.click()
+    assert ui.undoButton.text == "Redo"
+
+    ui.inputSelector.setCurrentNode(ct)
     assert parameters(done).outputSegmentation is lungs
-    assert done.ui.measurementsTable.item(0, 0).text() == before
+    assert ui.undoButton.text == "Undo"
+    ui.undoButton.click()
+    np.testing.assert_array_equal(segment_array(host, lungs, "right_lung", ct), by_hand == 1)
+    assert ui.measurementsTable.item(0, 0).text() == before
+
+
+def test_nothing_is_kept_for_undo_of_a_segmentation_that_left_the_scene(host: Host, ct: Any, panel: Any) -> None:
+    scene, lungs = host.slicer.mrmlScene, []
+    for _run in range(2):
+        panel.ui.outputSelector.setCurrentNode(None)
+        run_to_the_end(host, panel)
+        lungs.append(vtk.vtkWeakReference())
+        lungs[-1].Set(parameters(panel).outputSegmentation)
+    scene.RemoveNode(lungs[0].Get())
+    gc.collect()
+    assert lungs[0].Get() is None
+    assert lungs[1].Get() is not None
+    assert panel.ui.undoButton.enabled
+    scene.Clear(False)
+    gc.collect()
+    assert lungs[1].Get() is None

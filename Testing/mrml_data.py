@@ -45,10 +45,16 @@ def put_under_acquisition_transform(host: Host, volume: Any, moved_mm: np.ndarra
     return node
 
 
-def add_slice_view(host: Host, background: Any) -> Any:
-    """What a slice view shows: a volume."""
-    layers = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+def add_slice_view(host: Host, background: Any, is_in_layout: bool = True) -> Any:
+    """A slice view that shows a volume; returns the node with what it shows."""
+    scene = host.slicer.mrmlScene
+    name = scene.GenerateUniqueName("View")
+    view = scene.AddNewNodeByClass("vtkMRMLSliceNode", name)
+    view.SetMappedInLayout(is_in_layout)
+    layers = scene.AddNewNodeByClass("vtkMRMLSliceCompositeNode", name)
     layers.SetBackgroundVolumeID(background.GetID())
+    for node in (view, layers):
+        node.SetLayoutName(name)
     return layers
 
 

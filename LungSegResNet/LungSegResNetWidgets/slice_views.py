@@ -9,14 +9,14 @@ import slicer
 
 
 def backgroundVolumes() -> list[Any]:
-    """The volumes that the slice views show in the background."""
+    """The volumes that the slice views of the layout show in the background."""
     ids = [view.GetBackgroundVolumeID() for view in _layersOfViews()]
     nodes = [slicer.mrmlScene.GetNodeByID(volumeId) for volumeId in ids if volumeId]
     return [node for node in nodes if node is not None]
 
 
 def showVolume(volumeNode: Any) -> None:
-    """Make a volume the background of all slice views; where one of them shows it already, they are left alone."""
+    """Make a volume the background of all slice views; if one in the layout shows it already, they are left alone."""
     shown = {view.GetBackgroundVolumeID() for view in _layersOfViews()}
     shown |= {view.GetForegroundVolumeID() for view in _layersOfViews() if view.GetForegroundOpacity() > 0}
     if volumeNode.GetID() not in shown:
@@ -24,7 +24,11 @@ def showVolume(volumeNode: Any) -> None:
 
 
 def _layersOfViews() -> list[Any]:
-    return slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    """Of the views that are in the layout; Slicer keeps those of other layouts, which nobody sees, in the scene."""
+    views = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    visible = {view.GetLayoutName() for view in views if view.IsMappedInLayout()}
+    layers = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+    return [node for node in layers if node.GetLayoutName() in visible]
 
 
 def jumpToPoint(volumeNode: Any, point: Sequence[float]) -> None:

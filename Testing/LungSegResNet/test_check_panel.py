@@ -131,6 +131,16 @@ def test_a_click_brings_the_ct_into_the_views_unless_they_show_it(
     assert [view.GetBackgroundVolumeID() for view in layers] == [other.GetID()] * 2
 
 
+def test_a_click_brings_the_ct_into_the_views_where_only_one_outside_of_the_layout_shows_it(
+    host: Host, ct: Any, panel: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    list_slices(host, panel, ct)
+    seen = add_slice_view(host, add_volume(host, thorax[0], "Other"))
+    add_slice_view(host, ct, is_in_layout=False)
+    panel.ui.checkTable.cellClicked.emit(0, 0)
+    assert seen.GetBackgroundVolumeID() == ct.GetID()
+
+
 def test_a_transform_that_bends_is_followed_too(host: Host, ct: Any) -> None:
     from LungSegResNetWidgets.slice_views import jumpToPoint
 

@@ -50,6 +50,7 @@ def test_of_several_cts_the_one_that_the_slice_views_show_is_chosen(
     from LungSegResNetWidgets.readiness import firstScan
 
     layers = add_slice_view(host, add_volume(host, thorax[0], "Loaded last"))
+    add_slice_view(host, add_volume(host, thorax[0], "In a view of another layout"), is_in_layout=False)
     assert firstScan().GetName() == "Loaded last"
     for not_a_ct in (None, host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Lobes").GetID()):
         layers.SetBackgroundVolumeID(not_a_ct)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from .frames import ShownFrame
 from .node_names import freeName
 from .region import Region
 from .segmentation_nodes import SavedSegment, measure, placeWithVolume, restoreLungs, saveLungs, writeLungs
+from .temporary_folder import makeTemporaryFolder
 from .worker_process import nameForWorker
 
 
@@ -83,14 +83,6 @@ def ctWasRemoved() -> str:
     return _("The CT was removed from the scene, so the run was stopped.")
 
 
-def _makeFolder() -> tempfile.TemporaryDirectory[str]:
-    try:
-        return tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
-    except OSError as error:
-        text = _("There is no place for temporary files ({reason}); free some space on the disk, and try again.")
-        raise RuntimeError(text.format(reason=error)) from error
-
-
 class SegmentationRun:
     """Segments the lungs of ``volumeNode`` into ``segmentationNode`` (None: a new one).
 
@@ -117,12 +109,12 @@ class SegmentationRun:
         self._frame = ShownFrame(volumeNode)
         self._onDone = onDone
         self._onFailed = onFailed
-        self._folder = _makeFolder()
+        self._folder = makeTemporaryFolder()
         # Plain names, and below the working directory of the process: SimpleITK in a Python on Windows opens no others.
         self._ctFile = Path(self._folder.name) / "ct.nrrd"
         self._maskFile = Path(self._folder.name) / "lungs.nrrd"
-        files = [nameForWorker(path) for path in (self._ctFile, self._maskFile)]
-        arguments = ["segment", *files, "--json", "--progress", "json"]
+        self._ctName, maskName = (nameForWorker(path) for path in (self._ctFile, self._maskFile))
+        arguments = ["segment", self._ctName, maskName, "--json", "--progress", "json"]
         self._command = BackgroundCommand(
             [*arguments, *settings.arguments()], onEvent, self._finish, self._fail, self._folder.cleanup
         )
@@ -156,7 +148,7 @@ class SegmentationRun:
     def _withVolumeName(self, sentence: str) -> str:
         """The volume as the user calls it in place of its temporary file."""
         name = self.volumeNode.GetName() or "CT"
-        return sentence.replace(nameForWorker(self._ctFile), name).replace(self._ctFile.name, name)
+        return sentence.replace(self._ctName, name).replace(self._ctFile.name, name)
 
     def _finish(self, output: str) -> None:
         summary = json.loads(output)

@@ -6,13 +6,14 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import qt
 from slicer.i18n import tr as _
+
+from .temporary_folder import temporaryFolder
 
 MODULE_FOLDER = Path(__file__).resolve().parents[1]
 # The worker ends itself within this time after its input is closed; then the launcher is ended by force.
@@ -41,7 +42,8 @@ class WorkerProcess:
         self._pending = b""
         self._lastLines: list[str] = []
         self._process = qt.QProcess()
-        self._process.setWorkingDirectory(tempfile.gettempdir())
+        self._directory = temporaryFolder()
+        self._process.setWorkingDirectory(str(self._directory))
         # Modules that are developed, not installed, lie in folders of their own.
         environment = qt.QProcessEnvironment.systemEnvironment()
         paths = [str(folder), str(MODULE_FOLDER), environment.value("PYTHONPATH")]
@@ -62,6 +64,11 @@ class WorkerProcess:
     def ending(self) -> bool:
         """True once it was told to end."""
         return self._ending
+
+    @property
+    def directory(self) -> Path:
+        """The folder that it works in."""
+        return self._directory
 
     @property
     def lastLines(self) -> list[str]:
@@ -172,12 +179,16 @@ class WorkerProcess:
 
 def nameForWorker(path: Path) -> str:
     """A temporary file as seen from the working directory of a worker, without the user's name in it."""
-    return str(path.relative_to(tempfile.gettempdir()))
+    return str(path.relative_to(temporaryFolder()))
 
 
 def takeKeptProcess(worker: str) -> WorkerProcess | None:
     """The process of that worker which waits for a command, if there is one; it is the caller's now."""
-    return _kept.pop(worker, None)
+    process = _kept.pop(worker, None)
+    if process and process.directory != temporaryFolder():  # another one was chosen in Slicer's settings
+        process.end()
+        return None
+    return process
 
 
 def endKeptProcesses() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from LungSegResNetWidgets.background_command import whyNotStarted
 from LungSegResNetWidgets.dependencies import whyNothingRuns
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable, showTable
+from LungSegResNetWidgets.temporary_folder import makeTemporaryFolder
 from slicer.i18n import tr as _
 
 from .case_nodes import showCase, whyNoCase, writeCase
@@ -96,7 +96,7 @@ class DataPanel:
             self._onFailed(whyNotStarted(error))
 
     def _start(self, dataSet: str) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="LungSegResNet-", ignore_cleanup_errors=True)
+        folder = makeTemporaryFolder()
         table = Path(folder.name) / "check.csv"
 
         def onDone() -> None:

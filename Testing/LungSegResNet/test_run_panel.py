@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,48 @@ def test_a_cancelled_run_leaves_no_temporary_files(host: Host, ct: Any, panel: A
     assert folder.is_dir()
     panel.ui.cancelButton.click()
     host.wait(lambda: not folder.exists(), 5)
+
+
+def test_the_ct_that_a_crash_left_is_removed_by_the_next_run_and_that_of_a_run_that_goes_on_is_not(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host.slicer.app, "temporaryPath", str(tmp_path))
+    three_days_ago = time.time() - 3 * 86_400
+
+    def leave(name: str, *ages: float) -> Path:
+        """A folder with a file of each age (s), itself three days old."""
+        folder = tmp_path / name
+        folder.mkdir()
+        for number, age in enumerate(ages):
+            (folder / f"{number}.nrrd").touch()
+            os.utime(folder / f"{number}.nrrd", (0, time.time() - age))
+        os.utime(folder, (0, three_days_ago))
+        return folder
+
+    crashed = leave("LungSegResNet-run-0123abc_", 2 * 86_400)
+    kept = [
+        leave("LungSegResNet-run-0123abcd", 2 * 86_400, 3_600),  # of another Slicer
+        leave("LungSegResNet-run-notes", 2 * 86_400),
+        leave("LungSegResNet-training", 2 * 86_400),
+        leave("0123abcd", 2 * 86_400),
+    ]
+    run_to_the_end(host, panel)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert not crashed.exists()
+    assert all(folder.is_dir() for folder in kept)
+    assert len(list(tmp_path.iterdir())) == len(kept)
+
+
+def test_a_temporary_folder_that_is_chosen_after_a_run_is_used_by_the_next_one(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_to_the_end(host, panel)
+    panel.ui.outputSelector.setCurrentNode(None)
+    monkeypatch.setattr(host.slicer.app, "temporaryPath", str(tmp_path))
+    start_and_wait_for_slices(host, panel)
+    assert Path(panel.runPanel.run._folder.name).parent == tmp_path
+    host.wait(lambda: panel.ui.segmentButton.visible)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
 
 
 def test_a_ct_that_is_changed_during_the_run_gets_no_lungs_that_do_not_fit(host: Host, ct: Any, panel: Any) -> None:
@@ -373,7 +416,7 @@ def test_the_command_of_a_run_has_plain_names_only(
 ) -> None:
     account = tmp_path / "Müller" / "Temp"
     account.mkdir(parents=True)
-    monkeypatch.setattr(tempfile, "tempdir", str(account))
+    monkeypatch.setattr(host.slicer.app, "temporaryPath", str(account))
     ct.SetName("Thorax Schädel 東京")
     panel.ui.segmentButton.click()
     command = panel.runPanel.run._command
@@ -397,7 +440,7 @@ def test_a_worker_imports_nothing_from_its_working_directory(
     host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "json.py").write_text("raise SystemExit('a file of someone else')", encoding="utf-8")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(host.slicer.app, "temporaryPath", str(tmp_path))
     run_to_the_end(host, panel)
     assert panel.ui.statusLabel.text.startswith("Done: ")
 
@@ -428,7 +471,7 @@ def test_a_broken_network_is_an_error_that_names_it(host: Host, ct: Any, panel: 
 def test_a_run_that_has_no_place_for_temporary_files_is_told(
     host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr(host.slicer.app, "temporaryPath", str(tmp_path / "gone"))
     panel.ui.segmentButton.click()
     assert panel.runPanel.run is None
     assert panel.ui.statusLabel.text.startswith("There is no place for temporary files")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +115,12 @@ def test_a_folder_without_cases_is_an_error_in_one_sentence(host: Host, panel: A
 
 
 def test_a_check_without_a_place_for_temporary_files_is_told_in_a_sentence(
-    panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parameters(panel).dataSet = str(tmp_path)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr(host.slicer.app, "temporaryPath", str(tmp_path / "gone"))
     panel.ui.checkButton.click()
-    assert panel.ui.dataStatusLabel.text.startswith("It could not be started (No such file or directory);")
+    assert panel.ui.dataStatusLabel.text.startswith("There is no place for temporary files")
     assert panel.ui.checkButton.visible
 
 

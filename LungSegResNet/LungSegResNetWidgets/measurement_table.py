@@ -57,20 +57,20 @@ def showRows(widget: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def copyRows(ct: str, rows: Sequence[dict[str, Any]], note: str) -> None:
-    """Put the table on the clipboard as text with tabs, which spreadsheets take.
+    """Put the table on the clipboard as text with tabs, which spreadsheets take, with the decimal mark of the system.
 
     The name of the CT is its corner, and a note, where there is one, its last line.
     """
-    lines = ["\t".join([ct, *(_regionTitle(row["region"]) for row in rows)])]
+    lines, mark = ["\t".join([ct, *(_regionTitle(row["region"]) for row in rows)])], _decimalMark()
     for title, key, decimals in quantities():
-        lines.append("\t".join([title, *(_text(row.get(key), decimals) for row in rows)]))
+        lines.append("\t".join([title, *(_text(row.get(key), decimals).replace(".", mark) for row in rows)]))
     slicer.app.clipboard().setText("\n".join([*lines, note] if note else lines))
 
 
 def exportRows(path: str, ct: str, rows: Sequence[dict[str, Any]], note: str) -> None:
     """Write CSV or JSON with the name of the CT, units in the column names and a note (or an empty one) in each row.
 
-    The file dialog has asked before replacing a file.
+    Decimals have points, so that programs read the file in any country. The file dialog has asked before replacing one.
     """
     write_rows(Path(path), [{"ct": ct, **row, "note": note} for row in rows], overwrite=True)
 
@@ -81,6 +81,12 @@ def _percentileTitle(percent: int) -> str:
 
 def _regionTitle(region: str) -> str:
     return {"right lung": _("right lung"), "left lung": _("left lung"), "lungs": _("both lungs")}.get(region, region)
+
+
+def _decimalMark() -> str:
+    """Comma or point, as spreadsheets expect it here; they take 4.2 for a date where it is a comma."""
+    # From a text, since PythonQt gives the character that ``decimalPoint`` returns as a number.
+    return "," if "," in qt.QLocale.system().toString(0.5) else "."
 
 
 def _text(value: float | None, decimals: int) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import gc
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -247,6 +250,26 @@ def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: A
     assert lines[1][0] == "Volume (ml)"
     assert lines[1][1] == done.ui.measurementsTable.item(0, 0).text()
     assert {len(line) for line in lines} == {4}
+
+
+_COPY = """
+from slicer_host import start
+host = start()
+host.loadModule("LungSegResNet")
+from LungSegResNetWidgets.measurement_table import copyRows
+copyRows("Phantom 2.5", [{"region": "lungs", "volume_ml": 4162.4, "below_-950_hu_percent": 4.2}], "")
+print("|".join(host.slicer.app.clipboard().text().splitlines()).replace("\t", ";"))
+"""
+
+
+@pytest.mark.parametrize(("language", "copied"), [("de_DE", "4,2"), ("en_US", "4.2"), ("ar_EG", "4.2")])
+def test_percentages_are_copied_with_the_decimal_mark_of_the_system(language: str, copied: str) -> None:
+    # Qt reads the language once for a process.
+    environment = {**os.environ, "LC_ALL": f"{language}.UTF-8", "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", _COPY], env=environment, capture_output=True, text=True, check=True)
+    cells = [line.split(";") for line in run.stdout.splitlines()[-1].split("|")]
+    assert cells[:2] == [["Phantom 2.5", "both lungs"], ["Volume (ml)", "4162"]]
+    assert [value for title, value in cells if "%" in title and value != "-"] == [copied]
 
 
 def test_what_leaves_the_panel_has_the_name_that_the_ct_has_now(host: Host, ct: Any, done: Any, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ class EvaluatePanel:
         self._folder = ""
         self._status = StatusLine(ui.evaluateStatusLabel)
         self._slices: list[ListedSlice] = []
+        self._unkept: list[dict[str, Any]] = []  # Table 1 that has no table node yet
         ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
         ui.stopEvaluateButton.connect("clicked(bool)", self.onStop)
         ui.reportButton.connect("clicked(bool)", self.onOpenReport)
@@ -51,6 +52,9 @@ class EvaluatePanel:
         parameters, ui, running = self._parameters(), self._ui, self._command is not None
         if parameters is None:
             return
+        if self._unkept:
+            self._keep(self._unkept)
+            self._unkept = []
         folder = parameters.runFolder
         if folder != self._folder and not running:
             self._folder = folder
@@ -155,9 +159,8 @@ class EvaluatePanel:
 
     def _onDone(self) -> None:
         self._command = None
-        rows = self._showResults()
-        if rows:
-            self._keep(rows)
+        # Kept when the module is open: another module may have closed the scene, and the next one be of a patient.
+        self._unkept = self._showResults()
         self._status.say(_("Done. Click a slice to see it."))
         self.update()
 

@@ -122,6 +122,21 @@ def test_a_network_to_be_used_stays_chosen_when_the_scene_is_closed_before_its_m
     host.closeModule(user)
 
 
+def test_an_evaluation_that_ends_while_another_module_is_open_adds_its_table_when_this_one_is_entered_again(
+    host: Host, panel: Any, run: Path
+) -> None:
+    scene = host.slicer.mrmlScene
+    parameters(panel).runFolder = str(run)
+    host.leaveModule(panel)
+    scene.Clear(False)
+    panel.evaluatePanel._onDone()  # as its process tells it
+    assert scene.GetFirstNodeByClass("vtkMRMLTableNode") is None
+    assert rows_of(panel.ui.table1)
+    host.enterModule(panel)
+    assert scene.GetFirstNodeByClass("vtkMRMLTableNode").GetName() == "Table 1 run"
+    assert scene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 1
+
+
 def test_a_second_evaluation_begins_only_when_the_process_of_a_stopped_one_has_ended(panel: Any, run: Path) -> None:
     parameters(panel).runFolder = str(run)
     panel.ui.evaluateButton.click()

@@ -1,4 +1,4 @@
-"""Pictures of both modules in a real Slicer; runs inside it:
+"""Pictures of both modules in a real Slicer; runs inside it, and fails where the run does or a picture is not saved:
 
 Slicer --testing --additional-module-paths LungSegResNet LungSegResNetTraining --python-script THIS FOLDER
 """
@@ -14,7 +14,8 @@ def grab(folder, name):
     """Save the main window as it is."""
     slicer.util.forceRenderAllViews()
     slicer.app.processEvents()
-    slicer.util.mainWindow().grab().save(str(folder / f"{name}.png"))
+    if not slicer.util.mainWindow().grab().save(str(folder / f"{name}.png")):
+        raise RuntimeError(f"{name}.png could not be saved.")
 
 
 def main(folder):
@@ -28,6 +29,8 @@ def main(folder):
     panel.ui.segmentButton.click()
     while not panel.ui.segmentButton.visible:
         slicer.app.processEvents()
+    if not panel.ui.statusLabel.text.startswith("Done: "):
+        raise RuntimeError(f"The run failed: {panel.ui.statusLabel.text}")
     panel.ui.show3DButton.checked = True
     slicer.app.layoutManager().threeDWidget(0).threeDView().resetFocalPoint()
     grab(folder, "LungSegResNet_done")

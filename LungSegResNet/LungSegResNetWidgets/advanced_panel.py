@@ -11,7 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from .choice_titles import deviceTitles, showTitles
-from .readiness import modelToolTip
+from .readiness import modelToolTip, whatRuns
 from .region import Region, fitNewRoi, whyNoRegion
 from .segmentation_run import RunSettings
 from .table_widget import wrapped
@@ -25,10 +25,12 @@ class AdvancedPanel:
     def __init__(self, ui: Any, parameters: Callable[[], Any]) -> None:
         self._ui = ui
         self._parameters = parameters
+        self._lastRun = ""
         ui.modelButton.connect("clicked(bool)", self.onChooseModel)
 
     def update(self, parameters: Any) -> None:
-        """Tell what the network is; give a new ROI its place."""
+        """Tell what the network is and what an automatic choice means here; give a new ROI its place."""
+        self._ui.usedLabel.text = self._lastRun or whatRuns(parameters.engine, parameters.device)
         self._ui.modelLineEdit.toolTip = wrapped(modelToolTip(parameters.modelFile))
         if parameters.roi and parameters.inputVolume:
             fitNewRoi(parameters.roi, parameters.inputVolume)
@@ -45,7 +47,7 @@ class AdvancedPanel:
 
     def showEngine(self, why: str) -> None:
         """Tell what the last run took."""
-        self._ui.usedLabel.text = _("Last run: {engine}.").format(engine=why)
+        self._lastRun = _("Last run: {engine}.").format(engine=why)
 
     def onChooseModel(self, checked: bool = False) -> None:
         """Choose a network file."""

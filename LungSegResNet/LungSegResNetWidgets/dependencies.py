@@ -40,7 +40,7 @@ def missingPackages(requirementsFile: str, device: str) -> list[str]:
     """
     lines = Path(requirementsFile).read_text(encoding="utf-8").splitlines()
     wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    if device in _TORCH_DEVICES or (device == "auto" and may_have_graphics_card() and _hasTorchExtension()):
+    if device in _TORCH_DEVICES or (device == "auto" and may_have_graphics_card() and hasTorchExtension()):
         wanted.append(f"torch{_TORCH}")
     return [text for text in wanted if not _isMet(Requirement(text)) and _fitsSlicer(Requirement(text))]
 
@@ -74,7 +74,7 @@ def _askAndInstall(missing: list[str]) -> bool:
     torchIsMissing = any(text.startswith("torch") for text in missing)
     if torchIsMissing and (sys.platform, platform.machine()) == ("darwin", "x86_64"):
         raise RuntimeError(_("There is no PyTorch for Macs with an Intel processor that is new enough."))
-    if torchIsMissing and not _hasTorchExtension():
+    if torchIsMissing and not hasTorchExtension():
         raise RuntimeError(
             _("PyTorch is missing: install the extension PyTorch in the Extensions Manager and restart Slicer.")
         )
@@ -152,7 +152,8 @@ def _fitsSlicer(requirement: Requirement) -> bool:
     return needed is None or _isMet(needed)
 
 
-def _hasTorchExtension() -> bool:
+def hasTorchExtension() -> bool:
+    """Whether the extension that installs PyTorch is there."""
     return importlib.util.find_spec("PyTorchUtils") is not None
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.network.devices import may_have_graphics_card
+
 from .ct_of_lungs import whyNotTogether
+from .dependencies import hasTorchExtension
 from .segmentation_nodes import BINARY_LABELMAP
 from .slice_views import backgroundVolumes
 
@@ -60,3 +64,18 @@ def modelToolTip(modelFile: str) -> str:
         lines.insert(1, _("Its training has not finished."))
     lines += [f"{key}: {value}" for key, value in card.figures.items() if not isinstance(value, (dict, list))]
     return "\n".join(line for line in lines if line)
+
+
+def whatRuns(engine: str, device: str) -> str:
+    """What is known of engine and device before the first run, told from drivers and packages without loading any."""
+    if device != "auto":
+        return _("After a run: which engine and device were used, and why.")
+    if engine == "openvino":
+        return _("Automatic means here: OpenVINO on the processor.")
+    processor = _("PyTorch on the processor") if engine == "torch" else _("OpenVINO on the processor")
+    text = _("Automatic means here: PyTorch on the graphics card, or {processor} if it cannot be used.")
+    if not may_have_graphics_card():
+        text = _("Automatic means here: {processor}, since no graphics card for PyTorch was found.")
+    elif importlib.util.find_spec("torch") is None and not hasTorchExtension():
+        text = _("Automatic means here: {processor}; for the graphics card, install the extension PyTorch.")
+    return text.format(processor=processor)

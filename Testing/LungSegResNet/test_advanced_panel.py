@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from mrml_data import run_to_the_end, save_scene, segment_array
+from mrml_data import parameters, run_to_the_end, save_scene, segment_array
 from slicer_host import Host
 
 
@@ -130,3 +131,38 @@ def test_the_choices_survive_saving_and_loading_the_scene(host: Host, ct: Any, p
     assert panel.ui.smoothingSpinBox.value == 3.5
     assert panel.ui.roiSelector.currentNode().GetName() == "Upper half"
     assert panel.logic.getParameterNode().roi.GetSize() == pytest.approx(size)
+
+
+@pytest.mark.parametrize(
+    ("card", "torch", "engine", "means"),
+    [
+        (False, True, "auto", "OpenVINO on the processor, since no graphics card for PyTorch was found."),
+        (False, True, "torch", "PyTorch on the processor, since no graphics card for PyTorch was found."),
+        (True, True, "auto", "PyTorch on the graphics card, or OpenVINO on the processor if it cannot be used."),
+        (True, False, "auto", "OpenVINO on the processor; for the graphics card, install the extension PyTorch."),
+        (True, True, "openvino", "OpenVINO on the processor."),
+    ],
+)
+def test_what_an_automatic_device_means_is_told_before_the_first_run(
+    panel: Any, monkeypatch: pytest.MonkeyPatch, card: bool, torch: bool, engine: str, means: str
+) -> None:
+    from LungSegResNetWidgets import readiness
+
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(readiness, "may_have_graphics_card", lambda: card)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: find_spec(name) if torch or name != "torch" else None)
+    parameters(panel).engine = engine
+    panel.updateGui()
+    assert panel.ui.usedLabel.text == f"Automatic means here: {means}"
+    parameters(panel).device = "cpu"
+    assert panel.ui.usedLabel.text == "After a run: which engine and device were used, and why."
+    parameters(panel).device, parameters(panel).engine = "auto", "auto"  # they outlive the scene
+
+
+def test_after_a_run_the_panel_tells_what_was_used_whatever_is_chosen_next(host: Host, ct: Any, panel: Any) -> None:
+    run_to_the_end(host, panel)
+    told = panel.ui.usedLabel.text
+    assert told.startswith("Last run: ")
+    parameters(panel).engine = "torch"
+    assert panel.ui.usedLabel.text == told
+    parameters(panel).engine = "auto"

@@ -14,9 +14,13 @@ from pydicom.uid import (
     CTImageStorage,
     EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
+    KeyObjectSelectionDocumentStorage,
     MRImageStorage,
     PositronEmissionTomographyImageStorage,
+    RTStructureSetStorage,
     SecondaryCaptureImageStorage,
+    XRayRadiationDoseSRStorage,
     generate_uid,
 )
 
@@ -76,6 +80,39 @@ def write_screenshot(folder: Path) -> Path:
     return _save(folder / "screenshot.dcm", data)
 
 
+def write_referring_object(file: Path, kind: str, images: list[Path]) -> Path:
+    """A file without pixels that refers to images: contours, a presentation state, a key object or a dose report."""
+    classes = {
+        "RTSTRUCT": RTStructureSetStorage,
+        "PR": GrayscaleSoftcopyPresentationStateStorage,
+        "KO": KeyObjectSelectionDocumentStorage,
+        "SR": XRayRadiationDoseSRStorage,
+    }
+    first = dcmread(images[0], stop_before_pixels=True)
+    data = _base(kind)
+    del data.ImageType
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = classes[kind]
+    data.StudyInstanceUID, data.SeriesInstanceUID = first.StudyInstanceUID, generate_uid()
+    series = Dataset()
+    series.SeriesInstanceUID = first.SeriesInstanceUID
+    series.ReferencedSOPSequence = Sequence([_reference(image) for image in images])
+    study = Dataset()
+    study.StudyInstanceUID, study.ReferencedSeriesSequence = first.StudyInstanceUID, Sequence([series])
+    if kind == "RTSTRUCT":
+        frame, referenced = Dataset(), Dataset()
+        series.ContourImageSequence = series.pop("ReferencedSOPSequence").value
+        referenced.RTReferencedSeriesSequence = Sequence([series])
+        frame.RTReferencedStudySequence = Sequence([referenced])
+        data.ReferencedFrameOfReferenceSequence = Sequence([frame])
+    elif kind == "PR":
+        series.ReferencedImageSequence = series.pop("ReferencedSOPSequence").value
+        data.ReferencedSeriesSequence = Sequence([series])
+    else:
+        data.CurrentRequestedProcedureEvidenceSequence = Sequence([study])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return _save(file, data)
+
+
 def make_colour_picture(file: Path) -> None:
     """Replace the pixels of a file by those of a black picture in colour."""
     data = dcmread(file)
@@ -117,6 +154,13 @@ def write_enhanced_ct(
     del data.RescaleIntercept, data.RescaleSlope
     path.parent.mkdir(parents=True, exist_ok=True)
     return _save(path, data)
+
+
+def _reference(image: Path) -> Dataset:
+    data = Dataset()
+    data.ReferencedSOPClassUID = CTImageStorage
+    data.ReferencedSOPInstanceUID = dcmread(image, stop_before_pixels=True).SOPInstanceUID
+    return data
 
 
 def _frame(image: sitk.Image, number: int) -> Dataset:

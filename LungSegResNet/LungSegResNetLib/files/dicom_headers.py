@@ -10,14 +10,8 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..wording import counted
-from .dicom_image import (
-    Header,
-    may_be_dicom,
-    numbers_in,
-    read_header,
-    says_it_is_an_image,
-    whole_number_in,
-)
+from .dicom_damage import lacks_beginning, may_be_damaged_ct, naming
+from .dicom_image import Header, may_be_dicom, numbers_in, read_header, whole_number_in
 from .dicom_stacks import Stack, gather_series, part_series
 from .folder_walk import files_of_folders
 
@@ -89,7 +83,7 @@ def list_series(folder: str | os.PathLike[str]) -> list[SeriesInfo]:
 def scan_folder(
     folder: str | os.PathLike[str], *, recursive: bool = True, warn: Callable[[str], None] = lambda text: None
 ) -> tuple[list[Series], list[Path]]:
-    """The series of ``list_series`` with their headers, and the CT and MR files that are too damaged to be opened.
+    """The series of ``list_series`` with their headers, and the CT files that are too damaged to be opened.
 
     ``recursive`` searches the subfolders, too; ``warn`` gets a sentence for each folder that is left out, as in
     `files_of_folders`.
@@ -118,18 +112,23 @@ def series_of_file(path: Path) -> Series:
 
 
 def _read_headers(paths: Iterable[Path]) -> tuple[list[Header], list[Path]]:
-    """Headers of the different images among ``paths``, and the CT and MR files that cannot be opened."""
+    """Headers of the different images among ``paths``, and the CT files that cannot be opened.
+
+    A file that lost its beginning, too, is taken for a CT by its ending, or where it is named as the images beside it.
+    """
     headers: dict[tuple[object, ...], Header] = {}
-    damaged = []
+    damaged, unknown = list[Path](), list[Path]()
+    names = set[tuple[Path, str]]()
     for path in paths:
         if not may_be_dicom(path):
-            continue
-        header = read_header(path)
-        if header is not None:
+            unknown.append(path)
+        elif header := read_header(path):
             headers.setdefault(_identity(header), header)
-        elif says_it_is_an_image(path):
+            names.add(naming(path))
+        elif may_be_damaged_ct(path):
             damaged.append(path)
-    return list(headers.values()), damaged
+    damaged += [path for path in unknown if naming(path) in names and lacks_beginning(path)]
+    return list(headers.values()), sorted(damaged)
 
 
 def _identity(header: Header) -> tuple[object, ...]:

@@ -246,12 +246,6 @@ def has_dicom_mark(path: Path) -> bool:
         raise InputError(f"{path} cannot be opened ({error.strerror}).") from error
 
 
-def says_it_is_an_image(path: Path) -> bool:
-    """True for a file that claims to be CT or MR, so that reports and contours in the folder are no alarm."""
-    with path.open("rb") as file:
-        return re.search(rb"1\.2\.840\.10008\.5\.1\.4\.1\.1\.[24](\.\d)?[\x00 ]", file.read(2048)) is not None
-
-
 def _functional_groups(path: Path) -> bytes:
     """The functional groups of an enhanced object as stored; empty for others.
 

@@ -113,6 +113,22 @@ def write_referring_object(file: Path, kind: str, images: list[Path]) -> Path:
     return _save(file, data)
 
 
+def compress_as_jpeg(file: Path) -> None:
+    """Compress the pixels of a file as JPEG Lossless, as many archives do."""
+    data, compressed = dcmread(file), file.with_name("compressed.dcm")
+    writer = sitk.ImageFileWriter()
+    writer.SetFileName(compressed)
+    writer.SetUseCompression(True)
+    writer.SetCompressor("JPEG")
+    writer.Execute(sitk.GetImageFromArray(data.pixel_array[np.newaxis]))
+    source = dcmread(compressed)
+    compressed.unlink()
+    data.file_meta.TransferSyntaxUID = source.file_meta.TransferSyntaxUID
+    data.PixelData = source.PixelData
+    data["PixelData"].VR, data["PixelData"].is_undefined_length = "OB", True
+    _save(file, data)
+
+
 def make_colour_picture(file: Path) -> None:
     """Replace the pixels of a file by those of a black picture in colour."""
     data = dcmread(file)

@@ -10,6 +10,9 @@ _MARK_END = 132
 # The file's own class, in its meta information or in its data, in little or big endian, with and without value
 # representation; others that it tells are those of the images it refers to.
 _OWN_CLASS = re.compile(rb"(?:\x02\x00\x02\x00|\x08\x00\x16\x00|\x00\x08\x00\x16)....([0-9.]+)", re.DOTALL)
+_COMPRESSED_PIXELS = re.compile(rb"\xe0\x7f\x10\x00O[BW]\x00\x00\xff\xff\xff\xff")
+_FRAGMENT, _END_OF_FRAGMENTS = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+_END_OF_JPEG = b"\xff\xd9"
 _CT_CLASS = re.compile(rb"1\.2\.840\.10008\.5\.1\.4\.1\.1\.2(\.\d)?")
 
 
@@ -37,3 +40,19 @@ def naming(path: Path) -> tuple[Path, str]:
     """What the names of all slices in a folder share: the folder and the ending, unless that is part of a UID."""
     ending = path.suffix.lower()
     return path.parent, "" if ending[1:].isdigit() else ending
+
+
+def lacks_end_of_jpeg(path: Path) -> bool:
+    """Whether the last fragment of pixels compressed as JPEG is cut off or blank at its end.
+
+    Raises OSError if it cannot be opened.
+    """
+    content = path.read_bytes()
+    place = max((found.end() for found in _COMPRESSED_PIXELS.finditer(content)), default=0)  # an icon comes before
+    last = b""
+    while content[place : place + 4] == _FRAGMENT:
+        begin = place + 8
+        place = begin + int.from_bytes(content[place + 4 : begin], "little")
+        last = content[begin:place]
+    is_whole = content[place : place + 4] in (_END_OF_FRAGMENTS, b"")
+    return not is_whole or not last.rstrip(b"\0").endswith(_END_OF_JPEG)

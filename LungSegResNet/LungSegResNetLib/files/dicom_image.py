@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import InputError
+from .dicom_damage import lacks_end_of_jpeg
 from .library_paths import UnusableNameError, library_path
 
 _TAGS = {
@@ -56,6 +57,7 @@ _LONGEST_HEADER = 64 << 20
 _FILE_META_BYTES = 4096
 _TRANSFER_SYNTAX = re.compile(rb"\x02\x00\x10\x00UI..([0-9.]+)", re.DOTALL)
 _UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+_JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 # Both shift a pixel at the far edge of a matrix of 512 by half a pixel at most.
 _SPACING_TOLERANCE = 1e-3  # relative
 _COSINE_TOLERANCE = 1e-3
@@ -115,16 +117,18 @@ class Header:
 
     @property
     def lacks_pixels(self) -> bool:
-        """True for an uncompressed file too small for its pixels; the library would leave them what memory held before.
+        """True for a file too small for its pixels, and for one compressed as JPEG that ends too early.
 
-        Raises OSError if it cannot be opened.
+        The library would leave such pixels what memory held before, or make them up; of other compressed files it
+        notices. Raises OSError if it cannot be opened.
         """
         bits = int(self.tags["bits"]) if self.tags["bits"].isdecimal() else 0
         if self.path.stat().st_size >= math.prod(self.size) * bits // 8:
             return False
         with self.path.open("rb") as file:
-            syntax = _TRANSFER_SYNTAX.search(file.read(_FILE_META_BYTES))
-        return syntax is None or syntax[1].decode() in _UNCOMPRESSED
+            found = _TRANSFER_SYNTAX.search(file.read(_FILE_META_BYTES))
+        syntax = found[1].decode() if found else _UNCOMPRESSED[0]
+        return syntax in _UNCOMPRESSED or (syntax in _JPEG and lacks_end_of_jpeg(self.path))
 
     @property
     def has_places(self) -> bool:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dicom_files import write_referring_object, write_series
+from dicom_files import compress_as_jpeg, write_referring_object, write_series
+from pydicom import dcmread
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError
@@ -73,3 +74,20 @@ def test_a_folder_without_images_is_not_called_damaged(kind, image, tmp_path):
     write_referring_object(tmp_path / "other" / "IM0001.dcm", kind, files)
     with pytest.raises(InputError, match="There is no DICOM image in"):
         read_ct(tmp_path / "other")
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
+def test_a_slice_compressed_as_jpeg_whose_end_is_blank_is_refused(kept, image, tmp_path):
+    files = write_series(tmp_path, image)
+    for file in files:
+        compress_as_jpeg(file)
+    volume, warnings = read_ct(tmp_path)
+    assert warnings == []
+    np.testing.assert_array_equal(volume.hu, sitk.GetArrayFromImage(image))
+    content = files[8].read_bytes()
+    begin = len(content) - len(dcmread(files[8]).PixelData)
+    end = begin + int(kept * (len(content) - begin))
+    files[8].write_bytes(content[:end] + bytes(len(content) - end))
+    for source in (tmp_path, files[8]):
+        with pytest.raises(InputError, match=f"{files[8].name} is damaged"):
+            read_ct(source)

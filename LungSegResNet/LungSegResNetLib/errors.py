@@ -31,6 +31,10 @@ class InputError(LungSegError):
     meaning = "the input cannot be read or is not a chest CT"
 
 
+class NoCTError(InputError):
+    """A folder holds DICOM files, but none that claims to be a CT scan; nothing is wrong with them."""
+
+
 def unreadable(path: object, error: OSError) -> InputError:
     """What the system says against reading a file or folder."""
     return InputError(f"{path} cannot be read ({error.strerror or error}).")

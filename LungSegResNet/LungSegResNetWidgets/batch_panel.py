@@ -13,7 +13,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.choices import MASK_FORMATS
-from LungSegResNetLib.jobs.case_status import ALREADY_DONE, DONE, FAILED, RUNNING
+from LungSegResNetLib.jobs.case_status import ALREADY_DONE, DONE, FAILED, NO_CT, RUNNING
 
 from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotStarted, whyNotYet
@@ -23,7 +23,8 @@ from .shown_cases import removeOtherCases
 from .status_line import StatusLine
 from .table_widget import enable, showRow, showTable
 
-_FINISHED = (DONE, ALREADY_DONE)
+_WITH_LUNGS = (DONE, ALREADY_DONE)
+_FINISHED = (*_WITH_LUNGS, NO_CT)
 
 
 class BatchPanel:
@@ -197,9 +198,11 @@ class BatchPanel:
     def _onDone(self, output: str) -> None:
         statuses = [case.status for case in self._cases.values()]
         text = _("{done} segmented, {skipped} skipped (done already), {failed} failed.")
+        if NO_CT in statuses:
+            text += " " + _("{others} without CT.")
         if FAILED in statuses:
             text += " " + _("Notes say why; Continue tries these again.")
-        counts = {"done": DONE, "skipped": ALREADY_DONE, "failed": FAILED}
+        counts = {"done": DONE, "skipped": ALREADY_DONE, "failed": FAILED, "others": NO_CT}
         self._onEnded(text.format(**{key: statuses.count(status) for key, status in counts.items()}))
 
     def _whatStartDoes(self) -> str:
@@ -245,7 +248,9 @@ class BatchPanel:
     def _whyNotShown(self, case: BatchCase | None) -> str:
         if case is None:
             return _("Choose a case in the table.")
-        if case.status not in _FINISHED:
+        if case.status == NO_CT:
+            return _("{name} is no CT.").format(name=case.name)
+        if case.status not in _WITH_LUNGS:
             return _("{name} has no lungs yet.").format(name=case.name)
         if self._isSegmenting():
             return _("Another CT is being segmented; look at this case when that is done.")
@@ -257,6 +262,7 @@ def _texts(case: BatchCase) -> list[str]:
         RUNNING: _("running"),
         DONE: _("done"),
         ALREADY_DONE: _("already done"),
+        NO_CT: _("no CT"),
         FAILED: _("failed"),
     }
     return [case.name, statuses.get(case.status, case.status), case.notes]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import SimpleITK as sitk
-from dicom_files import write_series
+from dicom_files import write_localizer, write_series
 from mrml_data import parameters, segment_array, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
@@ -154,6 +154,24 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     panel.ui.batchTable.selectRow(0)
     panel.ui.batchShowButton.click()
     assert "a.nii.gz" in panel.ui.batchStatusLabel.text
+
+
+def test_a_folder_without_a_ct_is_no_failure_and_has_nothing_to_show(
+    host: Host, panel: Any, tmp_path: Path, results: Path
+) -> None:
+    image = Thorax().scan(spacing=(4.0, 4.0, 20.0))[0]
+    write_series(tmp_path / "scans" / "ct", image)
+    write_localizer(tmp_path / "scans" / "scout", image)
+    choose(host, panel, tmp_path / "scans", results)
+    start_and_wait(host, panel)
+    assert panel.ui.batchStatusLabel.text == "1 segmented, 0 skipped (done already), 0 failed. 1 without CT."
+    cases = shown(panel)
+    assert cases["scout"][0] == "no CT"
+    assert "only CT (localizer)" in cases["scout"][1]
+    panel.ui.batchTable.selectRow(list(cases).index("scout"))
+    assert not panel.ui.batchShowButton.enabled
+    assert tool_tip(panel.ui.batchShowButton) == "scout is no CT."
+    assert panel.ui.batchStartButton.text == "Look for new scans"
 
 
 def test_a_warning_about_the_whole_run_stays_in_its_line(host: Host, panel: Any, tmp_path: Path) -> None:

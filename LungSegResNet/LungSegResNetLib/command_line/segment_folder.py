@@ -6,7 +6,7 @@ import argparse
 
 from ..choices import MASK_FORMATS
 from ..errors import SOME_FAILED_EXIT_CODE
-from ..jobs.case_status import ALREADY_DONE, DONE, FAILED
+from ..jobs.case_status import ALREADY_DONE, DONE, FAILED, NO_CT
 from .run_options import add_run_options, engine_settings, mask_options
 from .values import given_path, positive
 
@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
     """Segment all cases; one that fails never stops the others."""
     import dataclasses
     import json
+    from collections import Counter
 
     from ..jobs.folder_cases import find_cases
     from ..jobs.folder_job import CaseRunner, run_folder
@@ -72,14 +73,14 @@ def run(options: argparse.Namespace) -> int:
         )
     finally:
         reporter.close()
-    failed = [row for row in rows if row["status"] == FAILED]
+    counts = Counter(row["status"] for row in rows)
     if options.json:
         print(json.dumps(rows, indent=2))
     else:
-        done = sum(row["status"] == DONE for row in rows)
-        skipped = sum(row["status"] == ALREADY_DONE for row in rows)
-        print(f"{done} segmented, {skipped} already done, {len(failed)} failed; see {output / RESULTS}")
-    return SOME_FAILED_EXIT_CODE if failed else 0
+        texts = [f"{counts[DONE]} segmented", f"{counts[ALREADY_DONE]} already done", f"{counts[FAILED]} failed"]
+        texts += [f"{counts[NO_CT]} without CT"] if counts[NO_CT] else []
+        print(f"{', '.join(texts)}; see {output / RESULTS}")
+    return SOME_FAILED_EXIT_CODE if counts[FAILED] else 0
 
 
 def _shard(text: str) -> tuple[int, int]:

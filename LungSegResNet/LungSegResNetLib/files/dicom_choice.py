@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from ..errors import InputError, UsageError
+from ..errors import NoCTError, UsageError
 from .dicom_headers import Series
 from .dicom_kernels import sharpness
 
@@ -41,7 +41,7 @@ def choose_series(
     Raises
     ------
     UsageError : ``wanted`` names none or several, or several series are about equally large and the user is asked.
-    InputError : there is no CT series.
+    NoCTError : there is no CT series.
     """
     scans = _ct_scans(found, folder) if wanted is None else _named_series(found, wanted.strip(), folder)
     rivals = _about_equal([scan for scan in scans if scan.info.plane == "axial"] or scans)
@@ -57,7 +57,7 @@ def _ct_scans(found: Sequence[Series], folder: Path) -> list[Series]:
     scans = [s for s in found if s.info.modality == "CT" and s.info.kind in ("original", "derived")]
     if not scans:
         modalities = ", ".join(sorted({f"{s.info.modality or 'no modality'} ({s.info.kind})" for s in found}))
-        raise InputError(f"There is no CT series in {folder}, only {modalities}.")
+        raise NoCTError(f"There is no CT series in {folder}, only {modalities}.")
     return [scan for scan in scans if not scan.headers[0].is_coloured] or scans
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, NoCTError
 from ..wording import counted
 from .dicom_damage import lacks_beginning, may_be_damaged_ct, naming
 from .dicom_image import Header, may_be_dicom, numbers_in, read_header, whole_number_in
@@ -75,7 +75,8 @@ def list_series(folder: str | os.PathLike[str]) -> list[SeriesInfo]:
 
     Raises
     ------
-    InputError : there is no such folder, it cannot be opened, or there is no DICOM image in it.
+    InputError : there is no such folder, it cannot be opened, or there is no DICOM image in it (NoCTError) or only
+        damaged ones.
     """
     return [series.info for series in scan_folder(folder)[0]]
 
@@ -96,7 +97,7 @@ def scan_folder(
             raise InputError(
                 f"The DICOM files in {folder} are damaged or cut off (for example {damaged[0].name}); copy them again."
             )
-        raise InputError(f"There is no DICOM image in {folder}; of another format give the file itself.")
+        raise NoCTError(f"There is no DICOM image in {folder}; of another format give the file itself.")
     groups = gather_series(headers)
     groups.sort(key=lambda group: (whole_number_in(group[0].tags["series_number"]), group[0].tags["series_uid"]))
     stacks = [stack for group in groups for stack in part_series(group)]

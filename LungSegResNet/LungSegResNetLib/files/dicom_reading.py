@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..ct_volume import CTVolume, Geometry
-from ..errors import InputError
+from ..errors import InputError, NoCTError
 from ..wording import counted
 from .dicom_choice import WhenInDoubt, choose_series
 from .dicom_headers import Series, scan_folder, series_of_file
@@ -36,15 +36,25 @@ def read_dicom_folder(
     when_in_doubt : ``ask`` raises UsageError where several series are about equally large, ``choose`` takes one (see
         ``choose_series``).
     recursive : search the subfolders, too, as `files_of_folders` does.
+
+    Raises
+    ------
+    NoCTError : nothing in the folder claims to be CT.
+    InputError, UsageError : as `choose_series` and `read_series` say, or the CT may be among damaged files.
     """
     left_out: list[str] = []
     found, damaged = scan_folder(folder, recursive=recursive, warn=left_out.append)
-    chosen, choice_warnings = choose_series(found, series, folder, when_in_doubt)
-    volume, warnings = read_series(chosen)
-    warnings = left_out + choice_warnings + warnings
     if damaged:
-        warnings.insert(0, f"Left out: {counted(len(damaged), 'damaged DICOM file')} (the first is {damaged[0].name}).")
-    return volume, warnings
+        text = f"Left out: {counted(len(damaged), 'damaged DICOM file')} (the first is {damaged[0].name})."
+        left_out.insert(0, text)
+    try:
+        chosen, choice_warnings = choose_series(found, series, folder, when_in_doubt)
+    except NoCTError as error:
+        if damaged:  # which may have been the CT
+            raise InputError(f"{error} {left_out[0]}") from error
+        raise
+    volume, warnings = read_series(chosen)
+    return volume, left_out + choice_warnings + warnings
 
 
 def read_dicom_file(path: Path) -> tuple[CTVolume, list[str]]:

@@ -48,7 +48,8 @@ def read_ct(
 
     Raises
     ------
-    InputError : the scan cannot be read, is no CT in Hounsfield units or has an impossible geometry.
+    InputError : the scan cannot be read, is no CT in Hounsfield units or has an impossible geometry. NoCTError, if
+        nothing in a folder claims to be CT.
     UsageError : ``series`` fits none or several, is given with a file, or is needed because several series are about
         equally large.
     """

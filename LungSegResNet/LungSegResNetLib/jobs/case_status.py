@@ -5,3 +5,4 @@ RUNNING = "running"  # of events only
 DONE = "done"
 ALREADY_DONE = "already done"  # by an earlier run
 FAILED = "failed"
+NO_CT = "no CT"  # a DICOM folder of something else; looked at again when its files change

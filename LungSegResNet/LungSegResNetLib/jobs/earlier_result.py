@@ -16,6 +16,12 @@ def made_from(scan: str, files: str, network: str, options: MaskOptions) -> Orig
     return origin
 
 
+def is_of_same_files(summary: Row, origin: Origin) -> bool:
+    """Whether a summary is of the same scan, whose files are as they were; False where it does not tell."""
+    kept = summary.get("made_from")
+    return kept is not None and kept["scan"] == origin["scan"] and kept["files"] == origin["files"]
+
+
 def difference(summary: Row, origin: Origin, source: Path) -> str:
     """How the result of a summary was made, in words, where that is not from ``origin``; else empty.
 
@@ -25,7 +31,7 @@ def difference(summary: Row, origin: Origin, source: Path) -> str:
     kept, scan = summary.get("made_from"), summary.get("input", "")
     if kept is None:
         return "" if scan and Path(scan).absolute() == source.absolute() else f"from another scan ({scan})"
-    if kept["scan"] != origin["scan"] or kept["files"] != origin["files"]:
+    if not is_of_same_files(summary, origin):
         return f"from another scan, or the files of this one changed since then ({scan})"
     if kept["network"] != origin["network"]:
         return "with another network"

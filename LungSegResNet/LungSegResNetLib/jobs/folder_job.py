@@ -38,8 +38,9 @@ def run_folder(
 ) -> list[Row]:
     """Segment each case into ``output``; returns a row per case with ``case``, ``status`` and what was measured.
 
-    ``status`` is ``done``, ``already done`` (by an earlier run) or ``failed`` with ``error``. Each case leaves its mask
-    and a summary; ``results.csv`` is made from all summaries below ``output``, so that several runs can share it.
+    ``status`` is ``done``, ``already done`` (by an earlier run), or with ``error`` ``no CT`` (a DICOM folder of
+    something else) or ``failed``. Each case leaves a summary, and its mask if it has one; ``results.csv`` is made from
+    all summaries below ``output``, so that several runs can share it.
     Results of other scans, of the network file ``model`` (None is the shipped one) or of other settings are kept, and
     their cases fail.
 
@@ -78,7 +79,7 @@ def run_folder(
         if case.problem:
             finish(task, task.write_failed(case.problem), FAILED)
         elif row := task.settled():
-            finish(task, row, ALREADY_DONE if row["status"] == DONE else FAILED)
+            finish(task, row, ALREADY_DONE if row["status"] == DONE else row["status"])
     # What a process ended with is done last, so that it costs no other case if this one ends as well.
     todo = sorted((task for task in tasks if task.number not in rows), key=FolderTask.starts)
     try:

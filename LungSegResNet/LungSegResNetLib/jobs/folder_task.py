@@ -16,11 +16,11 @@ from typing import cast
 
 from ..atomic import is_writable, refuse_existing, write_atomically
 from ..early_end import undone_by_an_end
-from ..errors import DeviceError, LungSegError, OutputError, OutputExistsError
+from ..errors import DeviceError, LungSegError, NoCTError, OutputError, OutputExistsError
 from ..network.engines import LoadedEngine
 from .case_job import CaseSummary, run_case
-from .case_status import DONE, FAILED, STARTED
-from .earlier_result import difference
+from .case_status import DONE, FAILED, NO_CT, STARTED
+from .earlier_result import difference, is_of_same_files
 from .mask_options import MaskOptions
 from .outputs import Outputs
 from .reporting import CaseEvent, Reporter
@@ -61,6 +61,10 @@ class FolderTask:
         """The row of a case that failed."""
         return {"case": self.name, "status": FAILED, "error": error, "input": str(self.source)}
 
+    def no_ct(self, reason: str) -> Row:
+        """The row of a folder without CT."""
+        return {**self.failed(reason), "status": NO_CT, "made_from": self.made_from}
+
     def started(self, starts: int) -> Row:
         """What the summary says while the case is being done, for the so manieth time."""
         return {
@@ -84,11 +88,16 @@ class FolderTask:
     def settled(self) -> Row | None:
         """The row if there is nothing to do, None if the case has to be done.
 
-        It is ``done`` if an earlier run has done the same, and ``failed`` if the result there is of something else.
+        It is ``done`` if an earlier run has done the same, ``no CT`` if that found none in the same files, and
+        ``failed`` if the result there is of something else.
         Where scan or results were moved since, the summary is brought up to date.
         """
         row = self.read_summary()
-        if self.options.overwrite or not self.has_result(row):
+        if self.options.overwrite:
+            return None
+        if row.get("status") == NO_CT and is_of_same_files(row, self.made_from):
+            return {**row, "input": str(self.source)}
+        if not self.has_result(row):
             return None
         if other := difference(row, self.made_from, self.source):
             return self.failed(
@@ -131,8 +140,12 @@ class FolderTask:
             temporary.write_text(json.dumps(row, indent=2), encoding="utf-8")
 
     def write_failed(self, error: str) -> Row:
-        """The row of a case that failed; its summary says so, too, where it can and where no result is told in it."""
-        row, earlier = self.failed(error), self.read_summary()
+        """The row of a case that failed, kept as `write_without_result` does."""
+        return self.write_without_result(self.failed(error))
+
+    def write_without_result(self, row: Row) -> Row:
+        """The row of a case without result; its summary says so, too, where it can and tells of no result."""
+        earlier = self.read_summary()
         with contextlib.suppress(OSError, LungSegError):
             if not self.has_result(earlier) and (self.options.overwrite or not self._is_no_summary(earlier)):
                 self.write_summary(row)
@@ -170,10 +183,13 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
         return row  # a machine that was thought lost has done it meanwhile
     earlier, mask = task.read_summary(), _state(task.mask)
 
-    def failed(error: str) -> Row:
+    def without_result(row: Row) -> Row:
         if task.has_result(earlier):
             _restore(task, earlier, mask)
-        return task.write_failed(error)
+        return task.write_without_result(row)
+
+    def failed(error: str) -> Row:
+        return without_result(task.failed(error))
 
     try:
         with undone_by_an_end(lambda: _restore(task, earlier, mask)):
@@ -185,6 +201,8 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
             return failed(str(error))
         _restore(task, earlier, mask)
         raise
+    except NoCTError as error:
+        return without_result(task.no_ct(str(error)))
     except LungSegError as error:
         return failed(str(error))
     except MemoryError:

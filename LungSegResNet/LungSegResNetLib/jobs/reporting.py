@@ -21,9 +21,10 @@ class CaseEvent:
     ----------
     case : its name, the path below the input folder without ending, with ``/``.
     number, total : its place, from 1, among all cases of the run, in the order of their names.
-    status : ``running``, ``done``, ``already done`` or ``failed``. Several cases may be ``running`` at a time, and a
-        case may be so twice, if the process that had it was killed. Each case ends once, in one of the other three.
-    error : why it failed, one sentence; else empty.
+    status : ``running``, ``done``, ``already done``, ``no CT`` or ``failed``. Several cases may be ``running`` at a
+        time, and a case may be so twice, if the process that had it was killed. Each case ends once, in one of the
+        other four.
+    error : why it failed or what is there instead of a CT, one sentence; else empty.
     """
 
     case: str

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from archives import killer, write_archive
-from dicom_files import write_series
+from dicom_files import write_localizer, write_referring_object, write_screenshot, write_series
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.command_line.main import main
@@ -328,3 +328,62 @@ def test_a_loose_file_beside_the_folder_of_a_series_is_a_case_of_its_own(
         "pat1": 1,
         "pat1/ax": image.GetDepth(),
     }
+
+
+def write_pacs_export(study: Path) -> list[Path]:
+    """A CT as an archive exports it: each series of its study in a folder of its own; returns the slices."""
+    image = sitk.ReadImage(str(write_archive(study.parent / ".one", "a") / "a.nii.gz"))
+    slices = write_series(study / "SE2", image)
+    write_localizer(study / "SE1", image)
+    write_screenshot(study / "SE3")
+    write_referring_object(study / "SE4" / "IM1.dcm", "SR", slices)
+    write_referring_object(study / "SE5" / "IM1.dcm", "PR", slices)
+    return slices
+
+
+def test_series_of_a_study_that_are_no_ct_are_no_failures_and_not_read_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive, out = tmp_path / "in", tmp_path / "out"
+    slices = write_pacs_export(archive)
+    others = ["SE1", "SE3", "SE4", "SE5"]
+    code, rows = segment_folder(capsys, archive, out)
+    statuses = {row["case"]: row["status"] for row in rows}
+    assert (code, statuses) == (0, {"SE2": "done"} | dict.fromkeys(others, "no CT"))
+    assert "only CT (localizer)" in table(out)["SE1"]["error"]
+    assert [name for name, row in table(out).items() if row["status"] == "no CT"] == others
+
+    written = {name: (out / f"{name}.summary.json").stat().st_mtime_ns for name in others}
+    capsys.readouterr()
+    assert main(["segment-folder", str(archive), str(out), *ONE]) == 0
+    assert "0 segmented, 1 already done, 0 failed, 4 without CT" in capsys.readouterr().out
+    assert {name: (out / f"{name}.summary.json").stat().st_mtime_ns for name in others} == written
+
+    for number, file in enumerate(slices):  # more was exported meanwhile
+        shutil.copy(file, archive / "SE5" / f"CT{number}.dcm")
+    (archive / "broken.nii.gz").write_text("nothing of this kind")
+    code, rows = segment_folder(capsys, archive, out)
+    assert code == 7
+    statuses = {row["case"]: row["status"] for row in rows}
+    assert (statuses["SE5"], statuses["SE1"], statuses["broken"]) == ("done", "no CT", "failed")
+
+
+def test_a_folder_without_ct_ends_segment_with_its_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pacs_export(tmp_path / "in")
+    for name, sentence in (("SE1", "There is no CT series in"), ("SE5", "There is no DICOM image in")):
+        assert main(["segment", str(tmp_path / "in" / name), str(tmp_path / "lungs.nii.gz")]) == 3
+        assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("beside", ["nothing", "scout"])
+def test_a_ct_of_which_nothing_can_be_opened_is_a_failure(
+    beside: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = sitk.ReadImage(str(write_archive(tmp_path / "one", "a") / "a.nii.gz"))
+    for file in write_series(tmp_path / "in" / "ct", image):
+        file.write_bytes(file.read_bytes()[:1000])
+    if beside == "scout":
+        write_localizer(tmp_path / "in" / "ct", image)
+    code, (row,) = segment_folder(capsys, tmp_path / "in", tmp_path / "out")
+    assert (code, row["status"]) == (7, "failed")
+    assert "damaged" in row["error"]

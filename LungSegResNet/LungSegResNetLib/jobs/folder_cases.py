@@ -19,6 +19,7 @@ from ..files.places import place
 from ..files.writing import MASK_ENDINGS
 from ..wording import counted
 from .case_status import STARTED
+from .spread_series import warnings_of_spread_series
 from .summary_file import SUMMARY_ENDING, mask_names, read_summary
 
 _SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr")
@@ -35,6 +36,7 @@ class FolderCase:
     scan : path below the input folder, with ``/``.
     files : digest of the names, sizes and modification times of the case's files.
     problem : a sentence that says why the case cannot be read; else empty.
+    warnings : what its user should know, besides what reading it tells.
     """
 
     name: str
@@ -42,6 +44,7 @@ class FolderCase:
     scan: str
     files: str
     problem: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda text: None) -> list[FolderCase]:
@@ -66,11 +69,9 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
         raise UsageError(f"The folder for results, {output}, is a file; choose another one.")
     if place(folder).is_relative_to(place(output)):
         raise UsageError(f"The folder for results, {output}, holds the scans themselves; choose another one.")
-    found = [
-        _case(path, scan_files, folder)
-        for files in files_of_folders(folder, warn, leave_out=output)
-        for path, scan_files in _scans(files)
-    ]
+    scans = [scan for files in files_of_folders(folder, warn, leave_out=output) for scan in _scans(files)]
+    spread = warnings_of_spread_series({path: files[0] for path, files in scans if path not in files})
+    found = [_case(path, files, folder, spread.get(path, "")) for path, files in scans]
     if os.path.isdir(output) and (among := _scans_among_results(output, folder)):  # noqa: PTH112
         warn(
             f"The folder for results holds {counted(len(among), 'scan')} ({among[0]}), left out of the run; choose "
@@ -119,9 +120,10 @@ def _is_dicom(path: Path) -> bool:
         return True
 
 
-def _case(path: Path, files: list[Path], top: Path) -> FolderCase:
+def _case(path: Path, files: list[Path], top: Path, warning: str) -> FolderCase:
     """The case, still without a name."""
-    return FolderCase("", path, path.relative_to(top).as_posix(), _digest(files), _problem([path, *files]))
+    scan, warnings = path.relative_to(top).as_posix(), (warning,) if warning else ()
+    return FolderCase("", path, scan, _digest(files), _problem([path, *files]), warnings)
 
 
 def _problem(paths: Iterable[Path]) -> str:

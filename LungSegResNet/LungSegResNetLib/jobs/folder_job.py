@@ -63,6 +63,7 @@ def run_folder(
             summary=output / f"{case.name}{SUMMARY_ENDING}",
             made_from=made_from(case.scan, case.files, network, options),
             options=options,
+            warnings=case.warnings,
         )
         for number, case in enumerate(cases, 1)
     ]

@@ -41,6 +41,7 @@ class FolderTask:
     source, mask, summary : the CT and the files to write.
     made_from : origin of the result.
     options : of the mask; with ``overwrite`` that of somebody else may be replaced.
+    warnings : sentences for the row, besides those of the work.
     """
 
     run: str
@@ -52,6 +53,7 @@ class FolderTask:
     summary: Path
     made_from: Origin
     options: MaskOptions
+    warnings: tuple[str, ...] = ()
 
     def event(self, status: str, error: str = "") -> CaseEvent:
         """What the reporter gets."""
@@ -59,7 +61,8 @@ class FolderTask:
 
     def failed(self, error: str) -> Row:
         """The row of a case that failed."""
-        return {"case": self.name, "status": FAILED, "error": error, "input": str(self.source)}
+        row: Row = {"case": self.name, "status": FAILED, "error": error, "input": str(self.source)}
+        return {**row, "warnings": list(self.warnings)} if self.warnings else row
 
     def no_ct(self, reason: str) -> Row:
         """The row of a folder without CT."""
@@ -83,6 +86,7 @@ class FolderTask:
         """The row of a case that was segmented."""
         row = {"case": self.name, "status": DONE, **summary.as_json()}
         row |= {"outputs": [str(self.mask), *self._other_masks()], "made_from": self.made_from}
+        row["warnings"] = [*self.warnings, *summary.warnings]
         return cast(Row, row)
 
     def settled(self) -> Row | None:
@@ -231,6 +235,8 @@ def _done(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
 
 
 def _segmented(task: FolderTask, mask: Path, engine: LoadedEngine, reporter: Reporter) -> CaseSummary:
+    for text in task.warnings:
+        reporter.warning(text)
     return run_case(
         task.source,
         Outputs(masks=(mask,)),

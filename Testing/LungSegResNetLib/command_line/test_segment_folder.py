@@ -387,3 +387,21 @@ def test_a_ct_of_which_nothing_can_be_opened_is_a_failure(
     code, (row,) = segment_folder(capsys, tmp_path / "in", tmp_path / "out")
     assert (code, row["status"]) == (7, "failed")
     assert "damaged" in row["error"]
+
+
+def test_a_series_that_lies_in_two_folders_is_told_of_in_both_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = Thorax().scan((4.0, 4.0, 20.0))[0]
+    archive, out = tmp_path / "in", tmp_path / "out"
+    (archive / "B").mkdir(parents=True)
+    files = write_series(archive / "A", image)
+    for file in files[len(files) // 2 :]:
+        file.rename(archive / "B" / file.name)
+    code, rows = segment_folder(capsys, archive, out)
+    assert (code, [row["status"] for row in rows]) == (0, ["done", "done"])
+    for row, other in zip(rows, "BA", strict=True):
+        assert row["warnings"][0].startswith(f"The series of this folder goes on in {archive / other}; ")
+        assert row["warnings"][0] in table(out)[row["case"]]["warnings"]
+    assert main(["segment", str(archive), str(tmp_path / "lungs.nii.gz"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["slices"] == image.GetDepth()

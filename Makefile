@@ -14,6 +14,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CT ?=
+# As it was given: neither make nor the shell looks at apostrophes and dollars in it.
+export GIVEN_CT := $(value CT)
 DATA ?= ../shared/data
 RUN ?= runs/recommended
 FOLDS ?= 5
@@ -32,7 +34,7 @@ TORCH := torch==2.13.0
 .PHONY: run test test-pythonqt check train cross-validate ablation train-smoke benchmark screenshots clean robustness
 
 run: $(VENV)/run.stamp
-	@ct='$(CT)'; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
+	@ct="$$GIVEN_CT"; [ -n "$$ct" ] || ct=$$($(BIN)/python Testing/fetch_sample.py .cache) || exit 1; \
 	$(BIN)/lungsegresnet segment "$$ct" out --overwrite
 
 test: $(VENV)/dev.stamp
@@ -108,7 +110,8 @@ benchmark: $(VENV)/benchmark.stamp
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed (make PYTHON=...)'; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo 'No virtual environment could be made; on Debian and Ubuntu install it first: sudo apt install python3-venv'; exit 1; }
 
 $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[train,openvino]'

@@ -336,6 +336,8 @@ def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:
     mr = generator.gamma(2.0, 150.0, (6, 64, 64)).astype(np.uint16)
     colour = generator.integers(0, 255, (6, 64, 64, 3), dtype=np.uint8)
     (folder / "nothing").mkdir()
+    solid, _ = Thorax(right_lung=False, left_lung=False).scan((4.0, 4.0, 20.0))
+    sitk.WriteImage(solid, str(folder / "solid.nrrd"))
     return {
         "missing": (folder / "missing.nii.gz", "missing.nii.gz"),
         "empty": (empty, "empty"),
@@ -343,7 +345,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:
         "MR": (image("mr.nii.gz", mr), "Hounsfield"),
         "colour": (image("colour.nrrd", colour, vector=True), "colo"),
         "four-dimensional": (image("time.nii.gz", np.zeros((3, 4, 32, 32), np.int16)), "time points"),
-        "no lung": (image("water.nii.gz", np.zeros((6, 64, 64), np.int16)), ""),
+        "no lung": (folder / "solid.nrrd", "No lung was found in solid.nrrd"),
         "empty folder": (folder / "nothing", "nothing"),
     }
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DeviceError, LungSegError, UsageError
 from ..network.engines import EngineSettings
+from ..network.model_file import network_digest
 from .case_status import FAILED, RUNNING
 from .folder_job import FinishedCases
 from .folder_task import FolderTask, do_task
@@ -164,4 +165,9 @@ def _row(task: FolderTask, settings: EngineSettings, seen: Path) -> Row:
                 f"{path} cannot be seen from the worker on {socket.gethostname()}; "
                 "both folders must lie on a disk that all workers share."
             )
+    if network_digest(settings.model) != task.made_from["network"]:
+        return task.failed(
+            f"The worker on {socket.gethostname()} has another network file than this run; install the same version of "
+            "LungSegResNet there, or give a network that all workers see with --model."
+        )
     return do_task(task, shared_engine(settings), NullReporter())

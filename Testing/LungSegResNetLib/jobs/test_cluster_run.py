@@ -85,6 +85,24 @@ def test_a_worker_that_does_not_see_the_output_folder_says_so(cluster: LocalClus
     assert [row["error"] for row in csv.DictReader((out / "results.csv").open())] == [rows[0]["error"]]
 
 
+def test_a_worker_with_another_network_says_so_instead_of_segmenting(cluster: LocalCluster, tmp_path: Path) -> None:
+    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
+    (tmp_path / "other.safetensors").write_bytes(b"the network of another version")
+    run = ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv")
+    (row,) = run_folder(
+        find_cases(archive, out),
+        out,
+        run,
+        Record(),
+        ending=".seg.nrrd",
+        model=tmp_path / "other.safetensors",  # as if this installation shipped it
+        options=MaskOptions(),
+    )
+    assert row["status"] == "failed"
+    assert "has another network file than this run" in row["error"]
+    assert list(out.glob("*.seg.nrrd")) == []
+
+
 def test_a_network_that_no_worker_can_use_ends_the_run(
     cluster: LocalCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

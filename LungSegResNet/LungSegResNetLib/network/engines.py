@@ -112,7 +112,10 @@ def runs_on_processor(settings: EngineSettings) -> bool:
         return settings.device == "cpu"
     if settings.engine == "openvino" or not may_have_graphics_card() or importlib.util.find_spec("torch") is None:
         return True
-    return choose_device().device == "cpu"
+    try:
+        return choose_device().device == "cpu"
+    except DeviceError:  # of a PyTorch that cannot be loaded; ``load_engine`` says what it does without
+        return True
 
 
 def _load_torch(settings: EngineSettings, note: str = "") -> LoadedEngine:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from archives import write_archive
 from fetch_sample import FILE_NAME
 from network_files import seen_network, write_network
 from synthetic_thorax import Thorax
@@ -134,6 +135,24 @@ def test_pytorch_does_the_work_where_openvino_is_not_installed(small_network: Pa
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.startswith("torch PyTorch on the processor: asked for; OpenVINO")
+
+
+@pytest.mark.parametrize("command", ["segment", "segment-folder"])
+def test_a_pytorch_that_cannot_be_loaded_stops_no_run_on_the_device_auto(command: str, tmp_path: Path) -> None:
+    (tmp_path / "broken" / "torch").mkdir(parents=True)
+    (tmp_path / "broken" / "torch" / "__init__.py").write_text("raise OSError('fbgemm.dll is missing')\n")
+    scan = write_archive(tmp_path / "in", "a") / "a.nii.gz"
+    arguments = {
+        "segment": ["segment", str(scan), str(tmp_path / "a.nrrd")],
+        "segment-folder": ["segment-folder", str(scan.parent), str(tmp_path / "out")],
+    }[command]
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'broken')!r})\n"
+        "from LungSegResNetLib.network import engines\n"
+        "engines.may_have_graphics_card = lambda: True\n"
+    ) + RUN.format(arguments=arguments)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processes",
         type=positive,
         metavar="N",
-        help="cases at a time, each takes up to 3 GB (default: one a core, at most 4; one on a graphics card)",
+        help="cases at a time, each takes up to 3 GB (default: one a core, at most 4, if memory suffices; one on a "
+        "graphics card)",
     )
     where.add_argument(
         "--dask",

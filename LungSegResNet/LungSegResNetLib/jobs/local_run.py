@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from ..cores import cores
 from ..early_end import end_at_once, stop_with_parent
 from ..errors import STOPPED_EXIT_CODE, DeviceError
+from ..memory import memory
 from ..network.engines import EngineSettings, runs_on_processor
 from .case_status import RUNNING
 from .folder_job import FinishedCases
@@ -25,8 +26,8 @@ from .kept_engine import kept_engine
 from .reporting import CaseReporter, NullReporter, Reporter
 from .summary_file import Row
 
-# Each takes up to 3 GB for a scan of 1,000 slices.
 _MOST_PROCESSES = 4
+_BYTES_A_PROCESS = 3_000_000_000  # for a scan of 1,000 slices
 _MOST_PROCESSES_A_CASE = 5
 _LONGEST_END_SECONDS = 10.0
 
@@ -38,7 +39,8 @@ class LocalRun:
     Parameters
     ----------
     settings : the engine.
-    processes : cases at a time; None is one a core, at most four, and one on a graphics card.
+    processes : cases at a time; None is one a core, at most four and what memory suffices for, and one on a graphics
+        card.
     """
 
     settings: EngineSettings
@@ -54,7 +56,10 @@ class LocalRun:
         )
 
     def _suitable(self) -> int:
-        return min(cores(), _MOST_PROCESSES) if runs_on_processor(self.settings) else 1
+        if not runs_on_processor(self.settings):
+            return 1
+        fitting = (memory() or _MOST_PROCESSES * _BYTES_A_PROCESS) // _BYTES_A_PROCESS
+        return max(1, min(cores(), _MOST_PROCESSES, fitting))
 
 
 def _one_by_one(tasks: Sequence[FolderTask], reporter: Reporter, settings: EngineSettings) -> FinishedCases:

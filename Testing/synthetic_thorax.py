@@ -23,6 +23,7 @@ class Thorax:
     right_lung: bool = True
     left_lung: bool = True
     table: bool = True
+    prone: bool = False  # on the table, which is in front then
     stomach_gas: bool = False
     touching_lungs: bool = False  # the anterior junction is thinner than a voxel
     noise: float = 15.0
@@ -92,5 +93,6 @@ class Thorax:
         if self.stomach_gas:
             hu[ellipsoid(70, -20, -150, 45, 40, 45) < 1] = -990.0
         if self.table:
-            hu[(np.abs(y - 128) < 3) & (np.abs(x) < 190) & (body >= 1)] = -100.0
+            table_y = -128 if self.prone else 128
+            hu[(np.abs(y - table_y) < 3) & (np.abs(x) < 190) & (body >= 1)] = -100.0
         return hu, lung

@@ -92,12 +92,30 @@ def test_the_midline_is_the_middle_of_a_body_that_is_seen_whole_or_cut_off_on_bo
     assert body_midline(view, SPACING, 123.0) == 123.0
 
 
+@pytest.mark.parametrize("half_gap_mm", [6.0, 0.0], ids=["apart", "touching"])
+@pytest.mark.parametrize(("rolled", "crooked"), [(-25, 0), (25, 0), (0, -30), (0, 30), (15, 20)])
+def test_the_lungs_of_a_turned_patient_keep_their_sides(rolled: int, crooked: int, half_gap_mm: float) -> None:
+    z, y, x = np.mgrid[-160:161:4.0, -140:141:4.0, -180:181:4.0]
+    for degrees, other in ((rolled, z), (crooked, y)):
+        c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
+        x[...], other[...] = c * x + s * other, c * other - s * x
+    truth = np.zeros(x.shape, np.uint8)
+    for side, centre in ((RIGHT_LUNG, -66.0), (LEFT_LUNG, 66.0)):
+        inside = (z / 130) ** 2 + (y / 95) ** 2 + ((x - centre) / 67) ** 2 < 1
+        truth[inside & (x * np.sign(centre) > half_gap_mm)] = side
+    _, parts = ndimage.label(truth > 0)
+    assert parts == (2 if half_gap_mm else 1)
+    assert wrong_share(split_lungs(truth > 0, (4.0, 4.0, 4.0), midline_mm=180.0), truth) < 0.01
+
+
+@pytest.mark.parametrize("half_fissure_mm", [0.0, 8.0])
 @pytest.mark.parametrize("side", [RIGHT_LUNG, LEFT_LUNG])
-def test_a_lung_that_is_alone_and_reaches_over_the_middle_stays_one_lung(side: int) -> None:
+def test_a_lung_that_is_alone_and_reaches_over_the_middle_stays_one_lung(side: int, half_fissure_mm: float) -> None:
     z, y, x = np.mgrid[-120:121:5.0, -90:91:5.0, -150:151:5.0]
     heart_x = -80.0 if side == LEFT_LUNG else 80.0  # in its hollow, on the side of the lung that is gone
     lung = (z / 120) ** 2 + (y / 90) ** 2 + (x / 115) ** 2 < 1
     lung &= z**2 + (y + 30) ** 2 + (x - heart_x) ** 2 > 50**2
+    lung &= np.abs(z - 20 - y / 2) >= half_fissure_mm
     labels = split_lungs(lung, (5.0, 5.0, 5.0), midline_mm=150.0)
     np.testing.assert_array_equal(labels, np.where(lung, side, 0))
 

@@ -82,11 +82,24 @@ def test_thick_and_thin_slices_give_the_same_lungs(predictor: Predictor) -> None
     assert dice(sitk.GetArrayFromImage(on_thin) > 0, thin_result.mask > 0) > 0.97
 
 
-def test_an_oblique_scan_is_segmented(predictor: Predictor) -> None:
-    c, s = np.cos(np.deg2rad(15)), np.sin(np.deg2rad(15))
-    image, truth = Thorax().scan(COARSE, direction=(1, 0, 0, 0, c, -s, 0, s, c))
+@pytest.mark.parametrize(("axis", "degrees"), [(0, 15), (1, -30), (1, 30), (2, -30), (2, 30)])
+def test_an_oblique_scan_is_segmented(predictor: Predictor, axis: int, degrees: int) -> None:
+    turn = sitk.VersorTransform(np.eye(3)[axis].tolist(), np.deg2rad(degrees).item())
+    image, truth = Thorax().scan(COARSE, (500.0, 420.0, 420.0), turn.GetMatrix())
     ct, result = run(predictor, image)
-    assert dice(sitk.GetArrayFromImage(ct.to_native(result.mask)) > 0, sitk.GetArrayFromImage(truth) > 0) > 0.97
+    labels, expected = (sitk.GetArrayFromImage(i) for i in (ct.to_native(result.mask), truth))
+    assert min(dice(labels == side, expected == side) for side in (1, 2)) > 0.97
+
+
+@pytest.mark.parametrize("header_says_so", [True, False])
+def test_a_prone_patient_has_the_sides_that_the_header_says(predictor: Predictor, header_says_so: bool) -> None:
+    image, truth = Thorax(prone=True).scan(COARSE, direction=(-1, 0, 0, 0, -1, 0, 0, 0, 1))
+    if not header_says_so:
+        image.SetDirection(np.eye(3).ravel())
+    ct, result = run(predictor, image)
+    labels, expected = (sitk.GetArrayFromImage(i) for i in (ct.to_native(result.mask), truth))
+    for side in (1, 2):
+        assert dice(labels == (side if header_says_so else 3 - side), expected == side) > 0.97
 
 
 def test_one_missing_lung_is_said_and_the_other_one_keeps_its_side(predictor: Predictor) -> None:

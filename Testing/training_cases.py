@@ -59,3 +59,12 @@ def small_case(
             labels[index][lung] = value
     frame = SliceFrame.around((-0.5, 95.5, -0.5, 127.5), (64, 88))
     return CachedCase(name, np.rint(hu).astype(np.int16), labels, 5.0, frame, lung_slices)
+
+
+def write_huge_ct(path: Path) -> None:
+    """A CT (.nrrd) whose header tells 2 TB, which no memory holds."""
+    header = (
+        "NRRD0004\ntype: short\ndimension: 3\nspace: left-posterior-superior\nsizes: 100000 100000 100\n"
+        "space directions: (1,0,0) (0,1,0) (0,0,1)\nspace origin: (0,0,0)\nendian: little\nencoding: raw\n\n"
+    )
+    path.write_bytes(header.encode() + bytes(1000))

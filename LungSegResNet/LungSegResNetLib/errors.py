@@ -40,6 +40,18 @@ def unreadable(path: object, error: OSError) -> InputError:
     return InputError(f"{path} cannot be read ({error.strerror or error}).")
 
 
+def sentence_of(error: Exception, failed: str = "Unexpected problem") -> str:
+    """Why one case of several failed: readers of foreign files fail in ways nobody can list.
+
+    ``failed`` says what did where nobody foresaw the error, such as ``The case could not be read``.
+    """
+    if isinstance(error, LungSegError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this scan."
+    return f"{failed} ({': '.join([type(error).__name__, *str(error).splitlines()[:1]])})."
+
+
 class OutputError(LungSegError):
     """The result cannot be written, or is there already."""
 

@@ -16,7 +16,7 @@ from typing import cast
 
 from ..atomic import is_writable, refuse_existing, write_atomically
 from ..early_end import undone_by_an_end
-from ..errors import DeviceError, LungSegError, NoCTError, OutputError, OutputExistsError
+from ..errors import DeviceError, LungSegError, NoCTError, OutputError, OutputExistsError, sentence_of
 from ..network.engines import LoadedEngine
 from .case_job import CaseSummary, run_case
 from .case_status import DONE, FAILED, NO_CT, STARTED
@@ -207,13 +207,8 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
         raise
     except NoCTError as error:
         return without_result(task.no_ct(str(error)))
-    except LungSegError as error:
-        return failed(str(error))
-    except MemoryError:
-        return failed("There is not enough memory for this scan.")
     except Exception as error:  # one case must never end the others
-        reason = (str(error).splitlines() or [""])[0]
-        return failed(f"Unexpected problem ({type(error).__name__}: {reason}).")
+        return failed(sentence_of(error))
     except BaseException:
         _restore(task, earlier, mask)
         raise

@@ -12,7 +12,7 @@ import numpy as np
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.errors import InputError, LungSegError
+from LungSegResNetLib.errors import InputError, sentence_of
 from LungSegResNetLib.files.dicom_headers import list_series
 from LungSegResNetLib.files.dicom_reading import TILTED
 from LungSegResNetLib.files.reading import read_ct
@@ -176,11 +176,8 @@ def check_case(case: Case, with_picture: bool = True) -> CaseCheck:
         ct, mask = read_case(case)
         verdict = check_pair(ct, mask.labels)
         row = _png(draw_row(ct, mask.labels, case.name, verdict)) if with_picture else b""
-    except LungSegError as error:
-        return CaseCheck(case.name, case, PairVerdict(REFUSED, (str(error),)))
-    except Exception as error:
-        # Readers of foreign files fail in ways nobody can list; the other cases are still worth checking.
-        reason = f"The case could not be read ({type(error).__name__}: {error})."
+    except Exception as error:  # the other cases are still worth checking
+        reason = sentence_of(error, "The case could not be read")
         return CaseCheck(case.name, case, PairVerdict(REFUSED, (reason,)))
     z, y, x = ct.hu.shape
     return CaseCheck(case.name, case, verdict, mask.format, mask.notes, (z, y, x), ct.spacing_zyx, row)

@@ -13,7 +13,7 @@ from typing import Any
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
-from LungSegResNetLib.errors import InputError, LungSegError, OutputError, OutputExistsError
+from LungSegResNetLib.errors import InputError, OutputError, OutputExistsError, sentence_of
 from LungSegResNetLib.jobs.reporting import Reporter, WarningReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
@@ -310,11 +310,5 @@ class _Job:
             return dataclasses.replace(result, fold=judge.fold), False
         except OutputError:
             raise  # a full disk or a forbidden folder would fail every case
-        except LungSegError as error:
-            reason = str(error)
-        except MemoryError:
-            reason = "There is not enough memory for this case."
-        except Exception as error:
-            # Readers of foreign files fail in ways nobody can list; the other cases are still worth judging.
-            reason = f"The case could not be judged ({type(error).__name__}: {error})."
-        return FailedCase(self.case.name, reason), False
+        except Exception as error:  # the other cases are still worth judging
+            return FailedCase(self.case.name, sentence_of(error, "The case could not be judged")), False

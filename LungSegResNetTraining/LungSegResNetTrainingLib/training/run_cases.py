@@ -9,7 +9,7 @@ from pathlib import Path
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
-from LungSegResNetLib.errors import InputError, LungSegError, OutputError
+from LungSegResNetLib.errors import DeviceError, InputError, OutputError, sentence_of
 from LungSegResNetLib.tables import read_rows, write_csv
 
 from ..data.case_files import mask_files_of
@@ -99,6 +99,7 @@ def prepare_cases(
     ------
     InputError : there is no data set, none of its cases can be trained on, or a patient is in two splits.
     OutputError : the cache cannot be written.
+    DeviceError : there is too little memory for a case.
     """
     taken = (OK, DOUBTFUL) if include_doubtful else (OK,)
     found = list_data_set(data_set, taken)
@@ -111,12 +112,14 @@ def prepare_cases(
             cached = cache_case(case, cache, slice_shape)
         except OutputError:
             raise
-        except LungSegError as error:
-            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (str(error),)), case))
-            continue
-        except Exception as error:
-            # Readers of foreign files fail in ways nobody can list; the other cases are still worth training on.
-            reason = f"The case could not be read ({type(error).__name__}: {error})."
+        except MemoryError as error:
+            # No fault of the case: without it the run would be written down as one of other cases.
+            raise DeviceError(
+                f"There is not enough memory to read case {case.name}; close other programs, use a larger computer, or "
+                "leave the case out of the data set."
+            ) from error
+        except Exception as error:  # the other cases are still worth training on
+            reason = sentence_of(error, "The case could not be read")
             left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
             continue
         if cached.verdict.status in taken:

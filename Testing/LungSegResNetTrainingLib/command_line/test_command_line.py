@@ -12,8 +12,9 @@ import SimpleITK as sitk
 from network_files import write_quick_network
 from refusals import refused_options
 from synthetic_thorax import Thorax
+from training_cases import write_huge_ct
 
-from LungSegResNetLib.errors import OutputExistsError, UsageError
+from LungSegResNetLib.errors import DeviceError, OutputExistsError, UsageError
 from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.command_line.main import main
@@ -209,6 +210,19 @@ def test_fit_leaves_doubtful_and_broken_cases_out_and_writes_its_cases_down(
     }  # fmt: skip
     assert sorted(rows[name]["split"] for name in "abc") == ["train", "train", "validation"]
     assert read_card(data.parent / "run" / "network.safetensors").slice_shape == (32, 40)
+
+
+def test_fit_without_the_memory_for_a_scan_ends_before_the_run_has_cases(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = (data / "c_ct.nii").rename(data.parent / "c_ct.nii")
+    write_huge_ct(data / "c_ct.nrrd")
+    assert _fit(data) == DeviceError.exit_code
+    assert "There is not enough memory to read case c; close other programs" in capsys.readouterr().err
+    assert not (data.parent / "run").exists()
+    (data / "c_ct.nrrd").unlink()
+    kept.rename(data / "c_ct.nii")
+    assert _fit(data) == 0
 
 
 @pytest.mark.parametrize("options", [[], ["--folds", "2", "--fold", "1"], ["--validation-share", "0"]], ids=" ".join)

@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 from PIL import Image
 from synthetic_thorax import Thorax
+from training_cases import write_huge_ct
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError, OutputError
@@ -47,6 +48,12 @@ def test_one_broken_case_does_not_stop_the_others(data_set: Path) -> None:
     assert checks["good"].format == "PTK MetaImage"
     assert all(len(c.verdict.reasons) == 1 for name, c in checks.items() if name != "good")
     assert seen == [(0, 4, "damaged"), (1, 4, "exchanged"), (2, 4, "foreign"), (3, 4, "good")]
+
+
+def test_a_scan_too_large_for_the_memory_is_told_as_that(data_set: Path) -> None:
+    write_huge_ct(data_set / "huge_ct.nrrd")
+    case = Case("huge", data_set / "huge_ct.nrrd", data_set / "good" / "lungs.mhd", "train", "huge")
+    assert check_case(case).verdict.reasons == ("There is not enough memory for this scan.",)
 
 
 def test_the_table_is_a_case_list_of_what_may_be_trained_on(data_set: Path, tmp_path: Path) -> None:

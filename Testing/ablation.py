@@ -26,7 +26,7 @@ from LungSegResNetTrainingLib.data.cases import VALIDATION, Case
 from LungSegResNetTrainingLib.data.draft_mask import LUNG_HU
 from LungSegResNetTrainingLib.data.splits import split_in_words
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
-from LungSegResNetTrainingLib.evaluation.run import Judge, evaluate
+from LungSegResNetTrainingLib.evaluation.evaluate import Judge, evaluate
 from LungSegResNetTrainingLib.slices.slice_cache import RIGHT, CachedCase
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.reporting import make_training_reporter

@@ -232,11 +232,10 @@ def _caseList(folder: str) -> Path:
 def _isOfSomethingElse(report: Path, network: Path, caseList: Path) -> bool:
     """Whether the folder has an evaluation that the command would replace only if that is allowed."""
     from LungSegResNetLib.digests import file_digest
-    from LungSegResNetTrainingLib.evaluation.run import holds_another
+    from LungSegResNetTrainingLib.evaluation.report_folder import EvaluationId, holds_another
 
     # Without the digest of the cases, for which all CTs are read.
-    about = {"network": file_digest(network), "data set": str(caseList.resolve()), "split": ""}
-    return holds_another(report, about)
+    return holds_another(report, EvaluationId(file_digest(network), str(caseList.resolve())))
 
 
 def _number(value: float | None) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..data.case_search import FoundCases
     from ..data.cases import Case
     from ..evaluation.case_result import FailedCase
-    from ..evaluation.run import Judge
+    from ..evaluation.evaluate import Judge
 
 SUMMARY = "judge a network on cases with reference masks: tables, plots and pictures in one report"
 
@@ -66,10 +66,12 @@ def run(options: argparse.Namespace) -> int:
     from ..data.data_set import list_data_set
     from ..data.pair_check import DOUBTFUL
     from ..evaluation.box_plots import require_matplotlib
+    from ..evaluation.case_choice import refuse_unreachable
     from ..evaluation.case_result import CaseResult, FailedCase
+    from ..evaluation.evaluate import evaluate
     from ..evaluation.findings import Findings
     from ..evaluation.report import write_report
-    from ..evaluation.run import cases_digest, claim_folder, evaluate, refuse_unreachable
+    from ..evaluation.report_folder import EvaluationId, cases_digest, claim_folder
     from ..evaluation.summary import sentences
     from ..training.seen_scans import ScanMark, repeated_scans
 
@@ -87,8 +89,7 @@ def run(options: argparse.Namespace) -> int:
     chosen = [case for case, _ in assigned]
     refuse_unreachable(chosen)
     digests = " ".join(sorted({judge.digest for _, judge in assigned}))  # whatever the order of the cases is
-    about = {"network": digests, "data set": str(options.dataset.resolve()), "split": options.split or ""}
-    about["cases"] = cases_digest(found.cases)
+    about = EvaluationId(digests, str(options.dataset.resolve()), options.split or "", cases_digest(found.cases))
     claim_folder(options.out, about, options.overwrite, chosen)
     reporter = make_reporter(options.progress)
     for text in repeated_scans((case, ScanMark.of(case)) for case in chosen):
@@ -124,9 +125,10 @@ def _judges(
     from LungSegResNetLib.errors import UsageError
 
     from ..data.cases import TEST
+    from ..evaluation.case_choice import ALL, cases_trained_on, choose_cases
     from ..evaluation.case_result import FailedCase
+    from ..evaluation.evaluate import Judge
     from ..evaluation.fold_networks import assign_networks, read_fold_networks
-    from ..evaluation.run import ALL, Judge, cases_trained_on, choose_cases
     from ..training.seen_scans import seen_scans
     from ..training.start_network import network_path
 

@@ -22,9 +22,9 @@ from .aggregation import (
 from .baseline_comparison import BaselineComparison, compare_with_thresholding
 from .bootstrap import Interval, mean_intervals, too_few
 from .case_result import CaseResult
+from .evaluate import Evaluation
 from .group_comparison import GroupDifference, compare_groups
 from .provenance import provenance_of
-from .run import Evaluation
 from .spread import interval_text, spread_of
 
 

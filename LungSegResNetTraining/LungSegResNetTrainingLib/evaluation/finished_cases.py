@@ -20,8 +20,8 @@ from ..code_digest import own_code_digest
 from ..data.case_files import files_of, mask_files_of
 from ..data.cases import Case
 from .case_result import CaseResult, WorstSlice
+from .report_files import RESULT
 
-_FILE = "result.json"
 _OWN_FILES = re.compile(r"result\.json|overlay\.png|slice_\d+\.png")
 _DEVICES = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.I)  # on Windows no file or folder can be called so
 _NAME_LENGTH = 100  # of a case's folder; a name may have 255 bytes, on Windows its whole path not many more
@@ -64,7 +64,7 @@ def save_result(result: CaseResult, key: str) -> None:
     OutputError : the file cannot be written.
     """
     values = {name: value for name, value in asdict(result).items() if name not in _OWN_FIELDS}
-    with write_atomically(result.folder / _FILE, overwrite=True) as temporary:
+    with write_atomically(result.folder / RESULT, overwrite=True) as temporary:
         temporary.write_text(json.dumps({"key": key, "result": values}, indent=1), encoding="utf-8")
 
 
@@ -90,7 +90,7 @@ def forget_result(folder: Path) -> None:
 def load_result(case: Case, folder: Path, key: str) -> CaseResult | None:
     """Result of an earlier run; None where there is none with this key, or its file or a picture is damaged or gone."""
     try:
-        stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        stored = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         if stored["key"] != key:
             return None
         values: dict[str, Any] = stored["result"]

@@ -11,7 +11,7 @@ from LungSegResNetLib.network.devices import device_name, processor_name
 
 from ..code_digest import own_code_digest
 from .bootstrap import LEVEL_PERCENT, RESAMPLES, SEED
-from .run import Evaluation, Judge
+from .evaluate import Evaluation, Judge
 
 _PACKAGES = ("torch", "openvino", "numpy", "scipy", "SimpleITK")
 

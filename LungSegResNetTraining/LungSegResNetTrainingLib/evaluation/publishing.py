@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence, Set
 from pathlib import Path
@@ -23,8 +22,9 @@ from ..training.training_record import TrainingRecord
 from ..wording import some_of
 from .case_result import FAILED, LUNGS, METHODS, NETWORK, REGIONS, THRESHOLDING, kind_of
 from .dois import plain_doi
+from .report_files import CASES
+from .report_folder import evaluation_in
 from .report_tables import TextTable
-from .run import MARK
 from .summary import chosen_by_judged
 
 INTENDED_USE = (
@@ -73,7 +73,7 @@ def publish(
         raise InputError(f"The training of {network.name} has not finished; go on with it, and evaluate it then.")
     further = [_read_text(section).strip(), ""] if section else []
     known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
-    rows, failed = _read_rows(report / "cases.csv")
+    rows, failed = _read_rows(report / CASES)
     _refuse_report_of_another(network, report)
     judged = {row["case"] for row in rows}
     _refuse_cases_trained_on(card, judged, cases)
@@ -97,11 +97,10 @@ def publish(
 
 def _refuse_report_of_another(network: Path, report: Path) -> None:
     """Raise InputError unless the evaluation in the folder ``report`` judged this very network file, and no other."""
-    try:
-        judged = json.loads((report / MARK).read_text(encoding="utf-8"))["network"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{report} is no report of an evaluation; run lungsegresnet-train evaluate first.") from error
-    if judged != file_digest(network):
+    evaluation = evaluation_in(report)
+    if evaluation is None:
+        raise InputError(f"{report} is no report of an evaluation; run lungsegresnet-train evaluate first.")
+    if evaluation.network != file_digest(network):
         raise InputError(f"The report in {report} is not about {network.name}; evaluate this network, and it alone.")
 
 

@@ -12,8 +12,9 @@ from .bootstrap import LEVEL_PERCENT
 from .findings import Findings, worst_first
 from .html_page import figure, heading, link, page, paragraph, table, text, tiles
 from .picture_sections import BoxPlots
+from .report_files import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY
+from .report_folder import tell_provenance
 from .result_tables import write_cases, write_summary
-from .run import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY, tell_provenance
 from .sections import Section, sections_of
 from .spread import number
 from .summary import network_name, sentences

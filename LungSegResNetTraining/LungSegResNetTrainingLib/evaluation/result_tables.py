@@ -14,7 +14,7 @@ from ..data.data_set import spacing_text
 from .aggregation import ALL_CASES, groups_of, kinds_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import count_patients, mean_intervals
 from .case_result import FAILED, INCLUDED, JUDGED, LEFT_OUT, METHODS, REGIONS, CaseResult
-from .run import Evaluation
+from .evaluate import Evaluation
 from .spread import spread_of
 
 _TOLD, _PARTED = "told by the reference", "parted by position"

@@ -13,9 +13,10 @@ from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT, too_few
+from .case_choice import trained_patients
 from .case_result import LUNGS, NETWORK, CaseResult
+from .evaluate import Evaluation
 from .findings import Findings, MeanDice, worst_first
-from .run import Evaluation, trained_patients
 from .spread import excludes_zero, interval_text, is_zero, number, spread_of
 
 

@@ -18,7 +18,7 @@ from LungSegResNetLib.errors import DeviceError, OutputExistsError, UsageError
 from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.command_line.main import main
-from LungSegResNetTrainingLib.evaluation.run import claim_folder
+from LungSegResNetTrainingLib.evaluation.report_folder import EvaluationId, claim_folder
 
 _TINY = ["--slice-shape", "32", "40", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--validate-every", "1"]
 
@@ -99,7 +99,7 @@ def test_an_evaluation_of_another_network_is_refused_and_says_how_to_replace_it(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     report, network = tmp_path / "report", write_quick_network(tmp_path / "network.safetensors")
-    claim_folder(report, {"network": "another"}, overwrite=False, cases=[])
+    claim_folder(report, EvaluationId("another"), overwrite=False, cases=[])
     command = ["evaluate", str(network), str(data), "--out", str(report), "--device", "cpu"]
     assert main([*command, "--progress", "none"]) == OutputExistsError.exit_code
     told = "holds another evaluation; choose another folder. To replace it, give --overwrite."

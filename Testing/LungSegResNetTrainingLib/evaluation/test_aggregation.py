@@ -22,6 +22,7 @@ from LungSegResNetTrainingLib.evaluation.aggregation import (
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
 from LungSegResNetTrainingLib.evaluation.bootstrap import Interval
 from LungSegResNetTrainingLib.evaluation.dois import address_of
+from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation
 from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_DECIMALS, PAPER_METRICS, paper_group
 from LungSegResNetTrainingLib.evaluation.report_tables import (
     baseline_text,
@@ -31,7 +32,6 @@ from LungSegResNetTrainingLib.evaluation.report_tables import (
     table1_text,
 )
 from LungSegResNetTrainingLib.evaluation.result_tables import write_cases, write_summary
-from LungSegResNetTrainingLib.evaluation.run import Evaluation
 from LungSegResNetTrainingLib.evaluation.spread import (
     Spread,
     interval_text,

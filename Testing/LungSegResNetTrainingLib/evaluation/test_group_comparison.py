@@ -15,9 +15,9 @@ from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetTrainingLib.evaluation.aggregation import values_of
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
+from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.group_comparison import COMPARED_METRICS, compare_groups, statements_by_pair
-from LungSegResNetTrainingLib.evaluation.run import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 
 

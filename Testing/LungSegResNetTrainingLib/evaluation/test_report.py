@@ -17,9 +17,9 @@ from PIL import Image
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetTrainingLib.evaluation import findings as findings_module
 from LungSegResNetTrainingLib.evaluation.case_result import LUNGS, THRESHOLDING, CaseResult
+from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.report import write_report
-from LungSegResNetTrainingLib.evaluation.run import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 
 

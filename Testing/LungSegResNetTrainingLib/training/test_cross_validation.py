@@ -13,8 +13,8 @@ from training_cases import write_case
 from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.data_set import list_data_set
+from LungSegResNetTrainingLib.evaluation.case_choice import choose_cases
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
-from LungSegResNetTrainingLib.evaluation.run import choose_cases
 from LungSegResNetTrainingLib.training.seen_scans import seen_scans
 
 _TINY = [

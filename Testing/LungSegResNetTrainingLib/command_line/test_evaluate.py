@@ -1,4 +1,4 @@
-"""Evaluation from files to report with the shipped network: groups, a broken case, interruption, another network."""
+"""Evaluation from files to report with the shipped network: groups, a broken case, doubts, scans seen in training."""
 
 from __future__ import annotations
 
@@ -23,27 +23,11 @@ from synthetic_thorax import Thorax
 from training_cases import write_case
 
 from LungSegResNetLib.digests import file_digest
-from LungSegResNetLib.errors import InputError, OutputError, OutputExistsError
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetTrainingLib.code_digest import own_code_digest
 from LungSegResNetTrainingLib.command_line.main import main
-from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
-from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
-from LungSegResNetTrainingLib.evaluation.findings import Findings
-from LungSegResNetTrainingLib.evaluation.finished_cases import case_key, folder_names
-from LungSegResNetTrainingLib.evaluation.run import (
-    Judge,
-    cases_digest,
-    cases_trained_on,
-    choose_cases,
-    claim_folder,
-    evaluate,
-    holds_another,
-    tell_provenance,
-)
-from LungSegResNetTrainingLib.evaluation.summary import sentences
+from LungSegResNetTrainingLib.data.case_search import find_cases
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 
 _POOLED = ("plain", "network", "lungs")
@@ -56,11 +40,6 @@ def write_list(path: Path, rows: list[tuple[str, str, str]]) -> None:
         writer.writerow(["case", "ct", "mask", "group", "doubtful", "licence", "doi"])
         for name, group, doubtful in rows:
             writer.writerow([name, f"{name}_ct.nii", f"{name}_mask.nii", group, doubtful, "CC BY 4.0", "10.1/x&y"])
-
-
-@pytest.fixture(scope="module")
-def judge() -> Judge:
-    return Judge.load(default_model_path(), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -182,17 +161,6 @@ def test_all_files_of_a_report_tell_what_it_was_made_with(report: tuple[int, Pat
         assert [what for what, which in told.items() if what not in text or which not in text] == []
 
 
-def test_what_a_report_was_made_with_makes_no_other_evaluation_of_it(tmp_path: Path) -> None:
-    mark = tmp_path / "evaluation.json"
-    claim_folder(tmp_path, {"network": "a"}, overwrite=False, cases=[])
-    tell_provenance(tmp_path, {"date": "yesterday"})
-    assert not holds_another(tmp_path, {"network": "a"})
-    claim_folder(tmp_path, {"network": "a"}, overwrite=False, cases=[])
-    assert json.loads(mark.read_text(encoding="utf-8")) == {"network": "a", "made with": {"date": "yesterday"}}
-    claim_folder(tmp_path, {"network": "b"}, overwrite=True, cases=[])
-    assert json.loads(mark.read_text(encoding="utf-8")) == {"network": "b"}
-
-
 def test_run_again_only_what_is_missing_is_done(report: tuple[int, Path, Path], capsys: pytest.CaptureFixture) -> None:
     _, out, data = report
     shutil.copy(data / "plain_ct.nii", data / "broken_ct.nii")
@@ -202,165 +170,6 @@ def test_run_again_only_what_is_missing_is_done(report: tuple[int, Path, Path], 
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
     assert [line.endswith("(from the earlier run)") for line in lines] == [True, False, True, True]
     assert (out / "cases" / "plain" / "overlay.png").stat().st_mtime_ns == before
-
-
-def test_an_interrupted_run_keeps_what_was_finished(judge: Judge, tmp_path: Path) -> None:
-    assigned = [(write_case(tmp_path, name, **_SMALL), judge) for name in ("first", "second")]  # type: ignore[arg-type]
-
-    finished = []
-
-    def stop(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:
-        finished.append(outcome)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(assigned, tmp_path / "out", on_case=stop)
-    seen: list[bool] = []
-    again = evaluate(assigned, tmp_path / "out", on_case=lambda *about: seen.append(about[3]))
-    assert seen == [True, False]
-    assert again.results[0] == finished[0]
-    assert [result.case.name for result in again.results] == ["first", "second"]
-
-
-def test_a_changed_scan_a_damaged_result_or_a_lost_picture_is_judged_again(judge: Judge, tmp_path: Path) -> None:
-    case: Case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
-    seen: list[bool] = []
-
-    def run() -> None:
-        evaluate(
-            [(case, judge)], tmp_path / "out", with_baseline=False, on_case=lambda *about: seen.append(about[3]),
-        )  # fmt: skip
-
-    run()
-    run()
-    write_case(tmp_path, "thorax", thorax=Thorax(noise=5.0), **_SMALL)  # type: ignore[arg-type]
-    run()
-    (tmp_path / "out" / "cases" / "thorax" / "result.json").write_text('{"key": ', encoding="utf-8")
-    run()
-    (tmp_path / "out" / "cases" / "thorax" / "overlay.png").unlink()
-    run()
-    run()
-    assert seen == [False, True, False, False, False, True]
-
-
-def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    claim_folder(out, {"network": "a"}, overwrite=False, cases=[])
-    claim_folder(out, {"network": "a"}, overwrite=False, cases=[])
-    with pytest.raises(OutputExistsError, match="another evaluation; choose another folder"):
-        claim_folder(out, {"network": "b"}, overwrite=False, cases=[])
-    (out / "cases.csv").write_text("figures of a", encoding="utf-8")
-    claim_folder(out, {"network": "a"}, overwrite=True, cases=[])
-    assert (out / "cases.csv").is_file()
-    claim_folder(out, {"network": "b"}, overwrite=True, cases=[])
-    assert not (out / "cases.csv").exists()  # its figures are not those of b
-    assert json.loads((out / "evaluation.json").read_text(encoding="utf-8")) == {"network": "b"}
-    (tmp_path / "mine.txt").write_text("notes", encoding="utf-8")
-    for overwrite in (False, True):  # it may be a run or a data set, whose case list is called as a report's table is
-        with pytest.raises(OutputError, match="no evaluation"):
-            claim_folder(tmp_path, {"network": "a"}, overwrite, cases=[])
-
-
-def test_a_report_is_not_written_to_the_place_of_a_file(tmp_path: Path) -> None:
-    (tmp_path / "report").write_text("notes", encoding="utf-8")
-    with pytest.raises(OutputError, match="is a file; choose a folder"):
-        claim_folder(tmp_path / "report", {"network": "a"}, overwrite=True, cases=[])
-    assert (tmp_path / "report").read_text(encoding="utf-8") == "notes"
-
-
-def test_an_evaluation_goes_on_where_its_data_set_has_moved(tmp_path: Path) -> None:
-    shapes = {"here": Thorax(), "there": Thorax(), "elsewhere": Thorax(noise=5.0)}
-    about = {}
-    for place, shape in shapes.items():
-        case = write_case(tmp_path / place, "x", thorax=shape, **_SMALL)  # type: ignore[arg-type]
-        about[place] = {"network": "a", "data set": place, "cases": cases_digest([case])}
-    claim_folder(tmp_path / "out", about["here"], overwrite=False, cases=[])
-    claim_folder(tmp_path / "out", about["there"], overwrite=False, cases=[])
-    assert json.loads((tmp_path / "out" / "evaluation.json").read_text(encoding="utf-8")) == about["there"]
-    # Who does not tell the cases knows the data set by its place only.
-    untold = {key: value for key, value in about["there"].items() if key != "cases"}
-    assert not holds_another(tmp_path / "out", untold)
-    assert holds_another(tmp_path / "out", untold | {"data set": "here"})
-    assert holds_another(tmp_path / "out", untold | {"network": "b"})
-    # A data set may grow where it is, but one with other scans somewhere else is another.
-    claim_folder(tmp_path / "out", about["there"] | {"cases": "more"}, overwrite=False, cases=[])
-    with pytest.raises(OutputExistsError, match="another evaluation; choose another folder"):
-        claim_folder(tmp_path / "out", about["elsewhere"], overwrite=False, cases=[])
-
-
-def test_a_corrected_mask_takes_the_report_on_the_earlier_one_away_and_is_judged_anew(
-    judge: Judge, tmp_path: Path
-) -> None:
-    out, case = tmp_path / "out", write_case(tmp_path, "x", **_SMALL)  # type: ignore[arg-type]
-    kept: list[bool] = []
-
-    def run() -> None:
-        about = {"network": "n", "data set": str(tmp_path), "cases": cases_digest([case])}
-        claim_folder(out, about, overwrite=False, cases=[case])
-        kept.append((out / "report.html").exists())
-        (out / "report.html").touch()
-        evaluate([(case, judge)], out, with_baseline=False, on_case=lambda *told: kept.append(told[3]))
-
-    run()
-    run()
-    sitk.WriteImage(sitk.BinaryErode(sitk.ReadImage(str(case.mask)) > 0, (1, 1, 0)), str(case.mask))
-    run()
-    assert kept == [False, False, True, True, False, False]
-
-
-def test_an_evaluation_that_replaces_another_leaves_no_picture_of_it(judge: Judge, tmp_path: Path) -> None:
-    case = write_case(tmp_path, "kept", **_SMALL)  # type: ignore[arg-type]
-    out = tmp_path / "out"
-    claim_folder(out, {"network": "a"}, overwrite=False, cases=[])
-    files = ("result.json", "overlay.png", "slice_099.png", "slice_099.png.txt", "mine.png")
-    for name in ("kept", "gone", "with mine"):
-        (out / "cases" / name).mkdir(parents=True)
-        for file in files if name != "gone" else files[:3]:
-            (out / "cases" / name / file).touch()
-    claim_folder(out, {"network": "b"}, True, [case])
-    evaluate([(case, judge)], out, with_baseline=False)
-    left = {path.relative_to(out / "cases").as_posix() for path in (out / "cases").rglob("*.*")}
-    assert {path for path in left if not path.startswith("kept/slice_001")} == {
-        "kept/result.json", "kept/overlay.png", "kept/slice_099.png.txt", "kept/mine.png",
-        "with mine/slice_099.png.txt", "with mine/mine.png",
-    }  # fmt: skip
-    assert not (out / "cases" / "gone").exists()
-
-
-def test_a_data_set_with_other_cases_keeps_no_report_of_the_earlier_ones_and_all_results_of_its_own(
-    tmp_path: Path,
-) -> None:
-    out, data = tmp_path / "out", tmp_path / "data"
-    cases = [write_case(data, name, thorax=Thorax(noise=n), **_SMALL) for n, name in enumerate("abc", 5)]  # type: ignore[arg-type]
-
-    def claim(chosen: list[Case]) -> set[str]:
-        about = {"network": "n", "data set": str(data), "split": "", "cases": cases_digest(chosen)}
-        claim_folder(out, about, overwrite=False, cases=chosen)
-        return {path.relative_to(out).as_posix() for path in out.rglob("*.*")} - {"evaluation.json"}
-
-    claim(cases[:2])
-    for name in "ab":
-        (out / "cases" / name).mkdir(parents=True)
-        (out / "cases" / name / "result.json").touch()
-    (out / "report.html").touch()
-    assert claim(cases[:2]) == {"report.html", "cases/a/result.json", "cases/b/result.json"}
-    assert claim(cases[1:]) == {"cases/b/result.json"}
-
-
-def test_a_folder_that_only_its_system_has_written_to_may_be_used(tmp_path: Path) -> None:
-    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
-        (tmp_path / name).touch()
-    claim_folder(tmp_path, {"network": "a"}, overwrite=False, cases=[])
-    assert (tmp_path / "evaluation.json").is_file()
-
-
-def test_folders_of_cases_deep_in_a_tree_are_told_apart_and_named_alike_among_other_cases(tmp_path: Path) -> None:
-    way = "_".join(["x" * 70] * 4)
-    cases = [Case(name, Path("ct"), Path("mask"), "train", name) for name in (f"{way}_a", f"{way}_b", "c")]
-    names = folder_names(cases)
-    for name in names:
-        (tmp_path / name).mkdir()
-    assert names == [*folder_names(cases[:1]), *folder_names(cases[1:2]), "c"]
 
 
 def test_scans_that_are_out_of_reach_cost_no_earlier_result(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -385,59 +194,6 @@ def test_scans_that_are_out_of_reach_cost_no_earlier_result(tmp_path: Path, caps
     capsys.readouterr()
     assert main(command) == 0
     assert capsys.readouterr().out.count("(from the earlier run)") == 2
-
-
-def test_no_case_gets_a_folder_that_windows_cannot_make() -> None:
-    cases = [Case(name, Path("ct"), Path("mask"), "train", name) for name in ("con", "COM1.a", "nul", "console")]
-    assert folder_names(cases) == ["case_con", "case_COM1.a", "case_nul", "console"]
-
-
-def test_another_network_gets_no_result_of_the_first(judge: Judge, tmp_path: Path) -> None:
-    case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
-    evaluate([(case, judge)], tmp_path / "out", with_baseline=False)
-    card, weights = load_model(default_model_path())
-    other = tmp_path / "other.safetensors"
-    save_model(other, {name: value * 0 if name.endswith("bias") else value for name, value in weights.items()}, card)
-    seen: list[bool] = []
-    evaluate(
-        [(case, Judge.load(other, "cpu"))],
-        tmp_path / "out",
-        with_baseline=False,
-        on_case=lambda *about: seen.append(about[3]),
-    )
-    assert seen == [False]
-
-
-def test_the_split_is_validation_where_there_is_one_and_all_elsewhere() -> None:
-    def cases(*splits: str) -> FoundCases:
-        return FoundCases([Case(f"{n}", Path("ct"), Path("mask"), split, f"{n}") for n, split in enumerate(splits)])
-
-    assert [case.name for case in choose_cases(cases("train", "validation"), None)] == ["1"]
-    assert [case.name for case in choose_cases(cases("train", "train"), None)] == ["0", "1"]
-    assert [case.name for case in choose_cases(cases("train", "validation"), "all")] == ["0", "1"]
-    with pytest.raises(InputError, match=r"no case in the split 'test'; there are train"):
-        choose_cases(cases("train"), "test")
-
-
-def test_without_a_split_no_patient_is_judged_that_the_network_was_trained_on() -> None:
-    patients = {"a1": "a", "a2": "a", "b1": "b"}
-    found = FoundCases([Case(name, Path("ct"), Path("mask"), "train", who) for name, who in patients.items()])
-    assert [case.name for case in choose_cases(found, None, ScanRecord.by_names({"a1"}))] == ["b1"]
-    assert [case.name for case in choose_cases(found, "all", ScanRecord.by_names({"a1"}))] == ["a1", "a2", "b1"]
-    with pytest.raises(InputError, match=r"trained on all patients .* --split all"):
-        choose_cases(found, None, ScanRecord.by_names({"a1", "b1"}))
-
-
-def test_a_validation_case_of_a_patient_that_the_network_was_trained_on_is_judged_only_if_asked_for() -> None:
-    splits = {"a": "train", "b": "validation", "c": "validation"}
-    found = FoundCases([Case(name, Path("ct"), Path("mask"), split, name) for name, split in splits.items()])
-    seen = ScanRecord.by_names({"b"})
-    assert [case.name for case in choose_cases(found, None, seen)] == ["c"]
-    assert [case.name for case in cases_trained_on(found, None, seen)] == ["b"]
-    assert [case.name for case in choose_cases(found, "validation", seen)] == ["b", "c"]
-    assert cases_trained_on(found, "validation", seen) == []
-    with pytest.raises(InputError, match="trained on all validation cases"):
-        choose_cases(found, None, ScanRecord.by_names({"b", "c"}))
 
 
 def test_a_case_counts_as_seen_by_its_scan_or_where_no_patient_is_named_by_its_name(
@@ -541,18 +297,6 @@ def test_rows_that_the_list_leaves_out_are_told_with_their_reason(odd_report: tu
     assert "Looks &lt;odd>." in (data / "out" / "report.md").read_text(encoding="utf-8")
 
 
-def test_the_summary_says_how_many_cases_the_network_was_trained_on(judge: Judge, tmp_path: Path) -> None:
-    card, weights = load_model(default_model_path())
-    trained = dataclasses.replace(card, training={"training_cases": ["first"]})
-    save_model(tmp_path / "own.safetensors", weights, trained)
-    cases = [write_case(tmp_path, name, **_SMALL) for name in ("first", "second")]  # type: ignore[arg-type]
-    own = Judge.load(tmp_path / "own.safetensors", "cpu")
-    evaluation = evaluate([(case, own) for case in cases], tmp_path / "out", with_baseline=False)
-    assert [text for text in sentences(Findings(evaluation)) if "trained on patients of 1 case among these" in text]
-    other = evaluate([(case, judge) for case in cases], tmp_path / "shipped", with_baseline=False)
-    assert not [text for text in sentences(Findings(other)) if "trained on patients" in text]
-
-
 @pytest.mark.parametrize("patient", ["p1", "p2"])
 def test_copies_of_a_scan_that_count_as_several_patients_are_told_of(
     patient: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -572,59 +316,9 @@ def test_copies_of_a_scan_that_count_as_several_patients_are_told_of(
     assert [warned, *told] == [patient == "p2"] * 4
 
 
-def test_voxels_that_lie_beside_a_header_belong_to_the_case(tmp_path: Path) -> None:
-    case = write_case(tmp_path, "thorax", **_SMALL)  # type: ignore[arg-type]
-    ct, mask = tmp_path / "ct.mhd", tmp_path / "mask.nhdr"
-    for path, source in ((ct, case.ct), (mask, case.mask)):
-        sitk.WriteImage(sitk.ReadImage(str(source)), str(path))
-    keys = [case_key(dataclasses.replace(case, ct=ct, mask=mask), ())]
-    for voxels in (ct.with_suffix(".raw"), mask.with_suffix(".raw")):
-        content = bytearray(voxels.read_bytes())
-        content[0] ^= 1
-        voxels.write_bytes(content)
-        keys.append(case_key(dataclasses.replace(case, ct=ct, mask=mask), ()))
-    assert len(set(keys)) == 3
-
-
 def test_a_data_set_of_which_nothing_can_be_judged_says_why(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_list(tmp_path / "list.csv", [("broken", "", "")])
     (tmp_path / "broken_ct.nii").write_bytes(b"cut off")
     (tmp_path / "broken_mask.nii").write_bytes(b"cut off")
     assert main(["evaluate", "shipped", str(tmp_path / "list.csv"), "--out", str(tmp_path / "out")]) == 3
     assert "None of 1 cases could be judged. broken: " in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("trouble", [InputError("It is no CT."), MemoryError(), RuntimeError("out of luck")])
-def test_trouble_of_one_case_costs_no_other(
-    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
-) -> None:
-    cases = [Case(name, tmp_path / "ct", tmp_path / "mask", "validation", name) for name in "ab"]
-
-    def fail(*arguments: object, **options: object) -> None:
-        raise trouble
-
-    monkeypatch.setattr("LungSegResNetTrainingLib.evaluation.run.judge_case", fail)
-    evaluation = evaluate([(case, judge) for case in cases], tmp_path / "out")
-    words = {InputError: "It is no CT.", MemoryError: "not enough memory", RuntimeError: "RuntimeError: out of luck"}
-    assert [failed.name for failed in evaluation.failed] == ["a", "b"]
-    assert all(words[type(trouble)] in failed.reason for failed in evaluation.failed)
-
-
-def test_results_that_cannot_be_written_end_the_evaluation(
-    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*arguments: object, **options: object) -> None:
-        raise OutputError("The disk is full.")
-
-    monkeypatch.setattr("LungSegResNetTrainingLib.evaluation.run.judge_case", fail)
-    case = Case("a", tmp_path / "ct", tmp_path / "mask", "validation", "a")
-    with pytest.raises(OutputError, match="full"):
-        evaluate([(case, judge)], tmp_path / "out")
-
-
-def test_a_result_of_other_code_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = Case("a", tmp_path / "ct", tmp_path / "mask", "validation", "a")
-    before = case_key(case, ("network",))
-    assert case_key(case, ("network",)) == before
-    monkeypatch.setattr("LungSegResNetTrainingLib.evaluation.finished_cases.own_code_digest", lambda: "of other code")
-    assert case_key(case, ("network",)) != before

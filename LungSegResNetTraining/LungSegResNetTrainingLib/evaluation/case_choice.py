@@ -1,0 +1,74 @@
+"""Which cases of a data set an evaluation judges: those of a split, without patients that the network has seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.wording import counted
+
+from ..data.case_search import FoundCases
+from ..data.cases import VALIDATION, Case
+from ..training.seen_scans import NOTHING_SEEN, ScanRecord
+
+ALL = "all"
+
+
+def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord = NOTHING_SEEN) -> list[Case]:
+    """Cases of a split; ``all`` takes all.
+
+    None takes the validation cases or, where the data set has none, all, without those of patients that the network
+    was trained on; ``seen`` are its scans.
+
+    Raises
+    ------
+    InputError : there is no such case.
+    """
+    cases = _of_split(found.cases, split)
+    trained_on = cases_trained_on(found, split, seen)
+    if cases and len(trained_on) == len(cases):
+        which = "validation cases" if VALIDATION in {case.split for case in cases} else "patients of the data set"
+        raise InputError(
+            f"The network, or the one that its training began with, was trained on all {which}, or on cases of their "
+            "names; give the cases.csv of its run folder, which names those held back, or scans of other patients, or "
+            f"judge all cases with --split {ALL}."
+        )
+    if found.cases and not cases:
+        splits = sorted({case.split for case in found.cases})
+        raise InputError(
+            f"The data set has no case in the split '{split}'; there are {', '.join(splits)}, and '{ALL}'."
+        )
+    return [case for case in cases if case not in trained_on]
+
+
+def cases_trained_on(found: FoundCases, split: str | None, seen: ScanRecord) -> list[Case]:
+    """The cases that `choose_cases` leaves out because the network was trained on their patients: none of a split that
+    was asked for."""
+    if split is not None:
+        return []
+    patients = trained_patients(found.cases, seen)
+    return [case for case in _of_split(found.cases, split) if case.patient in patients]
+
+
+def _of_split(cases: Sequence[Case], split: str | None) -> list[Case]:
+    if split is None:
+        split = VALIDATION if any(case.split == VALIDATION for case in cases) else ALL
+    return [case for case in cases if split in (ALL, case.split)]
+
+
+def trained_patients(cases: Sequence[Case], seen: ScanRecord) -> set[str]:
+    """Patients of whom the network was trained on some case."""
+    return {case.patient for case in cases if seen.holds_case(case)}
+
+
+def refuse_unreachable(cases: Sequence[Case]) -> None:
+    """Raise InputError where not one CT is there, as on a disk that is not connected: nothing is to be replaced then.
+
+    Without cases there is nothing to be missing.
+    """
+    if cases and not any(os.path.lexists(case.ct) for case in cases):
+        raise InputError(
+            f"None of {counted(len(cases), 'CT')} is there (the first is {cases[0].ct}); is a disk or a share not "
+            "connected? Nothing was changed."
+        )

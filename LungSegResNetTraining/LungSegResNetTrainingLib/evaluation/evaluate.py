@@ -1,0 +1,135 @@
+"""Judges cases, one at a time; goes on after failures and after interruptions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from LungSegResNetLib.digests import file_digest
+from LungSegResNetLib.errors import OutputError, sentence_of
+from LungSegResNetLib.jobs.reporting import Reporter, WarningReporter
+from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
+from LungSegResNetLib.network.model_file import ModelCard
+
+from ..data.cases import Case
+from .case_result import CaseResult, FailedCase
+from .finished_cases import case_key, folder_names, load_result, save_result
+from .judging import judge_case
+from .report_files import CASES_FOLDER
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A network that judges cases.
+
+    Attributes
+    ----------
+    loaded, engine : what runs it, also in words.
+    digest : SHA-256 of its file.
+    fold : its number (from 1 on) in a cross-validation.
+    """
+
+    loaded: LoadedEngine
+    engine: str
+    digest: str
+    fold: int | None = None
+
+    @classmethod
+    def load(cls, model: Path, device: str, fold: int | None = None) -> Judge:
+        """Read a network file for a device (``auto``, ``cpu``, ...). Raises as ``load_engine`` does."""
+        loaded = load_engine(EngineSettings(device=device, model=model))
+        about = f"{loaded.predictor.engine} on {loaded.device}, {loaded.predictor.precision}"
+        return cls(loaded, about, file_digest(model), fold)
+
+    @property
+    def card(self) -> ModelCard:
+        """What the network's file says."""
+        return self.loaded.predictor.card
+
+
+@dataclass
+class Evaluation:
+    """All that a report is made of; in a cross-validation there are several judges, one for each fold.
+
+    ``failed`` could not be judged, ``left_out`` were not to be judged; ``kept`` counts results of an earlier run.
+    """
+
+    judges: Sequence[Judge]
+    results: list[CaseResult] = field(default_factory=list)
+    failed: list[FailedCase] = field(default_factory=list)
+    left_out: list[FailedCase] = field(default_factory=list)
+    kept: int = 0
+
+
+OnCase = Callable[[int, int, CaseResult | FailedCase, bool], None]
+
+
+def evaluate(
+    assigned: Sequence[tuple[Case, Judge]],
+    folder: Path,
+    *,
+    with_baseline: bool = True,
+    reporter: Reporter | None = None,
+    on_case: OnCase = lambda number, count, outcome, kept: None,
+) -> Evaluation:
+    """Judge each case by the network beside it, and keep results and pictures in ``folder/cases``.
+
+    What is there already from an earlier run is taken from there. A broken case is listed as failed and stops no other;
+    it is tried again by the next run. ``on_case`` gets the number of the case (from 1), how many there are, what came
+    of it and whether its result was kept from an earlier run.
+
+    Raises
+    ------
+    OutputError : the results cannot be written.
+    """
+    reporter = reporter or WarningReporter()
+    evaluation = Evaluation(list(dict.fromkeys(judge for _, judge in assigned)))
+    names = folder_names([case for case, _ in assigned])
+    for number, ((case, judge), name) in enumerate(zip(assigned, names, strict=True), start=1):
+        reporter.stage(f"case {number} of {len(assigned)}: {case.name}")
+        job = _Job(case, folder / CASES_FOLDER / name, judge, with_baseline)
+        try:
+            outcome, kept = job.outcome(reporter)
+        finally:
+            reporter.close()
+        if isinstance(outcome, CaseResult):
+            evaluation.results.append(outcome)
+            evaluation.kept += kept
+        else:
+            evaluation.failed.append(outcome)
+        on_case(number, len(assigned), outcome, kept)
+    return evaluation
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One case to be judged in a folder of its own."""
+
+    case: Case
+    folder: Path
+    judge: Judge
+    with_baseline: bool
+
+    def outcome(self, reporter: Reporter) -> tuple[CaseResult | FailedCase, bool]:
+        """What came of the case, and whether an earlier run had it already."""
+        try:
+            judge = self.judge
+            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}"))
+            result = load_result(self.case, self.folder, key)
+            if result is not None:
+                return dataclasses.replace(result, fold=judge.fold), True
+            result = judge_case(
+                self.case,
+                self.folder,
+                judge.loaded,
+                with_baseline=self.with_baseline,
+                on_progress=reporter.slices,
+            )
+            save_result(result, key)
+            return dataclasses.replace(result, fold=judge.fold), False
+        except OutputError:
+            raise  # a full disk or a forbidden folder would fail every case
+        except Exception as error:  # the other cases are still worth judging
+            return FailedCase(self.case.name, sentence_of(error, "The case could not be judged")), False

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..data.splits import split_by_fold, split_in_words
-from .fit import NETWORK
 from .parallel import Processes
 from .reporting import TrainingReporter
 from .run_cases import TrainingCases
+from .run_files import NETWORK
 from .run_options import RunOptions
 from .settings import TrainingSettings
 from .start_network import StartNetwork

@@ -1,40 +1,30 @@
-"""The training loop: steps, validation, checkpoints that resume, and the finished network file."""
+"""The training loop: steps, validation and checkpoints that resume."""
 
 from __future__ import annotations
 
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from types import TracebackType
 
-import torch
-from torch.utils.data import DataLoader
-
-from LungSegResNetLib import __version__
-from LungSegResNetLib.errors import DeviceError, InputError, ModelError, UsageError
-from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
+from LungSegResNetLib.errors import InputError, UsageError
 
 from ..data.data_set import CASE_LIST
 from ..slices.slice_cache import CachedCase
 from .best_validation import BestValidation
+from .network_export import export_network, finish_network, record_of
 from .parallel import Processes
-from .progress import Progress
+from .progress import Clock, Progress
 from .run_cases import is_list_of_run
+from .run_files import CHECKPOINT, CURVES, LOG, NETWORK
 from .run_options import RunOptions
-from .run_records import CURVES, LOG, RunRecords
-from .sampling import StepBatches, TrainingSlices
-from .seen_scans import ScanMark, ScanRecord
+from .run_records import RunRecords
+from .seen_scans import ScanMark
 from .settings import TrainingSettings
+from .slice_loading import lost_workers_told, slice_loader
 from .start_network import StartNetwork
-from .training_record import TrainingRecord
-from .training_run import CHECKPOINT, TrainingRun
+from .training_run import TrainingRun
 from .validation import validation_dice
-
-NETWORK = "network.safetensors"
 
 
 def fit(
@@ -77,11 +67,11 @@ def fit(
         start=start, slices_at_once=options.slices_at_once, processes=processes, on_warning=on_warning,
     )  # fmt: skip
     loader = slice_loader(training, settings, run.step, options.workers, processes, pinned=run.device.type == "cuda")
-    record = _record_of(settings, training, validation, patience, start, marks or {})
+    record = record_of(settings, training, validation, patience, start, marks or {})
     if processes.first and run.step == 0:
         run.save_checkpoint()  # from now on the folder is known to hold a run
     with (
-        _lost_workers_told(),
+        lost_workers_told(),
         RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records,
     ):
         # A checkpoint of an earlier version does not say, and the log may be lost.
@@ -89,9 +79,9 @@ def fit(
         begun = run.step
         if processes.from_first(best.is_stale(patience)):
             if processes.first:
-                _finish(run, record, best, patience, on_warning, went_on=False)
+                finish_network(run, record, best, patience, on_warning, went_on=False)
             return run_folder / NETWORK
-        clock = _Clock(run.step)
+        clock = Clock(run.step, settings.steps, settings.batch_size)
         saved = time.monotonic()
         for slices, target in loader:
             clock.slices_are_there()
@@ -101,11 +91,11 @@ def fit(
             validates = bool(validation) and (run.step % options.validate_every == 0 or finished)
             if records is not None:
                 dice = validation_dice(run.averaged, validation, settings.scales, run.device) if validates else None
-                progress = clock.progress(run.step, settings, loss, dice)
+                progress = clock.progress(run.step, loss, dice)
                 records.add(progress)
                 on_progress(progress)
                 if best.improves(dice) and patience is not None:
-                    _export(run, record, finished=False)
+                    export_network(run, record, finished=False)
             stale = validates and processes.from_first(best.is_stale(patience))
             last = finished or stale
             if records is not None and (last or time.monotonic() - saved > options.checkpoint_every):
@@ -116,7 +106,7 @@ def fit(
                 break
             clock.waits_for_slices()
     if processes.first:
-        _finish(run, record, best, patience, on_warning, went_on=run.step > begun)
+        finish_network(run, record, best, patience, on_warning, went_on=run.step > begun)
     return run_folder / NETWORK
 
 
@@ -132,60 +122,6 @@ def refuse_other_files(folder: Path) -> None:
                 f"{folder} has {' and '.join(others)} but no run that could go on; choose another folder or move them "
                 "away."
             )
-
-
-def slice_loader(
-    cases: Sequence[CachedCase],
-    settings: TrainingSettings,
-    first_step: int,
-    workers: int,
-    processes: Processes,
-    pinned: bool = False,
-) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of the steps from ``first_step`` on, as far as they are this process' share.
-
-    ``pinned`` keeps them in memory that a graphics card reads from while the processor goes on.
-    """
-    return DataLoader(
-        TrainingSlices(cases, settings),
-        batch_sampler=StepBatches(settings, first_step, processes),
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        pin_memory=pinned,
-        worker_init_fn=_prepare_worker,
-    )
-
-
-class _Clock:
-    """Where the time of a run goes."""
-
-    def __init__(self, first_step: int) -> None:
-        self._first_step = first_step
-        self._begun = self._mark = time.perf_counter()
-        self._waited = self._step_seconds = 0.0
-
-    def waits_for_slices(self) -> None:
-        self._mark = time.perf_counter()
-
-    def slices_are_there(self) -> None:
-        now = time.perf_counter()
-        self._waited += now - self._mark
-        self._mark = now
-
-    def step_is_done(self) -> None:
-        self._step_seconds = time.perf_counter() - self._mark
-
-    def progress(self, step: int, settings: TrainingSettings, loss: float, dice: float | None) -> Progress:
-        elapsed = time.perf_counter() - self._begun
-        return Progress(
-            step,
-            settings.steps,
-            loss,
-            settings.batch_size / self._step_seconds,
-            dice,
-            seconds_left=elapsed / (step - self._first_step) * (settings.steps - step),
-            waiting_share=self._waited / elapsed,
-        )
 
 
 def refuse_impossible(
@@ -209,112 +145,3 @@ def refuse_impossible(
             f"{processes.count} processes cannot share {settings.batch_size} slices a step; "
             "raise --batch-size or start fewer processes."
         )
-
-
-def _record_of(
-    settings: TrainingSettings,
-    training: Sequence[CachedCase],
-    validation: Sequence[CachedCase],
-    patience: int | None,
-    start: StartNetwork | None,
-    marks: Mapping[str, ScanMark],
-) -> TrainingRecord:
-    begun = start.record if start else TrainingRecord()
-    validated = _recorded(validation, marks)
-    return TrainingRecord(
-        program=f"LungSegResNet {__version__}",
-        settings=settings.as_json(),
-        training_cases=[case.name for case in training],
-        validation_cases=[case.name for case in validation],
-        seen_scans=_recorded(training, marks) | begun.seen_scans,
-        validation_scans=validated,
-        choosing_scans=begun.choosing_scans if patience is None else begun.choosing_scans | validated,
-        start_network_cases=begun.seen_scans.names,
-        start_network_data=begun.sources,
-        patience=patience,
-    )
-
-
-def _recorded(cases: Sequence[CachedCase], marks: Mapping[str, ScanMark]) -> ScanRecord:
-    return ScanRecord(frozenset(marks.get(case.name, ScanMark(case.name)) for case in cases))
-
-
-def _export(run: TrainingRun, record: TrainingRecord, *, finished: bool) -> None:
-    """Write the averaged network with its card, which says whether it is that of a finished run."""
-    weights = {
-        name: value.float().cpu().numpy()
-        for name, value in run.averaged.state_dict().items()
-        if value.is_floating_point()
-    }
-    card = ModelCard(
-        run.averaged.config,
-        run.folder.resolve().name,
-        slice_shape=run.settings.slice_shape,
-        scales=run.settings.scales,
-        training=replace(record, steps_done=run.step, finished=finished).as_json(),
-    )
-    save_model(run.folder / NETWORK, weights, card)
-
-
-def _finish(
-    run: TrainingRun,
-    record: TrainingRecord,
-    best: BestValidation,
-    patience: int | None,
-    on_warning: Callable[[str], None],
-    *,
-    went_on: bool,
-) -> None:
-    """Leave the last network or, with patience, that of the best validation, as the one of a finished run.
-
-    A file that is this already is not written again, because others may know it by its digest; neither is that of a
-    finished run where this one took no further step (``went_on``). Where the best one was deleted, or was before
-    patience was asked for, the last one has to do.
-    """
-    path = run.folder / NETWORK
-    try:
-        card, weights = load_model(path)
-    except ModelError:  # there is none, or it is damaged
-        card, weights = None, {}
-    step = run.step if card is None else TrainingRecord.of(card).steps_done
-    is_another = patience is None and step != run.step
-    if card is not None and is_another and not card.is_unfinished and not went_on:
-        on_warning(
-            f"The run was finished before, and {NETWORK} stays the network of step {step}, which --patience chose; for "
-            f"that of the last step, {run.step}, move it away and run the same command again."
-        )
-    elif card is None or is_another:
-        _export(run, record, finished=True)
-    elif card.is_unfinished:
-        ended = replace(TrainingRecord.of(card), finished=True)
-        save_model(path, weights, replace(card, training=ended.as_json()))
-    if patience is not None and step == run.step and not best.is_the_last:
-        on_warning(f"The network of the best validation is not there; {NETWORK} is the last one, of step {run.step}.")
-
-
-@contextmanager
-def _lost_workers_told() -> Iterator[None]:
-    """A process that prepares slices and dies ends the run with a sentence, whatever is done in that moment."""
-    try:
-        yield
-    except (RuntimeError, ConnectionError) as error:
-        # The pipe of a process that dies while slices are taken from it breaks before PyTorch knows.
-        if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
-            raise
-        raise DeviceError(
-            "A process that prepares slices was ended from outside, perhaps for want of memory (in a container, of "
-            "shared memory); run the same command again to go on, with fewer --workers."
-        ) from error
-
-
-def _prepare_worker(_worker: int) -> None:
-    torch.set_num_threads(1)
-    # A request to end reaches all processes of a job at once; the run ends its workers itself when it is done.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.excepthook = _tell_unless_the_run_ended
-
-
-def _tell_unless_the_run_ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Python's thread that hands slices over would tell with a traceback that the run has ended meanwhile."""
-    if not issubclass(kind, (OSError, EOFError)):
-        sys.__excepthook__(kind, error, trace)

@@ -1,8 +1,9 @@
-"""How far a training run is, and the CSV in which a run keeps it."""
+"""How far a training run is, where its time goes, and the CSV in which a run keeps it."""
 
 from __future__ import annotations
 
 import csv
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,42 @@ class Progress:
     validation_dice: float | None = None
     seconds_left: float = 0.0
     waiting_share: float = 0.0
+
+
+class Clock:
+    """Where the time of a run goes that goes on after ``first_step``, to ``steps`` of ``batch_size`` slices each."""
+
+    def __init__(self, first_step: int, steps: int, batch_size: int) -> None:
+        self._first_step, self._steps, self._batch_size = first_step, steps, batch_size
+        self._begun = self._mark = time.perf_counter()
+        self._waited = self._step_seconds = 0.0
+
+    def waits_for_slices(self) -> None:
+        """The next slices are asked for."""
+        self._mark = time.perf_counter()
+
+    def slices_are_there(self) -> None:
+        """They have come, and the step begins."""
+        now = time.perf_counter()
+        self._waited += now - self._mark
+        self._mark = now
+
+    def step_is_done(self) -> None:
+        """The step ends."""
+        self._step_seconds = time.perf_counter() - self._mark
+
+    def progress(self, step: int, loss: float, dice: float | None) -> Progress:
+        """State of the run after the step that was done last."""
+        elapsed = time.perf_counter() - self._begun
+        return Progress(
+            step,
+            self._steps,
+            loss,
+            self._batch_size / self._step_seconds,
+            dice,
+            seconds_left=elapsed / (step - self._first_step) * (self._steps - step),
+            waiting_share=self._waited / elapsed,
+        )
 
 
 _Row = tuple[int, float, float, float | None]

@@ -13,8 +13,8 @@ from LungSegResNetLib.errors import InputError, OutputError, OutputInUseError, u
 
 from .curves import draw_curves
 from .progress import Progress, ProgressLog
+from .run_files import CURVES, LOG
 
-CURVES, LOG = "curves.png", "progress.csv"
 _ADD_TRAIN_EXTRA = "install it with: pip install 'lungsegresnet[train]'"
 
 

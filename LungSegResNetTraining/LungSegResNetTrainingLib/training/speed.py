@@ -17,10 +17,10 @@ from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.wording import counted
 
 from ..slices.slice_cache import CachedCase
-from .fit import slice_loader
 from .mixed_precision import autocast
 from .parallel import Processes
 from .settings import TrainingSettings
+from .slice_loading import slice_loader
 from .training_run import TrainingRun
 
 _WARM_UP = 2

@@ -24,10 +24,10 @@ from .best_validation import BestValidation
 from .losses import dice_and_cross_entropy, dice_ns
 from .mixed_precision import autocast
 from .parallel import Processes
+from .run_files import CHECKPOINT
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 
-CHECKPOINT = "checkpoint.pt"
 _LOSSES = {"dice_ns": dice_ns, "dice_and_cross_entropy": dice_and_cross_entropy}
 
 

@@ -24,7 +24,7 @@ from LungSegResNetLib.network.model_file import load_model, read_card
 from LungSegResNetLib.network.torch_predictor import build_network
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
 from LungSegResNetTrainingLib.slices.slice_cache import RIGHT, CachedCase
-from LungSegResNetTrainingLib.training.fit import _Clock, _tell_unless_the_run_ended, fit, refuse_other_files
+from LungSegResNetTrainingLib.training.fit import fit, refuse_other_files
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
 from LungSegResNetTrainingLib.training.run_options import RunOptions
@@ -182,12 +182,6 @@ def test_a_request_to_end_that_reaches_all_processes_of_a_run_ends_it_as_ctrl_c_
     assert "Traceback" not in done.stderr
 
 
-def test_a_worker_tells_nothing_of_a_run_that_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
-    for error in (ConnectionResetError("gone"), EOFError(), ValueError("of the worker")):
-        _tell_unless_the_run_ended(type(error), error, None)
-    assert capsys.readouterr().err == "ValueError: of the worker\n"
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="workers do not bear the command line of their run")
 def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
     def kill_a_worker(process: int) -> None:
@@ -246,7 +240,7 @@ def test_the_network_of_a_finished_run_stays_the_very_file_it_is(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = (finished / "network.safetensors").read_bytes()
-    monkeypatch.setattr("LungSegResNetTrainingLib.training.fit.__version__", "99.0")
+    monkeypatch.setattr("LungSegResNetTrainingLib.training.network_export.__version__", "99.0")
     path, seen = _fit(finished)
     assert seen == []
     assert path.read_bytes() == before
@@ -539,19 +533,3 @@ def test_the_slices_by_which_a_network_is_validated_are_spread_over_the_whole_lu
     case = small_case(slices=40)
     case.hu[20:][case.labels[20:] >= RIGHT] = 40  # dense in the upper half, where the network then finds nothing
     assert validation_dice(Threshold(1.0), [case], (1,), torch.device("cpu")) == pytest.approx(2 / 3, abs=0.05)
-
-
-def test_time_and_waiting_are_those_of_the_steps_since_a_run_went_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    clock = _Clock(first_step=90)
-    for waiting, working in ((1.0, 3.0), (2.0, 2.0)):
-        now[0] += waiting
-        clock.slices_are_there()
-        now[0] += working
-        clock.step_is_done()
-        clock.waits_for_slices()
-    progress = clock.progress(92, replace(SETTINGS, steps=100), 0.5, None)
-    assert progress.seconds_left == pytest.approx(8.0 / 2 * 8)
-    assert progress.waiting_share == pytest.approx(3.0 / 8)
-    assert progress.slices_per_second == pytest.approx(SETTINGS.batch_size / 2.0)

@@ -10,7 +10,8 @@ import pytest
 
 from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetTrainingLib.training.progress import Progress, ProgressLog
-from LungSegResNetTrainingLib.training.run_records import CURVES, LOG, RunRecords
+from LungSegResNetTrainingLib.training.run_files import CURVES, LOG
+from LungSegResNetTrainingLib.training.run_records import RunRecords
 
 
 @pytest.fixture

@@ -1,0 +1,69 @@
+"""Slices of each step, prepared by processes beside the one that trains."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+
+import torch
+from torch.utils.data import DataLoader
+
+from LungSegResNetLib.errors import DeviceError
+
+from ..slices.slice_cache import CachedCase
+from .parallel import Processes
+from .sampling import StepBatches, TrainingSlices
+from .settings import TrainingSettings
+
+
+def slice_loader(
+    cases: Sequence[CachedCase],
+    settings: TrainingSettings,
+    first_step: int,
+    workers: int,
+    processes: Processes,
+    pinned: bool = False,
+) -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of the steps from ``first_step`` on, as far as they are this process' share.
+
+    ``pinned`` keeps them in memory that a graphics card reads from while the processor goes on.
+    """
+    return DataLoader(
+        TrainingSlices(cases, settings),
+        batch_sampler=StepBatches(settings, first_step, processes),
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        pin_memory=pinned,
+        worker_init_fn=_prepare_worker,
+    )
+
+
+@contextmanager
+def lost_workers_told() -> Iterator[None]:
+    """A process that prepares slices and dies ends the run with a sentence, whatever is done in that moment."""
+    try:
+        yield
+    except (RuntimeError, ConnectionError) as error:
+        # The pipe of a process that dies while slices are taken from it breaks before PyTorch knows.
+        if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
+            raise
+        raise DeviceError(
+            "A process that prepares slices was ended from outside, perhaps for want of memory (in a container, of "
+            "shared memory); run the same command again to go on, with fewer --workers."
+        ) from error
+
+
+def _prepare_worker(_worker: int) -> None:
+    torch.set_num_threads(1)
+    # A request to end reaches all processes of a job at once; the run ends its workers itself when it is done.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.excepthook = _tell_unless_the_run_ended
+
+
+def _tell_unless_the_run_ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Python's thread that hands slices over would tell with a traceback that the run has ended meanwhile."""
+    if not issubclass(kind, (OSError, EOFError)):
+        sys.__excepthook__(kind, error, trace)

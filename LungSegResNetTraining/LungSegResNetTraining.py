@@ -11,7 +11,7 @@ import vtk
 from LungSegResNetTrainingWidgets.case_nodes import showCase, writeCase
 from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
-from LungSegResNetTrainingWidgets.run_folder import RUN_PARAMETERS
+from LungSegResNetTrainingWidgets.run_folder import FILE, NO_START, RUN_PARAMETERS
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
 from LungSegResNetWidgets.connected_parameters import ConnectedParameters
 from LungSegResNetWidgets.ct_of_lungs import forgetRemoved, lungsOf
@@ -35,6 +35,7 @@ from slicer.ScriptedLoadableModule import (
 from slicer.util import VTKObservationMixin
 
 from LungSegResNetLib.choices import TORCH_DEVICES
+from LungSegResNetTrainingLib.choices import FINE_TUNE, PRESETS, SHIPPED
 
 _GUIDE = "https://github.com/LungSegResNet/SlicerLungSegResNet/blob/main/docs/training.md"
 
@@ -89,8 +90,8 @@ class LungSegResNetTrainingParameterNode:
     caseSegmentation: vtkMRMLSegmentationNode
     dataSet: str = ""
     runFolder: str = ""
-    preset: Annotated[str, Choice(["fine-tune", "recommended", "paper"])] = "fine-tune"
-    startNetwork: Annotated[str, Choice(["shipped", "file", "none"])] = "shipped"
+    preset: Annotated[str, Choice(list(PRESETS))] = FINE_TUNE
+    startNetwork: Annotated[str, Choice([SHIPPED, FILE, NO_START])] = SHIPPED
     startFile: str = ""
     steps: Annotated[int, WithinRange(0, 1000000)] = 0
     batchSize: Annotated[int, WithinRange(0, 256)] = 0

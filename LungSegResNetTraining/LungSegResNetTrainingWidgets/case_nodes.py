@@ -14,6 +14,8 @@ from LungSegResNetWidgets.shown_cases import addCase, caseInScene, removeOtherCa
 from LungSegResNetWidgets.slice_views import jumpToPoint
 from slicer.i18n import tr as _
 
+from LungSegResNetTrainingLib.data.cases import CASE_LIST
+
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import Case
 
@@ -88,7 +90,7 @@ def whyNoCase(volumeNode: Any, segmentationNode: Any, dataSet: str) -> str:
     """A sentence that says what is missing for `writeCase`; empty if nothing is."""
     if not dataSet or not Path(dataSet).is_dir():
         return _("Choose the folder of the data set first; cases cannot be added to a list in CSV.")
-    if (Path(dataSet) / "cases.csv").exists():
+    if (Path(dataSet) / CASE_LIST).exists():
         return _("The folder has a list of its cases (cases.csv), which a new case would not be in.")
     if volumeNode is None or volumeNode.GetImageData() is None:
         return _("Choose the CT of the new case.")

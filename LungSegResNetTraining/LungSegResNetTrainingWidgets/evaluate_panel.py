@@ -16,9 +16,11 @@ from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import LungSegError
+from LungSegResNetTrainingLib.data.cases import CASE_LIST
+from LungSegResNetTrainingLib.evaluation.report_files import REPORT
 
 from .case_nodes import jumpToSlice, showCase
-from .evaluation_results import REPORT, ListedSlice, table1Rows, worstSlices
+from .evaluation_results import ListedSlice, table1Rows, worstSlices
 from .run_folder import hasNetwork, networkFile, stepsOfUnfinished
 from .training_command import TrainingCommand
 
@@ -226,7 +228,7 @@ def _report(folder: str) -> Path:
 
 
 def _caseList(folder: str) -> Path:
-    return Path(folder) / "cases.csv"
+    return Path(folder) / CASE_LIST
 
 
 def _isOfSomethingElse(report: Path, network: Path, caseList: Path) -> bool:

@@ -11,11 +11,11 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.tables import read_rows
+from LungSegResNetTrainingLib.evaluation.report_files import CASES, CASES_FOLDER, RESULT, SUMMARY
 
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import Case
 
-REPORT, SUMMARY, CASES = "report.html", "summary.csv", "cases.csv"
 _COLUMNS = ("method", "group", "region", "doubtful", "metric", "cases", "mean", "sd", "min", "max")
 _MOST_SLICES = 30
 
@@ -88,7 +88,7 @@ def worstSlices(folder: Path, caseList: Path) -> list[ListedSlice]:
         if statuses[case.name] != JUDGED:
             continue  # its folder may have the result of an earlier network
         try:
-            result = json.loads((folder / "cases" / name / "result.json").read_text(encoding="utf-8"))["result"]
+            result = json.loads((folder / CASES_FOLDER / name / RESULT).read_text(encoding="utf-8"))["result"]
             found += [
                 ListedSlice(case, one["index"], one["position"], one["reason"], one["dice"])
                 for one in result["worst_slices"]

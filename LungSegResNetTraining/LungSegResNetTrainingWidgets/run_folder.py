@@ -10,12 +10,14 @@ from typing import Any
 import qt
 
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetTrainingLib.choices import FINE_TUNE, SHIPPED
+from LungSegResNetTrainingLib.training.run_files import CHECKPOINT, NETWORK
 
 _CHOICES = "panel.json"
 _UNFINISHED = "LungSegResNetTraining/unfinishedRun"  # in Slicer's settings
 # Little is lost by Stop; writing takes a fraction of a second.
 _CHECKPOINT_SECONDS = 15
-NO_START, SHIPPED, FILE = "none", "shipped", "file"
+NO_START, FILE = "none", "file"  # what training begins with, beside SHIPPED
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class PanelChoices:
     """What the panel begins a run with, or goes on with it; 0 is the preset's number."""
 
     dataSet: str
-    preset: str = "fine-tune"
+    preset: str = FINE_TUNE
     startNetwork: str = SHIPPED
     startFile: str = ""
     steps: int = 0
@@ -77,12 +79,12 @@ def choicesOf(folder: str) -> PanelChoices | None:
 
 def networkFile(folder: str) -> Path:
     """The network that the run ends with."""
-    return Path(folder) / "network.safetensors"
+    return Path(folder) / NETWORK
 
 
 def isBegun(folder: str) -> bool:
     """Whether a run in this folder can be continued."""
-    return bool(folder) and (Path(folder) / "checkpoint.pt").is_file()
+    return bool(folder) and (Path(folder) / CHECKPOINT).is_file()
 
 
 def hasNetwork(folder: str) -> bool:

@@ -16,13 +16,15 @@ from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
+from LungSegResNetTrainingLib.choices import FINE_TUNE, PAPER, RECOMMENDED, SHIPPED
+from LungSegResNetTrainingLib.training.run_files import LOG
+
 from .data_panel import whyNoDataSet
 from .run_folder import (
     CHOICES,
     FILE,
     NO_START,
     RUN_PARAMETERS,
-    SHIPPED,
     PanelChoices,
     choicesOf,
     forgetUnfinished,
@@ -94,7 +96,7 @@ class TrainPanel:
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""
         ui = self._ui
-        presets = {"fine-tune": _("fine-tune"), "recommended": _("recommended"), "paper": _("paper")}
+        presets = {FINE_TUNE: _("fine-tune"), RECOMMENDED: _("recommended"), PAPER: _("paper")}
         showTitles(ui.presetComboBox, presets)
         titles = {SHIPPED: _("shipped network"), FILE: _("own network file"), NO_START: _("nothing (random weights)")}
         showTitles(ui.startNetworkComboBox, titles)
@@ -276,7 +278,7 @@ class TrainPanel:
             return _("Choose a folder for the run.")
         if parameters.startNetwork == FILE and not Path(parameters.startFile).is_file():
             return _("Choose the network file to begin with.")
-        if parameters.startNetwork == NO_START and parameters.preset == "fine-tune":
+        if parameters.startNetwork == NO_START and parameters.preset == FINE_TUNE:
             return _("The preset fine-tune needs a network to begin with; choose one, or another preset.")
         return ""
 
@@ -288,7 +290,7 @@ def _rowsOf(folder: str) -> list[tuple[int, float, float | None]]:
     from LungSegResNetTrainingLib.training.progress import ProgressLog
 
     try:
-        return ProgressLog(Path(folder) / "progress.csv").rows() if folder else []
+        return ProgressLog(Path(folder) / LOG).rows() if folder else []
     except (OSError, ValueError):
         return []
 

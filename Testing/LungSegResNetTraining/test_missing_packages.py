@@ -72,10 +72,13 @@ def run_with_slicers_packages(code: str, *arguments: str) -> None:
         "LungSegResNetLib.files.reading",
         "LungSegResNetLib.files.writing",
         "LungSegResNetLib.network.devices",
+        "LungSegResNetTrainingLib.choices",
         "LungSegResNetTrainingLib.data.cases",
         "LungSegResNetTrainingLib.evaluation.aggregation",
         "LungSegResNetTrainingLib.evaluation.finished_cases",
+        "LungSegResNetTrainingLib.evaluation.report_files",
         "LungSegResNetTrainingLib.training.progress",
+        "LungSegResNetTrainingLib.training.run_files",
     ],
 )
 def test_what_panels_import_before_the_installation_needs_slicers_packages_only(module: str) -> None:

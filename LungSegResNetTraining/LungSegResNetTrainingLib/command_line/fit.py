@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from LungSegResNetLib.choices import TORCH_DEVICES
 from LungSegResNetLib.command_line.values import given_path
 
+from ..choices import FINE_TUNE, PRESETS, RECOMMENDED
 from ..training.run_options import RunOptions
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training = parser.add_argument_group("training")
     training.add_argument(
         "--preset",
-        choices=("recommended", "paper", "fine-tune"),
+        choices=PRESETS,
         help="default: recommended, or fine-tune (fewer steps, lower rate) with --start-network",
     )
     training.add_argument(
@@ -199,17 +200,17 @@ def _settings(options: argparse.Namespace, start: StartNetwork | None) -> Traini
 
     from LungSegResNetLib.errors import UsageError
 
-    from ..training.settings import PRESETS
+    from ..training.settings import SETTINGS_OF_PRESETS
 
-    preset = options.preset or ("fine-tune" if start else "recommended")
-    if preset == "fine-tune" and start is None:
+    preset = options.preset or (FINE_TUNE if start else RECOMMENDED)
+    if preset == FINE_TUNE and start is None:
         raise UsageError("The preset fine-tune needs a network to begin with: give --start-network FILE or shipped.")
     changes = {
         name: getattr(options, name)
         for name in ("steps", "batch_size", "learning_rate")
         if getattr(options, name) is not None
     }
-    settings = dataclasses.replace(PRESETS[preset], seed=options.seed, **changes)
+    settings = dataclasses.replace(SETTINGS_OF_PRESETS[preset], seed=options.seed, **changes)
     if start is not None:
         if options.slice_shape:
             raise UsageError("--slice-shape cannot be changed with --start-network, whose own shape is used.")

@@ -20,6 +20,7 @@ _SPLITS = {
     "test": TEST,
 }
 OK = "ok"
+CASE_LIST = "cases.csv"  # in the folder of a data set or of a run
 # Those that a program of this package writes; a table that is a case list, too, has further ones after them.
 CASE_COLUMNS = ("case", "ct", "mask", "split", "patient", "group", "status", "reasons", "doubtful", "licence", "doi")
 _NEEDED = ("case", "ct", "mask")

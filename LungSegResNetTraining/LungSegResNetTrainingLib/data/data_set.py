@@ -19,13 +19,12 @@ from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.tables import write_csv
 
 from .case_search import FoundCases, find_cases, without_repetitions
-from .cases import CASE_COLUMNS, OK, Case, ListedCase, read_case_list, refuse_divided_patients
+from .cases import CASE_COLUMNS, CASE_LIST, OK, Case, ListedCase, read_case_list, refuse_divided_patients
 from .contact_sheet import draw_row
 from .dicom_kinds import MASK, kind_of_file, kind_of_folder
 from .mask_files import ReferenceMask, read_reference_mask
 from .pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict, check_pair
 
-CASE_LIST = "cases.csv"
 _COLUMNS = (*CASE_COLUMNS, "right_ml", "left_ml", "mean_hu", "slices", "spacing_mm", "format", "notes")
 
 

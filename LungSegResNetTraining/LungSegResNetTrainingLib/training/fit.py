@@ -9,7 +9,7 @@ from pathlib import Path
 
 from LungSegResNetLib.errors import InputError, UsageError
 
-from ..data.data_set import CASE_LIST
+from ..data.cases import CASE_LIST
 from ..slices.slice_cache import CachedCase
 from .best_validation import BestValidation
 from .network_export import export_network, finish_network, record_of

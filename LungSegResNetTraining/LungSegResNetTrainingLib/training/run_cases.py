@@ -13,8 +13,8 @@ from LungSegResNetLib.errors import DeviceError, InputError, OutputError, senten
 from LungSegResNetLib.tables import read_rows, write_csv
 
 from ..data.case_files import mask_files_of
-from ..data.cases import CASE_COLUMNS, OK, Case, ListedCase, read_cases, refuse_divided_patients
-from ..data.data_set import CASE_LIST, list_data_set
+from ..data.cases import CASE_COLUMNS, CASE_LIST, OK, Case, ListedCase, read_cases, refuse_divided_patients
+from ..data.data_set import list_data_set
 from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted, some_of

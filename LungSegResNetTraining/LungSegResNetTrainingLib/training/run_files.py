@@ -2,4 +2,5 @@
 
 NETWORK = "network.safetensors"
 CHECKPOINT = "checkpoint.pt"
+LOCK = "run.lock"
 LOG, CURVES = "progress.csv", "curves.png"

@@ -11,7 +11,8 @@ from filelock import FileLock, Timeout
 from LungSegResNetLib.atomic import explained
 from LungSegResNetLib.errors import UsageError
 
-LOCK = "run.lock"
+from .run_files import LOCK
+
 # Processes that prepare slices may hold the folder, too (before filelock 4.3), and notice the end of theirs in 5 s.
 _PATIENCE_SECONDS = 8.0
 

@@ -8,6 +8,7 @@ from typing import Any
 from LungSegResNetLib.errors import UsageError
 from LungSegResNetLib.network.architecture import SLICE_SHAPE
 
+from .. import choices
 from ..slices.augmentation import AugmentationSettings
 
 # NiftyNet averages its L2 term over the regularised tensors: 21 kernels and 42 batch-norm tensors.
@@ -42,7 +43,7 @@ class TrainingSettings:
     UsageError : a number that cannot be trained with.
     """
 
-    preset: str = "recommended"
+    preset: str = choices.RECOMMENDED
     steps: int = 2000
     batch_size: int = 17
     learning_rate: float = 0.01
@@ -89,7 +90,7 @@ RECOMMENDED = TrainingSettings()
 
 PAPER = replace(
     RECOMMENDED,
-    preset="paper",
+    preset=choices.PAPER,
     learning_rate=0.02,
     one_cycle=False,
     loss="dice_ns",
@@ -103,7 +104,7 @@ PAPER = replace(
 # network to take domes of the diaphragm for masses; more disease, because dense lung is what is missed last.
 FINE_TUNE = replace(
     RECOMMENDED,
-    preset="fine-tune",
+    preset=choices.FINE_TUNE,
     steps=700,
     batch_size=8,
     learning_rate=0.0015,
@@ -112,4 +113,4 @@ FINE_TUNE = replace(
     augmentation=AugmentationSettings(disease=0.65, largest_mass_mm=28.0),
 )
 
-PRESETS = {settings.preset: settings for settings in (RECOMMENDED, PAPER, FINE_TUNE)}
+SETTINGS_OF_PRESETS = {settings.preset: settings for settings in (FINE_TUNE, RECOMMENDED, PAPER)}

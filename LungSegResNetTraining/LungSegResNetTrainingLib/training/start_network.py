@@ -12,10 +12,9 @@ from LungSegResNetLib.errors import ModelError
 from LungSegResNetLib.network.architecture import HU_WINDOW
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model
 
+from ..choices import SHIPPED
 from .settings import TrainingSettings
 from .training_record import TrainingRecord
-
-SHIPPED = "shipped"
 
 
 @dataclass(frozen=True)

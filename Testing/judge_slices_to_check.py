@@ -24,8 +24,8 @@ from LungSegResNetLib.lungs.doubtful_slices import slices_to_check
 from LungSegResNetLib.lungs.segmentation import segment
 from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetLib.network.predictor import Predictor
+from LungSegResNetTrainingLib.data.case_reading import read_case
 from LungSegResNetTrainingLib.data.cases import Case, read_cases
-from LungSegResNetTrainingLib.data.data_set import read_case
 
 WRONG_DICE = 0.95
 LARGE_CM2 = 5.0

@@ -119,7 +119,7 @@ def _stateOfFiles(case: Case) -> str:
 
 
 def _load(case: Case, files: str) -> Any:
-    from LungSegResNetTrainingLib.data.data_set import read_case
+    from LungSegResNetTrainingLib.data.case_reading import read_case
 
     # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
     ct, mask = read_case(case)

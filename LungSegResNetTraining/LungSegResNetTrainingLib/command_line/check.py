@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from LungSegResNetLib.command_line.values import given_path
 
 if TYPE_CHECKING:
-    from ..data.data_set import CaseCheck
+    from ..data.case_check import CaseCheck
 
 SUMMARY = "look whether CTs and reference masks belong together before training on them"
 
@@ -41,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.jobs.reporting import make_reporter
 
     from ..data.contact_sheet import write_contact_sheet
-    from ..data.data_set import case_list_of, check_data_set, write_check_table
+    from ..data.data_check import check_data_set, write_check_table
+    from ..data.data_set import case_list_of
     from ..training.seen_scans import ScanMark, repeated_scans
 
     case_list = case_list_of(options.dataset)

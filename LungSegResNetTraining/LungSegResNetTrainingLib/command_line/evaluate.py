@@ -11,8 +11,8 @@ from LungSegResNetLib.command_line.run_options import add_progress_option
 from LungSegResNetLib.command_line.values import given_path
 
 if TYPE_CHECKING:
-    from ..data.case_search import FoundCases
     from ..data.cases import Case
+    from ..data.found_cases import FoundCases
     from ..evaluation.case_result import FailedCase
     from ..evaluation.evaluate import Judge
 

@@ -7,7 +7,6 @@ import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -19,10 +18,8 @@ from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.figures.drawing import LUNG_WINDOW, fitted, font
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
+from .case_check import CaseCheck
 from .pair_check import DOUBTFUL, REFUSED, PairVerdict
-
-if TYPE_CHECKING:
-    from .data_set import CaseCheck
 
 _TILE = (180, 240)  # rows, columns in pixels
 _TEXT_HEIGHT = 20

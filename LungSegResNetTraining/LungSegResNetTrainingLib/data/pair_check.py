@@ -13,7 +13,7 @@ from LungSegResNetLib.lungs.preprocessing import body_box
 from LungSegResNetLib.lungs.quality import LARGEST_ML, LARGEST_RATIO
 from LungSegResNetLib.lungs.regions import BORDER_HU
 
-from .cases import OK, Case
+from .cases import OK
 
 DOUBTFUL = "doubtful"
 REFUSED = "refused"
@@ -51,20 +51,6 @@ class PairVerdict:
     reasons: tuple[str, ...]
     volumes_ml: tuple[float, float] = (0.0, 0.0)
     mean_hu: float | None = None
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A case that is not used, and why; ``case`` is None where CT or mask is missing."""
-
-    name: str
-    verdict: PairVerdict
-    case: Case | None = None
-
-    @property
-    def reason(self) -> str:
-        """Why, in words for a person."""
-        return f"left out ({self.verdict.status}): {' '.join(self.verdict.reasons)}"
 
 
 def check_pair(ct: CTVolume, labels: np.ndarray) -> PairVerdict:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.wording import counted
 
-from ..data.case_search import FoundCases
 from ..data.cases import VALIDATION, Case
+from ..data.found_cases import FoundCases
 from ..training.seen_scans import NOTHING_SEEN, ScanRecord
 
 ALL = "all"

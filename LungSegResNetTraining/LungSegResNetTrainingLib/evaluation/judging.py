@@ -16,8 +16,8 @@ from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.jobs.failing_card import segment_in_any_case
 from LungSegResNetLib.network.engines import LoadedEngine
 
+from ..data.case_reading import read_case
 from ..data.cases import Case
-from ..data.data_set import read_case
 from ..data.draft_mask import LUNG_HU, draft_lungs
 from ..data.pair_check import REFUSED, check_pair
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice

@@ -10,7 +10,7 @@ import numpy as np
 from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.tables import Cell, write_rows
 
-from ..data.data_set import spacing_text
+from ..data.case_check import spacing_text
 from .aggregation import ALL_CASES, groups_of, kinds_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import count_patients, mean_intervals
 from .case_result import FAILED, INCLUDED, JUDGED, LEFT_OUT, METHODS, REGIONS, CaseResult

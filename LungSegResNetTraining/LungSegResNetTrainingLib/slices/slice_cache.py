@@ -19,8 +19,8 @@ from LungSegResNetLib.network.architecture import SLICE_SHAPE
 
 from ..code_digest import reading_digest
 from ..data.case_files import files_of, mask_files_of
+from ..data.case_reading import read_case
 from ..data.cases import OK, Case
-from ..data.data_set import read_case
 from ..data.pair_check import PairVerdict, check_pair
 from .stored_array import StoredArray
 

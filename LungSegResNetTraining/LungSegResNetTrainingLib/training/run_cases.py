@@ -15,7 +15,8 @@ from LungSegResNetLib.tables import read_rows, write_csv
 from ..data.case_files import mask_files_of
 from ..data.cases import CASE_COLUMNS, CASE_LIST, OK, Case, ListedCase, read_cases, refuse_divided_patients
 from ..data.data_set import list_data_set
-from ..data.pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict
+from ..data.found_cases import LeftOut
+from ..data.pair_check import DOUBTFUL, REFUSED, PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted, some_of
 from .ct_digests import stored_digests

@@ -16,8 +16,10 @@ from synthetic_thorax import Thorax
 from training_cases import write_case
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetTrainingLib.data.case_search import FoundCases, find_cases
-from LungSegResNetTrainingLib.data.data_set import check_case, check_data_set, read_case
+from LungSegResNetTrainingLib.data.case_reading import read_case
+from LungSegResNetTrainingLib.data.case_search import find_cases
+from LungSegResNetTrainingLib.data.data_check import check_case, check_data_set
+from LungSegResNetTrainingLib.data.found_cases import FoundCases
 
 
 def touch(*paths: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetTrainingLib.data.case_search import FoundCases
 from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.data.found_cases import FoundCases
 from LungSegResNetTrainingLib.evaluation.case_choice import cases_trained_on, choose_cases
 from LungSegResNetTrainingLib.training.seen_scans import ScanRecord
 

@@ -14,11 +14,11 @@ from training_cases import write_huge_ct
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.tables import read_rows
+from LungSegResNetTrainingLib.data.case_reading import read_case
 from LungSegResNetTrainingLib.data.cases import OK, Case, read_cases
 from LungSegResNetTrainingLib.data.contact_sheet import draw_row, write_contact_sheet
-from LungSegResNetTrainingLib.data.data_set import check_case, check_data_set, read_case, write_check_table
+from LungSegResNetTrainingLib.data.data_check import check_case, check_data_set, write_check_table
 from LungSegResNetTrainingLib.data.pair_check import PairVerdict
 
 
@@ -97,31 +97,6 @@ def test_of_two_equal_series_of_a_ct_the_softer_one_is_read_and_told(tmp_path: P
     )
 
 
-@pytest.mark.parametrize("kind", ["segmentation", "contours", "contours on a scan that is not there"])
-def test_a_dicom_mask_is_laid_onto_the_series_that_it_was_drawn_on(tmp_path: Path, kind: str) -> None:
-    image, mask = Thorax().scan((6.0, 6.0, 20.0))
-    files = {
-        kernel: dicom_files.write_series(
-            tmp_path / "ct" / kernel, image + number, ConvolutionKernel=kernel, SeriesInstanceUID=f"1.2.{number}",
-            FrameOfReferenceUID="1.2.3", StudyID="", SeriesNumber=1, PatientBirthDate="", PatientSex="", StudyDate="",
-            StudyTime="", AccessionNumber="", ReferringPhysicianName="",
-        )
-        for number, kernel in enumerate(("B70f", "B30f"))
-    }  # fmt: skip
-    labels, names = sitk.GetArrayFromImage(mask), {1: "right lung", 2: "left lung"}
-    if kind == "segmentation":
-        ptk_files.write_segmentation(tmp_path / "mask.dcm", labels, files["B70f"], names)
-    else:
-        series = "1.2.0" if kind == "contours" else "1.2.9"
-        ct = read_ct(tmp_path / "ct" / "B70f")[0]
-        ptk_files.write_structure_set(tmp_path / "mask.dcm", labels, ct, names, series)
-    ct, reference = read_case(Case("a", tmp_path / "ct", tmp_path / "mask.dcm", "train", "a"))
-    softer = kind.endswith("not there")
-    np.testing.assert_array_equal(ct.hu, sitk.GetArrayFromImage(image) + softer)
-    assert any("left aside" in note for note in reference.notes) == softer
-    assert reference.labels.any()
-
-
 def test_what_a_person_excluded_stays_excluded(data_set: Path, tmp_path: Path) -> None:
     table = tmp_path / "check.csv"
     write_check_table(table, check_data_set(data_set), overwrite=False)
@@ -155,24 +130,6 @@ def test_a_name_that_no_disk_can_hold_costs_no_other_case(data_set: Path) -> Non
     first, second = check_data_set(data_set)
     assert (first.ok, second.ok) == (True, False)
     assert "xxx" in second.verdict.reasons[0]
-
-
-@pytest.mark.parametrize("kind", ["contours", "label map"])
-def test_a_dicom_mask_is_not_laid_onto_a_ct_of_a_tilted_gantry(tmp_path: Path, kind: str) -> None:
-    image, mask = Thorax().scan((6.0, 6.0, 20.0))
-    axes = image.GetDirection()
-    y, z = np.cos(np.deg2rad(8.0)), np.sin(np.deg2rad(8.0))
-    dicom_files.write_series(tmp_path / "ct", image, ImageOrientationPatient=[*axes[:3], "0", f"{y:.6f}", f"{z:.6f}"])
-    ct, warnings = read_ct(tmp_path / "ct")
-    assert any("tilted" in text for text in warnings)
-    labels = sitk.GetArrayFromImage(mask)
-    if kind == "contours":
-        ptk_files.write_structure_set(tmp_path / "mask.dcm", labels, ct, {1: "Lung_R", 2: "Lung_L"})
-        with pytest.raises(InputError, match=r"tilted gantry, so the DICOM mask mask\.dcm cannot be laid"):
-            read_case(Case("a", tmp_path / "ct", tmp_path / "mask.dcm", "train", "a"))
-    else:
-        ptk_files.write_mat(tmp_path / "mask.mat", labels)
-        assert read_case(Case("a", tmp_path / "ct", tmp_path / "mask.mat", "train", "a"))[1].labels.any()
 
 
 def test_a_folder_without_cases_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,76 @@
+"""What was found of a data set: cases to be used, and what is left out of them and why."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .cases import Case
+from .pair_check import REFUSED, PairVerdict
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A case that is not used, and why; ``case`` is None where CT or mask is missing."""
+
+    name: str
+    verdict: PairVerdict
+    case: Case | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in words for a person."""
+        return f"left out ({self.verdict.status}): {' '.join(self.verdict.reasons)}"
+
+
+@dataclass
+class FoundCases:
+    """Cases of a data set.
+
+    Attributes
+    ----------
+    cases : those to be used.
+    problems : what looked like a case but is none: name and reason.
+    left_out : cases that are not to be used: a case list says so, or their name or CT is that of another case.
+    """
+
+    cases: list[Case] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many there are, of all three."""
+        return len(self.cases) + len(self.problems) + len(self.left_out)
+
+
+def without_repetitions(found: FoundCases) -> FoundCases:
+    """Of the cases of one name only the first, and of one CT the first and those of the same patient; the others are
+    left out, and so are those in whose folder the CT of another case lies, too."""
+    owners: dict[Path, Case] = {}
+    places = {case: Path(os.path.realpath(case.ct)) for case in found.cases}
+    folders = [case for case in found.cases if os.path.isdir(case.ct)]  # noqa: PTH112 - says no to what it may not look at
+    within = {folder: case for case in folders for folder in places[case].parents}
+    names: set[str] = set()
+    kept, left_out = [], list(found.left_out)
+    for case in found.cases:
+        if case.name in names:
+            reason = "Another case has the same name; give each its own."
+            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+            continue
+        names.add(case.name)
+        if other := within.get(places[case]):
+            reason = f"Its CT would be looked for in the folder of case {other.name}, too; give it a folder of its own."
+            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+            continue
+        owner = owners.setdefault(places[case], case)
+        if owner.patient == case.patient:
+            kept.append(case)
+        else:
+            reason = (
+                f"Its CT is that of case {owner.name}, and a scan has one patient; leave one of the two out, or name "
+                "the same patient for both in a case list."
+            )
+            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+    return FoundCases(kept, found.problems, left_out)

@@ -110,10 +110,9 @@ def run(options: argparse.Namespace) -> int:
         first = f" {missing[0].name}: {missing[0].reason}" if missing else ""
         raise InputError(f"None of {len(missing)} cases could be judged.{first}")
     findings = Findings(evaluation)
-    path = write_report(findings, options.out)
-    print()
-    for sentence in sentences(findings):
-        print(sentence)
+    told = sentences(findings)
+    path = write_report(findings, told, options.out)
+    print("", *told, sep="\n")
     print(f"The report is {path}")
     return SOME_FAILED_EXIT_CODE if evaluation.failed else 0
 

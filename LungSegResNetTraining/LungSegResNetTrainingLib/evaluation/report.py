@@ -17,15 +17,19 @@ from .report_folder import tell_provenance
 from .result_tables import write_cases, write_summary
 from .sections import Section, sections_of
 from .spread import number
-from .summary import network_name, sentences
+from .summary import network_name
 
 _TITLE = "Evaluation of a lung segmentation network"
 
 
-def write_report(findings: Findings, folder: Path) -> Path:
+def write_report(findings: Findings, told: Sequence[str], folder: Path) -> Path:
     """Write cases.csv, summary.csv, report.md, box_plots.png and report.html; returns the path of the page.
 
     What it was made with is added to ``evaluation.json``. Some case must have been judged.
+
+    Parameters
+    ----------
+    told : the findings in words, see ``sentences``.
 
     Raises
     ------
@@ -37,7 +41,7 @@ def write_report(findings: Findings, folder: Path) -> Path:
     if plots:
         with write_atomically(folder / BOX_PLOTS, overwrite=True) as temporary:
             temporary.write_bytes(plots.light)
-    told, sections = sentences(findings), sections_of(findings, plots)
+    sections = sections_of(findings, plots)
     for name, content in ((MARKDOWN, _markdown(findings, told, sections)), (REPORT, _html(findings, told, sections))):
         with write_atomically(folder / name, overwrite=True) as temporary:
             temporary.write_text(content, encoding="utf-8", errors="backslashreplace")

@@ -23,6 +23,10 @@ from LungSegResNetTrainingLib.evaluation.report import write_report
 from LungSegResNetTrainingLib.evaluation.summary import sentences
 
 
+def write_page(findings: Findings, folder: Path) -> Path:
+    return write_report(findings, sentences(findings), folder)
+
+
 def findings_on(results: Sequence[CaseResult], folder: Path) -> Findings:
     """What was found about cases that all have the same picture."""
     Image.new("RGB", (8, 8)).save(folder / "overlay.png")
@@ -39,7 +43,7 @@ def two_groups() -> list[CaseResult]:
 
 def test_the_largest_groups_have_a_typical_case_and_the_page_says_how_many_there_are(tmp_path: Path) -> None:
     results = [judged_case(f"case {number}", 0.9, group) for number, group in enumerate("abcdef" + "zz")]
-    page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
+    page = write_page(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
     assert "The case at the middle of each of the 6 largest of 7 groups by Dice." in page
     shown = [group for group in "abcdefz" if f", {group}: Dice 0.9000, 0 ml missed" in page]
     assert shown == ["a", "b", "c", "d", "e", "z"]
@@ -49,7 +53,7 @@ def test_the_largest_groups_have_a_typical_case_and_the_page_says_how_many_there
 def test_few_patients_are_told_of_beside_both_comparisons(tmp_path: Path, patients: int, told: int) -> None:
     results = [judged_case(f"a{n}", 0.9, "a", baseline_dice=0.8) for n in range(patients)]
     results += [judged_case(f"b{n}", 0.9, "b") for n in range(10)]
-    page = write_report(findings_on(results, tmp_path), tmp_path / "out").with_name("report.md")
+    page = write_page(findings_on(results, tmp_path), tmp_path / "out").with_name("report.md")
     assert page.read_text(encoding="utf-8").count("Below 5 patients there is no interval") == told
 
 
@@ -57,7 +61,7 @@ def test_few_patients_are_told_of_beside_both_comparisons(tmp_path: Path, patien
 def test_rows_of_the_article_that_cannot_be_compared_are_told_of_where_they_are_shown(
     tmp_path: Path, group: str
 ) -> None:
-    page = write_report(findings_on([judged_case("a", 0.9, group)], tmp_path), tmp_path / "out")
+    page = write_page(findings_on([judged_case("a", 0.9, group)], tmp_path), tmp_path / "out")
     text = page.with_name("report.md").read_text(encoding="utf-8")
     assert ("+2.405 % beside an ME of -0.015" in text) == ("2.405 ± 7.359" in text) == (group == "normal")
 
@@ -65,7 +69,7 @@ def test_rows_of_the_article_that_cannot_be_compared_are_told_of_where_they_are_
 def test_pooled_volumes_and_single_slices_are_counted_beside_every_figure_of_both(tmp_path: Path) -> None:
     results = [replace(one, slices=1 + n % 3) for n, one in enumerate(two_groups())]
     findings = findings_on(results, tmp_path)
-    page = write_report(findings, tmp_path / "out").with_name("report.md").read_text(encoding="utf-8")
+    page = write_page(findings, tmp_path / "out").with_name("report.md").read_text(encoding="utf-8")
     sections = re.findall(r"^###? (.*)\n\n.*8 volumes and 4 single slices are pooled\.", page, re.MULTILINE)
     assert sections == ["Right and left lung", "Beside plain thresholding", "Groups compared"]
     assert "Volumes and single slices are pooled but for the last two columns." in page
@@ -81,7 +85,7 @@ def test_cases_in_which_nothing_was_found_are_told_of_beside_the_figures_that_le
     missed = case_of("missed", comparison_of(10, 0, 0))
     missed.comparisons[THRESHOLDING] = {LUNGS: comparison_of(10, 9, 0)}
     findings = findings_on([*two_groups(), missed], tmp_path)
-    page = write_report(findings, tmp_path / "out").with_name("report.md").read_text(encoding="utf-8")
+    page = write_page(findings, tmp_path / "out").with_name("report.md").read_text(encoding="utf-8")
     told = r"^###? (.*)\n\n.*1 case in which nothing was found has no distance and no mean HU and is not in them\."
     assert re.findall(told, page, re.MULTILINE) == [
         "Table 1", "Further metrics", "Right and left lung", "Beside plain thresholding",
@@ -94,7 +98,7 @@ def test_cases_in_which_nothing_was_found_are_told_of_beside_the_figures_that_le
 
 def test_of_two_cases_in_the_middle_the_worse_is_the_typical_one(tmp_path: Path) -> None:
     results = [judged_case(str(dice), dice) for dice in (0.9, 0.8, 0.95, 0.7)]
-    page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
+    page = write_page(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
     assert ", no group: Dice 0.8000, 0 ml missed" in page
 
 
@@ -114,13 +118,12 @@ def test_each_figure_is_worked_out_once_for_report_and_terminal(
     for name in names:
         monkeypatch.setattr(findings_module, name, counted(name, getattr(findings_module, name)))
     findings = findings_on(two_groups(), tmp_path)
-    write_report(findings, tmp_path / "out")
-    assert sentences(findings)
+    write_report(findings, sentences(findings), tmp_path / "out")
     assert sorted(called) == names
 
 
 def test_page_and_markdown_have_the_same_sections_in_the_same_order_but_for_those_of_pictures(tmp_path: Path) -> None:
-    page = write_report(findings_on(two_groups(), tmp_path), tmp_path / "out")
+    page = write_page(findings_on(two_groups(), tmp_path), tmp_path / "out")
     in_page = re.findall(r"<h[23]>(.*?)</h", page.read_text(encoding="utf-8"))
     text = page.with_name("report.md").read_text(encoding="utf-8")
     in_text = re.findall(r"^###? (.*)$", text, re.MULTILINE)
@@ -136,6 +139,6 @@ def test_page_and_markdown_have_the_same_sections_in_the_same_order_but_for_thos
 
 def test_the_page_begins_with_the_shares_that_were_missed_and_added(tmp_path: Path) -> None:
     results = [case_of("a", comparison_of(40, 38, 1)), case_of("b", comparison_of(40, 36, 3))]
-    page = write_report(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
+    page = write_page(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")
     assert "<b>7.5 %</b><span>of the lung missed, mean over cases</span>" in page
     assert "<b>5.0 %</b><span>added to it, mean over cases</span>" in page

@@ -14,17 +14,16 @@ from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.tables import read_rows
-from LungSegResNetLib.wording import counted
 
-from ..data.cases import TEST, VALIDATION, Case
+from ..data.cases import Case
 from ..training.seen_scans import ScanMark, choosing_scans, seen_scans, validation_scans
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
-from .case_result import FAILED, LUNGS, METHODS, NETWORK, REGIONS, THRESHOLDING, kind_of
+from .case_result import FAILED, LUNGS, METHODS, NETWORK
 from .dois import plain_doi
+from .model_card_page import FIGURES, TEST_CASES, TRAINING_CASES, USES, VALIDATION_CASES, by_kind, model_card_page
 from .report_files import CASES
 from .report_folder import evaluation_in
-from .report_tables import TextTable
 from .summary import chosen_by_judged
 
 INTENDED_USE = (
@@ -32,10 +31,7 @@ INTENDED_USE = (
     "It is no medical device and not for diagnosis."
 )
 MODEL_CARD = "MODEL_CARD.md"
-_TRAINING, _VALIDATION, _TEST = _USES = ("training_cases", "validation_cases", "test_cases")
-_DOUBTFUL_REFERENCE = "A *doubtful reference* is one that its reader marked as uncertain."
-_FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
-_REPORT_COLUMNS = ("case", "split", "doubtful", "slices", "method", "region", "reference_ml", *_FIGURES)
+_REPORT_COLUMNS = ("case", "split", "doubtful", "slices", "method", "region", "reference_ml", *FIGURES)
 
 
 def publish(
@@ -91,7 +87,7 @@ def publish(
     )
     save_model(target, weights, card)
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
-        temporary.write_text(_markdown(card, rows, failed, notes, further, known_limits), encoding="utf-8")
+        temporary.write_text(model_card_page(card, rows, failed, notes, further, known_limits), encoding="utf-8")
     return card
 
 
@@ -146,12 +142,12 @@ def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str], judg
     for case in cases:
         mark = ScanMark.of(case, with_ct=seen.knows_cts or kept.knows_cts)
         scan = mark.ct or mark.name
-        use = _TRAINING if seen.holds_scan(mark) else _VALIDATION if kept.holds_scan(mark) else _TEST
-        if scan not in told and (use != _TEST or case.name in judged):
+        use = TRAINING_CASES if seen.holds_scan(mark) else VALIDATION_CASES if kept.holds_scan(mark) else TEST_CASES
+        if scan not in told and (use != TEST_CASES or case.name in judged):
             told.add(scan)
             by_source[plain_doi(case.doi), case.licence][use] += 1
     return [
-        {"collection": names.get(doi, ""), "doi": doi, "licence": licence} | {use: numbers[use] for use in _USES}
+        {"collection": names.get(doi, ""), "doi": doi, "licence": licence} | {use: numbers[use] for use in USES}
         for (doi, licence), numbers in sorted(by_source.items())
     ]
 
@@ -169,9 +165,9 @@ def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
     A mean that not all of its cases have a value for, as where nothing was found, says how many do.
     """
     figures: dict[str, float] = {}
-    for kind, chosen in _by_kind(rows).items():
+    for kind, chosen in by_kind(rows).items():
         lungs = [row for row in chosen if row["method"] == NETWORK and row["region"] == LUNGS]
-        for key in _FIGURES:
+        for key in FIGURES:
             values = [float(row[key]) for row in lungs if row[key] not in ("", "nan")]
             fewer = f" (n = {len(values)})" if len(values) < len(lungs) else ""
             if values:
@@ -180,112 +176,8 @@ def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
     return figures
 
 
-def _by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
-    kinds: dict[str, list[dict[str, str]]] = {}
-    for row in rows:
-        kinds.setdefault(kind_of(int(row["slices"])), []).append(row)
-    return kinds
-
-
 def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as text.") from error
-
-
-def _markdown(
-    card: ModelCard,
-    rows: Sequence[dict[str, str]],
-    failed: Sequence[str],
-    notes: Sequence[str],
-    further: Sequence[str],
-    limits: Sequence[str],
-) -> str:
-    record = TrainingRecord.of(card)
-    low, high = card.hu_window
-    lines = [
-        f"# {card.name} {card.version}",
-        "",
-        card.description,
-        "",
-        f"Licence of the weights: {card.licence}.",
-        f"Architecture: {card.architecture}, the article's residual network (NiftyNet's HighRes3DNet in 2D).",
-        f"Input: slices of {card.slice_shape[0]} x {card.slice_shape[1]} pixels, HU {low:.0f} to {high:.0f} as 0..1.",
-        f"The logits of passes at {', '.join(f'1/{scale}' for scale in card.scales)} of that size are averaged.",
-        "",
-        f"## Figures on the {_kind_of_cases(rows)}",
-        "",
-        " ".join(["The network was not trained on them.", *notes, _DOUBTFUL_REFERENCE]),
-        "",
-        _figure_table(rows).markdown(),
-        "",
-        *([f"Not judged, and in no figure: {', '.join(failed)}.", ""] if failed else []),
-        *further,
-        "## Settings of the last training",
-        "",
-        *(f"- {key}: {value}" for key, value in record.settings.items()),
-        "",
-        "## Data",
-        "",
-        _data_table(record.data).markdown(),
-        "",
-        *_data_of_start_network(record),
-        "## Known failures and limits",
-        "",
-        *(f"- {text}" for text in limits),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _kind_of_cases(rows: Sequence[dict[str, str]]) -> str:
-    """What the report judged, by the splits of its cases, such as ``validation cases``."""
-    splits = {row["split"] for row in rows}
-    if splits <= {VALIDATION, TEST}:
-        return f"{' and '.join(sorted(splits, reverse=True))} cases"
-    return "judged cases"  # a data set without splits
-
-
-def _data_table(sources: Sequence[dict[str, Any]]) -> TextTable:
-    uses = [use for use in _USES if use != _TEST or any(row.get(use) for row in sources)]
-    rows = [[row["collection"], row["doi"], row["licence"], *(str(row.get(use, 0)) for use in uses)] for row in sources]
-    return TextTable(["collection", "DOI", "licence", *(use.replace("_", " ") for use in uses)], rows)
-
-
-def _data_of_start_network(record: TrainingRecord) -> list[str]:
-    """Sources that are in the weights, too, and whose licences may ask to be named; nothing where there are none."""
-    sources = record.start_network_data
-    own = {(row["doi"], row["licence"]) for row in record.data}
-    if all((plain_doi(row["doi"]), row["licence"]) in own for row in sources):
-        return []
-    return ["The network that training began with was made with these data:", "", _data_table(sources).markdown(), ""]
-
-
-def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
-    """A row a case, then means; Dice of the network and of plain thresholding, surface figures of the network.
-
-    A mean that not all of its cases have a value for says how many do.
-    """
-    value: dict[tuple[str, str, str], dict[str, str]] = {(r["case"], r["method"], r["region"]): r for r in rows}
-    doubtful = {row["case"] for row in rows if row["doubtful"]}
-
-    def cells(names: Sequence[str]) -> list[str]:
-        def average(method: str, region: str, key: str, digits: int = 3) -> str:
-            texts = [value[n, method, region][key] for n in names if (n, method, region) in value]
-            numbers = [float(text) for text in texts if text not in ("", "nan")]
-            fewer = f" (n = {len(numbers)})" if len(numbers) < len(names) else ""
-            return f"{mean(numbers):.{digits}f}{fewer}" if numbers else "-"
-
-        shown = [average(NETWORK, region, "dice") for region in REGIONS]
-        shown += [average(NETWORK, LUNGS, key, 2) for key in _FIGURES[2:]]
-        shown.append(average(THRESHOLDING, LUNGS, "dice"))
-        return shown
-
-    table = []
-    for kind, chosen in _by_kind(rows).items():
-        names = list(dict.fromkeys(row["case"] for row in chosen))
-        table += [[f"{name}{' (doubtful reference)' if name in doubtful else ''}", *cells([name])] for name in names]
-        table.append([f"**mean of {counted(len(names), kind.removesuffix('s'))}**", *cells(names)])
-    head = ["case", "Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)", "thresholding: Dice"]
-    return TextTable(head, table)

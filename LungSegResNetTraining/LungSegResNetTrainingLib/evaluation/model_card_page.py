@@ -1,0 +1,136 @@
+"""The model card as a page: what a network is, its figures, data and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean
+from typing import Any
+
+from LungSegResNetLib.network.model_file import ModelCard
+from LungSegResNetLib.wording import counted
+
+from ..data.cases import TEST, VALIDATION
+from ..training.training_record import TrainingRecord
+from .case_result import LUNGS, NETWORK, REGIONS, THRESHOLDING, kind_of
+from .dois import plain_doi
+from .report_tables import TextTable
+
+TRAINING_CASES, VALIDATION_CASES, TEST_CASES = USES = ("training_cases", "validation_cases", "test_cases")
+FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
+_DOUBTFUL_REFERENCE = "A *doubtful reference* is one that its reader marked as uncertain."
+
+
+def model_card_page(
+    card: ModelCard,
+    rows: Sequence[dict[str, str]],
+    failed: Sequence[str],
+    notes: Sequence[str],
+    further: Sequence[str],
+    limits: Sequence[str],
+) -> str:
+    """The page as Markdown.
+
+    Parameters
+    ----------
+    card : with its data.
+    rows : of the judged cases with lung, from the ``cases.csv`` of a report.
+    failed : names of cases that could not be judged.
+    notes : sentences about the figures.
+    further : lines with a section of their own.
+    limits : known failures and limits of the data.
+    """
+    record = TrainingRecord.of(card)
+    low, high = card.hu_window
+    lines = [
+        f"# {card.name} {card.version}",
+        "",
+        card.description,
+        "",
+        f"Licence of the weights: {card.licence}.",
+        f"Architecture: {card.architecture}, the article's residual network (NiftyNet's HighRes3DNet in 2D).",
+        f"Input: slices of {card.slice_shape[0]} x {card.slice_shape[1]} pixels, HU {low:.0f} to {high:.0f} as 0..1.",
+        f"The logits of passes at {', '.join(f'1/{scale}' for scale in card.scales)} of that size are averaged.",
+        "",
+        f"## Figures on the {_kind_of_cases(rows)}",
+        "",
+        " ".join(["The network was not trained on them.", *notes, _DOUBTFUL_REFERENCE]),
+        "",
+        _figure_table(rows).markdown(),
+        "",
+        *([f"Not judged, and in no figure: {', '.join(failed)}.", ""] if failed else []),
+        *further,
+        "## Settings of the last training",
+        "",
+        *(f"- {key}: {value}" for key, value in record.settings.items()),
+        "",
+        "## Data",
+        "",
+        _data_table(record.data).markdown(),
+        "",
+        *_data_of_start_network(record),
+        "## Known failures and limits",
+        "",
+        *(f"- {text}" for text in limits),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _kind_of_cases(rows: Sequence[dict[str, str]]) -> str:
+    """What the report judged, by the splits of its cases, such as ``validation cases``."""
+    splits = {row["split"] for row in rows}
+    if splits <= {VALIDATION, TEST}:
+        return f"{' and '.join(sorted(splits, reverse=True))} cases"
+    return "judged cases"  # a data set without splits
+
+
+def _data_table(sources: Sequence[dict[str, Any]]) -> TextTable:
+    uses = [use for use in USES if use != TEST_CASES or any(row.get(use) for row in sources)]
+    rows = [[row["collection"], row["doi"], row["licence"], *(str(row.get(use, 0)) for use in uses)] for row in sources]
+    return TextTable(["collection", "DOI", "licence", *(use.replace("_", " ") for use in uses)], rows)
+
+
+def _data_of_start_network(record: TrainingRecord) -> list[str]:
+    """Sources that are in the weights, too, and whose licences may ask to be named; nothing where there are none."""
+    sources = record.start_network_data
+    own = {(row["doi"], row["licence"]) for row in record.data}
+    if all((plain_doi(row["doi"]), row["licence"]) in own for row in sources):
+        return []
+    return ["The network that training began with was made with these data:", "", _data_table(sources).markdown(), ""]
+
+
+def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
+    """A row a case, then means; Dice of the network and of plain thresholding, surface figures of the network.
+
+    A mean that not all of its cases have a value for says how many do.
+    """
+    value: dict[tuple[str, str, str], dict[str, str]] = {(r["case"], r["method"], r["region"]): r for r in rows}
+    doubtful = {row["case"] for row in rows if row["doubtful"]}
+
+    def cells(names: Sequence[str]) -> list[str]:
+        def average(method: str, region: str, key: str, digits: int = 3) -> str:
+            texts = [value[n, method, region][key] for n in names if (n, method, region) in value]
+            numbers = [float(text) for text in texts if text not in ("", "nan")]
+            fewer = f" (n = {len(numbers)})" if len(numbers) < len(names) else ""
+            return f"{mean(numbers):.{digits}f}{fewer}" if numbers else "-"
+
+        shown = [average(NETWORK, region, "dice") for region in REGIONS]
+        shown += [average(NETWORK, LUNGS, key, 2) for key in FIGURES[2:]]
+        shown.append(average(THRESHOLDING, LUNGS, "dice"))
+        return shown
+
+    table = []
+    for kind, chosen in by_kind(rows).items():
+        names = list(dict.fromkeys(row["case"] for row in chosen))
+        table += [[f"{name}{' (doubtful reference)' if name in doubtful else ''}", *cells([name])] for name in names]
+        table.append([f"**mean of {counted(len(names), kind.removesuffix('s'))}**", *cells(names)])
+    head = ["case", "Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)", "thresholding: Dice"]
+    return TextTable(head, table)
+
+
+def by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:
+    """Rows of volumes and of single slices."""
+    kinds: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        kinds.setdefault(kind_of(int(row["slices"])), []).append(row)
+    return kinds

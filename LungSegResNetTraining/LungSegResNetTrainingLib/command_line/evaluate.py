@@ -61,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
     from LungSegResNetLib.errors import SOME_FAILED_EXIT_CODE, InputError
     from LungSegResNetLib.jobs.reporting import make_reporter
+    from LungSegResNetLib.wording import counted
 
     from ..data.cases import OK
     from ..data.data_set import list_data_set
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     require_matplotlib()
     found = list_data_set(options.dataset, (OK, DOUBTFUL) if options.include_doubtful else (OK,))
     for item in found.left_out:
-        print(f"{item.name} is {item.reason}", file=sys.stderr)
+        print(item.line(), file=sys.stderr)
     assigned, unassigned, trained_on = _judges(options, found)
     chosen = [case for case, _ in assigned]
     refuse_unreachable(chosen)
@@ -106,9 +107,10 @@ def run(options: argparse.Namespace) -> int:
     evaluation.failed += [FailedCase(name, reason) for name, reason in found.problems]
     evaluation.left_out += [FailedCase(item.name, item.reason) for item in found.left_out] + trained_on
     if not evaluation.results:
-        missing = [*evaluation.failed, *evaluation.left_out]
-        first = f" {missing[0].name}: {missing[0].reason}" if missing else ""
-        raise InputError(f"None of {len(missing)} cases could be judged.{first}")
+        reasons = [f"{case.name}: {case.reason}" for case in evaluation.failed]
+        reasons += [item.line() for item in found.left_out]
+        count = len(evaluation.failed) + len(evaluation.left_out)
+        raise InputError(" ".join([f"None of {counted(count, 'case')} could be judged.", *reasons[:1]]))
     findings = Findings(evaluation)
     told = sentences(findings)
     path = write_report(findings, told, options.out)
@@ -137,9 +139,7 @@ def _judges(
         cases = choose_cases(found, options.split, seen)
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
-        reason = (
-            f"left out: the network was trained on its scan or patient, or on one of this name; --split {ALL} judges it"
-        )
+        reason = f"The network was trained on its scan or patient, or on one of this name; --split {ALL} judges it."
         trained_on = [FailedCase(case.name, reason) for case in cases_trained_on(found, options.split, seen)]
         return [(case, judge) for case in cases], [], trained_on
     if options.split:

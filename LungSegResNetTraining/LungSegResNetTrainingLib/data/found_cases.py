@@ -21,7 +21,11 @@ class LeftOut:
     @property
     def reason(self) -> str:
         """Why, in words for a person."""
-        return f"left out ({self.verdict.status}): {' '.join(self.verdict.reasons)}"
+        return " ".join(self.verdict.reasons)
+
+    def line(self) -> str:
+        """One line for a terminal."""
+        return f"{self.name} is left out ({self.verdict.status}): {self.reason}"
 
 
 @dataclass

@@ -71,7 +71,7 @@ def choose_cases(
             on_case=reporter.slices,
         )
     for item in prepared.left_out:
-        reporter.warning(f"{item.name} is {item.reason}")
+        reporter.warning(item.line())
     cases = prepared.cases
     if unnamed := unnamed_patients(cases):
         reporter.warning(

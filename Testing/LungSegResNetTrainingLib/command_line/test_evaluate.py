@@ -217,7 +217,7 @@ def test_a_case_counts_as_seen_by_its_scan_or_where_no_patient_is_named_by_its_n
     assert main(["evaluate", str(own), str(data / "P002"), *command]) == 0
     assert "1 of 2 cases are judged" in capsys.readouterr().out
     report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
-    assert "left out: the network was trained on its scan or patient, or on one of this name" in report
+    assert "The network was trained on its scan or patient, or on one of this name" in report
 
 
 @pytest.fixture(scope="module")
@@ -293,8 +293,11 @@ def test_rows_that_the_list_leaves_out_are_told_with_their_reason(odd_report: tu
     _, printed, data, page = odd_report
     assert "listed is left out (doubtful): Looks <odd>." in printed
     assert "1 case was left out; the reasons are listed at the end." in page
-    assert "<td>listed</td><td>left out (doubtful): Looks &lt;odd&gt;.</td>" in page
+    assert "<td>listed</td><td>Looks &lt;odd&gt;.</td>" in page
     assert "Looks &lt;odd>." in (data / "out" / "report.md").read_text(encoding="utf-8")
+    with (data / "out" / "cases.csv").open(newline="", encoding="utf-8") as file:
+        errors = {row["case"]: row["error"] for row in csv.DictReader(file) if row["status"] == "left out"}
+    assert errors == {"listed": "Looks <odd>."}
 
 
 @pytest.mark.parametrize("patient", ["p1", "p2"])
@@ -321,4 +324,10 @@ def test_a_data_set_of_which_nothing_can_be_judged_says_why(tmp_path: Path, caps
     (tmp_path / "broken_ct.nii").write_bytes(b"cut off")
     (tmp_path / "broken_mask.nii").write_bytes(b"cut off")
     assert main(["evaluate", "shipped", str(tmp_path / "list.csv"), "--out", str(tmp_path / "out")]) == 3
-    assert "None of 1 cases could be judged. broken: " in capsys.readouterr().err
+    assert "None of 1 case could be judged. broken: " in capsys.readouterr().err
+
+
+def test_a_data_set_whose_cases_are_all_doubtful_says_so(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "list.csv").write_text("case,ct,mask,status,reasons\na,a.nii,m.nii,doubtful,Odd.\n", encoding="utf-8")
+    assert main(["evaluate", "shipped", str(tmp_path / "list.csv"), "--out", str(tmp_path / "out")]) == 3
+    assert "None of 1 case could be judged. a is left out (doubtful): Odd." in capsys.readouterr().err

@@ -144,9 +144,9 @@ def test_a_data_set_says_which_rows_of_its_list_are_left_out_and_why(tmp_path: P
     found = list_data_set(path)
     assert [case.name for case in found.cases] == ["a"]
     assert {item.name: item.reason for item in found.left_out} == {
-        "b": "left out (doubtful): Right and left are exchanged.",
-        "c": "left out (refused): There is no mask.",
-        "d": "left out (excluded): The case list says so.",
+        "b": "Right and left are exchanged.",
+        "c": "There is no mask.",
+        "d": "The case list says so.",
     }
     assert [case.name for case in list_data_set(path, (OK, DOUBTFUL)).cases] == ["a", "b"]
 

@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     from ..evaluation.findings import Findings
     from ..evaluation.report import write_report
     from ..evaluation.report_folder import EvaluationId, cases_digest, claim_folder
-    from ..evaluation.summary import sentences
+    from ..evaluation.summary_text import sentences
     from ..training.seen_scans import ScanMark, repeated_scans
 
     def show(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:

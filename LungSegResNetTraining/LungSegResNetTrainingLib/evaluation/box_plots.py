@@ -13,7 +13,8 @@ from LungSegResNetLib.errors import UsageError
 
 from .aggregation import ALL_CASES, METRIC_BY_KEY, NO_GROUP, groups_of, values_of, with_lung
 from .case_result import CaseResult
-from .spread import LEAST_CASES, with_unit
+from .figure_text import with_unit
+from .spread import LEAST_CASES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

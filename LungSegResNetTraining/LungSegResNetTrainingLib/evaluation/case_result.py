@@ -10,7 +10,7 @@ from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
 from ..data.mask_notes import ONE_VALUE
-from .spread import number
+from .figure_text import number
 
 LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
 REGIONS = (LUNGS, RIGHT, LEFT)

@@ -23,9 +23,10 @@ from .baseline_comparison import BaselineComparison, compare_with_thresholding
 from .bootstrap import Interval, mean_intervals, too_few
 from .case_result import CaseResult
 from .evaluate import Evaluation
+from .figure_text import interval_text
 from .group_comparison import GroupDifference, compare_groups
 from .provenance import provenance_of
-from .spread import interval_text, spread_of
+from .spread import spread_of
 
 
 @dataclass(frozen=True)

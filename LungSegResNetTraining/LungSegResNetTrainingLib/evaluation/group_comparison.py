@@ -13,8 +13,8 @@ from LungSegResNetLib.wording import counted
 from .aggregation import METRIC_BY_KEY, NO_GROUP, groups_of, patients_of, values_of, with_lung
 from .bootstrap import LEVEL_PERCENT, Interval, count_patients, interval_of, resampled_means
 from .case_result import CaseResult
+from .figure_text import excludes_zero, interval_text, is_zero, number
 from .paper_figures import NORMAL, paper_group
-from .spread import excludes_zero, interval_text, is_zero, number
 
 # Without ME, which is a hundredth of the relative volume difference: the same test twice is no second finding.
 COMPARED_METRICS = (

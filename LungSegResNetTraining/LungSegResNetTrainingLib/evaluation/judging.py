@@ -21,8 +21,8 @@ from ..data.cases import Case
 from ..data.draft_mask import LUNG_HU, draft_lungs
 from ..data.pair_check import REFUSED, check_pair
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
+from .figure_text import number
 from .finished_cases import forget_result
-from .spread import number
 from .worst_slices import draw_worst_slice, find_worst_slices
 
 _OVERLAY = "overlay.png"

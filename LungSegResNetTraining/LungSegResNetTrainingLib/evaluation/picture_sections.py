@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from .aggregation import groups_of
 from .box_plots import draw_box_plots
 from .case_result import CaseResult
+from .figure_text import number
 from .findings import worst_first
 from .html_page import png_image, scan_image
-from .spread import LEAST_CASES, number
+from .spread import LEAST_CASES
 
 _TYPICAL, _WORST = 6, 4  # cases shown
 

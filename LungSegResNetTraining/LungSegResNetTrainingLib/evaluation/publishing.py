@@ -24,7 +24,7 @@ from .dois import plain_doi
 from .model_card_page import FIGURES, TEST_CASES, TRAINING_CASES, USES, VALIDATION_CASES, by_kind, model_card_page
 from .report_files import CASES
 from .report_folder import evaluation_in
-from .summary import chosen_by_judged
+from .summary_text import chosen_by_judged
 
 INTENDED_USE = (
     "Draft lung masks in chest CT, for research, to be looked at and corrected by a person. "

@@ -9,15 +9,15 @@ from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
 
 from .bootstrap import LEVEL_PERCENT
+from .csv_tables import write_cases, write_summary
+from .figure_text import number
 from .findings import Findings, worst_first
 from .html_page import figure, heading, link, page, paragraph, table, text, tiles
 from .picture_sections import BoxPlots
 from .report_files import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY
 from .report_folder import tell_provenance
-from .result_tables import write_cases, write_summary
 from .sections import Section, sections_of
-from .spread import number
-from .summary import network_name
+from .summary_text import network_name
 
 _TITLE = "Evaluation of a lung segmentation network"
 

@@ -13,8 +13,9 @@ from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, FailedCase
 from .dois import plain_doi
+from .figure_text import limits_text, mean_and_sd, median_and_quartiles, number, range_text, with_unit
 from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
-from .spread import Spread, limits_text, mean_and_sd, median_and_quartiles, number, range_text, spread_of, with_unit
+from .spread import Spread, spread_of
 
 DOUBT_MARK = "*"
 _SKEWED_UNITS = ("mm",)  # of distances

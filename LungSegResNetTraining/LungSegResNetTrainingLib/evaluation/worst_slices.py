@@ -25,7 +25,7 @@ from LungSegResNetLib.figures.drawing import (
 from LungSegResNetLib.lungs.regions import bounding_box
 
 from .case_result import NETWORK
-from .spread import number
+from .figure_text import number
 
 PREDICTION_COLOR: Color = (70, 190, 255)
 _LEAST_CM2 = 5.0  # smaller sections, the tips of the lungs, have a low Dice for a handful of pixels

@@ -21,8 +21,10 @@ from LungSegResNetTrainingLib.evaluation.aggregation import (
 )
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
 from LungSegResNetTrainingLib.evaluation.bootstrap import Interval
+from LungSegResNetTrainingLib.evaluation.csv_tables import write_cases, write_summary
 from LungSegResNetTrainingLib.evaluation.dois import address_of
 from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation
+from LungSegResNetTrainingLib.evaluation.figure_text import interval_text, mean_and_sd, number, range_text
 from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_DECIMALS, PAPER_METRICS, paper_group
 from LungSegResNetTrainingLib.evaluation.report_tables import (
     baseline_text,
@@ -31,15 +33,7 @@ from LungSegResNetTrainingLib.evaluation.report_tables import (
     sources,
     table1_text,
 )
-from LungSegResNetTrainingLib.evaluation.result_tables import write_cases, write_summary
-from LungSegResNetTrainingLib.evaluation.spread import (
-    Spread,
-    interval_text,
-    mean_and_sd,
-    number,
-    range_text,
-    spread_of,
-)
+from LungSegResNetTrainingLib.evaluation.spread import Spread, spread_of
 
 
 def test_mean_sample_sd_and_range_worked_out_by_hand() -> None:

@@ -15,7 +15,7 @@ from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
 from LungSegResNetTrainingLib.evaluation.evaluate import Judge, evaluate
 from LungSegResNetTrainingLib.evaluation.findings import Findings
-from LungSegResNetTrainingLib.evaluation.summary import sentences
+from LungSegResNetTrainingLib.evaluation.summary_text import sentences
 
 _SMALL = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
 

@@ -18,7 +18,7 @@ from LungSegResNetTrainingLib.evaluation.case_result import CaseResult
 from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.group_comparison import COMPARED_METRICS, compare_groups, statements_by_pair
-from LungSegResNetTrainingLib.evaluation.summary import sentences
+from LungSegResNetTrainingLib.evaluation.summary_text import sentences
 
 
 def group_of(name: str, mean: float, count: int, seed: int) -> list[CaseResult]:

@@ -20,7 +20,7 @@ from LungSegResNetTrainingLib.evaluation.case_result import LUNGS, THRESHOLDING,
 from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.report import write_report
-from LungSegResNetTrainingLib.evaluation.summary import sentences
+from LungSegResNetTrainingLib.evaluation.summary_text import sentences
 
 
 def write_page(findings: Findings, folder: Path) -> Path:

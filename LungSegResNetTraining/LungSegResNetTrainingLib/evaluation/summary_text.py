@@ -16,8 +16,9 @@ from .bootstrap import LEVEL_PERCENT, too_few
 from .case_choice import trained_patients
 from .case_result import LUNGS, NETWORK, CaseResult
 from .evaluate import Evaluation
+from .figure_text import excludes_zero, interval_text, is_zero, number
 from .findings import Findings, MeanDice, worst_first
-from .spread import excludes_zero, interval_text, is_zero, number, spread_of
+from .spread import spread_of
 
 
 def sentences(findings: Findings) -> list[str]:

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folds",
         type=int,
-        help="judge the cases of a cross-validation of so many folds, each by the network that never saw its patient; "
+        help="judge the cases of a cross-validation of so many folds, each by a network that never saw its patient; "
         "cases of the split test are in no fold and are not judged",
     )
     parser.add_argument(
@@ -142,7 +142,7 @@ def _judges(
         trained_on = [FailedCase(case.name, reason) for case in cases_trained_on(found, options.split, seen)]
         return [(case, judge) for case in cases], [], trained_on
     if options.split:
-        raise UsageError("--split has no meaning with --folds, which judges every case.")
+        raise UsageError("--split has no meaning with --folds, which judges all cases but those of the split test.")
     networks = read_fold_networks(Path(options.model), options.folds)
     assigned, unassigned = assign_networks(found.cases, networks)
     for_tests = sum(case.split == TEST for case in found.cases)

@@ -8,7 +8,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
 from ..data.draft_mask import LUNG_HU
-from ..training.seen_scans import choosing_scans, seen_scans
+from ..training.seen_scans import choosing_scans, seen_scans, validation_scans
 from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
@@ -42,10 +42,16 @@ def _what_was_judged(evaluation: Evaluation) -> str:
         f"with {counted(slices, 'slice')} in all"
     )
     if len(evaluation.judges) > 1:
-        return (
+        text = (
             f"{len(evaluation.judges)} networks, trained alike on all patients but those of one fold each, were "
-            f"{judged}: every case by the network that had not seen its patient."
+            f"{judged}: each case by a network that had not seen its patient."
         )
+        validated = {judge.fold: validation_scans(judge.card) for judge in evaluation.judges}
+        in_no_fold = sum(not validated[result.fold].holds_case(result.case) for result in results)
+        if in_no_fold:
+            were = "was" if in_no_fold == 1 else "were"
+            text += f" {_cases(in_no_fold)} of patients whom training left out {were} given to the networks in turn."
+        return text
     return f"The {network_name(evaluation)} was {judged}."
 
 

@@ -25,7 +25,7 @@ from .case_result import CaseResult
 from .group_comparison import GroupDifference, compare_groups
 from .provenance import provenance_of
 from .run import Evaluation
-from .spread import interval_text, spread_of
+from .spread import interval_text, number, spread_of
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,18 @@ class Findings:
     def dice_by_kind(self) -> dict[str, MeanDice]:
         """Of volumes and of single slices, where there are both."""
         return {kind: mean_dice(members) for kind, members in kinds_of(self.chosen).items()}
+
+    @cached_property
+    def dice_by_fold(self) -> dict[int, MeanDice]:
+        """Of a cross-validation, by the number of the fold; empty for a single network."""
+        folds = sorted({result.fold for result in self.chosen if result.fold is not None})
+        return {fold: mean_dice([result for result in self.chosen if result.fold == fold]) for fold in folds}
+
+    @property
+    def range_of_folds(self) -> str:
+        """Lowest and highest mean Dice of a fold in words; empty where there are not several."""
+        means = [dice.mean for dice in self.dice_by_fold.values()]
+        return f"means of the folds {number(min(means))} to {number(max(means))}" if len(means) > 1 else ""
 
     @cached_property
     def pooled(self) -> str:

@@ -85,7 +85,8 @@ def _key_figures(findings: Findings) -> list[tuple[str, str]]:
     if findings.chosen:
         dice, worst = findings.dice, worst_first(findings.chosen)[0]
         interval = f"{LEVEL_PERCENT} % interval {dice.interval_text}" if dice.interval else dice.interval_text
-        figures += [(number(dice.mean), f"mean Dice ({interval})"), (number(worst.dice), f"worst: {worst.case.name}")]
+        about = "; ".join(filter(None, (interval, findings.range_of_folds)))
+        figures += [(number(dice.mean), f"mean Dice ({about})"), (number(worst.dice), f"worst: {worst.case.name}")]
         spreads = findings.column_of_all.spreads
         figures.append((f"{100 * spreads['false_negative_ratio'].mean:.1f} %", "of the lung missed, mean over cases"))
         added = (spreads["mean_absolute_error"].mean + spreads["mean_error"].mean) / 2  # FP / V of the definitions

@@ -9,7 +9,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.draft_mask import LUNG_HU
 from .aggregation import nothing_found_text, table1
-from .bootstrap import FEW_NOTE, FEW_PATIENTS, LEVEL_PERCENT, RESAMPLES, SEED
+from .bootstrap import FEW_NOTE, FEW_PATIENTS, FOLDS_NOTE, LEVEL_PERCENT, RESAMPLES, SEED
 from .case_result import REGIONS, CaseResult
 from .dois import address_of
 from .findings import Findings
@@ -95,7 +95,8 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
         if outliers := outlier_figures(findings.results):
             sections.append(Section("Outliers", _OUTLIER_NOTE, figures=outliers))
     sections += _case_sections(findings)
-    sections.append(Section("Definitions", _DEFINITION_NOTE, definitions_text()))
+    about_folds = FOLDS_NOTE if findings.dice_by_fold else ""
+    sections.append(Section("Definitions", _joined(_DEFINITION_NOTE, about_folds), definitions_text()))
     if statements := _sources(findings):
         sections.append(Section("Data", statements=statements))
     return [*sections, Section("How this was made", table=provenance_text(findings.provenance))]

@@ -12,11 +12,11 @@ from ..training.seen_scans import choosing_scans, seen_scans, validation_scans
 from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
-from .bootstrap import LEVEL_PERCENT, too_few
+from .bootstrap import FOLDS_NOTE, LEVEL_PERCENT, too_few
 from .case_result import LUNGS, NETWORK, CaseResult
-from .findings import Findings, MeanDice, worst_first
+from .findings import Findings, worst_first
 from .run import Evaluation, trained_patients
-from .spread import excludes_zero, interval_text, is_zero, number, spread_of
+from .spread import excludes_zero, interval_text, is_zero, number
 
 
 def sentences(findings: Findings) -> list[str]:
@@ -25,7 +25,7 @@ def sentences(findings: Findings) -> list[str]:
     paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(findings)]
     paragraphs += _trained_on(evaluation)
     if chosen:
-        paragraphs += [_how_good(findings.dice, worst_first(chosen)[0]), *_by_kind(findings), *_by_fold(chosen)]
+        paragraphs += [_how_good(findings), *_by_kind(findings), *_by_fold(findings)]
         paragraphs += [*_chosen_by_judged(evaluation), *_nothing_found(findings), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(findings.beside_thresholding)
         paragraphs += [d.statement for d in findings.group_differences if d.metric.key == "dice" and not d.too_few]
@@ -97,11 +97,11 @@ def network_name(evaluation: Evaluation) -> str:
     return f"network '{card.name}', version {card.version}"
 
 
-def _by_fold(chosen: Sequence[CaseResult]) -> list[str]:
-    folds = sorted({result.fold for result in chosen if result.fold is not None})
-    spreads = {fold: spread_of(result.dice for result in chosen if result.fold == fold) for fold in folds}
-    parts = [f"{fold}: {number(spread.mean)} ({_cases(spread.count)})" for fold, spread in spreads.items()]
-    return [f"Mean Dice by fold: {', '.join(parts)}."] if parts else []
+def _by_fold(findings: Findings) -> list[str]:
+    parts = [f"{fold}: {number(dice.mean)} ({_cases(dice.cases)})" for fold, dice in findings.dice_by_fold.items()]
+    if not parts:
+        return []
+    return [f"Mean Dice by fold: {', '.join(parts)}.{f' {FOLDS_NOTE}' if findings.dice.interval else ''}"]
 
 
 def _chosen_by_judged(evaluation: Evaluation) -> list[str]:
@@ -133,13 +133,14 @@ def _not_finished(evaluation: Evaluation) -> list[str]:
     return ["The training of this network has not finished: it is the best so far, and may change."]
 
 
-def _how_good(dice: MeanDice, worst: CaseResult) -> str:
+def _how_good(findings: Findings) -> str:
+    dice, worst = findings.dice, worst_first(findings.chosen)[0]
     interval = (
         f"{LEVEL_PERCENT} % confidence interval {dice.interval_text}, bootstrap over patients"
         if dice.interval
         else dice.interval_text
     )
-    text = f"The mean Dice is {number(dice.mean)} ({interval})."
+    text = f"The mean Dice is {number(dice.mean)} ({'; '.join(filter(None, (interval, findings.range_of_folds)))})."
     if dice.cases == 1:
         return text
     group = f" ({worst.case.group})" if worst.case.group else ""

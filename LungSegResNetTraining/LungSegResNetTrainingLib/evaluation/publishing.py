@@ -21,6 +21,7 @@ from ..data.cases import TEST, VALIDATION, Case
 from ..training.seen_scans import ScanMark, choosing_scans, seen_scans, validation_scans
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
+from .baseline_comparison import BEGUN_NOTE
 from .case_result import FAILED, LUNGS, METHODS, NETWORK, REGIONS, THRESHOLDING, kind_of
 from .dois import plain_doi
 from .report_tables import TextTable
@@ -217,7 +218,7 @@ def _markdown(
         "",
         f"## Figures on the {_kind_of_cases(rows)}",
         "",
-        " ".join(["The network was not trained on them.", *notes, _DOUBTFUL_REFERENCE]),
+        " ".join(["The network was not trained on them.", *notes, _DOUBTFUL_REFERENCE, BEGUN_NOTE]),
         "",
         _figure_table(rows).markdown(),
         "",

@@ -9,6 +9,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.draft_mask import LUNG_HU
 from .aggregation import nothing_found_text, table1
+from .baseline_comparison import BEGUN_NOTE
 from .bootstrap import FEW_NOTE, FEW_PATIENTS, FOLDS_NOTE, LEVEL_PERCENT, RESAMPLES, SEED
 from .case_result import REGIONS, CaseResult
 from .dois import address_of
@@ -85,7 +86,7 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
         if comparisons := findings.beside_thresholding:
             nothing_found = nothing_found_text(comparisons[0].nothing_found)
             few = _note_on_few(one.patients for one in comparisons)
-            note = _joined(_THRESHOLDING_NOTE, nothing_found, few, findings.pooled)
+            note = _joined(_THRESHOLDING_NOTE, BEGUN_NOTE, nothing_found, few, findings.pooled)
             sections.append(Section("Beside plain thresholding", note, baseline_text(comparisons)))
         sections.append(Section("Distributions", findings.pooled, figures=[box_plot_figure(plots)]))
         sections += _group_sections(findings)

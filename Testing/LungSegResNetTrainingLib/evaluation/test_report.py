@@ -53,6 +53,12 @@ def test_few_patients_are_told_of_beside_both_comparisons(tmp_path: Path, patien
     assert page.read_text(encoding="utf-8").count("Below 5 patients there is no interval") == told
 
 
+def test_the_comparison_with_thresholding_says_whom_corrected_references_favour(tmp_path: Path) -> None:
+    page = write_report(findings_on(two_groups(), tmp_path), tmp_path / "out").with_name("report.md")
+    told = "draft of thresholding and then corrected favours thresholding.*favours that network"
+    assert re.search(rf"## Beside plain thresholding\n\n.*{told}", page.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("group", ["normal", "tumour"])
 def test_rows_of_the_article_that_cannot_be_compared_are_told_of_where_they_are_shown(
     tmp_path: Path, group: str

@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
         licence=options.licence,
         limits=options.limits,
         section=options.section,
+        tell=print,
     )
     for figure, value in card.figures.items():
         print(f"{figure}: {value}")

@@ -21,8 +21,9 @@ from .aggregation import (
 )
 from .baseline_comparison import BaselineComparison, compare_with_thresholding
 from .bootstrap import Interval, mean_intervals, too_few
-from .case_result import CaseResult
+from .case_result import CaseResult, FailedCase
 from .group_comparison import GroupDifference, compare_groups
+from .left_out import is_doubt
 from .provenance import provenance_of
 from .run import Evaluation
 from .spread import interval_text, number, spread_of
@@ -108,6 +109,11 @@ class Findings:
         """Lowest and highest mean Dice of a fold in words; empty where there are not several."""
         means = [dice.mean for dice in self.dice_by_fold.values()]
         return f"means of the folds {number(min(means))} to {number(max(means))}" if len(means) > 1 else ""
+
+    @property
+    def doubted(self) -> list[FailedCase]:
+        """Cases that have no figure because their pair is doubtful or was refused."""
+        return [one for one in (*self.evaluation.failed, *self.evaluation.left_out) if is_doubt(one.cause)]
 
     @cached_property
     def pooled(self) -> str:

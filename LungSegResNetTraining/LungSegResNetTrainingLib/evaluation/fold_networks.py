@@ -147,4 +147,4 @@ def assign_networks(
     judges |= {patient: networks[number % len(networks)] for number, patient in enumerate(unknown)}
     reason = "No fold has this patient, by whose Dice a step of a network that the folds began with was chosen."
     assigned = [(case, judges[case.patient]) for case in cases if case.patient in judges]
-    return assigned, [FailedCase(case.name, reason) for case in cases if case.patient not in judges]
+    return assigned, [FailedCase(case.name, reason, case.group) for case in cases if case.patient not in judges]

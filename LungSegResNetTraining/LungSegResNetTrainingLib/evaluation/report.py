@@ -11,6 +11,7 @@ from LungSegResNetLib.atomic import write_atomically
 from .bootstrap import LEVEL_PERCENT
 from .findings import Findings, worst_first
 from .html_page import figure, heading, link, page, paragraph, table, text, tiles
+from .left_out import is_doubt
 from .picture_sections import BoxPlots
 from .result_tables import write_cases, write_summary
 from .run import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY, tell_provenance
@@ -91,6 +92,8 @@ def _key_figures(findings: Findings) -> list[tuple[str, str]]:
         figures.append((f"{100 * spreads['false_negative_ratio'].mean:.1f} %", "of the lung missed, mean over cases"))
         added = (spreads["mean_absolute_error"].mean + spreads["mean_error"].mean) / 2  # FP / V of the definitions
         figures.append((f"{100 * added:.1f} %", "added to it, mean over cases"))
+    if doubted := sum(is_doubt(one.cause) for one in findings.evaluation.left_out):
+        figures.append((str(doubted), "left out as doubtful or refused"))
     if failed:
         figures.append((str(failed), "could not be judged"))
     return figures

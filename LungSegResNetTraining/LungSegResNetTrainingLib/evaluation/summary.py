@@ -15,6 +15,7 @@ from .baseline_comparison import BaselineComparison
 from .bootstrap import FOLDS_NOTE, LEVEL_PERCENT, too_few
 from .case_result import LUNGS, NETWORK, CaseResult
 from .findings import Findings, worst_first
+from .left_out import doubted_text
 from .run import Evaluation, trained_patients
 from .spread import excludes_zero, interval_text, is_zero, number
 
@@ -23,7 +24,7 @@ def sentences(findings: Findings) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     evaluation, results, chosen = findings.evaluation, findings.results, findings.chosen
     paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(findings)]
-    paragraphs += _trained_on(evaluation)
+    paragraphs += [*_trained_on(evaluation), *_doubted(findings)]
     if chosen:
         paragraphs += [_how_good(findings), *_by_kind(findings), *_by_fold(findings)]
         paragraphs += [*_chosen_by_judged(evaluation), *_nothing_found(findings), _what_goes_wrong(chosen)]
@@ -87,6 +88,11 @@ def _trained_on(evaluation: Evaluation) -> list[str]:
     if not count:
         return []
     return [f"It was trained on patients of {_cases(count)} among these; their figures say nothing about new scans."]
+
+
+def _doubted(findings: Findings) -> list[str]:
+    text = doubted_text([result.case.group for result in findings.results], [one.group for one in findings.doubted])
+    return [text] if text else []
 
 
 def network_name(evaluation: Evaluation) -> str:

@@ -22,6 +22,7 @@ from ..training.seen_scans import ScanMark, choosing_scans, seen_scans, validati
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
 from .baseline_comparison import BEGUN_NOTE
+from .case_numbers import CaseNumbers, key_path, told_names
 from .case_result import FAILED, LUNGS, METHODS, NETWORK, REGIONS, THRESHOLDING, kind_of
 from .dois import plain_doi
 from .left_out import doubted_text, is_doubt
@@ -51,6 +52,7 @@ def publish(
     licence: str,
     limits: Path,
     section: Path | None = None,
+    numbered: bool = False,
     tell: Callable[[str], None] = lambda text: None,
 ) -> ModelCard:
     """Write ``target`` (.safetensors) and ``MODEL_CARD.md`` beside it; returns the card.
@@ -63,6 +65,8 @@ def publish(
     target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
     limits : text file with a known failure or a limit of the data in each line.
     section : Markdown file with a heading of the second level that goes into ``MODEL_CARD.md``.
+    numbered : cases have numbers in both files instead of their names; ``<target>-case_numbers.csv`` in the folder
+        ``report`` says which is which.
     tell : is called with what to know before the files are handed on.
 
     Raises
@@ -83,17 +87,26 @@ def publish(
     _refuse_cases_trained_on(card, judged, cases)
     names = _collection_names(target.with_name("collections.csv"))
     choosing = choosing_scans(card)
-    missing = _unjudged_text(rows, unjudged)
-    if missing:
+    if missing := _unjudged_text(rows, unjudged):
         tell(missing)
     notes = chosen_by_judged(sum(choosing.holds_case(case) for case in cases if case.name in judged))
+    record = dataclasses.replace(TrainingRecord.of(card), data=_sources(cases, card, names, judged))
+    named = [row["case"] for row in (*rows, *unjudged)]
+    if numbered:
+        numbers, key = CaseNumbers.of(record, named, f"{name}-{version}"), key_path(report, target)
+        numbers.write(key)
+        tell(numbers.told(key))
+        record, rows = numbers.in_record(record), numbers.in_rows(rows)
+        missing = _unjudged_text(rows, numbers.in_rows(unjudged))
+    else:
+        tell(told_names(record, named))
     card = dataclasses.replace(
         card,
         name=name,
         version=version,
         licence=licence,
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
-        training=dataclasses.replace(TrainingRecord.of(card), data=_sources(cases, card, names, judged)).as_json(),
+        training=record.as_json(),
         figures=_figures(rows),
     )
     save_model(target, weights, card)

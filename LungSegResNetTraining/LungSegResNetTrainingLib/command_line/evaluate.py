@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folds",
         type=int,
-        help="judge the cases of a cross-validation of so many folds, each by the network that never saw its patient; "
+        help="judge the cases of a cross-validation of so many folds, each by a network that never saw its patient; "
         "cases of the split test are in no fold and are not judged",
     )
     parser.add_argument(
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     found = list_data_set(options.dataset, (OK, DOUBTFUL) if options.include_doubtful else (OK,))
     for item in found.left_out:
         print(f"{item.name} is {item.reason}", file=sys.stderr)
-    assigned, unassigned, trained_on = _judges(options, found)
+    assigned, unassigned, left_out = _judges(options, found)
     chosen = [case for case, _ in assigned]
     refuse_unreachable(chosen)
     digests = " ".join(sorted({judge.digest for _, judge in assigned}))  # whatever the order of the cases is
@@ -103,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     # What looked like a case and is none is not to be overlooked either.
     evaluation.failed += unassigned
     evaluation.failed += [FailedCase(name, reason) for name, reason in found.problems]
-    evaluation.left_out += [FailedCase(item.name, item.reason) for item in found.left_out] + trained_on
+    evaluation.left_out += left_out
     if not evaluation.results:
         missing = [*evaluation.failed, *evaluation.left_out]
         first = f" {missing[0].name}: {missing[0].reason}" if missing else ""
@@ -120,14 +121,14 @@ def run(options: argparse.Namespace) -> int:
 def _judges(
     options: argparse.Namespace, found: FoundCases
 ) -> tuple[list[tuple[Case, Judge]], list[FailedCase], list[FailedCase]]:
-    """The cases to judge, each with its network, those that no network is for, and those that it was trained on."""
+    """The cases to judge, each with its network, those that no network is for, and those that are left out."""
     from LungSegResNetLib.errors import UsageError
 
     from ..data.cases import TEST
-    from ..evaluation.case_result import FailedCase
     from ..evaluation.fold_networks import assign_networks, read_fold_networks
-    from ..evaluation.run import ALL, Judge, cases_trained_on, choose_cases
-    from ..training.seen_scans import seen_scans
+    from ..evaluation.left_out import left_out_cases
+    from ..evaluation.run import ALL, Judge, choose_cases
+    from ..training.seen_scans import NOTHING_SEEN, seen_scans
     from ..training.start_network import network_path
 
     if options.folds is None:
@@ -136,17 +137,17 @@ def _judges(
         cases = choose_cases(found, options.split, seen)
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
-        reason = (
-            f"left out: the network was trained on its scan or patient, or on one of this name; --split {ALL} judges it"
-        )
-        trained_on = [FailedCase(case.name, reason) for case in cases_trained_on(found, options.split, seen)]
-        return [(case, judge) for case in cases], [], trained_on
+        return [(case, judge) for case in cases], [], left_out_cases(found, options.split, seen)
     if options.split:
-        raise UsageError("--split has no meaning with --folds, which judges every case.")
+        raise UsageError("--split has no meaning with --folds, which judges all cases but those of the split test.")
     networks = read_fold_networks(Path(options.model), options.folds)
     assigned, unassigned = assign_networks(found.cases, networks)
     for_tests = sum(case.split == TEST for case in found.cases)
     if for_tests:
         print(f"{for_tests} of {len(found.cases)} cases are for tests: they are in no fold and are not judged.")
     judges = {network.fold: Judge.load(network.path, options.device, network.fold) for network in networks}
-    return [(case, judges[network.fold]) for case, network in assigned], unassigned, []
+    in_folds = dataclasses.replace(
+        found, left_out=[item for item in found.left_out if item.case is None or item.case.split != TEST]
+    )
+    left_out = left_out_cases(in_folds, None, NOTHING_SEEN)
+    return [(case, judges[network.fold]) for case, network in assigned], unassigned, left_out

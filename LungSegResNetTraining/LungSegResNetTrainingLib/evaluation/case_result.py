@@ -18,6 +18,7 @@ NETWORK, THRESHOLDING = "network", "thresholding"
 METHODS = (NETWORK, THRESHOLDING)
 VOLUMES, SINGLE_SLICES = KINDS = ("volumes", "single slices")
 JUDGED, FAILED, LEFT_OUT = "judged", "failed", "left out"  # states of a case
+TRAINED_ON = "trained on"  # why a case is not judged, where that is not the status of its pair
 INCLUDED = "included"  # of cases whose reference is doubtful, which may be left out instead
 
 
@@ -143,7 +144,13 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class FailedCase:
-    """A case that could not be judged, and why in one sentence."""
+    """A case that was not judged, and why in one sentence.
+
+    ``cause`` is the status of its pair of CT and mask where that is why, as ``doubtful`` or ``refused``, or
+    ``TRAINED_ON``; else it is empty.
+    """
 
     name: str
     reason: str
+    group: str = ""
+    cause: str = ""

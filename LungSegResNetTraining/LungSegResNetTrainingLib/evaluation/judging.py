@@ -28,6 +28,10 @@ from .worst_slices import draw_worst_slice, find_worst_slices
 _OVERLAY = "overlay.png"
 
 
+class RefusedPairError(InputError):
+    """The mask does not belong to the CT, by the check of pairs."""
+
+
 def judge_case(
     case: Case,
     folder: Path,
@@ -44,7 +48,8 @@ def judge_case(
 
     Raises
     ------
-    InputError : a file cannot be read, or the mask does not belong to the CT.
+    InputError : a file cannot be read.
+    RefusedPairError : the mask does not belong to the CT.
     DeviceError : the device has too little memory, and there is nothing to take over.
     OutputError : a picture cannot be written.
     """
@@ -52,7 +57,7 @@ def judge_case(
     reference = mask.labels
     verdict = check_pair(ct, reference)
     if verdict.status == REFUSED:
-        raise InputError(" ".join(verdict.reasons))
+        raise RefusedPairError(" ".join(verdict.reasons))
     forget_result(folder)  # not before: a scan that is out of reach for now costs nothing
     predicted, warnings = _predicted(ct, engine, on_progress)
     comparisons = {NETWORK: compare_lungs(reference, predicted, ct.steps_zyx, ct.hu)}

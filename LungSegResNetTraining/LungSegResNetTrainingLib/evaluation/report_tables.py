@@ -123,7 +123,8 @@ def notes_text(results: Sequence[CaseResult]) -> TextTable:
 
 def not_judged_text(cases: Sequence[FailedCase]) -> TextTable:
     """Cases without a result, and why."""
-    return TextTable(["case", "reason"], [[case.name, case.reason] for case in cases], is_text=True)
+    rows = [["\n".join(filter(None, (case.name, case.group))), case.reason] for case in cases]
+    return TextTable(["case", "reason"], rows, is_text=True)
 
 
 def definitions_text() -> TextTable:

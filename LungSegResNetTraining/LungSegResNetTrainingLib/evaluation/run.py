@@ -22,11 +22,12 @@ from LungSegResNetLib.wording import counted
 from ..data.case_files import mask_files_of
 from ..data.case_search import FoundCases
 from ..data.cases import VALIDATION, Case
+from ..data.pair_check import REFUSED
 from ..data.system_files import is_system_file
 from ..training.seen_scans import NOTHING_SEEN, ScanMark, ScanRecord
 from .case_result import CaseResult, FailedCase
 from .finished_cases import case_key, folder_names, forget_result, load_result, save_result
-from .judging import judge_case
+from .judging import RefusedPairError, judge_case
 
 ALL = "all"
 CASES_FOLDER = "cases"
@@ -310,6 +311,8 @@ class _Job:
             return dataclasses.replace(result, fold=judge.fold), False
         except OutputError:
             raise  # a full disk or a forbidden folder would fail every case
+        except RefusedPairError as error:
+            return FailedCase(self.case.name, str(error), self.case.group, REFUSED), False
         except LungSegError as error:
             reason = str(error)
         except MemoryError:
@@ -317,4 +320,4 @@ class _Job:
         except Exception as error:
             # Readers of foreign files fail in ways nobody can list; the other cases are still worth judging.
             reason = f"The case could not be judged ({type(error).__name__}: {error})."
-        return FailedCase(self.case.name, reason), False
+        return FailedCase(self.case.name, reason, self.case.group), False

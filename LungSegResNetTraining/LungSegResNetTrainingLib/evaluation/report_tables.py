@@ -25,7 +25,7 @@ _CASE_METRICS = (
     ("dice", NETWORK, LEFT, "left"),
     ("mean_error", NETWORK, LUNGS, "ME"),
     ("mean_absolute_error", NETWORK, LUNGS, "MAE"),
-    ("mean_hu_difference_percent", NETWORK, LUNGS, "mean HU\n%"),
+    ("mean_hu_difference_hu", NETWORK, LUNGS, "mean HU\ndifference"),
     ("volume_difference_percent", NETWORK, LUNGS, "volume\n%"),
     ("surface_dice_2mm", NETWORK, LUNGS, "surface Dice\n2 mm"),
     ("hd95_mm", NETWORK, LUNGS, "HD95\nmm"),

@@ -86,7 +86,7 @@ def cache_case(case: Case, folder: Path, slice_shape: tuple[int, int] = SLICE_SH
         spacing_z=facts["spacing_z"],
         frame=SliceFrame.around(tuple(facts["body_box"]), slice_shape),
         lung_slices=np.array(facts["lung_slices"], int),
-        verdict=PairVerdict(facts["status"], tuple(facts["reasons"])),
+        verdict=PairVerdict(facts["status"], tuple(facts["reasons"]), mean_hu=facts["mean_hu"]).after(case.accepted),
     )
 
 
@@ -140,6 +140,7 @@ def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         "lung_slices": np.flatnonzero((labels >= RIGHT).any(axis=(1, 2))).tolist(),
         "status": verdict.status,
         "reasons": verdict.reasons,
+        "mean_hu": verdict.mean_hu,
     }
     return hu, labels, facts
 

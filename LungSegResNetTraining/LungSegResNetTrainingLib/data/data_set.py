@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +125,7 @@ def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
             "slices; save the mask as an image with the slices of the CT."
         )
     mask = read_reference_mask(case.mask, ct)
-    return ct, ReferenceMask(mask.labels, mask.format, (*warnings, *mask.notes))
+    return ct, replace(mask, notes=(*warnings, *mask.notes))
 
 
 def _lies_in_space(mask: Path) -> bool:
@@ -175,7 +175,7 @@ def check_case(case: Case, with_picture: bool = True) -> CaseCheck:
     """Read and judge one case; whatever goes wrong becomes a refusal."""
     try:
         ct, mask = read_case(case)
-        verdict = check_pair(ct, mask.labels).after(case.accepted)
+        verdict = check_pair(ct, mask.labels, mask.left_out).after(case.accepted)
         row = _png(draw_row(ct, mask.labels, case.name, verdict)) if with_picture else b""
     except LungSegError as error:
         return CaseCheck(case.name, case, PairVerdict(REFUSED, (str(error),)))

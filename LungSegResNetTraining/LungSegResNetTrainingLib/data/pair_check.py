@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from LungSegResNetLib.ct_volume import CTVolume
+from LungSegResNetLib.files.left_out_segments import LeftOutSegments
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.laterality import sides_exchanged
 from LungSegResNetLib.lungs.preprocessing import body_box
@@ -14,6 +15,7 @@ from LungSegResNetLib.lungs.quality import LARGEST_ML, LARGEST_RATIO
 from LungSegResNetLib.lungs.regions import BORDER_HU
 
 from .cases import DOUBTFUL, OK, REFUSED, Case
+from .left_out_disease import disease_left_out
 from .mask_notes import accepted_text
 
 _AERATED_SHARE = 0.5  # of the mask: below, most of it does not look like lung
@@ -84,8 +86,9 @@ class LeftOut:
         return f"left out ({self.verdict.status}): {' '.join(self.verdict.reasons)}"
 
 
-def check_pair(ct: CTVolume, labels: np.ndarray) -> PairVerdict:
-    """Judge a mask (uint8 labels 0/1/2 on the CT's grid) by density, side, volume, place and slice coverage."""
+def check_pair(ct: CTVolume, labels: np.ndarray, left_out: LeftOutSegments | None = None) -> PairVerdict:
+    """Judge a mask (uint8 labels 0/1/2 on the CT's grid) by density, side, volume, place and slice coverage, and by
+    what its file has beside the lungs."""
     if labels.shape != ct.hu.shape:
         return PairVerdict(REFUSED, ("The mask does not lie on the grid of its CT.",))
     lung = labels > 0
@@ -114,6 +117,8 @@ def check_pair(ct: CTVolume, labels: np.ndarray) -> PairVerdict:
     if sides_exchanged(ct, labels):
         reasons.append("Right and left are exchanged: the right lung lies on the patient's left side.")
     reasons += _volume(volumes, single_slice=len(ct.hu) == 1) + _place(ct, lung) + _coverage(labels)
+    if left_out is not None:
+        reasons += disease_left_out(ct, lung, left_out)
     return PairVerdict(DOUBTFUL if reasons else OK, tuple(reasons), volumes, mean_hu)
 
 

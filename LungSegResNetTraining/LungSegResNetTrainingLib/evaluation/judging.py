@@ -51,7 +51,7 @@ def judge_case(
     """
     ct, mask = read_case(case)
     reference = mask.labels
-    verdict = check_pair(ct, reference).after(case.accepted)
+    verdict = check_pair(ct, reference, mask.left_out).after(case.accepted)
     if verdict.status == REFUSED:
         raise InputError(" ".join(verdict.reasons))
     forget_result(folder)  # not before: a scan that is out of reach for now costs nothing

@@ -115,7 +115,7 @@ def _key(case: Case) -> str:
 def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """HU and labels of a case at 1 mm in plane, and what else is known about it."""
     ct, mask = read_case(case)
-    verdict = check_pair(ct, mask.labels)
+    verdict = check_pair(ct, mask.labels, mask.left_out)
     dz, dy, dx = ct.spacing_zyx
     zoom = (dy / PIXEL_MM, dx / PIXEL_MM)
     native = max(abs(z - 1.0) for z in zoom) <= 1e-3

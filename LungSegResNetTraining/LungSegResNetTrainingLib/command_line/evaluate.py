@@ -63,9 +63,8 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.errors import SOME_FAILED_EXIT_CODE, InputError
     from LungSegResNetLib.jobs.reporting import make_reporter
 
-    from ..data.cases import OK
+    from ..data.cases import DOUBTFUL, OK
     from ..data.data_set import list_data_set
-    from ..data.pair_check import DOUBTFUL
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_result import CaseResult, FailedCase
     from ..evaluation.findings import Findings

@@ -14,9 +14,9 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
 from LungSegResNetLib.files.image_files import CT_ENDINGS
 
-from .cases import TRAIN, Case
+from .cases import REFUSED, TRAIN, Case
 from .dicom_kinds import CT, MASK, PICTURE, kind_of_file, kind_of_folder
-from .pair_check import REFUSED, LeftOut, PairVerdict
+from .pair_check import LeftOut, PairVerdict
 from .system_files import is_system_file
 
 _ENDINGS = tuple(sorted((*CT_ENDINGS, ".seg.nrrd", ".mat", ".hdr", ".dcm"), key=len, reverse=True))

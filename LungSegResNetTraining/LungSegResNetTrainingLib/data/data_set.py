@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,11 @@ from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.tables import write_csv
 
 from .case_search import FoundCases, find_cases, without_repetitions
-from .cases import CASE_COLUMNS, OK, Case, ListedCase, read_case_list, refuse_divided_patients
+from .cases import CASE_COLUMNS, DOUBTFUL, OK, REFUSED, Case, ListedCase, read_case_list, refuse_divided_patients
 from .contact_sheet import draw_row
 from .dicom_kinds import MASK, kind_of_file, kind_of_folder
 from .mask_files import ReferenceMask, read_reference_mask
-from .pair_check import DOUBTFUL, REFUSED, LeftOut, PairVerdict, check_pair
+from .pair_check import LeftOut, PairVerdict, check_pair
 
 CASE_LIST = "cases.csv"
 _COLUMNS = (*CASE_COLUMNS, "right_ml", "left_ml", "mean_hu", "slices", "spacing_mm", "format", "notes")
@@ -71,7 +71,8 @@ def list_data_set(path: str | os.PathLike[str], taken: Collection[str] = (OK,)) 
 
     Parameters
     ----------
-    taken : of the rows of a list those with one of these statuses; the others are left out.
+    taken : of the rows of a list those with one of these statuses, and those that were accepted since a check left
+        them out; the others are left out.
 
     Raises
     ------
@@ -93,13 +94,13 @@ def list_data_set(path: str | os.PathLike[str], taken: Collection[str] = (OK,)) 
 
 
 def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases:
-    """The cases with a status that is ``taken``; the others are left out."""
-    refuse_divided_patients([row.case for row in rows if row.case is not None and row.status == OK])
-    cases = [row.case for row in rows if row.case is not None and row.status in taken]
+    """The cases with a status that is ``taken``, and those that were accepted; the others are left out."""
+    refuse_divided_patients([row.case for row in rows if row.case is not None and row.is_taken((OK,))])
+    cases = [row.case for row in rows if row.case is not None and row.is_taken(taken)]
     left_out = [
         LeftOut(row.name, PairVerdict(row.status, (row.reasons or "The case list says so.",)), row.case)
         for row in rows
-        if row.case is None or row.status not in taken
+        if not row.is_taken(taken)
     ]
     return without_repetitions(FoundCases(cases, [], left_out))
 
@@ -124,7 +125,7 @@ def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
             "slices; save the mask as an image with the slices of the CT."
         )
     mask = read_reference_mask(case.mask, ct)
-    return ct, ReferenceMask(mask.labels, mask.format, (*warnings, *mask.notes))
+    return ct, replace(mask, notes=(*warnings, *mask.notes))
 
 
 def _lies_in_space(mask: Path) -> bool:
@@ -174,7 +175,7 @@ def check_case(case: Case, with_picture: bool = True) -> CaseCheck:
     """Read and judge one case; whatever goes wrong becomes a refusal."""
     try:
         ct, mask = read_case(case)
-        verdict = check_pair(ct, mask.labels)
+        verdict = check_pair(ct, mask.labels, mask.left_out).after(case.accepted)
         row = _png(draw_row(ct, mask.labels, case.name, verdict)) if with_picture else b""
     except LungSegError as error:
         return CaseCheck(case.name, case, PairVerdict(REFUSED, (str(error),)))
@@ -212,7 +213,7 @@ def _listed(check: CaseCheck) -> ListedCase:
         found["spacing_mm"] = spacing_text(check.spacing_mm)
         found["right_ml"], found["left_ml"] = (f"{ml:.0f}" for ml in verdict.volumes_ml)
         found["mean_hu"] = "" if verdict.mean_hu is None else f"{verdict.mean_hu:.0f}"
-    return ListedCase(check.name, check.case, verdict.status, " ".join(verdict.reasons), found)
+    return ListedCase(check.name, check.case, verdict.status, verdict.told, found)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -16,10 +16,10 @@ from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.jobs.failing_card import segment_in_any_case
 from LungSegResNetLib.network.engines import LoadedEngine
 
-from ..data.cases import Case
+from ..data.cases import REFUSED, Case
 from ..data.data_set import read_case
 from ..data.draft_mask import LUNG_HU, draft_lungs
-from ..data.pair_check import REFUSED, check_pair
+from ..data.pair_check import check_pair
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
 from .finished_cases import forget_result
 from .spread import number
@@ -43,8 +43,9 @@ def judge_case(
     """Segment and compare one case; an overlay and pictures of the worst slices land in ``folder``, instead of those of
     an earlier evaluation.
 
-    A case in which no lung is found counts with an empty mask, not as an error. A pair that its check doubts is judged,
-    and the result says so, as it does where the processor had to take over from a graphics processor that failed.
+    A case in which no lung is found counts with an empty mask, not as an error. A pair that its check doubts, or
+    refuses and the case list accepts, is judged, and the result says so, as it does where the processor had to take
+    over from a graphics processor that failed.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def judge_case(
     """
     ct, mask = read_case(case)
     reference = mask.labels
-    verdict = check_pair(ct, reference)
+    verdict = check_pair(ct, reference, mask.left_out).after(case.accepted)
     if verdict.status == REFUSED:
         raise RefusedPairError(" ".join(verdict.reasons))
     forget_result(folder)  # not before: a scan that is out of reach for now costs nothing

@@ -40,6 +40,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             "group": case.group,
             "split": case.split,
             "doubtful": result.doubtful,
+            "accepted": result.accepted,
             "slices": result.slices,
             "spacing_mm": spacing_text(result.spacing_mm),
             "ct_sha256": result.ct_sha256,

@@ -163,7 +163,7 @@ def _case_sections(findings: Findings) -> list[Section]:
     """The table of cases, and what a reader has to know of single ones."""
     evaluation = findings.evaluation
     about = {
-        "Doubtful references": doubts_text(findings.results),
+        "Doubtful and accepted references": doubts_text(findings.results),
         "Notes of reading and segmenting": notes_text(findings.results),
         "Failed cases": not_judged_text(evaluation.failed),
         "Cases left out": not_judged_text(evaluation.left_out),

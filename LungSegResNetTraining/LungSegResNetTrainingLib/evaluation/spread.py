@@ -15,7 +15,7 @@ from .bootstrap import Interval
 
 DICE = next(metric for metric in METRICS if metric.key == "dice")
 # The article's table has three decimals for ratios, which hide the scatter of good masks (0.9998 ± 0.0001).
-_DECIMALS = {"": 4, "%": 3, "ml": 0, "mm": 2, "dB": 1}
+_DECIMALS = {"": 4, "%": 3, "ml": 0, "HU": 1, "mm": 2, "dB": 1}
 LEAST_CASES = 5  # for quartiles: fewer have none worth the name
 
 

@@ -30,7 +30,7 @@ def sentences(findings: Findings) -> list[str]:
         paragraphs += [*_chosen_by_judged(evaluation), *_nothing_found(findings), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(findings.beside_thresholding)
         paragraphs += [d.statement for d in findings.group_differences if d.metric.key == "dice" and not d.too_few]
-    return [*paragraphs, *_doubtful(findings), *_no_lung(results), *_not_judged(evaluation)]
+    return [*paragraphs, *_doubtful(findings), *_accepted(results), *_no_lung(results), *_not_judged(evaluation)]
 
 
 def _what_was_judged(evaluation: Evaluation) -> str:
@@ -211,6 +211,14 @@ def _doubtful(findings: Findings) -> list[str]:
         dice = findings.certain_dice
         text += f" Without them the mean Dice is {number(dice.mean)} ({dice.interval_text}; {_cases(dice.cases)})."
     return [text]
+
+
+def _accepted(results: Sequence[CaseResult]) -> list[str]:
+    count = sum(bool(result.accepted) for result in results)
+    if not count:
+        return []
+    they = "it is marked and counts" if count == 1 else "they are marked and count"
+    return [f"The check speaks against the reference of {_cases(count)}, which the case list accepts; {they} in full."]
 
 
 def _no_lung(results: Sequence[CaseResult]) -> list[str]:

@@ -589,6 +589,13 @@ def test_voxels_that_lie_beside_a_header_belong_to_the_case(tmp_path: Path) -> N
     assert len(set(keys)) == 3
 
 
+def test_a_result_of_an_accepted_case_is_not_kept_for_one_that_is_no_longer_accepted(tmp_path: Path) -> None:
+    case = write_case(tmp_path, **_SMALL)  # type: ignore[arg-type]
+    accepted = [case_key(dataclasses.replace(case, accepted=who), ()) for who in ("R.", "Dr. R.")]
+    assert len(set(accepted)) == 1
+    assert case_key(case, ()) not in accepted
+
+
 def test_a_data_set_of_which_nothing_can_be_judged_says_why(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_list(tmp_path / "list.csv", [("broken", "", "")])
     (tmp_path / "broken_ct.nii").write_bytes(b"cut off")

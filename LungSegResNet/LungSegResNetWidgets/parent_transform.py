@@ -14,9 +14,8 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-_POINTS_IN_PLANE = (
-    3  # in each direction of each slice; between them the transforms of Slicer's DICOM import are straight
-)
+# In each direction of each slice; between them the transforms of Slicer's DICOM import are straight.
+_POINTS_IN_PLANE = 3
 
 
 @dataclass(frozen=True)

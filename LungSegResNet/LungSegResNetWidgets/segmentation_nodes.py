@@ -13,6 +13,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as_json
+from LungSegResNetLib.files.left_out_segments import LeftOutSegments, numbered
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 from LungSegResNetLib.lungs.regions import bounding_box
 
@@ -192,6 +193,20 @@ def ctAndLungs(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.nda
     for lung in LUNG_SEGMENTS if hasSides(segmentationNode) else (BOTH_LUNGS,):
         labels[_voxels(segmentationNode, lung, volumeNode)] = lung.label
     return _onGrid(volumeNode, labels)
+
+
+def otherSegments(volumeNode: Any, segmentationNode: Any) -> LeftOutSegments:
+    """The segments that are no lungs, on the voxels of the volume in the order of axes of a `CTVolume`."""
+    lungs = {findLung(segmentationNode, lung) for lung in _ALL_LUNGS}
+    segmentation = segmentationNode.GetSegmentation()
+    ids = [segmentId for segmentId in segmentation.GetSegmentIDs() if segmentId not in lungs]
+    shape = slicer.util.arrayFromVolume(volumeNode).shape
+    layers = (
+        (slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0) * np.uint16(number)
+        for number, segmentId in enumerate(ids, start=1)
+    )
+    names = tuple(segmentation.GetSegment(segmentId).GetName() for segmentId in ids)
+    return LeftOutSegments(names, _onGrid(volumeNode, numbered(layers, shape))[1])
 
 
 def _onGrid(volumeNode: Any, labels: np.ndarray) -> tuple[CTVolume, np.ndarray]:

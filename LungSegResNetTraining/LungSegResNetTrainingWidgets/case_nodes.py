@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import vtk
 from LungSegResNetWidgets.ct_of_lungs import whyNotTogether
-from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasSides
+from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasSides, otherSegments
 from LungSegResNetWidgets.shown_cases import addCase, caseInScene, removeOtherCases, showAlone
 from LungSegResNetWidgets.slice_views import jumpToPoint
 from slicer.i18n import tr as _
@@ -62,6 +62,7 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
     from LungSegResNetLib.files.library_errors import reason_of
     from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
     from LungSegResNetLib.files.writing import write_mask
+    from LungSegResNetTrainingLib.data.left_out_disease import disease_left_out
 
     if reason := whyNoCase(volumeNode, segmentationNode, dataSet):
         raise InputError(reason)
@@ -74,6 +75,11 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
     ct, labels = ctAndLungs(volumeNode, segmentationNode)
     if not labels.any():
         raise InputError(_("The lungs of the segmentation lie outside of the CT; choose those that belong together."))
+    # In the files there are the lungs alone, so that no check could find it.
+    if disease := disease_left_out(ct, labels > 0, otherSegments(volumeNode, segmentationNode)):
+        raise InputError(
+            _("{reason} If it is no lung, move it into another segmentation.").format(reason=" ".join(disease))
+        )
     with write_atomically(ctFile, overwrite=False) as temporary:
         temporary.touch()  # no permission shows here, as an OSError with its reason
         try:

@@ -276,7 +276,9 @@ class TrainPanel:
             return reason
         if not parameters.runFolder:
             return _("Choose a folder for the run.")
-        if parameters.startNetwork == FILE and not Path(parameters.startFile).is_file():
+        # A run that goes on has in its checkpoint what it needs of the file.
+        begun = isBegun(parameters.runFolder)
+        if parameters.startNetwork == FILE and not begun and not Path(parameters.startFile).is_file():
             return _("Choose the network file to begin with.")
         if parameters.startNetwork == NO_START and parameters.preset == FINE_TUNE:
             return _("The preset fine-tune needs a network to begin with; choose one, or another preset.")

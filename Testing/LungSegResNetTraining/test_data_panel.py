@@ -178,6 +178,37 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     assert "cases.csv" in panel.ui.addCaseButton.toolTip
 
 
+def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
+    host: Host, panel: Any, tmp_path: Path
+) -> None:
+    from LungSegResNetWidgets import segmentation_nodes
+
+    image, mask = Thorax(consolidation=True).scan((6.0, 6.0, 10.0))
+    volume = add_volume(host, image, "Dense")
+    drawn = sitk.GetArrayFromImage(mask)
+    dense = (drawn == 2) & (sitk.GetArrayFromImage(image) > -200)
+    segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
+    segmentation_nodes.placeWithVolume(segmentation, volume)
+    segmentation_nodes.writeLungs(segmentation, volume, np.where(dense, 0, drawn))
+    disease = segmentation.GetSegmentation().AddEmptySegment("", "consolidation")
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(dense.astype(np.uint8), segmentation, disease, volume)
+    empty = segmentation.GetSegmentation().AddEmptySegment("", "empty")
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), volume, segmentation
+    panel.updateGui()
+    panel.ui.addCaseButton.click()
+    told = panel.ui.dataStatusLabel.text
+    assert told.startswith(f"The segment 'consolidation' ({dense.sum() * 0.36:.0f} ml) lies within the lungs")
+    assert told.endswith("If it is no lung, move it into another segmentation.")
+    assert list(tmp_path.iterdir()) == []
+
+    # A segment that is no disease, and one without a voxel, do no harm.
+    for segment in (disease, empty):
+        segmentation.GetSegmentation().GetSegment(segment).SetName("pleural effusion")
+    panel.ui.addCaseButton.click()
+    assert "Dense is a case of the data set now" in panel.ui.dataStatusLabel.text
+
+
 def test_a_case_of_a_volume_with_a_very_long_name_gets_a_shorter_one(host: Host, panel: Any, tmp_path: Path) -> None:
     from LungSegResNetWidgets import segmentation_nodes
 

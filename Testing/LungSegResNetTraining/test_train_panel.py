@@ -108,6 +108,20 @@ def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_
     assert panel.ui.startFileButton.enabled
 
 
+def test_a_run_can_be_continued_without_the_network_file_that_it_began_with(
+    panel: Any, data_set: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    prepare_run(panel, data_set, run, tmp_path / "gone.safetensors", steps=2)
+    assert not panel.ui.startButton.enabled
+    run.mkdir()
+    (run / "checkpoint.pt").touch()
+    parameters(panel).runFolder = ""
+    parameters(panel).runFolder = str(run)
+    assert panel.ui.startButton.enabled
+    assert panel.ui.startButton.text == "Continue"
+
+
 def test_paths_that_are_typed_are_those_that_slicer_sees(
     panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

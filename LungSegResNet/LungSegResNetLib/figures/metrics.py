@@ -72,6 +72,7 @@ class Comparison:
     false_negative_ratio: float
     mean_hu_difference_percent: float
     absolute_mean_hu_difference_percent: float
+    mean_hu_difference_hu: float
     volume_difference_percent: float
     absolute_volume_difference_percent: float
     ssim: float
@@ -115,6 +116,7 @@ METRICS: tuple[Metric, ...] = (
         "%",
         "Absolute value of the relative mean HU difference.",
     ),
+    Metric("mean_hu_difference_hu", "Mean HU difference", "HU", "Mean HU in P - mean HU in R."),
     Metric(
         "volume_difference_percent",
         "Relative volume difference",
@@ -190,7 +192,9 @@ def compare_masks(
     voxel_ml = abs(float(np.linalg.det(steps_zyx))) / 1000.0
     mae = _ratio(fp + fn, in_ref)
     volume_difference = 100.0 * _ratio(in_pred - in_ref, in_ref)
-    hu_difference = _mean_hu_difference_percent(hu[box], ref, pred)
+    ref_hu, pred_hu = (float(hu[box][mask].mean(dtype=np.float64)) if mask.any() else np.nan for mask in (ref, pred))
+    hu_difference = pred_hu - ref_hu
+    hu_difference_percent = 100.0 * _ratio(hu_difference, abs(ref_hu))
     around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
     surface_dice, hd95, mean_distance = _surface_agreement(reference[around], prediction[around], steps_zyx)
     return Comparison(
@@ -205,8 +209,9 @@ def compare_masks(
         sensitivity=_ratio(tp, tp + fn),
         false_positive_ratio=_ratio(fp, fp + tn),
         false_negative_ratio=_ratio(fn, fn + tp),
-        mean_hu_difference_percent=hu_difference,
-        absolute_mean_hu_difference_percent=abs(hu_difference),
+        mean_hu_difference_percent=hu_difference_percent,
+        absolute_mean_hu_difference_percent=abs(hu_difference_percent),
+        mean_hu_difference_hu=hu_difference,
         volume_difference_percent=volume_difference,
         absolute_volume_difference_percent=abs(volume_difference),
         ssim=_ssim(reference, prediction, lung_box),
@@ -266,7 +271,7 @@ def comparison_table(comparisons: Mapping[str, Comparison]) -> str:
     lines = [["", *comparisons]]
     for metric in METRICS:
         title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
-        decimals = {"": 4, "ml": 0}.get(metric.unit, 2)
+        decimals = {"": 4, "ml": 0, "HU": 1}.get(metric.unit, 2)
         lines.append([title, *(f"{getattr(c, metric.key):.{decimals}f}" for c in comparisons.values())])
     return aligned(lines)
 
@@ -283,13 +288,6 @@ def _require_equal_shapes(reference: np.ndarray, prediction: np.ndarray, hu: np.
 
 def _ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator if denominator else np.nan
-
-
-def _mean_hu_difference_percent(hu: np.ndarray, ref: np.ndarray, pred: np.ndarray) -> float:
-    if not (ref.any() and pred.any()):
-        return np.nan
-    mean_ref, mean_pred = (float(hu[mask].mean(dtype=np.float64)) for mask in (ref, pred))
-    return 100.0 * _ratio(mean_pred - mean_ref, abs(mean_ref))
 
 
 def _psnr(errors: int, voxels: int) -> float:

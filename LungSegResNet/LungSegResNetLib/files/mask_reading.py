@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from .image_files import (
     segment_headers,
     tells_orientation,
 )
+from .left_out_segments import LeftOutSegments, left_out_note, numbered
 from .library_errors import raise_if_out_of_memory
 from .nifti_doubts import doubts_of_nifti
 from .segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
@@ -40,12 +41,16 @@ class MaskFile:
     tells_sides : whether the segments of the file say which lung is which, and the labels are 1 = right and 2 = left.
     tells_orientation : whether it says how its voxels lie in the patient.
     warnings : what was left out, and what the file says twice and differently, in sentences.
+    left_out, left_out_numbers : names of the segments that were left out, and where each of them lies: an image like
+        ``labels`` (see `LeftOutSegments`), None without any.
     """
 
     labels: sitk.Image
     tells_sides: bool
     tells_orientation: bool
     warnings: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    left_out_numbers: sitk.Image | None = None
 
 
 def read_mask_file(path: str | os.PathLike[str]) -> MaskFile:
@@ -121,16 +126,19 @@ def _read(path: Path) -> MaskFile:
             f"{path.name} has not all lobes of a lung, only {', '.join(lobes)}; add the others, or the whole lung."
         )
     left_out = _names_without_side(segments, sides) if any(sides) else []
+    numbers = None
     if tells_sides and left_out and len(set(filter(None, sides))) == 1:
         (found,) = [lung.name for lung in LUNG_SEGMENTS if lung.label in sides]
         raise InputError(
-            f"{path.name} has the {found} and segments of unknown side ({', '.join(left_out)}); call the other lung "
+            f"{path.name} has the {found} and segments of unknown side ({_quoted(left_out)}); call the other lung "
             "'right lung' or 'left lung', or delete what is no lung."
         )
     if segments:
         image = read_voxels(reader)
         try:
             labels = _labels_of_segments(_layers(image), segments, sides)
+            if left_out:
+                numbers = numbered(_left_out_by_layer(_layers(image), segments, sides), labels.shape)
         except (ValueError, IndexError, OverflowError) as error:
             raise InputError(
                 f"{path.name} has segments without a valid label value or layer; save it again."
@@ -143,11 +151,13 @@ def _read(path: Path) -> MaskFile:
         labels = sitk.GetArrayViewFromImage(image)
         if not _whole_numbers_to_255(labels):
             raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
-    told = f"{path.name} has other segments than lungs, which were left out: {', '.join(left_out)}."
     geometry = Geometry.of(image)
     labels_image = geometry.apply_to(sitk.GetImageFromArray(labels.astype(np.uint8)))
+    numbers_image = None if numbers is None else geometry.apply_to(sitk.GetImageFromArray(numbers))
     doubts = doubts_of_nifti(path, geometry) if path.name.lower().endswith(NIFTI_ENDINGS) else []
-    return MaskFile(labels_image, tells_sides, tells_orientation(reader), (*([told] if left_out else []), *doubts))
+    warnings = [left_out_note(path.name, left_out)] if left_out else []
+    oriented = tells_orientation(reader)
+    return MaskFile(labels_image, tells_sides, oriented, (*warnings, *doubts), tuple(left_out), numbers_image)
 
 
 def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
@@ -164,14 +174,7 @@ def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
         raise InputError(
             f"The mask does not overlap with {ct.source} in space: it belongs to another scan or has lost its position."
         )
-    target = ct.geometry
-    place = (target.origin, target.spacing, target.direction)
-    try:
-        resampled = sitk.Resample(mask, target.size, sitk.Transform(), sitk.sitkNearestNeighbor, *place, 0)
-    except RuntimeError as error:
-        raise_if_out_of_memory(error)
-        raise
-    labels = sitk.GetArrayFromImage(resampled).astype(np.uint8, copy=False)
+    labels = _resampled(mask, ct.geometry).astype(np.uint8, copy=False)
     before = np.count_nonzero(on_mask_grid.hu) * on_mask_grid.voxel_ml
     after = np.count_nonzero(labels) * ct.voxel_ml
     warnings = []
@@ -179,11 +182,29 @@ def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
         raise InputError(
             f"Nothing of the mask lies inside {ct.source}: it belongs to another scan or has lost its position."
         )
-    if not _on_same_lattice(on_mask_grid.geometry, target):
+    if not _on_same_lattice(on_mask_grid.geometry, ct.geometry):
         warnings.append(f"The mask has another grid than {ct.source}; it was resampled to the nearest voxel.")
     if before and after < 0.95 * before:
         warnings.append(f"{100 * (1 - after / before):.0f} % of the mask lies outside {ct.source} and was cut off.")
     return labels, warnings
+
+
+def left_out_on_ct(names: tuple[str, ...], numbers: sitk.Image, ct: CTVolume) -> LeftOutSegments:
+    """The segments that a mask file has beside the lungs in the order of ``ct.hu``, as far as they lie in it."""
+    on_its_grid = CTVolume.from_sitk(numbers, "mask")
+    same = _same_grid(on_its_grid.geometry, ct.geometry)
+    return LeftOutSegments(names, on_its_grid.hu if same else _resampled(numbers, ct.geometry))
+
+
+def _resampled(mask: sitk.Image, target: Geometry) -> np.ndarray:
+    """The nearest voxel of a mask at each place of another grid; 0 beyond it."""
+    place = (target.origin, target.spacing, target.direction)
+    try:
+        resampled = sitk.Resample(mask, target.size, sitk.Transform(), sitk.sitkNearestNeighbor, *place, 0)
+    except RuntimeError as error:
+        raise_if_out_of_memory(error)
+        raise
+    return sitk.GetArrayFromImage(resampled)
 
 
 def _layers(image: sitk.Image) -> list[np.ndarray]:
@@ -197,14 +218,35 @@ def _labels_of_segments(
 ) -> np.ndarray:
     labels = np.zeros(layers[0].shape, np.uint8)
     for number, (segment, side) in enumerate(zip(segments, sides, strict=True)):
-        layer = int(segment.get("Layer", number if len(layers) > 1 else 0))
-        value = int(segment.get("LabelValue", 1))
+        layer, value = _layer_and_value(layers, segment, number)
         # Label values are unique within a layer only.
         unsided = value if len(layers) == 1 else number + 1
         label = side if any(sides) else unsided
         if label:
             labels[layers[layer] == value] = label
     return labels
+
+
+def _left_out_by_layer(
+    layers: list[np.ndarray], segments: Sequence[dict[str, str]], sides: Sequence[int | None]
+) -> Iterator[np.ndarray]:
+    """Numbers of the segments without a side (uint16, from 1 on), of each layer that has one."""
+    numbers: dict[int, dict[int, int]] = {}
+    count = 0
+    for index, (segment, side) in enumerate(zip(segments, sides, strict=True)):
+        if side is None:
+            count += 1
+            layer, value = _layer_and_value(layers, segment, index)
+            numbers.setdefault(layer, {})[value] = count
+    for layer, of_values in numbers.items():
+        table = np.zeros(max(of_values) + 2, np.uint16)  # what lies beyond the largest value gets the last one, 0
+        table[list(of_values)] = list(of_values.values())
+        # Slice by slice, because indices take eight times the memory of labels.
+        yield np.stack([table[section.astype(int).clip(0, len(table) - 1)] for section in layers[layer]])
+
+
+def _layer_and_value(layers: list[np.ndarray], segment: dict[str, str], number: int) -> tuple[int, int]:
+    return int(segment.get("Layer", number if len(layers) > 1 else 0)), int(segment.get("LabelValue", 1))
 
 
 def _both_lungs_alone(path: Path, segments: Sequence[dict[str, str]], lungs: Sequence[int | None]) -> list[int | None]:
@@ -223,7 +265,11 @@ def _names_of_lobes(segments: Sequence[dict[str, str]], named: Sequence[NamedLun
 
 
 def _names_without_side(segments: Sequence[dict[str, str]], sides: Sequence[int | None]) -> list[str]:
-    return [f"'{segment.get('Name', '')}'" for segment, side in zip(segments, sides, strict=True) if side is None]
+    return [segment.get("Name", "") for segment, side in zip(segments, sides, strict=True) if side is None]
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _lung_of(segment: dict[str, str]) -> NamedLung | None:

@@ -73,7 +73,7 @@ def save_model(path: str | os.PathLike[str], weights: dict[str, np.ndarray], car
 
     The same weights and card are the same bytes, by whose digest others know the network.
     """
-    metadata = {"format": FORMAT, _METADATA_KEY: json.dumps(asdict(card), sort_keys=True)}
+    metadata = {"format": FORMAT, _METADATA_KEY: card_to_json(card)}
     content = safetensors_bytes({name: np.ascontiguousarray(value) for name, value in weights.items()}, metadata)
     with write_atomically(path, overwrite=True) as temporary:
         temporary.write_bytes(_with_sorted_header(content))
@@ -148,10 +148,21 @@ def _read(path: str | os.PathLike[str], with_weights: bool) -> tuple[ModelCard, 
         )
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path.name} has the format '{metadata.get('format')}', but this version reads '{FORMAT}'.")
-    return _card_from_json(path, metadata[_METADATA_KEY]), weights
+    return card_from_json(path.name, metadata[_METADATA_KEY]), weights
 
 
-def _card_from_json(path: Path, text: str) -> ModelCard:
+def card_to_json(card: ModelCard) -> str:
+    """A card as the text that a network file holds."""
+    return json.dumps(asdict(card), sort_keys=True)
+
+
+def card_from_json(source: str, text: str) -> ModelCard:
+    """Inverse of ``card_to_json``, checked; ``source`` is the name of its file.
+
+    Raises
+    ------
+    ModelError : it cannot be understood, or is of another architecture.
+    """
     try:
         values = json.loads(text)
         for key in ("slice_shape", "hu_window", "scales", "classes"):
@@ -159,11 +170,11 @@ def _card_from_json(path: Path, text: str) -> ModelCard:
         card = ModelCard(**values)
         problem = _why_it_cannot_be_run(card)
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ModelError(f"The metadata of {path.name} cannot be understood ({error}).") from error
+        raise ModelError(f"The metadata of {source} cannot be understood ({error}).") from error
     if card.architecture != ARCHITECTURE:
-        raise ModelError(f"{path.name} holds a '{card.architecture}' network; this version runs '{ARCHITECTURE}'.")
+        raise ModelError(f"{source} holds a '{card.architecture}' network; this version runs '{ARCHITECTURE}'.")
     if problem:
-        raise ModelError(f"The metadata of {path.name} ask for {problem}.")
+        raise ModelError(f"The metadata of {source} ask for {problem}.")
     return card
 
 

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _table(checks: list[CaseCheck]) -> str:
-    """A line for each case, those with a doubt last, and below why, and what reading the files had to assume."""
+    """A line for each case, those that are left out last, and below why, and what reading the files had to assume."""
     from LungSegResNetLib.tables import aligned
 
     from ..wording import some_of
@@ -98,7 +98,8 @@ def _table(checks: list[CaseCheck]) -> str:
                 check.verdict.status,
             )
         )
-        reasons += [f"  {check.name}: {reason}" for reason in check.verdict.reasons]
+        verdict = check.verdict
+        reasons += [f"  {check.name}: {text}" for text in ([verdict.told] if verdict.accepted else verdict.reasons)]
     names: dict[str, list[str]] = {}
     for check in checks:
         for note in check.notes:

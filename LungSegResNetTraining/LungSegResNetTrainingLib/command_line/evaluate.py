@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folds",
         type=int,
-        help="judge the cases of a cross-validation of so many folds, each by the network that never saw its patient; "
+        help="judge the cases of a cross-validation of so many folds, each by a network that never saw its patient; "
         "cases of the split test are in no fold and are not judged",
     )
     parser.add_argument(
@@ -63,9 +64,8 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.jobs.reporting import make_reporter
     from LungSegResNetLib.wording import counted
 
-    from ..data.cases import OK
+    from ..data.cases import DOUBTFUL, OK
     from ..data.data_set import list_data_set
-    from ..data.pair_check import DOUBTFUL
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_choice import refuse_unreachable
     from ..evaluation.case_result import CaseResult, FailedCase
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     found = list_data_set(options.dataset, (OK, DOUBTFUL) if options.include_doubtful else (OK,))
     for item in found.left_out:
         print(item.line(), file=sys.stderr)
-    assigned, unassigned, trained_on = _judges(options, found)
+    assigned, unassigned, left_out = _judges(options, found)
     chosen = [case for case, _ in assigned]
     refuse_unreachable(chosen)
     digests = " ".join(sorted({judge.digest for _, judge in assigned}))  # whatever the order of the cases is
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     # What looked like a case and is none is not to be overlooked either.
     evaluation.failed += unassigned
     evaluation.failed += [FailedCase(name, reason) for name, reason in found.problems]
-    evaluation.left_out += [FailedCase(item.name, item.reason) for item in found.left_out] + trained_on
+    evaluation.left_out += left_out
     if not evaluation.results:
         reasons = [f"{case.name}: {case.reason}" for case in evaluation.failed]
         reasons += [item.line() for item in found.left_out]
@@ -122,15 +122,15 @@ def run(options: argparse.Namespace) -> int:
 def _judges(
     options: argparse.Namespace, found: FoundCases
 ) -> tuple[list[tuple[Case, Judge]], list[FailedCase], list[FailedCase]]:
-    """The cases to judge, each with its network, those that no network is for, and those that it was trained on."""
+    """The cases to judge, each with its network, those that no network is for, and those that are left out."""
     from LungSegResNetLib.errors import UsageError
 
     from ..data.cases import TEST
-    from ..evaluation.case_choice import ALL, cases_trained_on, choose_cases
-    from ..evaluation.case_result import FailedCase
+    from ..evaluation.case_choice import ALL, choose_cases
     from ..evaluation.evaluate import Judge
     from ..evaluation.fold_networks import assign_networks, read_fold_networks
-    from ..training.seen_scans import seen_scans
+    from ..evaluation.left_out import left_out_cases
+    from ..training.seen_scans import NOTHING_SEEN, seen_scans
     from ..training.start_network import network_path
 
     if options.folds is None:
@@ -139,15 +139,17 @@ def _judges(
         cases = choose_cases(found, options.split, seen)
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
-        reason = f"The network was trained on its scan or patient, or on one of this name; --split {ALL} judges it."
-        trained_on = [FailedCase(case.name, reason) for case in cases_trained_on(found, options.split, seen)]
-        return [(case, judge) for case in cases], [], trained_on
+        return [(case, judge) for case in cases], [], left_out_cases(found, options.split, seen)
     if options.split:
-        raise UsageError("--split has no meaning with --folds, which judges every case.")
+        raise UsageError("--split has no meaning with --folds, which judges all cases but those of the split test.")
     networks = read_fold_networks(Path(options.model), options.folds)
     assigned, unassigned = assign_networks(found.cases, networks)
     for_tests = sum(case.split == TEST for case in found.cases)
     if for_tests:
         print(f"{for_tests} of {len(found.cases)} cases are for tests: they are in no fold and are not judged.")
     judges = {network.fold: Judge.load(network.path, options.device, network.fold) for network in networks}
-    return [(case, judges[network.fold]) for case, network in assigned], unassigned, []
+    in_folds = dataclasses.replace(
+        found, left_out=[item for item in found.left_out if item.case is None or item.case.split != TEST]
+    )
+    left_out = left_out_cases(in_folds, None, NOTHING_SEEN)
+    return [(case, judges[network.fold]) for case, network in assigned], unassigned, left_out

@@ -13,6 +13,8 @@ from ..choices import FINE_TUNE, PRESETS, RECOMMENDED
 from ..training.run_options import RunOptions
 
 if TYPE_CHECKING:
+    from ..training.parallel import Processes
+    from ..training.reporting import TrainingReporter
     from ..training.settings import TrainingSettings
     from ..training.start_network import StartNetwork
 
@@ -144,8 +146,6 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.dataset.is_dir() and options.out.resolve() == options.dataset.resolve():
         raise UsageError(f"{options.out} is the data set itself; choose another folder for the run.")
-    plans = [(_settings(options, start), start) for start in _start_networks(options)]
-    settings, start = plans[0]
     device = choose_device(options.device).device
     run_options = RunOptions(
         device,
@@ -157,6 +157,8 @@ def run(options: argparse.Namespace) -> int:
     )
     with joined_processes(device) as processes:
         reporter = make_training_reporter(options.progress) if processes.first else NullTrainingReporter()
+        plans = [(_settings(options, start), start) for start in _start_networks(options, processes, reporter)]
+        settings, start = plans[0]
         cases = choose_cases(case_choice, settings, processes, reporter)
         if options.measure_speed:
             from ..training.speed import measure_speed
@@ -181,18 +183,24 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _start_networks(options: argparse.Namespace) -> list[StartNetwork | None]:
+def _start_networks(
+    options: argparse.Namespace, processes: Processes, reporter: TrainingReporter
+) -> list[StartNetwork | None]:
     """The start network of the run, or of each run of a cross-validation."""
-    from ..training.cross_validation import fold_network
-    from ..training.start_network import read_start_network
+    from ..training.cross_validation import fold_folder, fold_network
+    from ..training.start_network import start_of_run
+    from ..training.training_run import kept_start
 
     folds = [options.fold] if options.fold or not options.folds else range(1, options.folds + 1)
     if options.start_network is None:
         return [None for _ in folds]
+    runs = [options.out] if len(folds) == 1 else [fold_folder(options.out, fold) for fold in folds]
+    # The first process alone may have the folders of the runs.
+    kept = processes.from_first([kept_start(run) for run in runs] if processes.first else None)
+    names = [options.start_network for _ in folds]
     if options.folds and Path(options.start_network).is_dir():
-        return [read_start_network(str(fold_network(Path(options.start_network), fold))) for fold in folds]
-    start = read_start_network(options.start_network)
-    return [start for _ in folds]
+        names = [str(fold_network(Path(options.start_network), fold)) for fold in folds]
+    return [start_of_run(name, one, reporter.warning) for name, one in zip(names, kept, strict=True)]
 
 
 def _settings(options: argparse.Namespace, start: StartNetwork | None) -> TrainingSettings:

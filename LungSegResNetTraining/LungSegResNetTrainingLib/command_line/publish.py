@@ -38,7 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="Markdown with its own heading to put into the card, such as a table",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a network and a model card that exist")
+    parser.add_argument(
+        "--numbered",
+        action="store_true",
+        help="numbers instead of the names of cases in network and card; which is which is written into REPORT",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a network, a model card and a list of numbers that exist"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,9 +53,11 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.atomic import refuse_existing
 
     from ..data.data_set import list_data_set
+    from ..evaluation.case_numbers import key_path
     from ..evaluation.publishing import MODEL_CARD, publish
 
-    refuse_existing(options.out, options.out.with_name(MODEL_CARD), overwrite=options.overwrite)
+    key = key_path(options.report, options.out) if options.numbered else None
+    refuse_existing(options.out, options.out.with_name(MODEL_CARD), key, overwrite=options.overwrite)
     found = list_data_set(options.dataset)
     card = publish(
         options.network,
@@ -60,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
         licence=options.licence,
         limits=options.limits,
         section=options.section,
+        numbered=options.numbered,
+        tell=print,
     )
     for figure, value in card.figures.items():
         print(f"{figure}: {value}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -35,7 +36,7 @@ def read_case(case: Case) -> tuple[CTVolume, ReferenceMask]:
             "slices; save the mask as an image with the slices of the CT."
         )
     mask = read_reference_mask(case.mask, ct)
-    return ct, ReferenceMask(mask.labels, mask.format, (*warnings, *mask.notes))
+    return ct, replace(mask, notes=(*warnings, *mask.notes))
 
 
 def _lies_in_space(mask: Path) -> bool:

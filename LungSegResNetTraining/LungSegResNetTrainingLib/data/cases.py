@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,18 +19,23 @@ _SPLITS = {
     **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
     "test": TEST,
 }
-OK = "ok"
+OK, DOUBTFUL, REFUSED = "ok", "doubtful", "refused"  # what the check of pairs says of a case
 CASE_LIST = "cases.csv"  # in the folder of a data set or of a run
 # Those that a program of this package writes; a table that is a case list, too, has further ones after them.
-CASE_COLUMNS = ("case", "ct", "mask", "split", "patient", "group", "status", "reasons", "doubtful", "licence", "doi")
+CASE_COLUMNS = (
+    *("case", "ct", "mask", "split", "patient", "group", "status", "reasons"),
+    *("accepted", "doubtful", "licence", "doi"),
+)
 _NEEDED = ("case", "ct", "mask")
 _BEYOND = "beyond the last column"
+_NOT_ACCEPTED = ("no", "n", "false", "0", "-")  # what people write where they could leave the cell empty
 
 
 @dataclass(frozen=True)
 class Case:
     """One CT with its reference mask; ``doubtful`` says in words which part of the mask is uncertain.
 
+    ``accepted`` says why, or who says that, the mask is right although the check of pairs doubts or refuses it.
     ``split`` is ``train``, ``validation`` or ``test``; fitting leaves the last one alone. Where nobody said whose scan
     it is (``patient_is_named`` false) the case counts as a patient of its own.
     """
@@ -45,10 +50,12 @@ class Case:
     licence: str = ""
     doi: str = ""
     patient_is_named: bool = True
+    accepted: str = ""
 
     def described(self) -> dict[str, str]:
         """What a case list says of the case beside its files, by column; nobody's patient stays without a name."""
-        row = {column: getattr(self, column) for column in ("split", "group", "doubtful", "licence", "doi")}
+        columns = ("split", "group", "accepted", "doubtful", "licence", "doi")
+        row = {column: getattr(self, column) for column in columns}
         return row | {"patient": self.patient if self.patient_is_named else ""}
 
 
@@ -66,6 +73,12 @@ class ListedCase:
     reasons: str
     further: dict[str, str] = field(default_factory=dict)
 
+    def is_taken(self, statuses: Collection[str]) -> bool:
+        """Whether the row is a case with one of these statuses, or one that was accepted since a check left it out."""
+        if self.case is None:
+            return False
+        return self.status in statuses or (bool(self.case.accepted) and self.status in (DOUBTFUL, REFUSED))
+
     def cells(self, place_of: Callable[[Path], str]) -> dict[str, str]:
         """All cells of the row by column; ``place_of`` says how the list names a file."""
         row = {"case": self.name, "status": self.status, "reasons": self.reasons} | self.further
@@ -75,12 +88,13 @@ class ListedCase:
 
 
 def read_cases(csv_path: str | os.PathLike[str]) -> list[Case]:
-    """Cases of a CSV with the columns ``case, ct, mask`` and, where known, ``split, patient, group, doubtful, ...``.
+    """Cases of a CSV with the columns ``case, ct, mask`` and, where known, ``split, patient, group, accepted, ...``.
 
     Commas, semicolons or tabs part the columns, in whose names upper and lower case do not matter; above them may be
     empty lines, as of a spreadsheet, and a line ``sep=;``.
     Paths are relative to the CSV's folder; without a split a case is for training, without a patient it is its own.
-    Where there is a column ``status``, as in the table that the check of a data set writes, only ``ok`` rows count.
+    Where there is a column ``status``, as in the table that the check of a data set writes, only ``ok`` rows and those
+    that were accepted count.
     Whether CT and mask are there shows when the case is read.
 
     Raises
@@ -88,7 +102,7 @@ def read_cases(csv_path: str | os.PathLike[str]) -> list[Case]:
     InputError : as ``read_case_list``; no row has the status ``ok``; a patient is in two splits.
     """
     csv_path = Path(csv_path)
-    cases = [row.case for row in read_case_list(csv_path) if row.case is not None and row.status == OK]
+    cases = [row.case for row in read_case_list(csv_path) if row.case is not None and row.is_taken((OK,))]
     if not cases:
         raise InputError(f"The case list {csv_path} has no case with the status {OK}.")
     refuse_divided_patients(cases)
@@ -169,7 +183,7 @@ def _case(folder: Path, row: dict[str, str]) -> Case:
     def text(column: str) -> str:
         return (row.get(column) or "").strip()
 
-    split = text("split")
+    split, accepted = text("split"), text("accepted")
     if split.lower() not in _SPLITS:
         raise InputError(f"Case {row['case']} is in the split '{split}'; there are {TRAIN}, {VALIDATION} and {TEST}.")
     return Case(
@@ -183,4 +197,5 @@ def _case(folder: Path, row: dict[str, str]) -> Case:
         licence=text("licence"),
         doi=text("doi"),
         patient_is_named=bool(text("patient")),
+        accepted="" if accepted.lower() in _NOT_ACCEPTED else accepted,
     )

@@ -19,7 +19,8 @@ from LungSegResNetLib.figures.drawing import LUNG_WINDOW, fitted, font
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 from .case_check import CaseCheck
-from .pair_check import DOUBTFUL, REFUSED, PairVerdict
+from .cases import DOUBTFUL, REFUSED
+from .pair_check import PairVerdict
 
 _TILE = (180, 240)  # rows, columns in pixels
 _TEXT_HEIGHT = 20
@@ -45,7 +46,7 @@ def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) 
     if verdict.mean_hu is not None:
         right, left = verdict.volumes_ml
         text += f"   right {right:.0f} ml, left {left:.0f} ml, {verdict.mean_hu:.0f} HU"
-    text += "   " + " ".join(verdict.reasons)
+    text += "   " + verdict.told
     return np.concatenate([_caption(text, verdict.status), np.concatenate(tiles, axis=1)])
 
 

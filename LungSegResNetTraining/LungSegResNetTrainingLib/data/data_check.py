@@ -15,10 +15,10 @@ from LungSegResNetLib.tables import write_csv
 
 from .case_check import CaseCheck, spacing_text
 from .case_reading import read_case
-from .cases import CASE_COLUMNS, OK, Case, ListedCase
+from .cases import CASE_COLUMNS, DOUBTFUL, OK, REFUSED, Case, ListedCase
 from .contact_sheet import draw_row
 from .data_set import list_data_set
-from .pair_check import DOUBTFUL, REFUSED, PairVerdict, check_pair
+from .pair_check import PairVerdict, check_pair
 
 _COLUMNS = (*CASE_COLUMNS, "right_ml", "left_ml", "mean_hu", "slices", "spacing_mm", "format", "notes")
 
@@ -55,7 +55,7 @@ def check_case(case: Case, with_picture: bool = True) -> CaseCheck:
     """Read and judge one case; whatever goes wrong becomes a refusal."""
     try:
         ct, mask = read_case(case)
-        verdict = check_pair(ct, mask.labels)
+        verdict = check_pair(ct, mask.labels, mask.left_out).after(case.accepted)
         row = _png(draw_row(ct, mask.labels, case.name, verdict)) if with_picture else b""
     except Exception as error:  # the other cases are still worth checking
         reason = sentence_of(error, "The case could not be read")
@@ -85,7 +85,7 @@ def _listed(check: CaseCheck) -> ListedCase:
         found["spacing_mm"] = spacing_text(check.spacing_mm)
         found["right_ml"], found["left_ml"] = (f"{ml:.0f}" for ml in verdict.volumes_ml)
         found["mean_hu"] = "" if verdict.mean_hu is None else f"{verdict.mean_hu:.0f}"
-    return ListedCase(check.name, check.case, verdict.status, " ".join(verdict.reasons), found)
+    return ListedCase(check.name, check.case, verdict.status, verdict.told, found)
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -26,7 +26,8 @@ def list_data_set(path: str | os.PathLike[str], taken: Collection[str] = (OK,)) 
 
     Parameters
     ----------
-    taken : of the rows of a list those with one of these statuses; the others are left out.
+    taken : of the rows of a list those with one of these statuses, and those that were accepted since a check left
+        them out; the others are left out.
 
     Raises
     ------
@@ -48,12 +49,12 @@ def list_data_set(path: str | os.PathLike[str], taken: Collection[str] = (OK,)) 
 
 
 def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases:
-    """The cases with a status that is ``taken``; the others are left out."""
-    refuse_divided_patients([row.case for row in rows if row.case is not None and row.status == OK])
-    cases = [row.case for row in rows if row.case is not None and row.status in taken]
+    """The cases with a status that is ``taken``, and those that were accepted; the others are left out."""
+    refuse_divided_patients([row.case for row in rows if row.case is not None and row.is_taken((OK,))])
+    cases = [row.case for row in rows if row.case is not None and row.is_taken(taken)]
     left_out = [
         LeftOut(row.name, PairVerdict(row.status, (row.reasons or "The case list says so.",)), row.case)
         for row in rows
-        if row.case is None or row.status not in taken
+        if not row.is_taken(taken)
     ]
     return without_repetitions(FoundCases(cases, [], left_out))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
@@ -14,13 +16,17 @@ from pydicom.errors import InvalidDicomError
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import SECONDARY_CAPTURE
-from LungSegResNetLib.files.mask_reading import mask_on_ct
+from LungSegResNetLib.files.left_out_segments import LeftOutSegments, left_out_note, numbered
+from LungSegResNetLib.files.mask_reading import left_out_on_ct, mask_on_ct
 from LungSegResNetLib.files.segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 
 from .dicom_kinds import SEGMENTATIONS, STRUCTURE_SET
 from .structure_sets import read_structure_set
 from .system_files import users_files
+
+if TYPE_CHECKING:
+    from highdicom.seg import Segmentation
 
 # The colours MATLAB once gave to the values 0 to 7, as PTK paints labels with them.
 _PTK_COLORS = np.array(
@@ -36,9 +42,28 @@ _PARTS_OF_LUNG = re.compile(r"lobe|lobus|gtv|ctv|ptv|itv|tum|nodul|lesion|vessel
 _Structures = dict[int, tuple[str, NamedLung | None]]
 
 
-def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str], bool]:
-    """Values of a DICOM mask (one file, or its folder) on the CT's grid, its format, notes, and whether it says that 1
-    is the right and 2 the left lung.
+@dataclass(frozen=True)
+class DicomMask:
+    """What a DICOM mask holds.
+
+    Attributes
+    ----------
+    values : (z, y, x) uint8 on the CT's grid.
+    format : in words.
+    notes : what had to be assumed or left out, one sentence each.
+    tells_sides : whether 1 is the right and 2 the left lung by what the file says.
+    left_out : segments of a segmentation that are no lungs.
+    """
+
+    values: np.ndarray
+    format: str
+    notes: list[str]
+    tells_sides: bool
+    left_out: LeftOutSegments | None = None
+
+
+def read_dicom_mask(path: Path, ct: CTVolume) -> DicomMask:
+    """A DICOM mask (one file, or its folder) on the CT's grid.
 
     Raises
     ------
@@ -50,14 +75,15 @@ def read_dicom_mask(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str
     kind = str(first.get("SOPClassUID", ""))
     if kind == SECONDARY_CAPTURE:
         values, notes = _from_colors(_series_of(first, files, path), ct, path.name)
-        return values, "PTK colour DICOM", notes, False
+        return DicomMask(values, "PTK colour DICOM", notes, False)
     structures = _lungs_of_segments(first) if kind in SEGMENTATIONS else _lungs_of_rois(first)
     chosen, tells_sides = _choose_lungs(structures, path.name)
     if kind in SEGMENTATIONS:
-        values, notes = _from_segmentation(first, chosen, ct, path.name)
-        return values, "DICOM segmentation", notes, tells_sides
+        others = {number: name for number, (name, _) in structures.items() if number not in chosen}
+        values, notes, left_out = _from_segmentation(first, chosen, others, ct, path.name)
+        return DicomMask(values, "DICOM segmentation", notes, tells_sides, left_out)
     values, notes = read_structure_set(first, chosen, ct, path.name)
-    return values, "structure set (RTSTRUCT)", notes, tells_sides
+    return DicomMask(values, "structure set (RTSTRUCT)", notes, tells_sides)
 
 
 def referenced_series(path: Path) -> set[str]:
@@ -131,7 +157,9 @@ def _from_colors(slices: list[Dataset], ct: CTVolume, source: str) -> tuple[np.n
     direction = np.stack([rows, columns, normal], axis=1)
     spacing = (column_mm, row_mm, float(np.median(steps)) if len(steps) else thickness)
     Geometry(image.GetSize(), spacing, (x, y, z), tuple(direction.ravel().tolist())).apply_to(image)
-    return _on_ct(image, ct)
+    image, moved = _moved_onto(image, ct)
+    values, warnings = mask_on_ct(image, ct)
+    return values, [*moved, *warnings]
 
 
 def _labels_of_colors(header: Dataset, source: str) -> np.ndarray:
@@ -190,15 +218,20 @@ def _choose_lungs(structures: _Structures, source: str) -> tuple[dict[int, int],
 
 
 def _from_segmentation(
-    header: Dataset, chosen: dict[int, int], ct: CTVolume, source: str
-) -> tuple[np.ndarray, list[str]]:
+    header: Dataset, chosen: dict[int, int], others: dict[int, str], ct: CTVolume, source: str
+) -> tuple[np.ndarray, list[str], LeftOutSegments | None]:
+    """Values of the segments ``chosen`` (number: value), notes, and the ``others`` (number: name)."""
     try:
         from highdicom.seg import segread
     except ImportError as error:
         text = f"The DICOM segmentation {source} needs the package highdicom; in Slicer, use Slicer 5.12 or newer."
         raise InputError(text) from error
     try:
-        volume = segread(header.filename).get_volume(segment_numbers=list(chosen), rescale_fractional=True)
+        segmentation = segread(header.filename)
+        volume = segmentation.get_volume(segment_numbers=list(chosen), rescale_fractional=True)
+        # One after the other: a file of all organs has a hundred.
+        layers = (_voxels(segmentation, number) * np.uint16(n) for n, number in enumerate(others, start=1))
+        numbers = numbered(layers, volume.spatial_shape)
     except (RuntimeError, ValueError, AttributeError, KeyError, TypeError, OSError) as error:
         raise InputError(f"The DICOM segmentation {source} cannot be read as a volume ({error}).") from error
     array = volume.array
@@ -206,7 +239,19 @@ def _from_segmentation(
         array = np.zeros(volume.array.shape[:3], np.uint8)
         for n, value in enumerate(chosen.values()):
             array[volume.array[..., n] > 0.5] = value
-    return _on_ct(_stack(array, volume.affine), ct)
+    image, moved = _moved_onto(_stack(array, volume.affine), ct)
+    values, warnings = mask_on_ct(image, ct)
+    if not others:
+        return values, [*moved, *warnings], None
+    names = tuple(others.values())
+    beside, _ = _moved_onto(_stack(numbers, volume.affine), ct)
+    return values, [*moved, *warnings, left_out_note(source, names)], left_out_on_ct(names, beside, ct)
+
+
+def _voxels(segmentation: Segmentation, number: int) -> np.ndarray:
+    """The voxels (bool) of a segment, in the order of the whole volume."""
+    array = segmentation.get_volume(segment_numbers=[number], rescale_fractional=True).array
+    return (array[..., 0] if array.ndim == 4 else array) > 0.5
 
 
 def _stack(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
@@ -218,14 +263,13 @@ def _stack(array: np.ndarray, affine: np.ndarray) -> sitk.Image:
     return Geometry(image.GetSize(), tuple(spacing.tolist()), tuple(affine[:3, 3].tolist()), direction).apply_to(image)
 
 
-def _on_ct(image: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
-    """The mask on the CT's grid; one that has the CT's voxels and lies less than a voxel aside is taken as it is."""
+def _moved_onto(image: sitk.Image, ct: CTVolume) -> tuple[sitk.Image, list[str]]:
+    """The mask, put onto the CT's grid where it has the CT's voxels less than a voxel aside, and a note on that."""
     lps = sitk.DICOMOrient(image, "LPS")
     spacing = ct.geometry.spacing
     if lps.GetSize() == ct.geometry.size and np.allclose(lps.GetSpacing(), spacing, rtol=_SPACING_TOLERANCE):
         aside = np.abs(np.subtract(lps.GetOrigin(), ct.geometry.origin)) / spacing
         if 0.01 < aside.max() < 1.0:
             note = f"The mask lay {aside.max():.1f} voxels beside its CT and was moved onto it."
-            return sitk.GetArrayFromImage(lps), [note]
-    values, warnings = mask_on_ct(image, ct)
-    return values, list(warnings)
+            return ct.geometry.apply_to(lps), [note]
+    return image, []

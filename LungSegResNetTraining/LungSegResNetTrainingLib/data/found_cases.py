@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .cases import Case
-from .pair_check import REFUSED, PairVerdict
+from .cases import REFUSED, Case
+from .pair_check import PairVerdict
 
 
 @dataclass(frozen=True)

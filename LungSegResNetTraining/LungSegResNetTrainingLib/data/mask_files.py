@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy as np
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
-from LungSegResNetLib.files.mask_reading import mask_on_ct, read_mask_file
+from LungSegResNetLib.files.left_out_segments import LeftOutSegments
+from LungSegResNetLib.files.mask_reading import left_out_on_ct, mask_on_ct, read_mask_file
 
 from .lung_values import as_right_and_left
 from .ptk_files import is_formless_nifti, is_ptk_metafile, read_formless_nifti, read_ptk_mat, read_ptk_metafile
@@ -26,11 +27,13 @@ class ReferenceMask:
     labels : uint8 with the shape of ``ct.hu``: 0, 1 = right lung, 2 = left lung.
     format : what the file was, in words.
     notes : what had to be assumed or repaired, one sentence each.
+    left_out : segments that are no lungs by their names, on the grid of the CT; None without any, and for contours.
     """
 
     labels: np.ndarray
     format: str
     notes: tuple[str, ...] = ()
+    left_out: LeftOutSegments | None = None
 
 
 def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> ReferenceMask:
@@ -46,30 +49,36 @@ def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> Reference
     path = Path(path)
     if not path.exists():
         raise InputError(f"The mask {path} does not exist.")
-    values, kind, notes, tells_sides = _read(path, ct)
+    mask, tells_sides = _read(path, ct)
     if tells_sides:
-        return ReferenceMask(values, kind, tuple(notes))
-    labels, more = as_right_and_left(values, ct, path.name)
-    return ReferenceMask(labels, kind, (*notes, *more))
+        return mask
+    labels, more = as_right_and_left(mask.labels, ct, path.name)
+    return replace(mask, labels=labels, notes=(*mask.notes, *more))
 
 
-def _read(path: Path, ct: CTVolume) -> tuple[np.ndarray, str, list[str], bool]:
-    """Values on the CT's grid, format, notes, and whether the file says that 1 is the right and 2 the left lung."""
+def _read(path: Path, ct: CTVolume) -> tuple[ReferenceMask, bool]:
+    """The mask with the file's values, and whether the file says that 1 is the right and 2 the left lung."""
     name = path.name.lower()
     if path.is_dir() or may_be_dicom(path):
         # Only data sets with DICOM masks need pydicom and highdicom.
         from .dicom_labels import read_dicom_mask
 
-        return read_dicom_mask(path, ct)
+        dicom = read_dicom_mask(path, ct)
+        return ReferenceMask(dicom.values, dicom.format, tuple(dicom.notes), dicom.left_out), dicom.tells_sides
     if name.endswith(".mat"):
-        return *read_ptk_mat(path, ct), False
+        return _of_ptk(*read_ptk_mat(path, ct)), False
     if name.endswith(".mhd") and is_ptk_metafile(path):
-        return *read_ptk_metafile(path, ct), False
+        return _of_ptk(*read_ptk_metafile(path, ct)), False
     if name.endswith((".nii", ".nii.gz", ".hdr", ".img")) and is_formless_nifti(path):
-        return *read_formless_nifti(path, ct), False
+        return _of_ptk(*read_formless_nifti(path, ct)), False
     if name.endswith(".raw"):
         raise InputError(f"{path.name} holds bare voxels; give the .mhd file that belongs to it.")
     mask = read_mask_file(path)
     values, warnings = mask_on_ct(mask.labels, ct)
     kind = "Slicer segmentation" if name.endswith(".seg.nrrd") else "label map"
-    return values, kind, [*warnings, *mask.warnings], mask.tells_sides
+    left_out = left_out_on_ct(mask.left_out, mask.left_out_numbers, ct) if mask.left_out_numbers is not None else None
+    return ReferenceMask(values, kind, (*warnings, *mask.warnings), left_out), mask.tells_sides
+
+
+def _of_ptk(values: np.ndarray, kind: str, notes: list[str]) -> ReferenceMask:
+    return ReferenceMask(values, kind, tuple(notes))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from .case_result import KINDS, LUNGS, NETWORK, CaseResult
 from .paper_figures import COVID, NORMAL, PAPER, PAPER_METRICS, paper_group
 from .spread import Spread, spread_of
 
+T = TypeVar("T")
 METRIC_BY_KEY = {metric.key: metric for metric in METRICS}
 FURTHER_METRICS = tuple(m.key for m in METRICS if m.key not in PAPER_METRICS and m.unit != "ml")
 ALL_CASES = "all"
@@ -49,14 +51,19 @@ def groups_of(results: Sequence[CaseResult]) -> dict[str, list[CaseResult]]:
 
     A group with the name of all cases together is called otherwise.
     """
-    groups: dict[str, list[CaseResult]] = {}
+    return grouped(results, lambda result: result.case.group)
+
+
+def grouped(items: Iterable[T], group_of: Callable[[T], str]) -> dict[str, list[T]]:
+    """Whatever has a group, as `groups_of` does with judged cases."""
+    groups: dict[str, list[T]] = {}
     titles: dict[str, str] = {}
-    for result in results:
-        group = result.case.group or NO_GROUP
+    for item in items:
+        group = group_of(item) or NO_GROUP
         if group.casefold() == ALL_CASES:
             group = f"group {group}"
         title = titles.setdefault((paper_group(group) or group).casefold(), group)
-        groups.setdefault(title, []).append(result)
+        groups.setdefault(title, []).append(item)
 
     def rank(title: str) -> tuple[int, str]:
         return {NORMAL: 0, COVID: 1}.get(paper_group(title) or "", 2 + (title == NO_GROUP)), title.casefold()

@@ -26,6 +26,10 @@ FEW_PATIENTS = 10  # below, an interval comes out too narrow
 FEW_NOTE = (
     f"Below {LEAST_PATIENTS} patients there is no interval, and with fewer than {FEW_PATIENTS} it comes out too narrow."
 )
+FOLDS_NOTE = (
+    "Intervals draw patients and take the networks of all folds for one: they say nothing about how another training "
+    "would come out."
+)
 _CHUNK = 500  # resamples drawn at a time; bounds memory with thousands of patients
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
-from ..data.mask_notes import ONE_VALUE
+from ..data.mask_notes import ONE_VALUE, accepted_text
 from .figure_text import number
 
 LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
@@ -18,6 +18,7 @@ NETWORK, THRESHOLDING = "network", "thresholding"
 METHODS = (NETWORK, THRESHOLDING)
 VOLUMES, SINGLE_SLICES = KINDS = ("volumes", "single slices")
 JUDGED, FAILED, LEFT_OUT = "judged", "failed", "left out"  # states of a case
+TRAINED_ON = "trained on"  # why a case is not judged, where that is not the status of its pair
 INCLUDED = "included"  # of cases whose reference is doubtful, which may be left out instead
 
 
@@ -62,7 +63,7 @@ class CaseResult:
     overlay : file name in ``folder``.
     fold : of a cross-validation, whose network judged the case.
     notes : what reading the files had to assume, and the warnings of the segmentation.
-    doubts : why the check of pairs doubts the reference, one sentence each.
+    doubts : what the check of pairs has against the reference, one sentence each.
     spacing_mm : size of a voxel (z, y, x).
     ct_sha256, mask_sha256 : digests of the voxels that were compared, in LPS order and as `array_digest` makes them:
         Hounsfield units, and labels of the reference on the CT's grid. They tell a pair whatever files it came in.
@@ -87,8 +88,16 @@ class CaseResult:
 
     @property
     def doubtful(self) -> str:
-        """Why the reference is doubtful, by the case list and by the check of pairs; empty where it is not."""
-        return " ".join(filter(None, (self.case.doubtful, *self.doubts)))
+        """Why the reference is doubtful, by the case list and by the check of pairs; empty where it is not.
+
+        What the check doubts and the list accepts is no longer in doubt.
+        """
+        return " ".join(filter(None, (self.case.doubtful, *(() if self.accepted else self.doubts))))
+
+    @property
+    def accepted(self) -> str:
+        """What the case list accepts the reference for, and in spite of what; empty where nothing spoke against it."""
+        return accepted_text(self.case.accepted, self.doubts) if self.case.accepted and self.doubts else ""
 
     def value(self, key: str, method: str = NETWORK, region: str = LUNGS) -> float:
         """A metric by its key.
@@ -131,7 +140,7 @@ class CaseResult:
 
     def line(self) -> str:
         """One line for a terminal."""
-        doubt = f"  doubtful: {self.doubtful}" if self.doubtful else ""
+        doubt = (f"  doubtful: {self.doubtful}" if self.doubtful else "") + (self.accepted and f"  {self.accepted}")
         if not self.has_lung:
             found = f"{self.added_ml:.0f} ml were found" if self.added_ml else "none was found"
             return f"{self.case.name:24s} no lung in the reference, {found}{doubt}"
@@ -143,7 +152,13 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class FailedCase:
-    """A case that could not be judged, and why in one sentence."""
+    """A case that was not judged, and why in one sentence.
+
+    ``cause`` is the status of its pair of CT and mask where that is why, as ``doubtful`` or ``refused``, or
+    ``TRAINED_ON``; else it is empty.
+    """
 
     name: str
     reason: str
+    group: str = ""
+    cause: str = ""

@@ -40,6 +40,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             "group": case.group,
             "split": case.split,
             "doubtful": result.doubtful,
+            "accepted": result.accepted,
             "slices": result.slices,
             "spacing_mm": spacing_text(result.spacing_mm),
             "ct_sha256": result.ct_sha256,
@@ -50,9 +51,11 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
         for method, comparisons in result.comparisons.items():
             for region, comparison in comparisons.items():
                 figures: dict[str, Cell] = {key: getattr(comparison, key) for key in _KEYS}
-                rows.append({**about, "method": method, "region": region, **figures, "error": ""})
+                rows.append({**about, "method": method, "region": region, **figures, "cause": "", "error": ""})
     for status, cases in ((FAILED, evaluation.failed), (LEFT_OUT, evaluation.left_out)):
-        rows += [{"case": case.name, "status": status, "error": case.reason} for case in cases]
+        for one in cases:
+            told: dict[str, Cell] = {"group": one.group, "cause": one.cause, "error": one.reason}
+            rows.append({"case": one.name, "status": status, **told})
     write_rows(path, rows, overwrite=True)
 
 

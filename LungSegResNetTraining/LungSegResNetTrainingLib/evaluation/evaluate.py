@@ -13,10 +13,10 @@ from LungSegResNetLib.jobs.reporting import Reporter, WarningReporter
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_engine
 from LungSegResNetLib.network.model_file import ModelCard
 
-from ..data.cases import Case
+from ..data.cases import REFUSED, Case
 from .case_result import CaseResult, FailedCase
 from .finished_cases import case_key, folder_names, load_result, save_result
-from .judging import judge_case
+from .judging import RefusedPairError, judge_case
 from .report_files import CASES_FOLDER
 
 
@@ -131,5 +131,8 @@ class _Job:
             return dataclasses.replace(result, fold=judge.fold), False
         except OutputError:
             raise  # a full disk or a forbidden folder would fail every case
+        except RefusedPairError as error:
+            return FailedCase(self.case.name, str(error), self.case.group, REFUSED), False
         except Exception as error:  # the other cases are still worth judging
-            return FailedCase(self.case.name, sentence_of(error, "The case could not be judged")), False
+            reason = sentence_of(error, "The case could not be judged")
+            return FailedCase(self.case.name, reason, self.case.group), False

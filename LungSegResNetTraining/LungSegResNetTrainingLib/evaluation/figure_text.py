@@ -12,7 +12,7 @@ from .spread import Spread
 
 DICE = next(metric for metric in METRICS if metric.key == "dice")
 # The article's table has three decimals for ratios, which hide the scatter of good masks (0.9998 ± 0.0001).
-_DECIMALS = {"": 4, "%": 3, "ml": 0, "mm": 2, "dB": 1}
+_DECIMALS = {"": 4, "%": 3, "ml": 0, "HU": 1, "mm": 2, "dB": 1}
 
 
 def number(value: float, metric: Metric = DICE, *, decimals: int | None = None, signed: bool = False) -> str:

@@ -21,10 +21,11 @@ from .aggregation import (
 )
 from .baseline_comparison import BaselineComparison, compare_with_thresholding
 from .bootstrap import Interval, mean_intervals, too_few
-from .case_result import CaseResult
+from .case_result import CaseResult, FailedCase
 from .evaluate import Evaluation
-from .figure_text import interval_text
+from .figure_text import interval_text, number
 from .group_comparison import GroupDifference, compare_groups
+from .left_out import is_doubt
 from .provenance import provenance_of
 from .spread import spread_of
 
@@ -97,6 +98,23 @@ class Findings:
     def dice_by_kind(self) -> dict[str, MeanDice]:
         """Of volumes and of single slices, where there are both."""
         return {kind: mean_dice(members) for kind, members in kinds_of(self.chosen).items()}
+
+    @cached_property
+    def dice_by_fold(self) -> dict[int, MeanDice]:
+        """Of a cross-validation, by the number of the fold; empty for a single network."""
+        folds = sorted({result.fold for result in self.chosen if result.fold is not None})
+        return {fold: mean_dice([result for result in self.chosen if result.fold == fold]) for fold in folds}
+
+    @property
+    def range_of_folds(self) -> str:
+        """Lowest and highest mean Dice of a fold in words; empty where there are not several."""
+        means = [dice.mean for dice in self.dice_by_fold.values()]
+        return f"means of the folds {number(min(means))} to {number(max(means))}" if len(means) > 1 else ""
+
+    @property
+    def doubted(self) -> list[FailedCase]:
+        """Cases that have no figure because their pair is doubtful or was refused."""
+        return [one for one in (*self.evaluation.failed, *self.evaluation.left_out) if is_doubt(one.cause)]
 
     @cached_property
     def pooled(self) -> str:

@@ -29,9 +29,11 @@ _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the pl
 
 
 def case_key(case: Case, method: Sequence[str]) -> str:
-    """What a result depends on: this program, ``method`` (network, precision, ...) and the case's files."""
+    """What a result depends on: this program, ``method`` (network, precision, ...), the case's files, and whether a
+    list accepts what the check has against them."""
     files = [*files_of(case.ct), *mask_files_of(case.mask)]
-    parts = [own_code_digest(), *method, case.name, *(f"{path.name} {file_digest(path)}" for path in files)]
+    about = [*method, case.name, f"accepted {bool(case.accepted)}"]
+    parts = [own_code_digest(), *about, *(f"{path.name} {file_digest(path)}" for path in files)]
     return hashlib.sha256("\n".join(parts).encode(errors="backslashreplace")).hexdigest()
 
 

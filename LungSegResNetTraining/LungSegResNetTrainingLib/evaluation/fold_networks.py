@@ -1,4 +1,4 @@
-"""The networks of a cross-validation, and the one of them that has not seen a case's patient and so judges it."""
+"""The networks of a cross-validation, and for each case one that has not seen its patient and so judges it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from LungSegResNetLib.network.model_file import ModelCard, read_card
 
 from ..data.cases import TEST, Case
 from ..training.cross_validation import fold_network
-from ..training.seen_scans import ScanMark, ScanRecord, copied_scans, seen_scans, validation_scans
+from ..training.seen_scans import ScanMark, ScanRecord, choosing_scans, copied_scans, seen_scans, validation_scans
 from ..training.settings import TrainingSettings
 from ..training.training_record import TrainingRecord
 from ..wording import quoted
@@ -91,9 +91,11 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
 def assign_networks(
     cases: Sequence[Case], networks: Sequence[FoldNetwork]
 ) -> tuple[list[tuple[Case, FoldNetwork]], list[FailedCase]]:
-    """Each case with the network that validated its patient, and the cases whose patient no network knows.
+    """Each case with the network that judges it, and the cases that none may judge.
 
-    Cases for tests are in no fold, so they are neither.
+    That is the network that validated its patient. Patients who are in no fold, because training left them out, go to
+    the networks in turn, unless one of these or of those that they began with was chosen by their Dice. Cases for tests
+    are neither judged nor listed.
 
     Raises
     ------
@@ -140,6 +142,9 @@ def assign_networks(
                 f"Patient {case.patient} was trained on and is in none of the {len(networks)} folds; "
                 "give --folds as in training."
             )
-    reason = "No fold has this patient: the case was left out of the runs, whose cases.csv says why."
+    chosen_on = set().union(*(patients_of(choosing_scans(network.card)) for network in networks))
+    unknown = sorted({case.patient for case in cases} - judges.keys() - chosen_on)
+    judges |= {patient: networks[number % len(networks)] for number, patient in enumerate(unknown)}
+    reason = "No fold has this patient, by whose Dice a step of a network that the folds began with was chosen."
     assigned = [(case, judges[case.patient]) for case in cases if case.patient in judges]
-    return assigned, [FailedCase(case.name, reason) for case in cases if case.patient not in judges]
+    return assigned, [FailedCase(case.name, reason, case.group) for case in cases if case.patient not in judges]

@@ -17,15 +17,19 @@ from LungSegResNetLib.jobs.failing_card import segment_in_any_case
 from LungSegResNetLib.network.engines import LoadedEngine
 
 from ..data.case_reading import read_case
-from ..data.cases import Case
+from ..data.cases import REFUSED, Case
 from ..data.draft_mask import LUNG_HU, draft_lungs
-from ..data.pair_check import REFUSED, check_pair
+from ..data.pair_check import check_pair
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
 from .figure_text import number
 from .finished_cases import forget_result
 from .worst_slices import draw_worst_slice, find_worst_slices
 
 _OVERLAY = "overlay.png"
+
+
+class RefusedPairError(InputError):
+    """The mask does not belong to the CT, by the check of pairs."""
 
 
 def judge_case(
@@ -39,20 +43,22 @@ def judge_case(
     """Segment and compare one case; an overlay and pictures of the worst slices land in ``folder``, instead of those of
     an earlier evaluation.
 
-    A case in which no lung is found counts with an empty mask, not as an error. A pair that its check doubts is judged,
-    and the result says so, as it does where the processor had to take over from a graphics processor that failed.
+    A case in which no lung is found counts with an empty mask, not as an error. A pair that its check doubts, or
+    refuses and the case list accepts, is judged, and the result says so, as it does where the processor had to take
+    over from a graphics processor that failed.
 
     Raises
     ------
-    InputError : a file cannot be read, or the mask does not belong to the CT.
+    InputError : a file cannot be read.
+    RefusedPairError : the mask does not belong to the CT.
     DeviceError : the device has too little memory, and there is nothing to take over.
     OutputError : a picture cannot be written.
     """
     ct, mask = read_case(case)
     reference = mask.labels
-    verdict = check_pair(ct, reference)
+    verdict = check_pair(ct, reference, mask.left_out).after(case.accepted)
     if verdict.status == REFUSED:
-        raise InputError(" ".join(verdict.reasons))
+        raise RefusedPairError(" ".join(verdict.reasons))
     forget_result(folder)  # not before: a scan that is out of reach for now costs nothing
     predicted, warnings = _predicted(ct, engine, on_progress)
     comparisons = {NETWORK: compare_lungs(reference, predicted, ct.steps_zyx, ct.hu)}

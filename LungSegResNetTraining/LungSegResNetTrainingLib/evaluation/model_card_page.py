@@ -11,6 +11,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION
 from ..training.training_record import TrainingRecord
+from .baseline_comparison import BEGUN_NOTE
 from .case_result import LUNGS, NETWORK, REGIONS, THRESHOLDING, kind_of
 from .dois import plain_doi
 from .report_tables import TextTable
@@ -23,7 +24,7 @@ _DOUBTFUL_REFERENCE = "A *doubtful reference* is one that its reader marked as u
 def model_card_page(
     card: ModelCard,
     rows: Sequence[dict[str, str]],
-    failed: Sequence[str],
+    missing: str,
     notes: Sequence[str],
     further: Sequence[str],
     limits: Sequence[str],
@@ -34,7 +35,7 @@ def model_card_page(
     ----------
     card : with its data.
     rows : of the judged cases with lung, from the ``cases.csv`` of a report.
-    failed : names of cases that could not be judged.
+    missing : sentences on the cases that are in no figure; empty where there are none.
     notes : sentences about the figures.
     further : lines with a section of their own.
     limits : known failures and limits of the data.
@@ -53,11 +54,11 @@ def model_card_page(
         "",
         f"## Figures on the {_kind_of_cases(rows)}",
         "",
-        " ".join(["The network was not trained on them.", *notes, _DOUBTFUL_REFERENCE]),
+        " ".join(["The network was not trained on them.", *notes, _DOUBTFUL_REFERENCE, BEGUN_NOTE]),
         "",
         _figure_table(rows).markdown(),
         "",
-        *([f"Not judged, and in no figure: {', '.join(failed)}.", ""] if failed else []),
+        *([missing, ""] if missing else []),
         *further,
         "## Settings of the last training",
         "",

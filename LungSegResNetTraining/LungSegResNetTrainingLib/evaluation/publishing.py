@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -19,8 +19,10 @@ from ..data.cases import Case
 from ..training.seen_scans import ScanMark, choosing_scans, seen_scans, validation_scans
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
+from .case_numbers import CaseNumbers, key_path, told_names
 from .case_result import FAILED, LUNGS, METHODS, NETWORK
 from .dois import plain_doi
+from .left_out import doubted_text, is_doubt
 from .model_card_page import FIGURES, TEST_CASES, TRAINING_CASES, USES, VALIDATION_CASES, by_kind, model_card_page
 from .report_files import CASES
 from .report_folder import evaluation_in
@@ -45,6 +47,8 @@ def publish(
     licence: str,
     limits: Path,
     section: Path | None = None,
+    numbered: bool = False,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> ModelCard:
     """Write ``target`` (.safetensors) and ``MODEL_CARD.md`` beside it; returns the card.
 
@@ -56,6 +60,9 @@ def publish(
     target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
     limits : text file with a known failure or a limit of the data in each line.
     section : Markdown file with a heading of the second level that goes into ``MODEL_CARD.md``.
+    numbered : cases have numbers in both files instead of their names; ``<target>-case_numbers.csv`` in the folder
+        ``report`` says which is which.
+    tell : is called with what to know before the files are handed on.
 
     Raises
     ------
@@ -69,25 +76,37 @@ def publish(
         raise InputError(f"The training of {network.name} has not finished; go on with it, and evaluate it then.")
     further = [_read_text(section).strip(), ""] if section else []
     known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
-    rows, failed = _read_rows(report / CASES)
+    rows, unjudged = _read_rows(report / CASES)
     _refuse_report_of_another(network, report)
     judged = {row["case"] for row in rows}
     _refuse_cases_trained_on(card, judged, cases)
     names = _collection_names(target.with_name("collections.csv"))
     choosing = choosing_scans(card)
+    if missing := _unjudged_text(rows, unjudged):
+        tell(missing)
     notes = chosen_by_judged(sum(choosing.holds_case(case) for case in cases if case.name in judged))
+    record = dataclasses.replace(TrainingRecord.of(card), data=_sources(cases, card, names, judged))
+    named = [row["case"] for row in (*rows, *unjudged)]
+    if numbered:
+        numbers, key = CaseNumbers.of(record, named, f"{name}-{version}"), key_path(report, target)
+        numbers.write(key)
+        tell(numbers.told(key))
+        record, rows = numbers.in_record(record), numbers.in_rows(rows)
+        missing = _unjudged_text(rows, numbers.in_rows(unjudged))
+    else:
+        tell(told_names(record, named))
     card = dataclasses.replace(
         card,
         name=name,
         version=version,
         licence=licence,
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
-        training=dataclasses.replace(TrainingRecord.of(card), data=_sources(cases, card, names, judged)).as_json(),
+        training=record.as_json(),
         figures=_figures(rows),
     )
     save_model(target, weights, card)
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
-        temporary.write_text(model_card_page(card, rows, failed, notes, further, known_limits), encoding="utf-8")
+        temporary.write_text(model_card_page(card, rows, missing, notes, further, known_limits), encoding="utf-8")
     return card
 
 
@@ -117,8 +136,11 @@ def _refuse_cases_trained_on(card: ModelCard, judged: Set[str], cases: Sequence[
         )
 
 
-def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[str]]:
-    """Rows of judged cases with lung, and the names of cases that could not be judged."""
+def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """Rows of judged cases with lung, and of cases that could not be judged or whose pair is doubtful or refused.
+
+    Those that are left out only because the network was trained on them are among neither.
+    """
     try:
         found = read_rows(path, _REPORT_COLUMNS)
         judged = [row for row in found if row["method"] in METHODS]
@@ -127,7 +149,21 @@ def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[str]]:
         raise InputError(f"{path} is no table of an evaluation; run lungsegresnet-train evaluate first.") from error
     if not rows:
         raise InputError(f"{path} holds no evaluated case with lung.")
-    return rows, [row["case"] for row in found if row.get("status") == FAILED]
+    return rows, [row for row in found if row.get("status") == FAILED or is_doubt(row.get("cause", ""))]
+
+
+def _unjudged_text(rows: Sequence[dict[str, str]], unjudged: Sequence[dict[str, str]]) -> str:
+    """Which cases are in no figure, by name and by group; empty where there are none."""
+    if not unjudged:
+        return ""
+    names = []
+    for row in unjudged:
+        cause = row.get("cause", "")
+        why = f"{cause} reference" if is_doubt(cause) else "could not be judged"
+        names.append(f"{row['case']} ({', '.join(filter(None, (row.get('group', ''), why)))})")
+    judged = {row["case"]: row.get("group", "") for row in rows}
+    doubted = [row.get("group", "") for row in unjudged if is_doubt(row.get("cause", ""))]
+    return " ".join(filter(None, [f"Not judged: {', '.join(names)}.", doubted_text(list(judged.values()), doubted)]))
 
 
 def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str], judged: Set[str]) -> list[dict[str, Any]]:

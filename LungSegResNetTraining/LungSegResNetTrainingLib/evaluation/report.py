@@ -13,6 +13,7 @@ from .csv_tables import write_cases, write_summary
 from .figure_text import number
 from .findings import Findings, worst_first
 from .html_page import figure, heading, link, page, paragraph, table, text, tiles
+from .left_out import is_doubt
 from .picture_sections import BoxPlots
 from .report_files import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY
 from .report_folder import tell_provenance
@@ -90,11 +91,14 @@ def _key_figures(findings: Findings) -> list[tuple[str, str]]:
     if findings.chosen:
         dice, worst = findings.dice, worst_first(findings.chosen)[0]
         interval = f"{LEVEL_PERCENT} % interval {dice.interval_text}" if dice.interval else dice.interval_text
-        figures += [(number(dice.mean), f"mean Dice ({interval})"), (number(worst.dice), f"worst: {worst.case.name}")]
+        about = "; ".join(filter(None, (interval, findings.range_of_folds)))
+        figures += [(number(dice.mean), f"mean Dice ({about})"), (number(worst.dice), f"worst: {worst.case.name}")]
         spreads = findings.column_of_all.spreads
         figures.append((f"{100 * spreads['false_negative_ratio'].mean:.1f} %", "of the lung missed, mean over cases"))
         added = (spreads["mean_absolute_error"].mean + spreads["mean_error"].mean) / 2  # FP / V of the definitions
         figures.append((f"{100 * added:.1f} %", "added to it, mean over cases"))
+    if doubted := sum(is_doubt(one.cause) for one in findings.evaluation.left_out):
+        figures.append((str(doubted), "left out as doubtful or refused"))
     if failed:
         figures.append((str(failed), "could not be judged"))
     return figures

@@ -17,7 +17,7 @@ from .figure_text import limits_text, mean_and_sd, median_and_quartiles, number,
 from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
 from .spread import Spread, spread_of
 
-DOUBT_MARK = "*"
+DOUBT_MARK, ACCEPTED_MARK = "*", "†"
 _SKEWED_UNITS = ("mm",)  # of distances
 _SIDE_METRICS = ("dice", "jaccard", "volume_difference_percent", "surface_dice_2mm", "hd95_mm")
 _CASE_METRICS = (
@@ -26,7 +26,7 @@ _CASE_METRICS = (
     ("dice", NETWORK, LEFT, "left"),
     ("mean_error", NETWORK, LUNGS, "ME"),
     ("mean_absolute_error", NETWORK, LUNGS, "MAE"),
-    ("mean_hu_difference_percent", NETWORK, LUNGS, "mean HU\n%"),
+    ("mean_hu_difference_hu", NETWORK, LUNGS, "mean HU\ndifference"),
     ("volume_difference_percent", NETWORK, LUNGS, "volume\n%"),
     ("surface_dice_2mm", NETWORK, LUNGS, "surface Dice\n2 mm"),
     ("hd95_mm", NETWORK, LUNGS, "HD95\nmm"),
@@ -89,7 +89,7 @@ def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
 
 
 def cases_text(results: Sequence[CaseResult]) -> TextTable:
-    """A row for each case, the lowest Dice first, cases without lung last; doubtful references bear a mark."""
+    """A row for each case, the lowest Dice first, cases without lung last, doubtful and accepted ones with a mark."""
     ordered = sorted(with_lung(results), key=lambda result: result.dice)
     ordered += [result for result in results if not result.has_lung]
     shown = [column for column in _CASE_METRICS if any(column[1] in result.comparisons for result in results)]
@@ -98,7 +98,7 @@ def cases_text(results: Sequence[CaseResult]) -> TextTable:
     for result in ordered:
         case = result.case
         figures = [number(result.value(key, method, region), METRIC_BY_KEY[key]) for key, method, region, _ in shown]
-        mark = DOUBT_MARK if result.doubtful else ""
+        mark = _mark(result)
         volumes = f"{result.missed_ml:.0f} / {result.added_ml:.0f}"
         fold = [str(result.fold)] if folds else []
         rows.append([f"{case.name}{mark}\n{case.group}", str(result.slices), *fold, *figures, volumes])
@@ -108,9 +108,17 @@ def cases_text(results: Sequence[CaseResult]) -> TextTable:
 
 
 def doubts_text(results: Sequence[CaseResult]) -> TextTable:
-    """Why the marked references are doubtful."""
-    rows = [[f"{DOUBT_MARK} {result.case.name}", result.doubtful] for result in results if result.doubtful]
-    return TextTable(["case", "why its reference is doubtful"], rows, is_text=True)
+    """Why the marked references are doubtful, or what they were accepted in spite of."""
+    rows = [
+        [f"{mark} {result.case.name}", " ".join(filter(None, (result.doubtful, result.accepted)))]
+        for result in results
+        if (mark := _mark(result))
+    ]
+    return TextTable(["case", "why its reference is doubtful, or accepted"], rows, is_text=True)
+
+
+def _mark(result: CaseResult) -> str:
+    return DOUBT_MARK if result.doubtful else ACCEPTED_MARK if result.accepted else ""
 
 
 def notes_text(results: Sequence[CaseResult]) -> TextTable:
@@ -124,7 +132,8 @@ def notes_text(results: Sequence[CaseResult]) -> TextTable:
 
 def not_judged_text(cases: Sequence[FailedCase]) -> TextTable:
     """Cases without a result, and why."""
-    return TextTable(["case", "reason"], [[case.name, case.reason] for case in cases], is_text=True)
+    rows = [["\n".join(filter(None, (case.name, case.group))), case.reason] for case in cases]
+    return TextTable(["case", "reason"], rows, is_text=True)
 
 
 def definitions_text() -> TextTable:

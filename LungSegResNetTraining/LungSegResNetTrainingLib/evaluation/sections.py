@@ -9,7 +9,8 @@ from LungSegResNetLib.wording import counted
 
 from ..data.draft_mask import LUNG_HU
 from .aggregation import nothing_found_text, table1
-from .bootstrap import FEW_NOTE, FEW_PATIENTS, LEVEL_PERCENT, RESAMPLES, SEED
+from .baseline_comparison import BEGUN_NOTE
+from .bootstrap import FEW_NOTE, FEW_PATIENTS, FOLDS_NOTE, LEVEL_PERCENT, RESAMPLES, SEED
 from .case_result import REGIONS, CaseResult
 from .dois import address_of
 from .findings import Findings
@@ -85,7 +86,7 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
         if comparisons := findings.beside_thresholding:
             nothing_found = nothing_found_text(comparisons[0].nothing_found)
             few = _note_on_few(one.patients for one in comparisons)
-            note = _joined(_THRESHOLDING_NOTE, nothing_found, few, findings.pooled)
+            note = _joined(_THRESHOLDING_NOTE, BEGUN_NOTE, nothing_found, few, findings.pooled)
             sections.append(Section("Beside plain thresholding", note, baseline_text(comparisons)))
         sections.append(Section("Distributions", findings.pooled, figures=[box_plot_figure(plots)]))
         sections += _group_sections(findings)
@@ -95,7 +96,8 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
         if outliers := outlier_figures(findings.results):
             sections.append(Section("Outliers", _OUTLIER_NOTE, figures=outliers))
     sections += _case_sections(findings)
-    sections.append(Section("Definitions", _DEFINITION_NOTE, definitions_text()))
+    about_folds = FOLDS_NOTE if findings.dice_by_fold else ""
+    sections.append(Section("Definitions", _joined(_DEFINITION_NOTE, about_folds), definitions_text()))
     if statements := _sources(findings):
         sections.append(Section("Data", statements=statements))
     return [*sections, Section("How this was made", table=provenance_text(findings.provenance))]
@@ -161,7 +163,7 @@ def _case_sections(findings: Findings) -> list[Section]:
     """The table of cases, and what a reader has to know of single ones."""
     evaluation = findings.evaluation
     about = {
-        "Doubtful references": doubts_text(findings.results),
+        "Doubtful and accepted references": doubts_text(findings.results),
         "Notes of reading and segmenting": notes_text(findings.results),
         "Failed cases": not_judged_text(evaluation.failed),
         "Cases left out": not_judged_text(evaluation.left_out),

@@ -8,30 +8,30 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
 from ..data.draft_mask import LUNG_HU
-from ..training.seen_scans import choosing_scans, seen_scans
+from ..training.seen_scans import choosing_scans, seen_scans, validation_scans
 from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
-from .bootstrap import LEVEL_PERCENT, too_few
+from .bootstrap import FOLDS_NOTE, LEVEL_PERCENT, too_few
 from .case_choice import trained_patients
 from .case_result import LUNGS, NETWORK, CaseResult
 from .evaluate import Evaluation
 from .figure_text import excludes_zero, interval_text, is_zero, number
-from .findings import Findings, MeanDice, worst_first
-from .spread import spread_of
+from .findings import Findings, worst_first
+from .left_out import doubted_text
 
 
 def sentences(findings: Findings) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     evaluation, results, chosen = findings.evaluation, findings.results, findings.chosen
     paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(findings)]
-    paragraphs += _trained_on(evaluation)
+    paragraphs += [*_trained_on(evaluation), *_doubted(findings)]
     if chosen:
-        paragraphs += [_how_good(findings.dice, worst_first(chosen)[0]), *_by_kind(findings), *_by_fold(chosen)]
+        paragraphs += [_how_good(findings), *_by_kind(findings), *_by_fold(findings)]
         paragraphs += [*_chosen_by_judged(evaluation), *_nothing_found(findings), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(findings.beside_thresholding)
         paragraphs += [d.statement for d in findings.group_differences if d.metric.key == "dice" and not d.too_few]
-    return [*paragraphs, *_doubtful(findings), *_no_lung(results), *_not_judged(evaluation)]
+    return [*paragraphs, *_doubtful(findings), *_accepted(results), *_no_lung(results), *_not_judged(evaluation)]
 
 
 def _what_was_judged(evaluation: Evaluation) -> str:
@@ -44,10 +44,16 @@ def _what_was_judged(evaluation: Evaluation) -> str:
         f"with {counted(slices, 'slice')} in all"
     )
     if len(evaluation.judges) > 1:
-        return (
+        text = (
             f"{len(evaluation.judges)} networks, trained alike on all patients but those of one fold each, were "
-            f"{judged}: every case by the network that had not seen its patient."
+            f"{judged}: each case by a network that had not seen its patient."
         )
+        validated = {judge.fold: validation_scans(judge.card) for judge in evaluation.judges}
+        in_no_fold = sum(not validated[result.fold].holds_case(result.case) for result in results)
+        if in_no_fold:
+            were = "was" if in_no_fold == 1 else "were"
+            text += f" {_cases(in_no_fold)} of patients whom training left out {were} given to the networks in turn."
+        return text
     return f"The {network_name(evaluation)} was {judged}."
 
 
@@ -85,6 +91,11 @@ def _trained_on(evaluation: Evaluation) -> list[str]:
     return [f"It was trained on patients of {_cases(count)} among these; their figures say nothing about new scans."]
 
 
+def _doubted(findings: Findings) -> list[str]:
+    text = doubted_text([result.case.group for result in findings.results], [one.group for one in findings.doubted])
+    return [text] if text else []
+
+
 def network_name(evaluation: Evaluation) -> str:
     """What was judged, such as ``network 'lungs', version 1.0``."""
     if len(evaluation.judges) > 1:
@@ -93,11 +104,11 @@ def network_name(evaluation: Evaluation) -> str:
     return f"network '{card.name}', version {card.version}"
 
 
-def _by_fold(chosen: Sequence[CaseResult]) -> list[str]:
-    folds = sorted({result.fold for result in chosen if result.fold is not None})
-    spreads = {fold: spread_of(result.dice for result in chosen if result.fold == fold) for fold in folds}
-    parts = [f"{fold}: {number(spread.mean)} ({_cases(spread.count)})" for fold, spread in spreads.items()]
-    return [f"Mean Dice by fold: {', '.join(parts)}."] if parts else []
+def _by_fold(findings: Findings) -> list[str]:
+    parts = [f"{fold}: {number(dice.mean)} ({_cases(dice.cases)})" for fold, dice in findings.dice_by_fold.items()]
+    if not parts:
+        return []
+    return [f"Mean Dice by fold: {', '.join(parts)}.{f' {FOLDS_NOTE}' if findings.dice.interval else ''}"]
 
 
 def _chosen_by_judged(evaluation: Evaluation) -> list[str]:
@@ -129,13 +140,14 @@ def _not_finished(evaluation: Evaluation) -> list[str]:
     return ["The training of this network has not finished: it is the best so far, and may change."]
 
 
-def _how_good(dice: MeanDice, worst: CaseResult) -> str:
+def _how_good(findings: Findings) -> str:
+    dice, worst = findings.dice, worst_first(findings.chosen)[0]
     interval = (
         f"{LEVEL_PERCENT} % confidence interval {dice.interval_text}, bootstrap over patients"
         if dice.interval
         else dice.interval_text
     )
-    text = f"The mean Dice is {number(dice.mean)} ({interval})."
+    text = f"The mean Dice is {number(dice.mean)} ({'; '.join(filter(None, (interval, findings.range_of_folds)))})."
     if dice.cases == 1:
         return text
     group = f" ({worst.case.group})" if worst.case.group else ""
@@ -200,6 +212,14 @@ def _doubtful(findings: Findings) -> list[str]:
         dice = findings.certain_dice
         text += f" Without them the mean Dice is {number(dice.mean)} ({dice.interval_text}; {_cases(dice.cases)})."
     return [text]
+
+
+def _accepted(results: Sequence[CaseResult]) -> list[str]:
+    count = sum(bool(result.accepted) for result in results)
+    if not count:
+        return []
+    they = "it is marked and counts" if count == 1 else "they are marked and count"
+    return [f"The check speaks against the reference of {_cases(count)}, which the case list accepts; {they} in full."]
 
 
 def _no_lung(results: Sequence[CaseResult]) -> list[str]:

@@ -86,7 +86,7 @@ def cache_case(case: Case, folder: Path, slice_shape: tuple[int, int] = SLICE_SH
         spacing_z=facts["spacing_z"],
         frame=SliceFrame.around(tuple(facts["body_box"]), slice_shape),
         lung_slices=np.array(facts["lung_slices"], int),
-        verdict=PairVerdict(facts["status"], tuple(facts["reasons"])),
+        verdict=PairVerdict(facts["status"], tuple(facts["reasons"]), mean_hu=facts["mean_hu"]).after(case.accepted),
     )
 
 
@@ -115,7 +115,7 @@ def _key(case: Case) -> str:
 def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """HU and labels of a case at 1 mm in plane, and what else is known about it."""
     ct, mask = read_case(case)
-    verdict = check_pair(ct, mask.labels)
+    verdict = check_pair(ct, mask.labels, mask.left_out)
     dz, dy, dx = ct.spacing_zyx
     zoom = (dy / PIXEL_MM, dx / PIXEL_MM)
     native = max(abs(z - 1.0) for z in zoom) <= 1e-3
@@ -140,6 +140,7 @@ def _prepare(case: Case) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         "lung_slices": np.flatnonzero((labels >= RIGHT).any(axis=(1, 2))).tolist(),
         "status": verdict.status,
         "reasons": verdict.reasons,
+        "mean_hu": verdict.mean_hu,
     }
     return hu, labels, facts
 

@@ -13,10 +13,20 @@ from LungSegResNetLib.errors import DeviceError, InputError, OutputError, senten
 from LungSegResNetLib.tables import read_rows, write_csv
 
 from ..data.case_files import mask_files_of
-from ..data.cases import CASE_COLUMNS, CASE_LIST, OK, Case, ListedCase, read_cases, refuse_divided_patients
+from ..data.cases import (
+    CASE_COLUMNS,
+    CASE_LIST,
+    DOUBTFUL,
+    OK,
+    REFUSED,
+    Case,
+    ListedCase,
+    read_cases,
+    refuse_divided_patients,
+)
 from ..data.data_set import list_data_set
 from ..data.found_cases import LeftOut
-from ..data.pair_check import DOUBTFUL, REFUSED, PairVerdict
+from ..data.pair_check import PairVerdict
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted, some_of
 from .ct_digests import stored_digests
@@ -93,7 +103,7 @@ def prepare_cases(
     Parameters
     ----------
     include_doubtful : train on pairs that the check doubts or that the list calls doubtful, too; refused ones are
-        always left out.
+        left out unless the list accepts them.
     on_case : called with the number of cases done and of all.
 
     Raises
@@ -166,7 +176,7 @@ def record_cases(
             )
         return cases.in_order([name for name, *_ in before])
     rows = [
-        ListedCase(one.case.name, one.case, OK, " ".join(one.cached.verdict.reasons), {_FILES: one.digest()})
+        ListedCase(one.case.name, one.case, OK, one.cached.verdict.told, {_FILES: one.digest()})
         for one in cases.prepared
     ]
     rows += [

@@ -36,7 +36,7 @@ class TrainingSettings:
     single_slice_share : share of training slices that come from single-slice cases, at most their share of the cases.
     empty_share : share of training slices without lung.
     slice_shape : rows and columns of a network slice, multiples of 8.
-    start : name and digest of the network that training begins with; empty for random weights.
+    start : name and digest of the network that training begins with, known by its digest; empty for random weights.
 
     Raises
     ------
@@ -75,6 +75,11 @@ class TrainingSettings:
         """Weight decay (coupled L2) that has the same gradient as NiftyNet's averaged L2 term."""
         return self.decay / NIFTYNET_REGULARISED_TENSORS
 
+    def differing(self, other: TrainingSettings) -> list[str]:
+        """Names of the settings in which a run with others is another run; the file of a network may be renamed."""
+        ours, theirs = (replace(settings, start=digest_in(settings.start)).as_json() for settings in (self, other))
+        return [name for name in ours if ours[name] != theirs[name]]
+
     def as_json(self) -> dict[str, Any]:
         """Plain values for a model card or a checkpoint."""
         return asdict(self)
@@ -84,6 +89,11 @@ class TrainingSettings:
         """Inverse of ``as_json``."""
         lists = {key: tuple(values[key]) for key in ("scales", "full_size_share", "slice_shape")}
         return cls(**values | lists | {"augmentation": AugmentationSettings(**values["augmentation"])})
+
+
+def digest_in(start: str) -> str:
+    """Of what `TrainingSettings.start` says, the digest, by which a network is known whatever its file is called."""
+    return start.rpartition("sha256 ")[2].rstrip(")")
 
 
 RECOMMENDED = TrainingSettings()

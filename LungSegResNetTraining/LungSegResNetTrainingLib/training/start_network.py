@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +14,16 @@ from LungSegResNetLib.network.architecture import HU_WINDOW
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model
 
 from ..choices import SHIPPED
-from .settings import TrainingSettings
+from .settings import TrainingSettings, digest_in
 from .training_record import TrainingRecord
 
 
 @dataclass(frozen=True)
 class StartNetwork:
-    """Weights to begin with, what their file says, and a name for the pair of them."""
+    """Weights to begin with, what their file says, and a name for the pair of them.
+
+    There are no ``weights`` for a run that goes on: its checkpoint has what they have become.
+    """
 
     card: ModelCard
     weights: dict[str, np.ndarray]
@@ -60,3 +64,33 @@ def read_start_network(name: str) -> StartNetwork:
         )
     digest = file_digest(path)[:12]
     return StartNetwork(card, weights, f"{card.name} ({path.name}, sha256 {digest})")
+
+
+def start_of_run(name: str, kept: StartNetwork | None, on_warning: Callable[[str], None]) -> StartNetwork:
+    """The network that a run begins or began with.
+
+    Parameters
+    ----------
+    name : what a user says it is (see `network_path`).
+    kept : what the run's checkpoint tells of it, which counts where a run goes on: the file may have been moved or,
+        as the shipped network with each version, replaced. None where there is no such checkpoint.
+    on_warning : is told when the file is missing or another one.
+
+    Raises
+    ------
+    ModelError : as ``read_start_network``, where there is no checkpoint to go on from.
+    """
+    try:
+        given = read_start_network(name)
+    except ModelError as error:
+        if kept is None:
+            raise
+        on_warning(f"{error} The run goes on without it, from its checkpoint.")
+        return kept
+    if kept is None:
+        return given
+    if digest_in(given.fingerprint) != digest_in(kept.fingerprint):
+        on_warning(
+            f"The run began with {kept.fingerprint} and goes on from its checkpoint; {given.fingerprint} is not used."
+        )
+    return kept

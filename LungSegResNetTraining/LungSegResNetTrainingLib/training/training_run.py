@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError
 from LungSegResNetLib.network.cpu_memory import keep_freed_memory
+from LungSegResNetLib.network.model_file import card_from_json, card_to_json
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, mean_logits, memory_order, place
 
@@ -68,7 +69,7 @@ class TrainingRun:
         if device == "cpu":
             keep_freed_memory()
         self.processes = processes or Processes()
-        self.settings, self.folder = settings, folder
+        self.settings, self.folder, self.start = settings, folder, start
         self.device = torch.device(self.processes.device(device))
         self.slices_at_once = min(slices_at_once or settings.batch_size, settings.batch_size)
         self._on_warning = on_warning
@@ -98,7 +99,11 @@ class TrainingRun:
 
     @staticmethod
     def _new_network(start: StartNetwork | None) -> HighRes2DNet:
-        return HighRes2DNet() if start is None else build_network(start.card, start.weights, start.fingerprint)
+        if start is None:
+            return HighRes2DNet()
+        if not start.weights:
+            return HighRes2DNet(**start.card.config)
+        return build_network(start.card, start.weights, start.fingerprint)
 
     def train_step(self, slices: torch.Tensor, target: torch.Tensor) -> float:
         """One optimiser step with this process' slices (n, 1, h, w) and their classes (n, h, w).
@@ -197,6 +202,7 @@ class TrainingRun:
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "best": None if self.best is None else (self.best.dice, self.best.since),
+            "start": None if self.start is None else (self.start.fingerprint, card_to_json(self.start.card)),
         }
         # By way of memory, because PyTorch reports a full disk as a RuntimeError without saying so.
         buffer = io.BytesIO()
@@ -208,10 +214,10 @@ class TrainingRun:
             os.fsync(file.fileno())
 
     def _resume(self, content: bytes) -> None:
-        try:
+        with _damage_told(self.checkpoint):
             state = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
-            settings = TrainingSettings.from_json(json.loads(state["settings"]))
-            if settings == self.settings:
+            differing = self.settings.differing(TrainingSettings.from_json(json.loads(state["settings"])))
+            if not differing:
                 self.network.load_state_dict(state["network"])
                 self.averaged.load_state_dict(state["averaged"])
                 self.optimiser.load_state_dict(state["optimiser"])
@@ -219,15 +225,39 @@ class TrainingRun:
                 self.step = int(state["step"])
                 if state.get("best") is not None:
                     self.best = BestValidation(*state["best"])
-        except Exception as error:  # a broken archive can fail in many ways
-            raise ModelError(f"The checkpoint {self.checkpoint} is damaged; move it away to start anew.") from error
-        if settings != self.settings and state["step"]:
-            ours, theirs = self.settings.as_json(), settings.as_json()
-            differing = ", ".join(name for name in ours if ours[name] != theirs[name])
+        if differing and state["step"]:
             raise InputError(
-                f"{self.folder} holds a run with other settings ({differing}); choose another folder or the same "
-                "settings."
+                f"{self.folder} holds a run with other settings ({', '.join(differing)}); choose another folder or the "
+                "same settings."
             )
+
+
+def kept_start(folder: Path) -> StartNetwork | None:
+    """The start network that the checkpoint in the folder of a run tells of, without weights.
+
+    None where no step was done, or the checkpoint does not tell, as those of earlier versions.
+
+    Raises
+    ------
+    ModelError : the checkpoint is damaged.
+    """
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.is_file():
+        return None
+    with _damage_told(checkpoint):
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        if not state["step"] or state.get("start") is None:
+            return None
+        fingerprint, card = state["start"]
+        return StartNetwork(card_from_json(checkpoint.name, card), {}, fingerprint)
+
+
+@contextmanager
+def _damage_told(checkpoint: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # a broken archive can fail in many ways
+        raise ModelError(f"The checkpoint {checkpoint} is damaged; move it away to start anew.") from error
 
 
 class _JointPasses(nn.Module):

@@ -73,6 +73,7 @@ def test_small_masks_give_the_numbers_worked_out_by_hand() -> None:
     # Mean HU: reference (-900 - 800 - 700 - 850 - 750) / 5 = -800, prediction (-900 - 800 - 850 - 50) / 4 = -650.
     assert c.mean_hu_difference_percent == pytest.approx(100 * 150 / 800)
     assert c.absolute_mean_hu_difference_percent == pytest.approx(100 * 150 / 800)
+    assert c.mean_hu_difference_hu == pytest.approx(150)
     assert c.volume_difference_percent == pytest.approx(-20)
     assert c.absolute_volume_difference_percent == pytest.approx(20)
     assert c.psnr_db == pytest.approx(10 * math.log10(6 / 3))
@@ -99,12 +100,23 @@ def test_equal_masks_agree_perfectly() -> None:
     assert (c.mean_hu_difference_percent, c.volume_difference_percent, c.false_positive_ratio) == (0, 0, 0)
 
 
+def test_the_hu_difference_of_dense_lung_is_as_large_as_that_of_aerated_lung_but_not_its_part_of_the_mean() -> None:
+    reference = np.array([[[True, True, True, True]]])
+    prediction = np.array([[[True, True, True, False]]])
+    aerated = np.array([[[-860, -860, -860, -820]]])  # means: reference -850, prediction -860
+    dense = aerated + 840  # -10 and -20
+    figures = [compare_masks(reference, prediction, STEPS, hu) for hu in (aerated, dense, aerated + 850)]
+    assert [c.mean_hu_difference_hu for c in figures] == pytest.approx([-10, -10, -10])
+    assert [c.mean_hu_difference_percent for c in figures[:2]] == pytest.approx([-100 * 10 / 850, -100])
+    assert math.isnan(figures[2].mean_hu_difference_percent)  # a part of 0
+
+
 def nan_fields(c: Comparison) -> set[str]:
     return {key for key, value in dataclasses.asdict(c).items() if math.isnan(value)}
 
 
 DISTANCES = {"hd95_mm", "mean_surface_distance_mm"}
-HU_DIFFERENCES = {"mean_hu_difference_percent", "absolute_mean_hu_difference_percent"}
+HU_DIFFERENCES = {"mean_hu_difference_percent", "absolute_mean_hu_difference_percent", "mean_hu_difference_hu"}
 PER_REFERENCE_VOLUME = {
     *("mean_error", "mean_absolute_error", "rmse", "relative_error_percent", "sensitivity", "false_negative_ratio"),
     *("volume_difference_percent", "absolute_volume_difference_percent"),

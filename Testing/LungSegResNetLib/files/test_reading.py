@@ -18,7 +18,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.mask_reading import mask_on_ct, read_lungs, read_mask_file
+from LungSegResNetLib.files.mask_reading import left_out_on_ct, mask_on_ct, read_lungs, read_mask_file
 from LungSegResNetLib.files.reading import read_ct
 
 SIGNS = list(itertools.product((1.0, -1.0), repeat=3))
@@ -663,6 +663,34 @@ class TestMasks:
         values, (warning,) = read_lungs(path, ct)
         np.testing.assert_array_equal(values, labels)
         assert "left out: 'tumour in the right lung'" in warning
+
+    def test_where_segments_lie_that_were_left_out_is_told_also_in_layers_and_the_smallest_is_seen(
+        self, scan, ct, labels, tmp_path
+    ):
+        body = np.ones_like(labels)
+        dense = np.zeros_like(labels)
+        dense[12:15, 20:30, 20:30] = 1
+        layers = np.stack([labels, dense, body], axis=-1)
+        image = sitk.GetImageFromArray(layers, isVector=True)
+        image.CopyInformation(scan[1])
+        path = self.slicer_file(
+            tmp_path / "layers.seg.nrrd",
+            image,
+            {"Name": "right lung", "LabelValue": "1", "Layer": "0"},
+            {"Name": "consolidation", "LabelValue": "1", "Layer": "1"},
+            {"Name": "left lung", "LabelValue": "2", "Layer": "0"},
+            {"Name": "body", "LabelValue": "1", "Layer": "2"},
+        )
+        mask = read_mask_file(path)
+        np.testing.assert_array_equal(sitk.GetArrayFromImage(mask.labels), labels)
+        assert mask.left_out == ("consolidation", "body")
+        found = left_out_on_ct(mask.left_out, mask.left_out_numbers, ct)
+        np.testing.assert_array_equal(found.numbers, np.where(dense, 1, 2))
+        # On another grid, and beyond it nothing.
+        part = CTVolume.from_sitk(scan[0][:, :, 10:], "upper part")
+        np.testing.assert_array_equal(
+            left_out_on_ct(mask.left_out, mask.left_out_numbers, part).numbers, np.where(dense, 1, 2)[10:]
+        )
 
     def test_a_lung_of_unknown_side_is_not_silently_lost(self, scan, ct, labels, tmp_path):
         path = self.slicer_file(

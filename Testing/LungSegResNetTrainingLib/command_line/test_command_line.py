@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
 from network_files import write_quick_network
@@ -16,8 +17,9 @@ from training_cases import write_huge_ct
 
 from LungSegResNetLib.errors import DeviceError, OutputExistsError, UsageError
 from LungSegResNetLib.network.model_file import read_card
-from LungSegResNetLib.tables import read_rows
+from LungSegResNetLib.tables import read_rows, write_csv
 from LungSegResNetTrainingLib.command_line.main import main
+from LungSegResNetTrainingLib.data.cases import read_cases
 from LungSegResNetTrainingLib.evaluation.report_folder import EvaluationId, claim_folder
 
 _TINY = ["--slice-shape", "32", "40", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--validate-every", "1"]
@@ -306,6 +308,56 @@ def test_a_folder_is_not_spoilt_by_a_run_that_cannot_begin(
 def test_doubtful_cases_train_when_asked_for(data: Path) -> None:
     assert _fit(data, "--include-doubtful") == 0
     assert {name for name, row in _cases(data).items() if row["status"] == "ok"} == {"a", "b", "c", "exchanged"}
+
+
+def test_a_white_lung_that_is_accepted_is_checked_trained_on_and_judged_and_stands_so_in_the_report(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("ct", "lungs"):
+        (data / f"exchanged_{part}.nii").unlink()
+        (data / f"broken_{part}.nii").unlink()
+    image, mask = Thorax(noise=7.0).scan((6.0, 6.0, 20.0))
+    hu, lung = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask) > 0
+    dense = lung & (np.arange(lung.shape[1]) > np.quantile(np.nonzero(lung)[1], 0.1))[:, None]
+    hu[dense] = 30
+    white = sitk.GetImageFromArray(hu)
+    white.CopyInformation(image)
+    sitk.WriteImage(white, str(data / "white_ct.nii"))
+    sitk.WriteImage(mask, str(data / "white_lungs.nii"))
+    table, accepted = data / "table.csv", data / "accepted.csv"
+    assert main(["check", str(data), "--table", str(table)]) == 7
+    assert "white: Only" in (printed := capsys.readouterr().out)
+    assert "say so in the column accepted of a case list" in printed
+    rows = read_rows(table)
+    assert {row["case"]: row["status"] for row in rows} == {"a": "ok", "b": "ok", "c": "ok", "white": "refused"}
+    said = "white lungs, seen by R."
+    # A person writes into the table of the check, which is a case list, too.
+    write_csv(accepted, list(rows[0]), [row | {"accepted": said if row["case"] == "white" else ""} for row in rows])
+
+    again = tmp_path / "again.csv"
+    assert main(["check", str(accepted), "--table", str(again)]) == 0
+    assert f"white: accepted: {said} Only" in capsys.readouterr().out
+    (row,) = [row for row in read_rows(again) if row["case"] == "white"]
+    assert (row["status"], row["accepted"]) == ("ok", said)
+    assert row["reasons"].startswith(f"accepted: {said} Only")
+
+    assert _fit(accepted, "--out", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), steps=1) == 0
+    (row,) = [row for row in read_rows(tmp_path / "run" / "cases.csv") if row["case"] == "white"]
+    assert (row["status"], row["accepted"]) == ("ok", said)
+    assert {case.name: case.accepted for case in read_cases(tmp_path / "run" / "cases.csv")}["white"] == said
+    folds = ["--out", str(tmp_path / "folds"), "--cache", str(tmp_path / "cache"), "--folds", "2"]
+    assert _fit(accepted, *folds, steps=1) == 0
+    report = tmp_path / "report"
+    command = ["evaluate", str(tmp_path / "folds"), str(accepted), "--folds", "2", "--out", str(report)]
+    assert main([*command, "--no-baseline", "--device", "cpu", "--progress", "none"]) == 0
+    judged = {row["case"]: row for row in read_rows(report / "cases.csv") if row["region"] == "lungs"}
+    assert judged.keys() == {"a", "b", "c", "white"}
+    assert judged["white"]["accepted"].startswith(f"accepted: {said} Only")
+    assert {row["doubtful"] for row in judged.values()} == {""}
+    text = (report / "report.md").read_text(encoding="utf-8")
+    assert "white†" in text
+    assert f"| † white | accepted: {said} Only" in text
+    assert "against the reference of 1 case, which the case list accepts; it is marked and counts in full." in text
 
 
 def test_a_run_does_not_go_on_with_other_cases(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -294,6 +294,9 @@ def test_rows_that_the_list_leaves_out_are_told_with_their_reason(odd_report: tu
     assert "listed is left out (doubtful): Looks <odd>." in printed
     assert "1 case was left out; the reasons are listed at the end." in page
     assert "<td>listed</td><td>Looks &lt;odd&gt;.</td>" in page
+    told = "doubtful or was refused: 2 of 3 cases without a group. True pairs with dense disease"
+    assert told in page  # foreign is refused
+    assert "In no figure, because the pair" in printed
     assert "Looks &lt;odd>." in (data / "out" / "report.md").read_text(encoding="utf-8")
     with (data / "out" / "cases.csv").open(newline="", encoding="utf-8") as file:
         errors = {row["case"]: row["error"] for row in csv.DictReader(file) if row["status"] == "left out"}

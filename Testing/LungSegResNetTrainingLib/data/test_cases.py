@@ -10,6 +10,7 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.tables import read_rows, write_csv
 from LungSegResNetTrainingLib.data.cases import (
     CASE_COLUMNS,
+    DOUBTFUL,
     OK,
     TRAIN,
     VALIDATION,
@@ -20,7 +21,6 @@ from LungSegResNetTrainingLib.data.cases import (
     unnamed_patients,
 )
 from LungSegResNetTrainingLib.data.data_set import list_data_set
-from LungSegResNetTrainingLib.data.pair_check import DOUBTFUL
 
 _CHECKED = """case,ct,mask,patient,status,reasons
 a,a.nii,am.nii,p1,ok,
@@ -128,7 +128,8 @@ def test_of_a_checked_list_all_rows_are_read_and_only_the_fine_ones_count(tmp_pa
 
 
 def test_rows_come_back_from_the_table_that_they_were_written_to(tmp_path: Path) -> None:
-    named = Case("a", tmp_path / "a.nii", tmp_path / "m.nii", "validation", "p", "COVID-19", "base", "CC0", "10.1/2")
+    files = tmp_path / "a.nii", tmp_path / "m.nii"
+    named = Case("a", *files, "validation", "p", "COVID-19", "base", "CC0", "10.1/2", accepted="R.")
     nobodys = Case("b", tmp_path / "b.nii", tmp_path / "n.nii", "test", "b", patient_is_named=False)
     rows = [
         ListedCase("a", named, DOUBTFUL, "Right and left are exchanged.", {"right_ml": "2000"}),
@@ -149,6 +150,23 @@ def test_a_data_set_says_which_rows_of_its_list_are_left_out_and_why(tmp_path: P
         "d": "The case list says so.",
     }
     assert [case.name for case in list_data_set(path, (OK, DOUBTFUL)).cases] == ["a", "b"]
+
+
+def test_a_row_that_a_check_left_out_counts_once_it_is_accepted_and_no_other_does(tmp_path: Path) -> None:
+    rows = [
+        ("a", "doubtful", "seen by R."),
+        ("b", "refused", "white lungs"),
+        ("c", "excluded", "seen"),
+        ("d", "ok", ""),
+    ]
+    rows += [("e", "refused", " No "), ("f", "refused", "")]
+    lines = [f"{name},{name}.nii,{name}.nii,{status},{accepted}" for name, status, accepted in rows]
+    path = write_list(tmp_path, "\n".join(["case,ct,mask,status,accepted", *lines]))
+    assert [case.name for case in list_data_set(path).cases] == ["a", "b", "d"]
+    assert [(case.name, case.accepted) for case in read_cases(path)] == [
+        ("a", "seen by R."), ("b", "white lungs"), ("d", ""),
+    ]  # fmt: skip
+    assert [item.name for item in list_data_set(path).left_out] == ["c", "e", "f"]
 
 
 def test_one_ct_of_two_patients_is_one_case_and_of_one_patient_two(tmp_path: Path) -> None:

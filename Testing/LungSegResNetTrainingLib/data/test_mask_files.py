@@ -21,6 +21,8 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.mask_reading import read_lungs
 from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.files.writing import write_mask
+from LungSegResNetTrainingLib.data.cases import DOUBTFUL, Case
+from LungSegResNetTrainingLib.data.data_check import check_case
 from LungSegResNetTrainingLib.data.lung_values import as_right_and_left
 from LungSegResNetTrainingLib.data.mask_files import read_reference_mask
 from LungSegResNetTrainingLib.data.pair_check import check_pair
@@ -462,6 +464,49 @@ def test_a_dicom_segmentation_lies_on_its_dicom_ct(tmp_path: Path, names: dict[i
         reference.labels, truth if len(names) == 2 else np.where(truth == [*names], 3 - truth, 0)
     )
     assert reference.format == "DICOM segmentation"
+
+
+@pytest.mark.parametrize("disease", ["consolidation", "Segment_3"])
+@pytest.mark.parametrize("kind", ["mask.seg.nrrd", "mask.dcm"])
+def test_disease_that_was_drawn_as_a_segment_of_its_own_is_told_and_doubted(
+    tmp_path: Path, kind: str, disease: str
+) -> None:
+    image, mask = Thorax(noise=0.0).scan((4.0, 5.0, 8.0), (400.0, 300.0, 304.0))
+    files = dicom_files.write_series(
+        tmp_path / "ct", image, FrameOfReferenceUID="1.2.3", StudyID="", SeriesNumber=1, PatientBirthDate="",
+        PatientSex="", StudyDate="", StudyTime="", AccessionNumber="", ReferringPhysicianName="",
+    )  # fmt: skip
+    truth = sitk.GetArrayFromImage(mask)
+    z, y, x = np.ogrid[tuple(map(slice, truth.shape))]
+    middle = np.argwhere(truth == 2).mean(axis=0)
+    ball = ((z - middle[0]) * 8) ** 2 + ((y - middle[1]) * 5) ** 2 + ((x - middle[2]) * 4) ** 2 < 40**2
+    drawn = np.where(ball & (truth == 2), 3, truth).astype(np.uint8)
+    hu = np.where(drawn == 3, 30, sitk.GetArrayFromImage(image)).astype(np.int16)
+    files = [_with_pixels(path, section) for path, section in zip(files, hu, strict=True)]
+    names = {1: "right lung", 2: "left lung", 3: disease, 4: "empty"}
+    if kind == "mask.dcm":
+        ptk_files.write_segmentation(tmp_path / kind, drawn, files, names)
+    else:
+        segmentation = sitk.GetImageFromArray(drawn)
+        segmentation.CopyInformation(mask)
+        segmentation = segmentation[3:-2, 2:, 1:]  # as Slicer saves it, so that it lies on another grid than the CT
+        for number, (value, name) in enumerate(names.items()):
+            for key, text in (("ID", f"s{number}"), ("Name", name), ("LabelValue", str(value)), ("Layer", "0")):
+                segmentation.SetMetaData(f"Segment{number}_{key}", text)
+        sitk.WriteImage(segmentation, str(tmp_path / kind))
+    check = check_case(Case("case", tmp_path / "ct", tmp_path / kind, "train", "p"), with_picture=False)
+    ml = np.count_nonzero(drawn == 3) * 0.16
+    told = f"The segment '{disease}' ({ml:.0f} ml) lies within the lungs and is no part of them: give disease to its"
+    assert check.verdict.reasons == (f"{told} lung.",)
+    assert check.verdict.status == DOUBTFUL
+    assert f"{kind} has other segments than lungs, which were left out: '{disease}', 'empty'." in check.notes
+
+
+def _with_pixels(path: Path, hu: np.ndarray) -> Path:
+    data = pydicom.dcmread(path)
+    data.PixelData = ((hu - float(data.RescaleIntercept)) / float(data.RescaleSlope)).astype("<i2").tobytes()
+    data.save_as(path)
+    return path
 
 
 def test_a_ptk_mask_of_a_cropped_scan_is_refused(scan, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetTrainingLib.data.cases import OK
-from LungSegResNetTrainingLib.data.pair_check import DOUBTFUL, REFUSED, check_pair
+from LungSegResNetTrainingLib.data.cases import DOUBTFUL, OK, REFUSED
+from LungSegResNetTrainingLib.data.pair_check import check_pair
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,33 @@ def test_a_mask_on_soft_tissue_is_refused(pair) -> None:
     body = (ct.hu > -200) & (truth == 0)
     verdict = check_pair(ct, body.astype(np.uint8))
     assert verdict.status == REFUSED
-    assert "another scan" in verdict.reasons[0]
+    assert "another scan, is shifted or flipped against this one, or nearly all of it is dense" in verdict.reasons[0]
+
+
+def test_a_mask_in_which_nearly_all_is_dense_is_of_use_once_a_person_accepts_it(pair) -> None:
+    ct, truth = pair
+    refused = check_pair(_with_dense_lung(ct, truth, 0.9), truth)
+    assert refused.status == REFUSED
+    assert refused.after("") == refused
+    accepted = refused.after("white lungs, seen by Dr. Meyer.")
+    assert (accepted.status, accepted.reasons) == (OK, refused.reasons[:1])
+    assert accepted.told == f"accepted: white lungs, seen by Dr. Meyer. {refused.reasons[0]}"
+
+
+def test_nothing_is_accepted_of_a_mask_that_nobody_doubts_nor_of_one_that_is_empty_or_of_another_grid(pair) -> None:
+    ct, truth = pair
+    assert check_pair(ct, truth).after("seen").told == ""
+    for mask in (np.zeros_like(truth), truth[1:]):
+        assert check_pair(ct, mask).after("seen").status == REFUSED
+
+
+def _with_dense_lung(ct: CTVolume, labels: np.ndarray, share: float) -> CTVolume:
+    """The CT with 30 HU in so much of the lungs, from the back on."""
+    hu, rows = ct.hu.copy(), np.nonzero(labels)[1]
+    dense = labels > 0
+    dense[:, : int(np.quantile(rows, 1 - share))] = False
+    hu[dense] = 30
+    return replace(ct, hu=hu)
 
 
 @pytest.mark.parametrize(("percent", "status"), [(10, REFUSED), (20, DOUBTFUL), (40, DOUBTFUL), (60, None)])

@@ -29,6 +29,7 @@ from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_DECIM
 from LungSegResNetTrainingLib.evaluation.report_tables import (
     baseline_text,
     cases_text,
+    doubts_text,
     sides_text,
     sources,
     table1_text,
@@ -150,6 +151,20 @@ def test_doubtful_cases_can_be_left_out_and_bear_a_mark() -> None:
     results = [judged_case("sure", 0.9), judged_case("unsure", 0.7, doubtful="border estimated")]
     assert [result.case.name for result in without_doubt(results)] == ["sure"]
     assert [row[0].split("\n")[0] for row in cases_text(results).rows] == ["unsure*", "sure"]
+
+
+def test_a_case_that_the_list_accepts_is_in_no_doubt_and_bears_a_mark_of_its_own() -> None:
+    accepted = judged_case("white", 0.8)
+    accepted = replace(accepted, case=replace(accepted.case, accepted="seen by R."), doubts=("Only 9 % is aerated.",))
+    results = [judged_case("sure", 0.9), accepted]
+    assert without_doubt(results) == results
+    assert [row[0].split("\n")[0] for row in cases_text(results).rows] == ["white†", "sure"]
+    assert doubts_text(results).rows == [["† white", "accepted: seen by R. Only 9 % is aerated."]]
+    # What the list itself calls doubtful stays so, and what nobody doubted needs no acceptance.
+    both = replace(accepted, case=replace(accepted.case, doubtful="border estimated"))
+    assert without_doubt([both]) == []
+    assert doubts_text([both]).rows[0][1] == "border estimated accepted: seen by R. Only 9 % is aerated."
+    assert doubts_text([replace(accepted, doubts=())]).rows == []
 
 
 def test_a_lung_that_is_not_there_is_in_no_mean_of_its_side() -> None:

@@ -49,3 +49,10 @@ def test_a_result_of_other_code_is_not_kept(tmp_path: Path, monkeypatch: pytest.
     assert case_key(case, ("network",)) == before
     monkeypatch.setattr("LungSegResNetTrainingLib.evaluation.finished_cases.own_code_digest", lambda: "of other code")
     assert case_key(case, ("network",)) != before
+
+
+def test_a_result_of_an_accepted_case_is_not_kept_for_one_that_is_no_longer_accepted(tmp_path: Path) -> None:
+    case = write_case(tmp_path, **_SMALL)  # type: ignore[arg-type]
+    accepted = [case_key(dataclasses.replace(case, accepted=who), ()) for who in ("R.", "Dr. R.")]
+    assert len(set(accepted)) == 1
+    assert case_key(case, ()) not in accepted

@@ -14,7 +14,7 @@ from training_cases import write_case
 from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
-from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.data.cases import TEST, Case
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
 from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
@@ -49,13 +49,23 @@ def test_every_case_has_the_network_that_has_not_seen_its_patient(tmp_path: Path
     assert _judges(tmp_path) == {"a": 1, "b": 1, "c": 2, "d": 2}
 
 
-def test_a_case_left_out_of_training_is_judged_with_its_patient_or_listed(tmp_path: Path) -> None:
+def test_a_case_left_out_of_training_is_judged_with_its_patient_or_by_the_networks_in_turn(tmp_path: Path) -> None:
     _write(tmp_path, 1, "c", "a")
     _write(tmp_path, 2, "a", "c")
-    assert _judges(tmp_path) == {"a": 1, "b": 1, "c": 2}
-    _, unassigned = assign_networks(CASES, read_fold_networks(tmp_path, 2))
+    further = [Case(name, Path("ct"), Path("mask"), split, name) for name, split in (("e", ""), ("f", ""), ("t", TEST))]
+    assigned, unassigned = assign_networks([*CASES, *further], read_fold_networks(tmp_path, 2))
+    judges = {case.name: network.fold for case, network in assigned}
+    assert judges == {"a": 1, "b": 1, "c": 2, "d": 1, "e": 2, "f": 1}
+    assert not unassigned
+
+
+def test_a_patient_in_no_fold_who_chose_a_start_network_is_listed(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "c", "a")
+    _write(tmp_path, 2, "a", "c", choosing_scans=[["d", "", ""]])
+    assigned, unassigned = assign_networks(CASES, read_fold_networks(tmp_path, 2))
+    assert {case.name for case, _ in assigned} == set("abc")
     assert [failed.name for failed in unassigned] == ["d"]
-    assert "left out of the runs" in unassigned[0].reason
+    assert "by whose Dice a step of a network" in unassigned[0].reason
 
 
 def test_settings_of_a_later_version_end_in_a_sentence(tmp_path: Path) -> None:

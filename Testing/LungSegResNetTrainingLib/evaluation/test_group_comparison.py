@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from judged_cases import case_of, comparison_of, judged_case
 
+from LungSegResNetLib.figures.metrics import compare_masks
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetTrainingLib.evaluation.aggregation import values_of
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
@@ -36,6 +37,20 @@ def test_a_clear_difference_is_stated_with_its_direction() -> None:
         "Dice is lower in COVID-19 than in normal: difference -0.0500 (95 % interval -0.05"
     )
     assert dice.statement.endswith("; 12 and 12 cases).")
+
+
+def test_densities_of_groups_are_compared_in_hu_which_dense_lung_does_not_blow_up() -> None:
+    # 3 of 4 voxels are found: 10 HU too low in every case, which is 1 % of -850 HU and all of -10 HU.
+    def case(name: str, group: str, more_hu: int) -> CaseResult:
+        hu = np.array([[[-860, -860, -860, -820]]]) + more_hu
+        reference = np.ones(hu.shape, bool)
+        found = hu < -840 + more_hu
+        return case_of(name, compare_masks(reference, found, np.diag((10.0, 10.0, 10.0)), hu), group)
+
+    results = [case(f"a{n}", "normal", 0) for n in range(6)] + [case(f"b{n}", "COVID-19", 840) for n in range(6)]
+    (said,) = [one for one in compare_groups(results) if "HU" in one.metric.title]
+    assert said.metric.unit == "HU"
+    assert said.difference == pytest.approx(0)
 
 
 def test_a_difference_within_the_scatter_is_not_distinguishable_from_0() -> None:

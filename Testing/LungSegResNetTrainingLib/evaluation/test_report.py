@@ -57,6 +57,12 @@ def test_few_patients_are_told_of_beside_both_comparisons(tmp_path: Path, patien
     assert page.read_text(encoding="utf-8").count("Below 5 patients there is no interval") == told
 
 
+def test_the_comparison_with_thresholding_says_whom_corrected_references_favour(tmp_path: Path) -> None:
+    page = write_page(findings_on(two_groups(), tmp_path), tmp_path / "out").with_name("report.md")
+    told = "draft of thresholding and then corrected favours thresholding.*favours that network"
+    assert re.search(rf"## Beside plain thresholding\n\n.*{told}", page.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("group", ["normal", "tumour"])
 def test_rows_of_the_article_that_cannot_be_compared_are_told_of_where_they_are_shown(
     tmp_path: Path, group: str
@@ -94,6 +100,20 @@ def test_cases_in_which_nothing_was_found_are_told_of_beside_the_figures_that_le
         rows = [row for row in csv.DictReader(file) if (row["group"], row["method"]) == ("all", "network")]
     left_out = {row["metric"]: row["without_value"] for row in rows}
     assert (left_out["dice"], left_out["mean_hu_difference_percent"]) == ("0", "1")
+
+
+def test_a_cross_validation_tells_the_range_of_its_folds_and_of_what_its_intervals_are(tmp_path: Path) -> None:
+    results = [replace(judged_case(f"case {n}", 0.90 + n / 100), fold=1 + n % 2) for n in range(6)]
+    findings = findings_on(results, tmp_path)
+    findings.evaluation.judges = [replace(findings.evaluation.judges[0], fold=fold) for fold in (1, 2)]
+    page = write_page(findings, tmp_path / "out")
+    note = "they say nothing about how another training would come out."
+    for text in (page.read_text(encoding="utf-8"), page.with_name("report.md").read_text(encoding="utf-8")):
+        assert "bootstrap over patients; means of the folds 0.9200 to 0.9300)." in text
+        assert "Mean Dice by fold: 1: 0.9200 (3 cases), 2: 0.9300 (3 cases). Intervals draw patients and take" in text
+        assert text.count(note) == 2  # beside the folds and under the definitions
+    one_network = findings_on([replace(one, fold=None) for one in results], tmp_path)
+    assert note not in write_page(one_network, tmp_path / "one").with_name("report.md").read_text(encoding="utf-8")
 
 
 def test_of_two_cases_in_the_middle_the_worse_is_the_typical_one(tmp_path: Path) -> None:

@@ -112,7 +112,8 @@ def test_one_report_says_which_fold_judged_each_case(
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "as a patient of its own" not in page
     assert "Cross-validation by patient with 2 folds" in page
-    assert "every case by the network that had not seen its patient" in page
+    assert "each case by a network that had not seen its patient" in page
+    assert "in turn" not in page
     assert "Judged by the network of fold 2." in page
     assert "Mean Dice by fold: 1: " in page
     assert "article: normal" in (out / "report.md").read_text(encoding="utf-8")
@@ -120,6 +121,23 @@ def test_one_report_says_which_fold_judged_each_case(
     assert main([*command, "--folds", "2", "--no-baseline"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
     assert [line.endswith("(from the earlier run)") for line in lines] == [True] * 3
+
+
+def test_a_patient_whom_training_left_out_is_judged_and_told_of(
+    trained: tuple[Path, Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, runs, _ = trained
+    write_case(tmp_path, "late", (6.0, 6.0, 20.0), thorax=Thorax(noise=9.0))
+    header = "case,ct,mask,patient"
+    rows = [header, *(f"{name},{data.parent}/{name}_ct.nii,{data.parent}/{name}_mask.nii,p{name}" for name in "abc")]
+    listed = tmp_path / "list.csv"
+    listed.write_text("\n".join([*rows, "late,late_ct.nii,late_mask.nii,new"]), encoding="utf-8")
+    command = ["evaluate", str(runs), str(listed), "--out", str(tmp_path / "report"), "--folds", "2", "--no-baseline"]
+    assert main([*command, "--device", "cpu", "--progress", "none"]) == 0
+    told = "1 case of patients whom training left out was given to the networks in turn."
+    assert told in capsys.readouterr().out
+    assert told in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
+    assert {row["case"]: row["fold"] for row in _rows(tmp_path / "report" / "cases.csv")}["late"] == "1"
 
 
 def test_a_network_is_known_to_have_seen_a_scan_under_another_name(

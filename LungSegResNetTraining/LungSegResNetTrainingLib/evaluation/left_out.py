@@ -1,0 +1,75 @@
+"""Cases that are not judged though they were asked for, and what that makes of the figures of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from LungSegResNetLib.wording import counted
+
+from ..data.cases import DOUBTFUL, REFUSED, TEST, VALIDATION, Case
+from ..data.found_cases import FoundCases
+from ..training.seen_scans import ScanRecord
+from .aggregation import NO_GROUP, grouped
+from .case_choice import ALL, cases_trained_on, trained_patients
+from .case_result import TRAINED_ON, FailedCase
+
+_TRAINED_ON_REASON = (
+    "The network was trained on its scan or patient, or on one of this name; --split {split} judges it."
+)
+
+
+def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord) -> list[FailedCase]:
+    """Of the cases that a split asks for (see `choose_cases`), those that are not judged for a reason that was known.
+
+    A doubtful or refused pair has the split that its list names, but a list need not name any: unless a split is asked
+    for, only those that the list keeps for tests beside validation cases were not to be judged.
+
+    Parameters
+    ----------
+    seen : scans that the network was trained on.
+    """
+    validates = any(case.split == VALIDATION for case in found.cases)
+
+    def is_asked_for(case: Case | None) -> bool:
+        if case is None or split == ALL:
+            return True
+        return case.split == split if split else not (validates and case.split == TEST)
+
+    items = [item for item in found.left_out if is_asked_for(item.case)]
+    trained = trained_patients([item.case for item in items if item.case], seen) if split is None else set()
+    left_out = []
+    for item in items:
+        group, patient = (item.case.group, item.case.patient) if item.case else ("", None)
+        cause = TRAINED_ON if patient in trained else item.verdict.status
+        left_out.append(FailedCase(item.name, item.reason, group, cause))
+    reason = _TRAINED_ON_REASON.format(split=ALL)
+    return left_out + [
+        FailedCase(case.name, reason, case.group, TRAINED_ON) for case in cases_trained_on(found, split, seen)
+    ]
+
+
+def is_doubt(cause: str) -> bool:
+    """Whether a case was not judged because the check or the case list doubts or refuses its pair."""
+    return cause in (DOUBTFUL, REFUSED)
+
+
+def doubted_text(judged: Sequence[str], doubted: Sequence[str]) -> str:
+    """What figures leave out because of a doubtful or refused pair, in sentences; empty where there is nothing.
+
+    Parameters
+    ----------
+    judged, doubted : groups of the cases that have figures, and of those that have none for this reason.
+    """
+    if not doubted:
+        return ""
+    entries = [(group, False) for group in judged] + [(group, True) for group in doubted]
+    groups, counts = grouped(entries, lambda entry: entry[0]), []
+    for title, members in groups.items():
+        if missing := sum(is_doubted for _, is_doubted in members):
+            which = counted(len(members), "case" if title == NO_GROUP else f"{title} case")
+            without = " without a group" if title == NO_GROUP and len(groups) > 1 else ""
+            counts.append(f"{missing} of {which}{without}")
+    return (
+        f"In no figure, because the pair of scan and reference is doubtful or was refused: {', '.join(counts)}. True "
+        "pairs with dense disease may be among these, and then the figures are of the less diseased."
+    )

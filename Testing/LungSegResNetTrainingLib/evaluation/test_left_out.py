@@ -1,0 +1,108 @@
+"""What a data set has and an evaluation does not judge is told by group, from the check to the model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from network_files import write_quick_network
+from synthetic_thorax import Thorax
+
+from LungSegResNetLib.tables import read_rows
+from LungSegResNetTrainingLib.command_line.main import main
+from LungSegResNetTrainingLib.data.cases import DOUBTFUL, Case
+from LungSegResNetTrainingLib.data.found_cases import FoundCases, LeftOut
+from LungSegResNetTrainingLib.data.pair_check import PairVerdict
+from LungSegResNetTrainingLib.evaluation.left_out import doubted_text, is_doubt, left_out_cases
+from LungSegResNetTrainingLib.training.seen_scans import NOTHING_SEEN, ScanRecord
+
+
+def _write_consolidated(folder: Path, name: str, aerated: float) -> None:
+    """A thorax of whose lungs, from the back on, only a share is aerated."""
+    image, mask = Thorax(noise=5.0 + len(list(folder.iterdir()))).scan((3.0, 3.0, 20.0))
+    hu, lung = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask) > 0
+    if aerated < 1:
+        share = lung.sum(axis=(0, 2)).cumsum() / lung.sum()
+        lung[:, : int(np.searchsorted(share, aerated))] = False
+        hu[lung] = 30
+    dense = sitk.GetImageFromArray(hu)
+    dense.CopyInformation(image)
+    sitk.WriteImage(dense, str(folder / f"{name}_ct.nii"))
+    sitk.WriteImage(mask, str(folder / f"{name}_lungs.nii"))
+
+
+def test_the_sickest_cases_that_check_and_training_left_out_are_told_up_to_the_model_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    cases = {"a": 1.0, "b": 1.0, "mild": 1.0, "moderate": 0.7, "severe": 0.3, "white": 0.1}
+    rows = ["case,ct,mask,split,patient,group"]
+    for name, aerated in cases.items():
+        _write_consolidated(data, name, aerated)
+        about = "train,{0},normal" if name in "ab" else "validation,{0},COVID-19"
+        rows.append(f"{name},{name}_ct.nii,{name}_lungs.nii,{about.format(name)}")
+    (data / "list.csv").write_text("\n".join(rows), encoding="utf-8")
+    table, run, report = data / "table.csv", tmp_path / "run", tmp_path / "report"
+    start = write_quick_network(tmp_path / "start.safetensors")
+    assert main(["check", str(data / "list.csv"), "--table", str(table)]) == 7
+    fit = ["fit", str(table), "--out", str(run), "--cache", str(tmp_path / "cache"), "--start-network", str(start)]
+    assert main([*fit, "--steps", "1", "--batch-size", "2", "--workers", "0", "--device", "cpu"]) == 0
+    capsys.readouterr()
+    judge = ["evaluate", str(run / "network.safetensors"), str(run / "cases.csv"), "--out", str(report)]
+    assert main([*judge, "--no-baseline", "--device", "cpu", "--progress", "none"]) == 0
+    told = "is doubtful or was refused: 2 of 4 COVID-19 cases. True pairs with dense disease may be among these"
+    assert told in capsys.readouterr().out
+    assert told in (report / "report.html").read_text(encoding="utf-8")
+    assert told in (report / "report.md").read_text(encoding="utf-8")
+    left_out = {row["case"]: row for row in read_rows(report / "cases.csv") if row["status"] == "left out"}
+    assert {name: (row["group"], row["cause"]) for name, row in left_out.items()} == {
+        "severe": ("COVID-19", "doubtful"), "white": ("COVID-19", "refused"),
+    }  # fmt: skip
+    (tmp_path / "limits.txt").write_text("a phantom", encoding="utf-8")
+    publish = ["publish", str(run / "network.safetensors"), str(run / "cases.csv"), "--report", str(report)]
+    publish += ["--out", str(tmp_path / "out" / "own.safetensors"), "--limits", str(tmp_path / "limits.txt")]
+    assert main([*publish, "--name", "own", "--version", "1"]) == 0
+    named = "severe (COVID-19, doubtful reference), white (COVID-19, refused reference)."
+    card = (tmp_path / "out" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    for text in (capsys.readouterr().out, card):
+        assert f"Not judged: {named}" in text
+        assert told in text
+
+
+def _left_out(split: str, name: str = "odd") -> LeftOut:
+    case = Case(name, Path("ct"), Path("mask"), split, name, group="ill")
+    return LeftOut(name, PairVerdict(DOUBTFUL, ("Is it in place?",)), case)
+
+
+@pytest.mark.parametrize(
+    ("asked", "split", "listed"),
+    [
+        (None, "validation", True),
+        (None, "train", True),  # also where the list named no split
+        (None, "test", False),
+        ("test", "test", True),
+        ("test", "validation", False),
+        ("all", "test", True),
+    ],
+)
+def test_a_doubted_case_is_listed_where_it_could_have_been_judged(asked: str | None, split: str, listed: bool) -> None:
+    found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out(split)])
+    told = [(one.name, one.group, one.cause) for one in left_out_cases(found, asked, NOTHING_SEEN)]
+    assert told == ([("odd", "ill", "doubtful")] if listed else [])
+
+
+def test_a_doubted_case_that_the_network_was_trained_on_is_none_that_the_figures_lack() -> None:
+    found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out("train", "known")])
+    (one,) = left_out_cases(found, None, ScanRecord.by_names({"known"}))
+    assert one.cause == "trained on"
+    assert not is_doubt(one.cause)
+
+
+def test_groups_are_counted_however_they_are_spelt() -> None:
+    told = doubted_text(["Normal", "COVID-19"], ["covid", "covid-19", "normal"])
+    assert "refused: 1 of 2 Normal cases, 2 of 3 COVID-19 cases. " in told
+    assert "refused: 1 of 1 case. " in doubted_text([], [""])
+    assert doubted_text(["normal"], []) == ""

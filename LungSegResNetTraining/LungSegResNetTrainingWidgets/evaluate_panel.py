@@ -20,7 +20,7 @@ from LungSegResNetTrainingLib.data.cases import CASE_LIST
 from LungSegResNetTrainingLib.evaluation.report_files import REPORT
 
 from .case_nodes import jumpToSlice, showCase
-from .evaluation_results import ListedSlice, table1Rows, worstSlices
+from .evaluation_results import ListedSlice, Table1Row, table1Rows, worstSlices
 from .run_folder import hasNetwork, networkFile, stepsOfUnfinished
 from .training_command import TrainingCommand
 
@@ -41,7 +41,7 @@ class EvaluatePanel:
         self._folder = ""
         self._status = StatusLine(ui.evaluateStatusLabel)
         self._slices: list[ListedSlice] = []
-        self._unkept: list[dict[str, Any]] = []  # Table 1 that has no table node yet
+        self._unkept: list[Table1Row] = []  # Table 1 that has no table node yet
         ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
         ui.stopEvaluateButton.connect("clicked(bool)", self.onStop)
         ui.reportButton.connect("clicked(bool)", self.onOpenReport)
@@ -171,7 +171,7 @@ class EvaluatePanel:
         self._status.say(sentence)
         self.update()
 
-    def _showResults(self) -> list[dict[str, Any]]:
+    def _showResults(self) -> list[Table1Row]:
         report = _report(self._folder)
         rows, self._slices = [], []
         try:
@@ -179,25 +179,22 @@ class EvaluatePanel:
             self._slices = worstSlices(report, _caseList(self._folder)) if rows else []
         except LungSegError as error:
             self._status.say(str(error))
-        groups = len({row["group"] for row in rows}) > 1
+        groups = len({row.group for row in rows}) > 1
         headers = [_("Metric"), _("Mean"), _("SD"), _("Min"), _("Max"), *([_("Group")] if groups else [])]
-        texts = [
-            [row["metric"], *(_number(row[key]) for key in ("mean", "sd", "min", "max")), row["group"]][: len(headers)]
-            for row in rows
-        ]
+        texts = [[row.title, *row.texts(), row.group][: len(headers)] for row in rows]
         showTable(self._ui.table1, headers, texts, headers[0])
-        count = max((row["cases"] for row in rows), default=0)
+        count = max((row.cases for row in rows), default=0)
         self._ui.table1Label.text = _(
             "Agreement with the masks, both lungs together (held-out cases: {count}):"
         ).format(count=count)
-        lines = [[one.case.name, one.position, f"{one.dice:.3f}", one.reason] for one in self._slices]
+        lines = [[one.case.name, one.position, f"{one.dice:.4f}", one.reason] for one in self._slices]
         headers = [_("Case"), _("Slice"), _("Dice"), _("Why")]
         showTable(self._ui.worstTable, headers, lines, headers[-1])
         for label, shown in ((self._ui.table1Label, rows), (self._ui.worstLabel, lines)):
             label.setVisible(bool(shown))
         return rows
 
-    def _keep(self, rows: list[dict[str, Any]]) -> None:
+    def _keep(self, rows: list[Table1Row]) -> None:
         """Write Table 1 into its table node, made if there is none for this run."""
         nodes = slicer.util.getNodesByClass("vtkMRMLTableNode")
         node = next((node for node in nodes if node.GetAttribute(_TABLE) == self._folder), None)
@@ -205,7 +202,7 @@ class EvaluatePanel:
             name = _("Table 1 {run}").format(run=Path(self._folder).name)
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
             node.SetAttribute(_TABLE, self._folder)
-        fillTableNode(node, rows)
+        fillTableNode(node, [row.cells() for row in rows])
 
 
 def _whyNoNetwork(folder: str) -> str:
@@ -238,7 +235,3 @@ def _isOfSomethingElse(report: Path, network: Path, caseList: Path) -> bool:
 
     # Without the digest of the cases, for which all CTs are read.
     return holds_another(report, EvaluationId(file_digest(network), str(caseList.resolve())))
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"

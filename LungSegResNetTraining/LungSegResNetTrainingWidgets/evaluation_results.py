@@ -14,6 +14,7 @@ from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.evaluation.report_files import CASES, CASES_FOLDER, RESULT, SUMMARY
 
 if TYPE_CHECKING:
+    from LungSegResNetLib.figures.metrics import Metric
     from LungSegResNetTrainingLib.data.cases import Case
 
 _COLUMNS = ("method", "group", "region", "doubtful", "metric", "cases", "mean", "sd", "min", "max")
@@ -31,10 +32,37 @@ class ListedSlice:
     dice: float
 
 
-def table1Rows(folder: Path) -> list[dict[str, Any]]:
-    """Mean, SD and range of each metric and group, of the network, both lungs and cases of all kinds.
+@dataclass(frozen=True)
+class Table1Row:
+    """A metric over the cases of a group; None is a figure that there is not."""
 
-    Empty without an evaluation.
+    group: str
+    metric: Metric
+    cases: int
+    mean: float | None
+    sd: float | None
+    min: float | None
+    max: float | None
+
+    @property
+    def title(self) -> str:
+        """The metric with its unit."""
+        return f"{self.metric.title} ({self.metric.unit})" if self.metric.unit else self.metric.title
+
+    def texts(self) -> list[str]:
+        """Mean, SD, lowest and highest value, with the decimals of the report."""
+        from LungSegResNetTrainingLib.evaluation.figure_text import number
+
+        return ["-" if one is None else number(one, self.metric) for one in (self.mean, self.sd, self.min, self.max)]
+
+    def cells(self) -> dict[str, Any]:
+        """Of a table node."""
+        figures = {"mean": self.mean, "sd": self.sd, "min": self.min, "max": self.max}
+        return {"group": self.group, "metric": self.title, "cases": self.cases, **figures}
+
+
+def table1Rows(folder: Path) -> list[Table1Row]:
+    """Each metric and group, of the network, both lungs and cases of all kinds; empty without an evaluation.
 
     Raises
     ------
@@ -54,17 +82,14 @@ def table1Rows(folder: Path) -> list[dict[str, Any]]:
         if row.get("kind", ALL_CASES) != ALL_CASES:  # tables of older evaluations do not have it
             continue
         try:
-            metric = metrics[row["metric"]]
-            figures = {key: _number(row[key]) for key in ("mean", "sd", "min", "max")}
-            count = int(row["cases"])
+            figures = [_number(row[key]) for key in ("mean", "sd", "min", "max")]
+            table.append(Table1Row(row["group"], metrics[row["metric"]], int(row["cases"]), *figures))
         except (KeyError, ValueError) as error:
             text = _("The table {path} is not as an evaluation writes it; click Evaluate to have it written again.")
             raise InputError(text.format(path=folder / SUMMARY)) from error
-        title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
-        table.append({"group": row["group"], "metric": title, "cases": count, **figures})
     # A single group is the same as all cases.
-    several = len({row["group"] for row in table}) > 2
-    return [row for row in table if several or row["group"] == ALL_CASES]
+    several = len({row.group for row in table}) > 2
+    return [row for row in table if several or row.group == ALL_CASES]
 
 
 def worstSlices(folder: Path, caseList: Path) -> list[ListedSlice]:

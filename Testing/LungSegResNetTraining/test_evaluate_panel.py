@@ -55,7 +55,7 @@ def test_a_table_that_a_spreadsheet_has_saved_is_shown_all_the_same(panel: Any, 
     text = _SUMMARY.replace(",", ";").replace(".", decimal)
     (run / "report" / "summary.csv").write_bytes(text.encode("utf-8-sig"))
     parameters(panel).runFolder = str(run)
-    assert rows_of(panel.ui.table1) == [["Dice", "0.975", "0.010", "0.950", "0.985"]]
+    assert rows_of(panel.ui.table1) == [["Dice", "0.9750", "0.0100", "0.9500", "0.9850"]]
 
 
 def test_volumes_and_single_slices_are_shown_pooled(panel: Any, run: Path) -> None:
@@ -64,7 +64,7 @@ def test_volumes_and_single_slices_are_shown_pooled(panel: Any, run: Path) -> No
     text = "\n".join([header.replace("group,", "group,kind,"), *rows])
     (run / "report" / "summary.csv").write_text(text, encoding="utf-8")
     parameters(panel).runFolder = str(run)
-    assert [line[:2] for line in rows_of(panel.ui.table1)] == [["Dice", "0.950"]]
+    assert [line[:2] for line in rows_of(panel.ui.table1)] == [["Dice", "0.9500"]]
 
 
 @pytest.mark.parametrize("text", ["case;mean\nanna;1\n", _SUMMARY.replace("0.975", "good"), "\x00"])

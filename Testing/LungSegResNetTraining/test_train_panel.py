@@ -177,7 +177,7 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
         for row in range(table.GetNumberOfRows())
     }
     assert means["Dice"] == pytest.approx(wanted["dice"])
-    assert next(row[1] for row in rows_of(ui.table1) if row[0] == "Dice") == f"{wanted['dice']:.3f}"
+    assert next(row[1] for row in rows_of(ui.table1) if row[0] == "Dice") == f"{wanted['dice']:.4f}"
 
     slice_node = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
     slice_node.SetOrientationToAxial()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import TracebackType
 
 import torch
@@ -48,12 +49,25 @@ def lost_workers_told() -> Iterator[None]:
         yield
     except (RuntimeError, ConnectionError) as error:
         # The pipe of a process that dies while slices are taken from it breaks before PyTorch knows.
-        if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
+        if isinstance(error, RuntimeError) and not _is_lost_worker(error):
             raise
+        # PyTorch, which may know only when it is done with the processes, would tell once more, with a traceback.
+        sys.unraisablehook = partial(_tell_unless_a_worker_is_lost, sys.unraisablehook)
         raise DeviceError(
             "A process that prepares slices was ended from outside, perhaps for want of memory (in a container, of "
             "shared memory); run the same command again to go on, with fewer --workers."
         ) from error
+
+
+def _is_lost_worker(error: BaseException | None) -> bool:
+    return isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker")
+
+
+def _tell_unless_a_worker_is_lost(
+    tell: Callable[[sys.UnraisableHookArgs], object], unraisable: sys.UnraisableHookArgs
+) -> None:
+    if not _is_lost_worker(unraisable.exc_value):
+        tell(unraisable)
 
 
 def _prepare_worker(_worker: int) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetTrainingLib.training.slice_loading import _tell_unless_the_run_ended, lost_workers_told
+
+
+@pytest.fixture(autouse=True)
+def _hook_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
 
 def test_a_worker_tells_nothing_of_a_run_that_has_ended(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,6 +38,24 @@ def test_a_worker_that_dies_while_slices_are_taken_from_it_ends_the_run_with_a_s
 
     with pytest.raises(DeviceError, match="was ended from outside"), lost_workers_told():
         list(slices())
+
+
+def test_a_lost_worker_that_pytorch_notices_late_is_not_told_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Loader:
+        def __init__(self, error: Exception) -> None:
+            self._error = error
+
+        def __del__(self) -> None:
+            raise self._error
+
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(unraisable.exc_value))
+    with pytest.raises(DeviceError), lost_workers_told():
+        raise BrokenPipeError(32, "Broken pipe")
+    another = ValueError("of something else")
+    for error in (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), another):
+        Loader(error)
+    assert told == [another]
 
 
 def test_another_error_of_a_step_stays_what_it_is() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from .dicom_damage import lacks_beginning, may_be_damaged_ct, naming
 from .dicom_image import Header, may_be_dicom, numbers_in, read_header, whole_number_in
 from .dicom_stacks import Stack, gather_series, part_series
 from .folder_walk import files_of_folders
+from .reading_ahead import read_ahead
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def series_of_file(path: Path) -> Series:
     return _series(1, Stack((header,)))
 
 
-def _read_headers(paths: Iterable[Path]) -> tuple[list[Header], list[Path]]:
+def _read_headers(paths: Sequence[Path]) -> tuple[list[Header], list[Path]]:
     """Headers of the different images among ``paths``, and the CT files that cannot be opened.
 
     A file that lost its beginning, too, is taken for a CT by its ending, or where it is named as the images beside it.
@@ -120,16 +121,22 @@ def _read_headers(paths: Iterable[Path]) -> tuple[list[Header], list[Path]]:
     headers: dict[tuple[object, ...], Header] = {}
     damaged, unknown = list[Path](), list[Path]()
     names = set[tuple[Path, str]]()
-    for path in paths:
-        if not may_be_dicom(path):
+    for path, (is_dicom, header) in zip(paths, read_ahead(_look_at, paths), strict=True):
+        if not is_dicom:
             unknown.append(path)
-        elif header := read_header(path):
+        elif header:
             headers.setdefault(_identity(header), header)
             names.add(naming(path))
         elif may_be_damaged_ct(path):
             damaged.append(path)
     damaged += [path for path in unknown if naming(path) in names and lacks_beginning(path)]
     return list(headers.values()), sorted(damaged)
+
+
+def _look_at(path: Path) -> tuple[bool, Header | None]:
+    """Whether a file may be DICOM, and its header if it is an image."""
+    is_dicom = may_be_dicom(path)
+    return is_dicom, read_header(path) if is_dicom else None
 
 
 def _identity(header: Header) -> tuple[object, ...]:

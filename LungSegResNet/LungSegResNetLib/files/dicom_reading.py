@@ -17,6 +17,7 @@ from .dicom_stacks import DISTINGUISHING_TAGS, is_even, lost_slices
 from .folder_walk import files_of_folders
 from .hounsfield import HounsfieldBuffer, is_shifted, to_hounsfield
 from .library_errors import raise_if_out_of_memory
+from .reading_ahead import read_ahead
 from .slice_positions import EvenGrid, even_grid, part_stacks
 
 TILTED = "was scanned with the gantry tilted"  # in the warning of a scan whose slices are not where they were
@@ -199,8 +200,7 @@ def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
     columns, rows = headers[0].size[:2]
     buffer = HounsfieldBuffer((len(grid.order), rows, columns))
     index = 0
-    for header in headers:
-        image = _open(header)
+    for header, image in zip(headers, read_ahead(_open, headers), strict=True):
         for frame, section in enumerate(sitk.GetArrayViewFromImage(image).reshape(header.size[2], rows, columns)):
             buffer.put(plane_of[index], _rescaled(section, header, frame))
             index += 1

@@ -47,7 +47,9 @@ class Table1Row:
     @property
     def title(self) -> str:
         """The metric with its unit."""
-        return f"{self.metric.title} ({self.metric.unit})" if self.metric.unit else self.metric.title
+        from LungSegResNetTrainingLib.evaluation.figure_text import with_unit
+
+        return with_unit(self.metric)
 
     def texts(self) -> list[str]:
         """Mean, SD, lowest and highest value, with the decimals of the report."""

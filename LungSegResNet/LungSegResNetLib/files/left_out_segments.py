@@ -43,5 +43,9 @@ def numbered(layers: Iterable[np.ndarray], shape: tuple[int, ...]) -> np.ndarray
 
 def left_out_note(source: str, names: Sequence[str]) -> str:
     """What is told of a file with other segments than lungs."""
-    quoted = ", ".join(f"'{name}'" for name in names)
-    return f"{source} has other segments than lungs, which were left out: {quoted}."
+    return f"{source} has other segments than lungs, which were left out: {in_quotes(names)}."
+
+
+def in_quotes(names: Sequence[str]) -> str:
+    """Names of segments in a sentence, each in quotation marks."""
+    return ", ".join(f"'{name}'" for name in names)

@@ -22,7 +22,7 @@ from .image_files import (
     segment_headers,
     tells_orientation,
 )
-from .left_out_segments import LeftOutSegments, left_out_note, numbered
+from .left_out_segments import LeftOutSegments, in_quotes, left_out_note, numbered
 from .library_errors import raise_if_out_of_memory
 from .nifti_doubts import doubts_of_nifti
 from .segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
@@ -130,7 +130,7 @@ def _read(path: Path) -> MaskFile:
     if tells_sides and left_out and len(set(filter(None, sides))) == 1:
         (found,) = [lung.name for lung in LUNG_SEGMENTS if lung.label in sides]
         raise InputError(
-            f"{path.name} has the {found} and segments of unknown side ({_quoted(left_out)}); call the other lung "
+            f"{path.name} has the {found} and segments of unknown side ({in_quotes(left_out)}); call the other lung "
             "'right lung' or 'left lung', or delete what is no lung."
         )
     if segments:
@@ -266,10 +266,6 @@ def _names_of_lobes(segments: Sequence[dict[str, str]], named: Sequence[NamedLun
 
 def _names_without_side(segments: Sequence[dict[str, str]], sides: Sequence[int | None]) -> list[str]:
     return [segment.get("Name", "") for segment, side in zip(segments, sides, strict=True) if side is None]
-
-
-def _quoted(names: Sequence[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
 
 
 def _lung_of(segment: dict[str, str]) -> NamedLung | None:

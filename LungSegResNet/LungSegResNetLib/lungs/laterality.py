@@ -27,7 +27,7 @@ _WIDEST_LUNG_MM = 200.0  # of one lung, from side to side; the widest of the tra
 _GAP_SHARE, _SMOOTH_MM, _MIDDLE_MM = 0.3, 10.0, 30.0
 # The smaller of the two largest parts of an eroded mask, where they lie beside each other, as share of all that is left
 # of it, while that is at least so much of the mask. Of the training data turned by up to 30 degrees: two lungs reach
-# 0.27 and more, also where they were made to touch; one alone, also stretched to 260 mm, has 0.09 at most.
+# 0.27 and more, also where they were made to touch; one alone, also stretched to 260 mm, has 0.09 at most (by hand).
 _SECOND_SHARE, _CORE_SHARE = 0.15, 0.1
 # The centre of a lung in its place lies about twice as far from the midline; nearer, the view or the lung is displaced.
 NEAR_MIDLINE_MM = 40.0

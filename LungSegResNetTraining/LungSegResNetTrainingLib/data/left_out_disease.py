@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.files.left_out_segments import LeftOutSegments
+from LungSegResNetLib.files.left_out_segments import LeftOutSegments, in_quotes
 
 _SHARE = 0.02  # of the lungs with it: below are nodules of some ml
 _AIR_HU = -800.0  # mean: below are airways
@@ -55,10 +55,9 @@ def disease_left_out(ct: CTVolume, lung: np.ndarray, left_out: LeftOutSegments) 
             voxels += int(np.count_nonzero(segment))
     if voxels <= _SHARE * (voxels + np.count_nonzero(lung)):
         return []
-    names = ", ".join(f"'{name}'" for name in found)
-    what, lie, are = (f"segment {names}", "lies", "is") if len(found) == 1 else (f"segments {names}", "lie", "are")
-    ml = f"{voxels * ct.voxel_ml:.0f} ml"
-    return [f"The {what} ({ml}) {lie} within the lungs and {are} no part of them: give disease to its lung."]
+    segments, lie, are = ("segment", "lies", "is") if len(found) == 1 else ("segments", "lie", "are")
+    what = f"{segments} {in_quotes(found)} ({voxels * ct.voxel_ml:.0f} ml)"
+    return [f"The {what} {lie} within the lungs and {are} no part of them: give disease to its lung."]
 
 
 def _share_of_surface(segment: np.ndarray, lung: np.ndarray, spacing_zyx: tuple[float, float, float]) -> float:

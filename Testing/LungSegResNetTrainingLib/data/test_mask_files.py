@@ -448,13 +448,19 @@ def test_of_two_structures_that_may_be_both_lungs_none_is_taken(scan, tmp_path: 
         read_reference_mask(tmp_path / "rs.dcm", ct)
 
 
-@pytest.mark.parametrize("names", [{1: "right lung", 2: "left lung"}, {2: "Lunge rechts"}, {1: "lung lt ROI"}])
-def test_a_dicom_segmentation_lies_on_its_dicom_ct(tmp_path: Path, names: dict[int, str]) -> None:
+def _dicom_scan(folder: Path) -> tuple[sitk.Image, sitk.Image, list[Path]]:
+    """A thorax, its lungs, and the files of a series of it with all that a DICOM segmentation takes over."""
     image, mask = Thorax(noise=0.0).scan((4.0, 5.0, 8.0), (400.0, 300.0, 304.0))
     files = dicom_files.write_series(
-        tmp_path / "ct", image, FrameOfReferenceUID="1.2.3", StudyID="", SeriesNumber=1, PatientBirthDate="",
+        folder, image, FrameOfReferenceUID="1.2.3", StudyID="", SeriesNumber=1, PatientBirthDate="",
         PatientSex="", StudyDate="", StudyTime="", AccessionNumber="", ReferringPhysicianName="",
     )  # fmt: skip
+    return image, mask, files
+
+
+@pytest.mark.parametrize("names", [{1: "right lung", 2: "left lung"}, {2: "Lunge rechts"}, {1: "lung lt ROI"}])
+def test_a_dicom_segmentation_lies_on_its_dicom_ct(tmp_path: Path, names: dict[int, str]) -> None:
+    _, mask, files = _dicom_scan(tmp_path / "ct")
     truth = sitk.GetArrayFromImage(mask)
     ptk_files.write_segmentation(tmp_path / "seg.dcm", truth, files, names)
     ct, _ = read_ct(tmp_path / "ct")
@@ -471,11 +477,7 @@ def test_a_dicom_segmentation_lies_on_its_dicom_ct(tmp_path: Path, names: dict[i
 def test_disease_that_was_drawn_as_a_segment_of_its_own_is_told_and_doubted(
     tmp_path: Path, kind: str, disease: str
 ) -> None:
-    image, mask = Thorax(noise=0.0).scan((4.0, 5.0, 8.0), (400.0, 300.0, 304.0))
-    files = dicom_files.write_series(
-        tmp_path / "ct", image, FrameOfReferenceUID="1.2.3", StudyID="", SeriesNumber=1, PatientBirthDate="",
-        PatientSex="", StudyDate="", StudyTime="", AccessionNumber="", ReferringPhysicianName="",
-    )  # fmt: skip
+    image, mask, files = _dicom_scan(tmp_path / "ct")
     truth = sitk.GetArrayFromImage(mask)
     z, y, x = np.ogrid[tuple(map(slice, truth.shape))]
     middle = np.argwhere(truth == 2).mean(axis=0)

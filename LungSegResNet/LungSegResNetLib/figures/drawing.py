@@ -40,7 +40,8 @@ def draw_outline(picture: Image.Image, mask: np.ndarray, color: Color, dashed: b
     draw = ImageDraw.Draw(picture)
     for line in _contours(mask, picture.size):
         for piece in _dashes(line) if dashed else (line,):
-            draw.line([(float(px), float(py)) for px, py in piece], color, round(_LINE_WIDTH * FINER), "curve")
+            points = np.concatenate([piece[:-1:FINER], piece[-1:]])  # they lie as close as the pixels that are averaged
+            draw.line([tuple(point) for point in points.tolist()], color, round(_LINE_WIDTH * FINER), "curve")
 
 
 def draw_tag(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, anchor: str) -> None:
@@ -102,8 +103,13 @@ def rgb(color: Sequence[float]) -> Color:
 def _contours(mask: np.ndarray, size: tuple[int, int]) -> list[np.ndarray]:
     """Outlines of a mask brought to ``size`` (width, height), as lines of (x, y), closed also at the picture's edge."""
     smooth = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
-    lines = find_contours(np.pad(np.asarray(smooth, np.float32), 1), 127.5)
-    return [line[:, ::-1] - 0.5 for line in lines]
+    values = np.asarray(smooth)
+    if not values.any():  # a mask too small for the picture
+        return []
+    rows, columns = (np.flatnonzero(values.any(axis=axis)) for axis in (1, 0))
+    box = values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]  # looking for lines takes as long as it is large
+    lines = find_contours(np.pad(box.astype(np.float32), 1), 127.5)
+    return [line[:, ::-1] + (columns[0] - 0.5, rows[0] - 0.5) for line in lines]
 
 
 def _dashes(line: np.ndarray) -> list[np.ndarray]:

@@ -145,7 +145,8 @@ def _choose_cuts(
 ) -> tuple[list[_Cut], list[_Cut]]:
     """Axial slices spread over the lungs; the coronal and the sagittal cut with most lung. All cropped to the lungs."""
     spacing = ct.spacing_zyx
-    area = [shown.sum(axis=others) for others in ((1, 2), (0, 2), (0, 1))]
+    columns = shown.view(np.uint8).sum(axis=0, dtype=np.uint32)  # in short numbers, which is several times as fast
+    area = [np.array([np.count_nonzero(section) for section in shown]), columns.sum(axis=1), columns.sum(axis=0)]
     extent = [_range_of(a > 0) for a in area]
     z, y, x = (
         slice(max(0, first - margin), last + 1 + margin)

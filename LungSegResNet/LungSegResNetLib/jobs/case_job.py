@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from .. import __version__
 from ..atomic import explained, write_atomically
 from ..ct_volume import CTVolume
-from ..figures.measurements import measure_lungs, measurements_as_json
+from ..figures.measurements import LungMeasurement, measure_lungs, measurements_as_json
 from ..figures.overlay import draw_overlay, save_overlay
 from ..files.dicom_choice import WhenInDoubt
 from ..files.reading import read_ct
@@ -102,14 +104,10 @@ def run_case(
     with contextlib.ExitStack() as unnamed, ThreadPoolExecutor(1) as writer:
         # All files get their names at the end, so that a case that is stopped before leaves none.
         files = {path: unnamed.enter_context(write_atomically(path, options.overwrite)) for path in outputs.paths()}
-        # Masks are written one at a time, because each takes as much memory again, while the rest is done.
+        # Masks are written one at a time, because each takes as much memory again, while the picture is drawn.
         masks = {path: writer.submit(write_mask_into, files[path], path, mask, ct, segments) for path in outputs.masks}
-        with timed(seconds, "measure"):
-            measurements = measure_lungs(ct, result.mask)
+        measuring = writer.submit(_measured, ct, result.mask, seconds)
         with timed(seconds, "write"):
-            for path in outputs.measurements:
-                with explained(path):
-                    write_rows_into(files[path], measurements_as_json(measurements))
             if outputs.overlay:
                 picture = draw_overlay(ct, result.mask, ct.source)
                 with explained(outputs.overlay):
@@ -117,6 +115,10 @@ def run_case(
             for path, written in masks.items():
                 with explained(path):
                     written.result()
+            measurements = measuring.result()
+            for path in outputs.measurements:
+                with explained(path):
+                    write_rows_into(files[path], measurements_as_json(measurements))
     card = engine.predictor.card
     return CaseSummary(
         program=f"LungSegResNet {__version__}",
@@ -134,6 +136,11 @@ def run_case(
         slices_to_check=_slices_to_check(ct, result),
         measurements=measurements_as_json(measurements),
     )
+
+
+def _measured(ct: CTVolume, mask: np.ndarray, seconds: dict[str, float]) -> list[LungMeasurement]:
+    with timed(seconds, "measure"):
+        return measure_lungs(ct, mask)
 
 
 def _slices_to_check(ct: CTVolume, result: Segmentation) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Grey values of pictures, and words in them: characters that the font has, in the room there is."""
+"""Grey values of pictures, outlines, and words in them: characters that the font has, in the room there is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from LungSegResNetLib.figures.drawing import FINER, fine_picture, fitted, font
+from LungSegResNetLib.figures.drawing import FINER, draw_outline, fine_picture, fitted, font
 
 
 @pytest.fixture
@@ -48,3 +48,24 @@ def test_the_lung_window_goes_from_black_air_to_white_bone() -> None:
     picture = fine_picture(hu, hu.shape[::-1])
     grey = np.asarray(picture.reduce(FINER))[1, 1::3, 0]
     assert grey.tolist() == pytest.approx([0, 0, 64, 128, 191, 255, 255], abs=2)
+
+
+def test_an_outline_lies_on_the_border_of_its_mask_wherever_that_is() -> None:
+    rows, columns = np.mgrid[:40, :60]
+    mask = np.hypot(rows - 26, columns - 41) < 9.5
+    picture = Image.new("L", (600, 400))
+    draw_outline(picture, mask, 255, dashed=False)
+    y, x = np.nonzero(np.asarray(picture))
+    radius = np.hypot(y + 0.5 - 265, x + 0.5 - 415)
+    assert radius.min() > 86  # a pixel of the mask has 10, the line 5
+    assert radius.max() < 104
+    angles = np.arctan2(y + 0.5 - 265, x + 0.5 - 415)
+    assert np.histogram(angles, 72, (-np.pi, np.pi))[0].min() > 20  # all around
+
+
+def test_a_mask_that_vanishes_in_a_small_picture_has_no_outline() -> None:
+    mask = np.zeros((500, 500), bool)
+    mask[250, 250] = True
+    picture = Image.new("L", (20, 20))
+    draw_outline(picture, mask, 255, dashed=False)
+    assert not np.asarray(picture).any()

@@ -161,6 +161,7 @@ def is_shifted(values: np.ndarray) -> bool:
     Air and lung lie in 0..350, fat and soft tissue form one narrow peak around 924..1100, and there is little
     between. Other modalities spread their tissues over a wide range or have no such peak.
     """
+    values = _without_padding(values)
     if not values.size or np.mean(values < -200) > 0.001:
         return False
     air = np.mean(values < 350)
@@ -168,6 +169,13 @@ def is_shifted(values: np.ndarray) -> bool:
     if air < 0.02 or tissue.size < 0.05 * values.size:
         return False
     return bool(np.mean((tissue > 850) & (tissue < 1200)) > 0.6)
+
+
+def _without_padding(values: np.ndarray) -> np.ndarray:
+    """Values without those that no scanner measures, and without the lowest one, with which the surroundings of the
+    field of view may be filled also where an offset has brought it up to air."""
+    values = values[values > _PADDING_HU]
+    return values[values > values.min()] if values.size and values.min() < -200 else values
 
 
 def _is_shifted_twice(values: np.ndarray) -> bool:

@@ -496,8 +496,12 @@ def test_a_ct_without_its_rescale_is_shifted_with_a_warning(image, hu, tmp_path)
     ],
     ids=["lower part", "one slice", "zero on every second"],
 )
-def test_a_rescale_that_only_some_slices_have_is_refused(intercept, lost, image, tmp_path):
-    for number, file in enumerate(write_series(tmp_path, sitk.Maximum(image, -1024))):
+@pytest.mark.parametrize("padding", [None, -2048, -3024])
+def test_a_rescale_that_only_some_slices_have_is_refused(padding, intercept, lost, image, tmp_path):
+    image = sitk.Maximum(image, -1024)
+    if padding:  # around the field of view
+        image[:8, :, :] = padding
+    for number, file in enumerate(write_series(tmp_path, image)):
         data = dcmread(file)
         if (value := intercept(number)) is None:
             del data.RescaleIntercept, data.RescaleSlope

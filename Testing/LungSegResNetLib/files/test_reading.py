@@ -289,9 +289,10 @@ def test_a_scan_without_its_rescale_is_shifted_with_a_warning(dtype, scan, hu, t
     assert "24 HU too low" in warnings[0]
 
 
-def test_padding_does_not_pass_for_air_in_a_scan_without_its_rescale(scan, hu, tmp_path):
+@pytest.mark.parametrize("padding", [-2000, -1024])
+def test_padding_does_not_pass_for_air_in_a_scan_without_its_rescale(padding, scan, hu, tmp_path):
     stored = np.maximum(hu + 1024, 0).astype(np.int16)
-    stored[:, :8] = stored[:, -8:] = -2000
+    stored[:, :8] = stored[:, -8:] = padding
     volume, warnings = read_ct(save(from_array(stored, scan[0]), tmp_path / "padded.nrrd"))
     np.testing.assert_array_equal(volume.hu[:, 8:-8], np.maximum(hu, -1024)[:, 8:-8])
     assert "1024 was subtracted" in warnings[0]

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 _HEAD_BYTES = 2048
+_TAGS_BYTES = 1 << 16  # what comes before the pixels, private tags included, is rarely longer
 _MARK_END = 132
 # The file's own class, in its meta information or in its data, in little or big endian, with and without value
 # representation; others that it tells are those of the images it refers to.
@@ -40,6 +41,12 @@ def naming(path: Path) -> tuple[Path, str]:
     """What the names of all slices in a folder share: the folder and the ending, unless that is part of a UID."""
     ending = path.suffix.lower()
     return path.parent, "" if ending[1:].isdigit() else ending
+
+
+def tells_uid(path: Path, uid: str) -> bool:
+    """Whether a UID stands at the beginning of a file, whose end may be lost. Raises OSError if it cannot be opened."""
+    with path.open("rb") as file:
+        return bool(uid) and bool(re.search(re.escape(uid.encode()) + rb"(?![0-9.])", file.read(_TAGS_BYTES)))
 
 
 def lacks_end_of_jpeg(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError, NoCTError
 from ..wording import counted
 from .dicom_choice import WhenInDoubt, choose_series
+from .dicom_damage import naming, tells_uid
 from .dicom_headers import Series, scan_folder, series_of_file
 from .dicom_image import Header, along_normal, dicom_reader, may_be_dicom, numbers_in, whole_number_in
 from .dicom_stacks import DISTINGUISHING_TAGS, is_even, lost_slices
@@ -54,8 +56,15 @@ def read_dicom_folder(
         if damaged:  # which may have been the CT
             raise InputError(f"{error} {left_out[0]}") from error
         raise
-    volume, warnings = read_series(chosen)
+    volume, warnings = read_series(chosen, _damaged_slices(chosen, found, damaged))
     return volume, left_out + choice_warnings + warnings
+
+
+def _damaged_slices(chosen: Series, found: Sequence[Series], damaged: Sequence[Path]) -> int:
+    """How many of the damaged files are of the chosen series: they tell its UID, or only its slices are named so."""
+    names = {naming(header.path) for header in chosen.headers}
+    names -= {naming(header.path) for series in found if series is not chosen for header in series.headers}
+    return sum(naming(path) in names or tells_uid(path, chosen.info.uid) for path in damaged)
 
 
 def read_dicom_file(path: Path) -> tuple[CTVolume, list[str]]:
@@ -75,8 +84,11 @@ def _lies_among_others(path: Path) -> bool:
         return False
 
 
-def read_series(series: Series) -> tuple[CTVolume, list[str]]:
-    """Voxels and geometry of one series. Raises InputError if it is no CT or does not form an even, straight stack."""
+def read_series(series: Series, damaged: int = 0) -> tuple[CTVolume, list[str]]:
+    """Voxels and geometry of one series, of which so many further files are ``damaged``.
+
+    Raises InputError if it is no CT, does not form an even, straight stack or lost a part with the damaged files.
+    """
     info = series.info
     name = f"Series '{info.description}'" if info.description else series.headers[0].path.name
     if info.modality and info.modality != "CT":
@@ -96,6 +108,7 @@ def read_series(series: Series) -> tuple[CTVolume, list[str]]:
         )
     headers, grid, stack_warnings = _even_stack(series.headers, name)
     warnings += stack_warnings
+    _refuse_lost_ends(name, grid, damaged)
     volume_origin, tilt = _origin_and_tilt(headers, name)
     first = headers[0]
     buffer = _read_pixels(headers, grid)
@@ -171,6 +184,16 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
         lacking = counted(len(missing), "slice") + where
         warnings.append(f"{name} lacks {lacking}, interpolated from the neighbours.")
     return used, grid, warnings
+
+
+def _refuse_lost_ends(name: str, grid: EvenGrid, damaged: int) -> None:
+    """Raise InputError if more slices are damaged than are missing between others, and these are a part of the scan."""
+    beyond = damaged - len(grid.missing)
+    if beyond > _MOST_LOST * (total := len(grid.order) + beyond):
+        raise InputError(
+            f"{name} cannot be used: {damaged} of its {total} slices are damaged or cut off, {beyond} of them at its "
+            "ends; copy or export it again."
+        )
 
 
 def _lps_mm(along: list[float], headers: list[Header]) -> list[float]:

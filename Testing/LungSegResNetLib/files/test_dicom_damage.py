@@ -29,13 +29,52 @@ def renamed(files: list[Path], ending: str) -> list[Path]:
 
 @pytest.mark.parametrize("ending", [".dcm", "", ".img", ".1234"])
 @pytest.mark.parametrize("left", [0, 100, 1000])
-def test_slices_of_which_nothing_or_the_beginning_was_copied_are_told_of(ending, left, image, tmp_path):
+def test_a_slice_of_which_nothing_or_the_beginning_was_copied_is_told_of(ending, left, image, tmp_path):
     files = renamed(write_series(tmp_path, image), ending)
+    files[-1].write_bytes(files[-1].read_bytes()[:left])
+    volume, warnings = read_ct(tmp_path)
+    assert len(volume.hu) == len(files) - 1
+    assert warnings == [f"Left out: 1 damaged DICOM file (the first is {files[-1].name})."]
+
+
+@pytest.mark.parametrize("left", [0, 100, 1000])
+def test_a_scan_that_lost_its_end_is_refused(left, image, tmp_path):
+    files = write_series(tmp_path, image)
     for file in files[-6:]:
         file.write_bytes(file.read_bytes()[:left])
+    with pytest.raises(InputError, match=f"6 of its {len(files)} slices are damaged or cut off, 6 of them at its ends"):
+        read_ct(tmp_path)
+
+
+def test_damaged_slices_between_others_are_interpolated(image, tmp_path):
+    files = write_series(tmp_path, image)
+    for file in (files[-1], files[8], files[12], files[16]):
+        file.write_bytes(b"")
     volume, warnings = read_ct(tmp_path)
-    assert len(volume.hu) == len(files) - 6
-    assert warnings == [f"Left out: 6 damaged DICOM files (the first is {files[-6].name})."]
+    assert len(volume.hu) == len(files) - 1
+    assert "Left out: 4 damaged DICOM files" in warnings[0]
+    assert "lacks 3 slices" in warnings[1]
+
+
+@pytest.mark.parametrize("left", [0, 1500])
+def test_damaged_slices_of_another_series_in_the_folder_do_not_cost_the_scan(left, image, tmp_path):
+    files = write_series(tmp_path, image)
+    other = write_series(tmp_path, image[:, :, 4:20], prefix="OTHER", SeriesNumber=9)
+    for file in other[-6:]:
+        file.write_bytes(file.read_bytes()[:left])
+    volume, warnings = read_ct(tmp_path)
+    assert len(volume.hu) == len(files)
+    assert "Left out: 6 damaged DICOM files" in warnings[0]
+
+
+def test_slices_whose_pixels_are_cut_off_are_of_the_series_that_they_name(image, tmp_path):
+    files = write_series(tmp_path, image)
+    write_series(tmp_path, image[:, :, 4:20], prefix="OTHER", SeriesNumber=9)
+    for file in files[:6]:
+        content = file.read_bytes()
+        file.write_bytes(content[: len(content) - len(dcmread(file).PixelData) - 100])
+    with pytest.raises(InputError, match="6 of them at its ends"):
+        read_ct(tmp_path)
 
 
 def test_a_slice_for_which_only_the_room_was_made_is_told_of(image, tmp_path):

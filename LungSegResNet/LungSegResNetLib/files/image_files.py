@@ -11,11 +11,11 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from ..errors import InputError, unreadable
-from .compressed_voxels import is_undamaged
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
 from .nifti_payload import GZIP_MARK, is_complete, unreadable_kind
 from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, tells_axes
+from .voxel_damage import is_undamaged, lacks_voxels
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 CT_ENDINGS = (*NIFTI_ENDINGS, *NRRD_ENDINGS, *METAIMAGE_ENDINGS)
@@ -72,7 +72,7 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
 def read_voxels(reader: sitk.ImageFileReader) -> sitk.Image:
     """The image of an opened file as 3D (2D: one slice). Raises InputError if the file is damaged or cut off."""
     path = Path(reader.GetFileName())
-    if path.name.lower().endswith(NIFTI_ENDINGS) and not is_complete(path):
+    if lacks_voxels(path) or (path.name.lower().endswith(NIFTI_ENDINGS) and not is_complete(path)):
         raise InputError(
             f"{path.name} is cut off: it holds fewer voxels than its header says; copy or export it again."
         )

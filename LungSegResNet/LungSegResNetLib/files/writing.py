@@ -14,11 +14,11 @@ from ..atomic import is_full, write_atomically
 from ..ct_volume import CTVolume, Geometry
 from ..errors import OutputError, UsageError
 from ..labels import LUNG_SEGMENTS, LungSegment
-from .compressed_voxels import is_undamaged
 from .image_files import NIFTI_ENDINGS, has_mixed_ending
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
 from .nifti_payload import is_complete
+from .voxel_damage import is_undamaged
 
 MASK_ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")
 _GRID_TOLERANCE = 0.1  # voxels, at the corners

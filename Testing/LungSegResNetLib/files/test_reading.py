@@ -142,11 +142,21 @@ def test_an_empty_file_is_called_empty(ending, tmp_path):
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".nrrd", ".mha"])
 @pytest.mark.parametrize("kept", [0.002, 0.5, 0.999])
-def test_a_cut_off_file_is_refused(ending, kept, scan, tmp_path):
+def test_a_cut_off_file_is_refused(ending, kept, scan, tmp_path, capfd):
     path = save(scan[0], tmp_path / f"scan{ending}")
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
     assert "cut off" in refusal(path)
+    assert capfd.readouterr() == ("", "")  # where lines of JSON stand
+
+
+@pytest.mark.parametrize("kept", [0, 0.5, 0.999])
+def test_cut_off_voxels_beside_a_metaimage_header_are_refused(kept, scan, tmp_path, capfd):
+    path = save(scan[0], tmp_path / "scan.mhd")
+    voxels = path.with_suffix(".raw")
+    voxels.write_bytes(voxels.read_bytes()[: int(kept * voxels.stat().st_size)])
+    assert "holds fewer voxels than its header says" in refusal(path)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""Whether compressed voxels of MetaImage and NRRD files are undamaged.
+"""Whether the voxels of MetaImage and NRRD files are all there and undamaged.
 
-SimpleITK checks their length at most, and hands over what is left of damaged ones without a word.
+SimpleITK checks the length of compressed ones at most, and hands over what is left of damaged ones without a word. Of
+plain ones that are cut off, MetaImage's library writes to standard error by itself and names a reason at random.
 """
 
 from __future__ import annotations
 
+import math
 import zlib
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +14,25 @@ from typing import BinaryIO
 from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, read_fields, voxel_file_names
 
 _CHUNK = 1 << 20
+_BYTES = {"char": 1, "uchar": 1, "short": 2, "ushort": 2, "int": 4, "uint": 4, "float": 4, "double": 8}
+
+
+def lacks_voxels(path: Path) -> bool:
+    """True if plain voxels of a MetaImage file take fewer bytes than its header says; else, and where it cannot be
+    told, the library finds out."""
+    ending = path.suffix.lower()
+    if ending not in METAIMAGE_ENDINGS:
+        return False
+    with path.open("rb") as stream:
+        fields = read_fields(stream, ending)
+        begin = stream.tell()
+    size = _BYTES.get(fields.get("elementtype", "").lower().removeprefix("met_"))
+    counts = [*fields.get("dimsize", "").split(), fields.get("elementnumberofchannels", "1")]
+    names = voxel_file_names(path)
+    if size is None or _are_compressed(fields, ending) or not all(n.isdecimal() for n in counts) or len(names) > 1:
+        return False
+    voxels = path.parent / names[0] if names else path
+    return voxels.is_file() and voxels.stat().st_size - (0 if names else begin) < size * math.prod(map(int, counts))
 
 
 def is_undamaged(path: Path) -> bool:

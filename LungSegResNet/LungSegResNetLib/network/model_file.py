@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -14,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as safetensors_bytes
 
 from ..atomic import write_atomically
-from ..digests import file_digest
+from ..digests import array_digest, file_digest
 from ..errors import ModelError
 from .architecture import HU_WINDOW, SLICE_SHAPE, whole_config
 
@@ -22,7 +23,7 @@ ARCHITECTURE = "HighRes2DNet"
 FORMAT = "LungSegResNet network 1"
 # Of files that hold a network, also of those that are refused because they can run code.
 NETWORK_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt")
-_METADATA_KEY = "lungsegresnet"
+_METADATA_KEY, _DIGEST_KEY = "lungsegresnet", "weights_sha256"
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ def save_model(path: str | os.PathLike[str], weights: dict[str, np.ndarray], car
 
     The same weights and card are the same bytes, by whose digest others know the network.
     """
-    metadata = {"format": FORMAT, _METADATA_KEY: card_to_json(card)}
-    content = safetensors_bytes({name: np.ascontiguousarray(value) for name, value in weights.items()}, metadata)
+    weights = {name: np.ascontiguousarray(value) for name, value in weights.items()}
+    metadata = {"format": FORMAT, _METADATA_KEY: card_to_json(card), _DIGEST_KEY: _weights_digest(weights)}
+    content = safetensors_bytes(weights, metadata)
     with write_atomically(path, overwrite=True) as temporary:
         temporary.write_bytes(_with_sorted_header(content))
 
@@ -90,7 +92,7 @@ def read_card(path: str | os.PathLike[str]) -> ModelCard:
 
 
 def load_model(path: str | os.PathLike[str]) -> tuple[ModelCard, dict[str, np.ndarray]]:
-    """Metadata and weights of a network file. Raises ModelError as ``read_card`` does."""
+    """Metadata and weights of a network file. Raises ModelError as ``read_card`` does, and for damaged weights."""
     return _read(path, with_weights=True)
 
 
@@ -148,7 +150,32 @@ def _read(path: str | os.PathLike[str], with_weights: bool) -> tuple[ModelCard, 
         )
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path.name} has the format '{metadata.get('format')}', but this version reads '{FORMAT}'.")
-    return card_from_json(path.name, metadata[_METADATA_KEY]), weights
+    card = card_from_json(path.name, metadata[_METADATA_KEY])
+    if with_weights:
+        _refuse_damaged_weights(path.name, weights, metadata.get(_DIGEST_KEY))
+    return card, weights
+
+
+def _refuse_damaged_weights(file_name: str, weights: dict[str, np.ndarray], digest: str | None) -> None:
+    """Raise ModelError for weights that are not those that were saved, as a copy that broke off may leave them.
+
+    Files of other programs and of before have no digest; no network works with what is refused of them.
+    """
+    if digest is not None and digest != _weights_digest(weights):
+        raise ModelError(f"{file_name} is damaged: its weights are not those that were saved; get the file again.")
+    for name, values in weights.items():
+        if not np.isfinite(values).all() or (name.endswith("running_var") and (values < 0).any()):
+            raise ModelError(
+                f"{file_name} has weights that no network can have ({name}): it is damaged, or its training failed."
+            )
+
+
+def _weights_digest(weights: dict[str, np.ndarray]) -> str:
+    """SHA-256 of the names and values of weights, least byte first on every machine."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(f"{name} {array_digest(weights[name])}\n".encode())
+    return digest.hexdigest()
 
 
 def card_to_json(card: ModelCard) -> str:

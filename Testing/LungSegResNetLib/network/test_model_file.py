@@ -10,11 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch_file
 
 from LungSegResNetLib.errors import ModelError
-from LungSegResNetLib.network.model_file import FORMAT, ModelCard, load_model, read_card, save_model
+from LungSegResNetLib.network.model_file import (
+    FORMAT,
+    ModelCard,
+    card_to_json,
+    default_model_path,
+    load_model,
+    read_card,
+    save_model,
+)
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.torch_predictor import build_network
 
@@ -114,6 +123,51 @@ def test_a_truncated_file_is_called_damaged(tmp_path: Path, share: float) -> Non
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(ModelError, match="damaged or not in safetensors format"):
         load_model(path)
+
+
+@pytest.mark.parametrize("damage", [bytes(4096), b"\x5a" * 4096, b"\x01"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_weights_that_changed_in_a_file_of_full_length_are_noticed(tmp_path: Path, share: float, damage: bytes) -> None:
+    path = tmp_path / "network.safetensors"
+    save_model(path, _weights(), ModelCard(CONFIG))
+    content = bytearray(path.read_bytes())
+    place = int(share * len(content))
+    length = min(len(damage), len(content) - place)
+    content[place : place + length] = damage[:length]
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"network\.safetensors is damaged: its weights are not those that were saved"):
+        load_model(path)
+
+
+def test_a_file_without_a_digest_is_opened_as_of_another_program(tmp_path: Path) -> None:
+    card, weights = ModelCard(CONFIG), _weights()
+    save_file(weights, tmp_path / "network.safetensors", {"format": FORMAT, "lungsegresnet": card_to_json(card)})
+    assert load_model(tmp_path / "network.safetensors")[0] == card
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("stem.0.weight", np.nan), ("stem.0.weight", np.inf), ("stem.1.running_var", -0.5)],
+)
+@pytest.mark.parametrize("has_digest", [True, False])
+def test_weights_that_no_network_can_have_are_refused(
+    tmp_path: Path, name: str, value: float, has_digest: bool
+) -> None:
+    path, card, weights = tmp_path / "network.safetensors", ModelCard(CONFIG), _weights()
+    weights[name] = weights[name].copy()
+    weights[name].flat[1] = value
+    if has_digest:
+        save_model(path, weights, card)
+    else:
+        save_file(weights, path, {"format": FORMAT, "lungsegresnet": card_to_json(card)})
+    with pytest.raises(ModelError, match=rf"weights that no network can have \({re.escape(name)}\)"):
+        load_model(path)
+
+
+def test_the_shipped_network_knows_its_weights() -> None:
+    with safe_open(default_model_path(), framework="numpy") as file:
+        assert len(file.metadata()["weights_sha256"]) == 64
+    load_model(default_model_path())
 
 
 def test_weights_of_a_type_that_numpy_lacks_are_refused(tmp_path: Path) -> None:

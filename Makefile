@@ -9,6 +9,7 @@
 # make test-pythonqt  the panels' tests on Slicer's own Qt binding (PYTHONQT=folder SLICER_SOURCES=folder; CONTRIBUTING.md)
 # make robustness how the mask of the sample CT changes when the scan does
 # make benchmark  time and memory on this machine
+# make clean      remove the virtual environment, the sample CT and everything in .cache, out and build; runs stay
 
 PYTHON ?= python3
 VENV := .venv
@@ -53,7 +54,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-train: $(VENV)/run.stamp
+train: $(VENV)/train.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --steps 5512 --out $(RUN)
 	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 2601 --batch-size 16 --learning-rate 0.002 \
 		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
@@ -83,18 +84,18 @@ train: $(VENV)/run.stamp
 		$$seventh $$seventh --out $(RUN)-last.safetensors --overwrite
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-last.safetensors $(RUN)/cases.csv --out $(RUN)-last-report
 
-cross-validate: $(VENV)/run.stamp
+cross-validate: $(VENV)/train.stamp
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) $(if $(STEPS),--steps $(STEPS)) --out $(RUN)-folds
 	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --folds $(FOLDS) --preset fine-tune --seed 1 \
 		$(if $(FINE_TUNE_STEPS),--steps $(FINE_TUNE_STEPS)) --start-network $(RUN)-folds --out $(RUN)-folds-fine-tuned
 	$(BIN)/lungsegresnet-train evaluate $(RUN)-folds-fine-tuned $(DATA)/cases.csv --folds $(FOLDS) \
 		--out $(RUN)-folds-fine-tuned/report
 
-ablation: $(VENV)/run.stamp
+ablation: $(VENV)/train.stamp
 	$(BIN)/python Testing/ablation.py $(DATA)/cases.csv runs/ablation $(if $(STEPS),--steps $(STEPS))
 	$(BIN)/python Testing/ablation_neighbours.py $(DATA)/cases.csv runs/ablation $(if $(STEPS),--steps $(STEPS))
 
-train-smoke: $(VENV)/run.stamp
+train-smoke: $(VENV)/train.stamp
 	$(BIN)/python Testing/train_smoke.py .cache/train-smoke
 
 screenshots: $(VENV)/dev.stamp
@@ -113,13 +114,18 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo 'No virtual environment could be made; on Debian and Ubuntu install it first: sudo apt install python3-venv'; exit 1; }
 
+# Segmenting needs no PyTorch, which takes gigabytes on Linux.
 $(VENV)/run.stamp: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[train,openvino]'
+	$(BIN)/python -m pip install --quiet -e '.[openvino]'
 	touch $@
+
+$(VENV)/train.stamp: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[train,openvino]'
+	touch $@ $(VENV)/run.stamp
 
 $(VENV)/dev.stamp: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[dev,slicer]'
-	touch $@ $(VENV)/run.stamp
+	touch $@ $(VENV)/train.stamp $(VENV)/run.stamp
 
 $(VENV)/benchmark.stamp: $(VENV)/dev.stamp
 	$(BIN)/python -m pip install --quiet '$(TORCH)' -e '.[benchmark]'

@@ -1,15 +1,18 @@
-"""``make run`` with stubs: a Python that can make no environment, and paths with signs of the shell."""
+"""The Makefile with stubs: what it installs, a Python that can make no environment, paths with signs of the shell."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+(TORCH,) = re.findall(r"^TORCH := (torch==\S+)$", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 pytestmark = pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="there is no make")
 
@@ -56,3 +59,38 @@ def test_the_path_of_a_ct_is_handed_over_as_it_was_given(path: str, by: str, clo
     run = make(clone, "run", f"CT={path}") if by == "argument" else make(clone, "run", CT=path)
     assert (run.stdout, run.returncode) == (f"{path}\n", 0)
     assert not (clone / "hacked").exists()
+
+
+@pytest.fixture
+def installed(clone: Path) -> Callable[[str], list[str]]:
+    """Makes a target with a Python that only writes down how it was called; gives what pip was asked to install."""
+    for name in ("python", "lungsegresnet"):
+        stub(clone / ".venv" / "bin" / name, 'echo "$@" >> calls.txt')
+
+    def made(target: str) -> list[str]:
+        calls = clone / "calls.txt"
+        calls.unlink(missing_ok=True)
+        run = make(clone, target, "CT=scan.nii")
+        assert run.returncode == 0, run.stderr
+        pip = "-m pip install --quiet "
+        lines = calls.read_text(encoding="utf-8").splitlines()
+        return [line.removeprefix(pip) for line in lines if line.startswith(pip)]
+
+    return made
+
+
+def test_segmenting_installs_no_pytorch(installed: Callable[[str], list[str]]) -> None:
+    assert installed("run") == ["-e .[openvino]"]
+    assert installed("run") == []
+
+
+def test_training_installs_pytorch_and_what_segmenting_needs(installed: Callable[[str], list[str]]) -> None:
+    assert installed("run") == ["-e .[openvino]"]
+    assert installed("train-smoke") == [f"{TORCH} -e .[train,openvino]"]
+    assert installed("run") == installed("train-smoke") == []
+
+
+def test_tests_install_all_that_other_targets_need(installed: Callable[[str], list[str]]) -> None:
+    assert installed("test") == [f"{TORCH} -e .[dev,slicer]"]
+    assert installed("run") == installed("train-smoke") == []
+    assert installed("benchmark") == [f"{TORCH} -e .[benchmark]"]

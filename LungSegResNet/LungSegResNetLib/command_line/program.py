@@ -31,12 +31,16 @@ _EXIT_CODES = "exit codes:\n" + "".join(f"{code:3}  {meaning}\n" for code, meani
 
 @dataclass(frozen=True)
 class Program:
-    """A command with subcommands; each module of ``package`` has SUMMARY, add_arguments(parser) and run(options)."""
+    """A command with subcommands; each module of ``package`` has SUMMARY, add_arguments(parser) and run(options).
+
+    ``extra`` is that of ``pyproject.toml`` whose packages the subcommands import as if they were always there.
+    """
 
     name: str
     description: str
     package: str
     commands: dict[str, str]
+    extra: str = ""
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
         """Run the command line; returns the exit code."""
@@ -61,6 +65,11 @@ class Program:
             return self._fail(options, str(error), error.exit_code)
         except KeyboardInterrupt:
             return self._fail(options, "Stopped; no unfinished file was left behind.", STOPPED_EXIT_CODE)
+        except ModuleNotFoundError as error:
+            if not self.extra:
+                raise
+            text = f"{error.name} is not installed; install it with: pip install 'lungsegresnet[{self.extra}]'."
+            return self._fail(options, text, DeviceError.exit_code)
         except BrokenPipeError:
             _discard_output()
             return STOPPED_EXIT_CODE

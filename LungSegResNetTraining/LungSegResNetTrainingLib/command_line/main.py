@@ -19,6 +19,7 @@ PROGRAM = Program(
         "evaluate": "evaluate",
         "publish": "publish",
     },
+    extra="train",
 )
 
 

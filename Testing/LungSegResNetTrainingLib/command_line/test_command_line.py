@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def data(tmp_path: Path) -> Path:
 def _fit(data: Path, *more: str, steps: int = 2) -> int:
     run, cache = data.parent / "run", data.parent / "cache"
     return main(["fit", str(data), "--out", str(run), "--cache", str(cache), "--steps", str(steps), *_TINY, *more])
+
+
+def test_where_only_segmenting_is_installed_a_sentence_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from LungSegResNetTrainingLib.command_line.main import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "fit", str(tmp_path), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = "lungsegresnet-train: torch is not installed; install it with: pip install 'lungsegresnet[train]'.\n"
+    assert (done.stderr, done.returncode) == (told, DeviceError.exit_code)
 
 
 def _change_a_voxel(path: Path) -> None:

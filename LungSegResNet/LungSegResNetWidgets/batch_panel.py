@@ -74,7 +74,7 @@ class BatchPanel:
             self._status.forget()
             self._show({case.name: case for case in casesIn(self._folder)})
         reason = whyNoBatch(parameters.batchInput, parameters.batchOutput)
-        enable(ui.batchStartButton, reason, _("Segment every CT below the folder; what is done already is skipped."))
+        enable(ui.batchStartButton, reason, _("Segment the CTs below the folder; what is done already is skipped."))
         ui.batchStartButton.text = self._whatStartDoes()
         for shown, widget in (
             (not running, ui.batchStartButton),

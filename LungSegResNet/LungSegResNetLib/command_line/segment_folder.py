@@ -10,12 +10,17 @@ from ..jobs.case_status import ALREADY_DONE, DONE, FAILED, NO_CT
 from .run_options import add_run_options, engine_settings, mask_options
 from .values import given_path, positive
 
-SUMMARY = "segment every CT below a folder; goes on after a stop, and writes a CSV"
+SUMMARY = "segment one CT per file and DICOM folder below a folder; goes on after a stop, and writes a CSV"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
-    parser.add_argument("input", type=given_path, help="folder with CT files and DICOM folders at any depth")
+    parser.add_argument(
+        "input",
+        type=given_path,
+        help="folder with CT files and DICOM folders at any depth; of the DICOM series that lie directly in one folder "
+        "only one is segmented, so give each series, or at least each study, a folder of its own",
+    )
     parser.add_argument("output", type=given_path, help="folder for masks, one summary a case, and results.csv")
     parser.add_argument("--format", choices=MASK_FORMATS, default=MASK_FORMATS[0], help="of the masks")
     parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="I/N", help="do part I of N (for job arrays)")

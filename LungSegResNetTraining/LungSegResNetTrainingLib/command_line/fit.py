@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache",
         type=given_path,
         default=Path(".cache/slices"),
-        help="folder for prepared slices, which may be deleted when training has ended (default: .cache/slices in the "
-        "current folder)",
+        help="folder for prepared slices of your scans, in files named after the cases; may be deleted when training "
+        "has ended (default: .cache/slices in the current folder)",
     )
     parser.add_argument(
         "--progress", choices=("lines", "json", "none"), default="lines", help="json: on standard error"

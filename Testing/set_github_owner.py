@@ -15,6 +15,7 @@ FILES = (
     "LungSegResNet.json",
     "CITATION.cff",
     "README.md",
+    "docs/command_line.md",
     "LungSegResNet/LungSegResNet.py",
     "LungSegResNetTraining/LungSegResNetTraining.py",
 )

@@ -29,7 +29,7 @@ def model_card_page(
     further: Sequence[str],
     limits: Sequence[str],
 ) -> str:
-    """The page as Markdown.
+    """The page as Markdown; what a user of the network has to know comes first, how it was made last.
 
     Parameters
     ----------
@@ -59,19 +59,19 @@ def model_card_page(
         _figure_table(rows).markdown(),
         "",
         *([missing, ""] if missing else []),
-        *further,
-        "## Settings of the last training",
+        "## Known failures and limits",
         "",
-        *(f"- {key}: {value}" for key, value in record.settings.items()),
+        *(f"- {text}" for text in limits),
         "",
         "## Data",
         "",
         _data_table(record.data).markdown(),
         "",
         *_data_of_start_network(record),
-        "## Known failures and limits",
+        *further,
+        "## Settings of the last training",
         "",
-        *(f"- {text}" for text in limits),
+        *(f"- {key}: {value}" for key, value in record.settings.items()),
         "",
     ]
     return "\n".join(lines)

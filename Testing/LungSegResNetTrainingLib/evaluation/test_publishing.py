@@ -128,7 +128,14 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert "begun as the mask of a network favours that network" in text.split("| case |")[0]
     assert "|  | 10.1/x | CC BY 3.0 | 1 | 3 |" in text
     assert "not for diagnosis" in text
-    assert text.endswith("## Known failures and limits\n\n- small children\n- masks of two readers\n")
+    assert "\n## Known failures and limits\n\n- small children\n- masks of two readers\n\n## Data\n" in text
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "## Figures on the validation cases",
+        "## Known failures and limits",
+        "## Data",
+        "## Settings of the last training",
+    ]
 
 
 def test_the_model_card_tells_the_dice_of_right_and_left_lung_in_this_order(

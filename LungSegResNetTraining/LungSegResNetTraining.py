@@ -221,7 +221,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def onQuit(self) -> None:
         """Slicer ends: so do its processes."""
-        self.dataPanel.stop()
+        self.dataPanel.stopAndWait()
         self.trainPanel.stopForQuit()
         self.evaluatePanel.stop()
         endKeptProcesses()

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
-from LungSegResNetWidgets.background_command import whyNotStarted
-from LungSegResNetWidgets.dependencies import whyNothingRuns
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable, showTable
 from LungSegResNetWidgets.temporary_folder import makeTemporaryFolder
 from slicer.i18n import tr as _
 
 from .case_nodes import showCase, whyNoCase, writeCase
-from .training_command import TrainingCommand
+from .training_command import TrainingCommand, TrainingControls
 
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import ListedCase
@@ -28,11 +26,11 @@ class DataPanel:
     def __init__(self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool]) -> None:
         self._ui = ui
         self._parameters = parameters
-        self._ensurePackages = ensurePackages
-        self._command: TrainingCommand | None = None
         self._rows: list[ListedCase] = []
         self._checked = ""  # the data set of the rows
         self._status = StatusLine(ui.dataStatusLabel)
+        buttonsAndBar = (ui.checkButton, ui.checkBar, ui.stopCheckButton)
+        self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self.update)
         self._dataSet = ""
         ui.dataSetFolderButton.connect("clicked(bool)", self.onChooseFolder)
         ui.dataSetListButton.connect("clicked(bool)", self.onChooseList)
@@ -44,31 +42,26 @@ class DataPanel:
 
     def update(self) -> None:
         """Enable what can be done now."""
-        parameters, ui, running = self._parameters(), self._ui, self._command is not None
+        parameters, ui = self._parameters(), self._ui
         if parameters is None:
             return
         if parameters.dataSet != self._dataSet:
             self._dataSet = parameters.dataSet
             self._status.forget()
         if parameters.dataSet != self._checked:
-            if running:  # its verdicts would be those of other cases
-                self._cancel()
-                running = False
-                self._status.say(_("Another data set was chosen, so the check was stopped."))
             self._show([])
+            if self._controls.running:  # its verdicts would be those of other cases
+                self._controls.stop(_("Another data set was chosen, so the check was stopped."))
+                return  # which has called this again
         reason = whyNoDataSet(parameters.dataSet)
         enable(ui.checkButton, reason, _("Look whether CTs and masks belong together."))
         self._status.update(reason or _("Ready."))
-        for shown, widget in ((not running, ui.checkButton), (running, ui.checkBar), (running, ui.stopCheckButton)):
-            widget.setVisible(shown)
         reason = whyNoCase(parameters.caseVolume, parameters.caseSegmentation, parameters.dataSet)
         enable(ui.addCaseButton, reason, _("Write CT and lungs as files into the folder of the data set."))
 
-    def stop(self) -> None:
+    def stopAndWait(self) -> None:
         """End the check when Slicer quits."""
-        if self._command:
-            self._command.cancelAndWait()
-            self._command = None
+        self._controls.stopAndWait()
 
     def onChooseFolder(self, checked: bool = False) -> None:
         """Choose a folder of cases."""
@@ -84,18 +77,12 @@ class DataPanel:
 
     def onCheck(self, checked: bool = False) -> None:
         """Read and judge all cases in a process of its own."""
-        try:
-            if not self._ensurePackages():
-                self._status.say(whyNothingRuns())
-                return
-            dataSet = self._parameters().dataSet
-            if reason := whyNoDataSet(dataSet):
-                raise RuntimeError(reason)
-            self._start(dataSet)
-        except (RuntimeError, OSError) as error:
-            self._onFailed(whyNotStarted(error))
+        self._controls.start(self._begin, _("Checking..."), self._controls.failed)
 
-    def _start(self, dataSet: str) -> None:
+    def _begin(self) -> TrainingCommand:
+        dataSet = self._parameters().dataSet
+        if reason := whyNoDataSet(dataSet):
+            raise RuntimeError(reason)
         folder = makeTemporaryFolder()
         table = Path(folder.name) / "check.csv"
 
@@ -104,34 +91,22 @@ class DataPanel:
 
             with folder:
                 rows = read_case_list(table)
-            self._command = None
             self._checked = dataSet
             self._show(rows)
             fine = sum(row.status == OK for row in rows)
-            self._status.say(
-                _("{fine} of {all} cases can be trained on. Click a case to see it.").format(fine=fine, all=len(rows))
-            )
-            self.update()
+            text = _("{fine} of {all} cases can be trained on. Click a case to see it.")
+            self._controls.done(text.format(fine=fine, all=len(rows)))
 
-        command = TrainingCommand(["check", Path(dataSet), "--table", table], self._onEvent, onDone, self._onFailed)
+        arguments = ["check", Path(dataSet), "--table", table]
+        command = TrainingCommand(arguments, self._onEvent, onDone, self._controls.failed)
         command.start()
-        self._command = command
         self._show([])
         self._checked = dataSet
-        self._ui.checkBar.setRange(0, 0)
-        self._status.say(_("Checking..."))
-        self.update()
+        return command
 
     def onStopCheck(self, checked: bool = False) -> None:
         """End the check; nothing was changed by it."""
-        self._cancel()
-        self._status.say(_("The check was stopped."))
-        self.update()
-
-    def _cancel(self) -> None:
-        if self._command:
-            self._command.cancel()
-        self._command = None
+        self._controls.stop(_("The check was stopped."))
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and mask of the case, and show them."""
@@ -172,13 +147,7 @@ class DataPanel:
 
     def _onEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == "progress":
-            self._ui.checkBar.setRange(0, event["total"])
-            self._ui.checkBar.value = event["done"]
-
-    def _onFailed(self, sentence: str) -> None:
-        self._command = None
-        self._status.say(sentence)
-        self.update()
+            self._controls.progress(event["done"], event["total"], _("case %v of %m"))
 
     def _show(self, rows: list[ListedCase]) -> None:
         self._rows = rows

@@ -1,4 +1,4 @@
-"""One command of ``lungsegresnet-train`` in a process of its own."""
+"""One command of ``lungsegresnet-train`` in a process of its own, and what a panel shows of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from LungSegResNetWidgets.background_command import BackgroundCommand
+from LungSegResNetWidgets.command_controls import CommandControls
 
 
 class TrainingCommand(BackgroundCommand):
@@ -29,3 +30,9 @@ class TrainingCommand(BackgroundCommand):
     ) -> None:
         arguments = [*arguments, "--progress", "json"]
         super().__init__(arguments, onEvent, lambda output: onDone(), onFailed, place=place)
+
+
+class TrainingControls(CommandControls):
+    """Those of a `TrainingCommand`."""
+
+    title = "LungSegResNet Training"

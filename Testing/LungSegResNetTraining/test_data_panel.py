@@ -109,9 +109,14 @@ def test_a_click_shows_the_mask_of_that_case_as_it_is_on_disk_now(host: Host, pa
     assert right.sum() == (corrected == 1).sum()
 
 
-def test_a_folder_without_cases_is_an_error_in_one_sentence(host: Host, panel: Any, tmp_path: Path) -> None:
+def test_a_folder_without_cases_is_an_error_in_one_sentence_told_in_the_log_and_in_other_modules_too(
+    host: Host, panel: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     assert check(host, panel, tmp_path) == []
-    assert panel.ui.dataStatusLabel.text.startswith("No case was found")
+    sentence = panel.ui.dataStatusLabel.text
+    assert sentence.startswith("No case was found")
+    assert sentence in caplog.messages
+    assert host.main_window.statusBar().currentMessage() == f"LungSegResNet Training: {sentence}"
 
 
 def test_a_check_without_a_place_for_temporary_files_is_told_in_a_sentence(
@@ -128,6 +133,7 @@ def test_the_check_can_be_stopped_and_begun_again(host: Host, panel: Any, data_s
     parameters(panel).dataSet = str(data_set)
     panel.ui.checkButton.click()
     assert not panel.ui.checkButton.visible
+    assert panel.parent.focusWidget() == panel.ui.stopCheckButton
     panel.ui.stopCheckButton.click()
     assert panel.ui.checkButton.visible
     assert "stopped" in panel.ui.dataStatusLabel.text

@@ -1,0 +1,127 @@
+"""The buttons, the bar and the words of a panel's command, from its start to its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import slicer
+
+from .background_command import whyNotStarted
+from .dependencies import whyNothingRuns
+from .status_line import StatusLine
+
+_STATUS_MS = 10_000
+
+
+class RunningCommand(Protocol):
+    """What was started and can be stopped, as a `BackgroundCommand`."""
+
+    def cancel(self) -> None:
+        """Stop; returns at once, and no callback is called any more."""
+
+    def cancelAndWait(self) -> None:
+        """`cancel` when Slicer quits."""
+
+
+class CommandControls:
+    """Start button, bar and stop button of one command at a time, and what is told of it.
+
+    Parameters
+    ----------
+    status : line of the panel for its news.
+    ensurePackages : installs what the command needs, after asking; False: the user said no. It may raise RuntimeError
+        with a sentence, or OSError.
+    onChanged : is called when a command has begun or ended, or could not be started.
+
+    Attributes
+    ----------
+    title : of the module, whose name goes before news in Slicer's status bar.
+    command : the one that goes on, or None.
+    """
+
+    title = "LungSegResNet"
+
+    def __init__(
+        self,
+        startButton: Any,
+        bar: Any,
+        stopButton: Any,
+        status: StatusLine,
+        ensurePackages: Callable[[], bool],
+        onChanged: Callable[[], None],
+    ) -> None:
+        self.command: RunningCommand | None = None
+        self._startButton, self._bar, self._stopButton = startButton, bar, stopButton
+        self._status = status
+        self._ensurePackages = ensurePackages
+        self._onChanged = onChanged
+
+    @property
+    def running(self) -> bool:
+        """True while a command goes on."""
+        return self.command is not None
+
+    def start(self, begin: Callable[[], RunningCommand | None], sentence: str, onFailed: Callable[[str], None]) -> None:
+        """Make sure of the packages, begin the command and say ``sentence``.
+
+        ``begin`` returns the started command, or None where the user said no; its RuntimeError or OSError, and that of
+        the packages, go to ``onFailed`` as a sentence.
+        """
+        try:
+            if not self._ensurePackages():
+                self._status.say(whyNothingRuns())
+                return
+            command = begin()
+        except (RuntimeError, OSError) as error:
+            onFailed(whyNotStarted(error))
+            return
+        if command is None:
+            return
+        self._bar.setRange(0, 0)
+        self._bar.format = ""
+        self._status.say(sentence)
+        self._change(command)
+        self._stopButton.setFocus()  # the keyboard was on the button that is hidden now
+
+    def progress(self, done: int, total: int, text: str) -> None:
+        """Move the bar; ``text`` is its format, in which Qt puts the numbers for ``%v`` and ``%m``."""
+        self._bar.setRange(0, total)
+        self._bar.value = done
+        self._bar.format = text
+
+    def stop(self, *sentences: str) -> None:
+        """End the command, if there is one, and say why."""
+        if self.command:
+            self.command.cancel()
+            self._status.say(*sentences)
+            self._change(None)
+
+    def stopAndWait(self) -> None:
+        """End the command when Slicer quits; the widgets stay as they are."""
+        if self.command:
+            self.command.cancelAndWait()
+            self.command = None
+
+    def done(self, *sentences: str) -> None:
+        """The command has ended by itself."""
+        self._end(sentences)
+
+    def failed(self, *sentences: str) -> None:
+        """The command has failed, or could not be started."""
+        logging.error(sentences[0])
+        self._end(sentences)
+
+    def _end(self, sentences: tuple[str, ...]) -> None:
+        self._status.say(*sentences)
+        line = sentences[0].partition("\n")[0]
+        slicer.util.showStatusMessage(f"{self.title}: {line}", _STATUS_MS)  # news in other modules, too
+        self._change(None)
+
+    def _change(self, command: RunningCommand | None) -> None:
+        self.command = command
+        running = self.running
+        for shown, widget in ((not running, self._startButton), (running, self._bar), (running, self._stopButton)):
+            widget.setVisible(shown)
+        self._onChanged()

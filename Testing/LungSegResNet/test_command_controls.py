@@ -1,0 +1,179 @@
+"""What all panels show and tell of a command, with real widgets and a command that ends when the test wants it to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from slicer_host import Host
+
+
+class Command:
+    """A command that goes on until it is told to end."""
+
+    def __init__(self) -> None:
+        self.ends: list[str] = []
+
+    def cancel(self) -> None:
+        self.ends.append("at once")
+
+    def cancelAndWait(self) -> None:
+        self.ends.append("waited for")
+
+
+class Panel:
+    """A start button, a bar, a stop button and a line of news; starts a `Command`."""
+
+    def __init__(self, host: Host) -> None:
+        from LungSegResNetWidgets.command_controls import CommandControls
+        from LungSegResNetWidgets.status_line import StatusLine
+
+        qt = host.qt
+        self.widget = qt.QWidget()
+        layout = qt.QVBoxLayout(self.widget)
+        self.button, self.bar, self.stopButton, self.label = widgets = (
+            qt.QPushButton(),
+            qt.QProgressBar(),
+            qt.QPushButton(),
+            qt.QLabel(),
+        )
+        for widget in widgets:
+            layout.addWidget(widget)
+        for widget in (self.bar, self.stopButton):
+            widget.setVisible(False)
+        self.widget.show()
+        self.command = Command()
+        self.running: list[bool] = []  # at each change
+        self.ensurePackages: Callable[[], bool] = lambda: True
+        self.controls = CommandControls(
+            self.button,
+            self.bar,
+            self.stopButton,
+            StatusLine(self.label),
+            lambda: self.ensurePackages(),
+            lambda: self.running.append(self.controls.running),
+        )
+
+    def start(self, begin: Callable[[], Command | None] | None = None) -> None:
+        self.button.setFocus()
+        self.controls.start(begin or (lambda: self.command), "Starting...", self.controls.failed)
+
+    def visible(self) -> list[Any]:
+        return [widget for widget in (self.button, self.bar, self.stopButton) if widget.visible]
+
+
+@pytest.fixture
+def panel(host: Host) -> Iterator[Panel]:
+    panel = Panel(host)
+    yield panel
+    panel.widget.close()
+
+
+def told_elsewhere(host: Host) -> str:
+    """What Slicer's status bar says, in whatever module."""
+    return host.main_window.statusBar().currentMessage()
+
+
+def refuse(error: Exception) -> Callable[[], Any]:
+    def begin() -> None:
+        raise error
+
+    return begin
+
+
+def test_while_a_command_goes_on_bar_and_stop_button_take_the_place_of_the_start_button_and_its_focus(
+    panel: Panel,
+) -> None:
+    panel.start()
+    assert panel.visible() == [panel.bar, panel.stopButton]
+    assert panel.widget.focusWidget() == panel.stopButton
+    assert panel.label.text == "Starting..."
+    assert panel.bar.maximum == 0
+    panel.controls.progress(3, 7, "slice %v of %m")
+    assert (panel.bar.value, panel.bar.maximum, panel.bar.format) == (3, 7, "slice %v of %m")
+    panel.controls.done("Done.")
+    assert panel.visible() == [panel.button]
+    assert panel.running == [True, False]
+    panel.start()
+    assert (panel.bar.maximum, panel.bar.format) == (0, "")
+
+
+def test_the_end_of_a_command_is_told_in_other_modules_too(host: Host, panel: Panel) -> None:
+    panel.start()
+    panel.controls.done("Done: 3 slices.", "The lungs touch the edge.")
+    assert panel.label.text == "Done: 3 slices.\nThe lungs touch the edge."
+    assert told_elsewhere(host) == "LungSegResNet: Done: 3 slices."
+    panel.start()
+    panel.controls.failed("No lungs were found.\nThe CT may be another one.", "The scene is as it was.")
+    assert panel.label.text.splitlines() == [
+        "No lungs were found.",
+        "The CT may be another one.",
+        "The scene is as it was.",
+    ]
+    assert told_elsewhere(host) == "LungSegResNet: No lungs were found."
+    assert not panel.controls.running
+
+
+def test_a_command_that_fails_is_written_into_the_application_log_and_one_that_ends_well_is_not(
+    panel: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    panel.start()
+    panel.controls.done("Done.")
+    assert caplog.messages == []
+    panel.start()
+    panel.controls.failed("No lungs were found.")
+    assert [(record.levelno, record.message) for record in caplog.records] == [(logging.ERROR, "No lungs were found.")]
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("There is no folder."), "There is no folder."),
+        (OSError(28, "No space left on device"), "It could not be started (No space left on device);"),
+    ],
+)
+@pytest.mark.parametrize("of_packages", [True, False])
+def test_what_keeps_a_command_from_starting_is_told_as_a_failure(
+    panel: Panel, caplog: pytest.LogCaptureFixture, error: Exception, sentence: str, of_packages: bool
+) -> None:
+    if of_packages:
+        panel.ensurePackages = refuse(error)
+    panel.start(refuse(error))
+    assert panel.label.text.startswith(sentence)
+    assert caplog.messages == [panel.label.text]
+    assert panel.visible() == [panel.button]
+    assert panel.running == [False]
+
+
+def test_a_no_to_a_question_starts_nothing(panel: Panel) -> None:
+    begun: list[str] = []
+
+    def begin() -> None:
+        begun.append("asked")
+
+    panel.ensurePackages = lambda: False
+    panel.start(begin)
+    assert begun == []
+    assert panel.label.text.startswith("The packages were not installed")
+    panel.ensurePackages = lambda: True
+    panel.start(begin)
+    assert begun == ["asked"]
+    assert panel.visible() == [panel.button]
+
+
+def test_a_command_is_stopped_once_and_waited_for_only_when_slicer_quits(panel: Panel) -> None:
+    panel.controls.stop("The scene was closed.")
+    panel.controls.stopAndWait()
+    assert panel.label.text == ""
+    panel.start()
+    panel.controls.stop("Stopped.", "What is done stays.")
+    assert panel.label.text == "Stopped.\nWhat is done stays."
+    assert panel.visible() == [panel.button]
+    panel.controls.stop("The scene was closed.")
+    assert panel.command.ends == ["at once"]
+    panel.start()
+    panel.controls.stopAndWait()
+    assert panel.command.ends == ["at once", "waited for"]
+    assert not panel.controls.running

@@ -223,7 +223,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         """Slicer ends: so do its processes."""
         self.dataPanel.stopAndWait()
         self.trainPanel.stopForQuit()
-        self.evaluatePanel.stop()
+        self.evaluatePanel.stopAndWait()
         endKeptProcesses()
 
     def parameters(self) -> LungSegResNetTrainingParameterNode | None:

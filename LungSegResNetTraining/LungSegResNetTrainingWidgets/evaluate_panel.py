@@ -8,8 +8,7 @@ from typing import Any
 
 import qt
 import slicer
-from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
-from LungSegResNetWidgets.dependencies import whyNothingRuns
+from LungSegResNetWidgets.background_command import whyNotYet
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
@@ -22,7 +21,7 @@ from LungSegResNetTrainingLib.evaluation.report_files import REPORT
 from .case_nodes import jumpToSlice, showCase
 from .evaluation_results import ListedSlice, Table1Row, table1Rows, worstSlices
 from .run_folder import hasNetwork, networkFile, stepsOfUnfinished
-from .training_command import TrainingCommand
+from .training_command import TrainingCommand, TrainingControls
 
 _TABLE = "LungSegResNetTraining.table1"
 
@@ -35,11 +34,11 @@ class EvaluatePanel:
     ) -> None:
         self._ui = ui
         self._parameters = parameters
-        self._ensurePackages = ensurePackages
         self._isTraining = isTraining
-        self._command: TrainingCommand | None = None
         self._folder = ""
         self._status = StatusLine(ui.evaluateStatusLabel)
+        buttonsAndBar = (ui.evaluateButton, ui.evaluateBar, ui.stopEvaluateButton)
+        self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self.update)
         self._slices: list[ListedSlice] = []
         self._unkept: list[Table1Row] = []  # Table 1 that has no table node yet
         ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
@@ -51,14 +50,14 @@ class EvaluatePanel:
 
     def update(self) -> None:
         """Enable what can be done now."""
-        parameters, ui, running = self._parameters(), self._ui, self._command is not None
+        parameters, ui = self._parameters(), self._ui
         if parameters is None:
             return
         if self._unkept:
             self._keep(self._unkept)
             self._unkept = []
         folder = parameters.runFolder
-        if folder != self._folder and not running:
+        if folder != self._folder and not self._controls.running:
             self._folder = folder
             self._status.forget()
             self._showResults()
@@ -69,30 +68,16 @@ class EvaluatePanel:
         enable(ui.useNetworkButton, noNetwork, _("Let the module LungSegResNet segment with this network."))
         noReport = "" if folder and (_report(folder) / REPORT).is_file() else _("There is no evaluation yet.")
         enable(ui.reportButton, noReport, _("Open tables, plots and pictures in the web browser."))
-        for shown, widget in (
-            (not running, ui.evaluateButton),
-            (running, ui.evaluateBar),
-            (running, ui.stopEvaluateButton),
-        ):
-            widget.setVisible(shown)
 
-    def stop(self) -> None:
+    def stopAndWait(self) -> None:
         """End the evaluation when Slicer quits; it goes on where it was next time."""
-        if self._command:
-            self._command.cancelAndWait()
-            self._command = None
+        self._controls.stopAndWait()
 
     def onEvaluate(self, checked: bool = False) -> None:
         """Judge the network in a process of its own."""
-        try:
-            if not self._ensurePackages():
-                self._status.say(whyNothingRuns())
-                return
-            self._start()
-        except (RuntimeError, OSError) as error:
-            self._onFailed(whyNotStarted(error))
+        self._controls.start(self._begin, _("Loading the network..."), self._controls.failed)
 
-    def _start(self) -> None:
+    def _begin(self) -> TrainingCommand | None:
         folder = self._parameters().runFolder
         network, report = networkFile(folder), _report(folder)
         if reason := _whyNoNetwork(folder) or whyNotYet(report):
@@ -105,23 +90,15 @@ class EvaluatePanel:
                 "Replace it?"
             )
             if not slicer.util.confirmYesNoDisplay(question.format(path=report)):
-                return
+                return None
             arguments.append("--overwrite")
-        command = TrainingCommand(arguments, self._onEvent, self._onDone, self._onFailed, report)
+        command = TrainingCommand(arguments, self._onEvent, self._onDone, self._controls.failed, report)
         command.start()
-        self._command = command
-        self._ui.evaluateBar.setRange(0, 0)
-        self._ui.evaluateBar.format = ""
-        self._status.say(_("Loading the network..."))
-        self.update()
+        return command
 
     def onStop(self, checked: bool = False) -> None:
         """End the process; cases that were judged are kept."""
-        if self._command:
-            self._command.cancel()
-            self._command = None
-        self._status.say(_("The evaluation was stopped; finished cases are kept."))
-        self.update()
+        self._controls.stop(_("The evaluation was stopped; finished cases are kept."))
 
     def onOpenReport(self, checked: bool = False) -> None:
         """Open the report in the web browser."""
@@ -155,21 +132,12 @@ class EvaluatePanel:
         if event["event"] == "stage":
             self._status.say(_("Judging {what}...").format(what=event["stage"]))
         elif event["event"] == "progress":
-            self._ui.evaluateBar.setRange(0, event["total"])
-            self._ui.evaluateBar.value = event["done"]
-            self._ui.evaluateBar.format = _("slice %v of %m")
+            self._controls.progress(event["done"], event["total"], _("slice %v of %m"))
 
     def _onDone(self) -> None:
-        self._command = None
         # Kept when the module is open: another module may have closed the scene, and the next one be of a patient.
         self._unkept = self._showResults()
-        self._status.say(_("Done. Click a slice to see it."))
-        self.update()
-
-    def _onFailed(self, sentence: str) -> None:
-        self._command = None
-        self._status.say(sentence)
-        self.update()
+        self._controls.done(_("Done. Click a slice to see it."))
 
     def _showResults(self) -> list[Table1Row]:
         report = _report(self._folder)

@@ -137,12 +137,18 @@ def test_an_evaluation_that_ends_while_another_module_is_open_adds_its_table_whe
     assert scene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 1
 
 
-def test_a_second_evaluation_begins_only_when_the_process_of_a_stopped_one_has_ended(panel: Any, run: Path) -> None:
+def test_a_second_evaluation_begins_only_when_the_process_of_a_stopped_one_has_ended(
+    host: Host, panel: Any, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     parameters(panel).runFolder = str(run)
     panel.ui.evaluateButton.click()
+    assert panel.parent.focusWidget() == panel.ui.stopEvaluateButton
     panel.ui.stopEvaluateButton.click()
     panel.ui.evaluateButton.click()
-    assert "still ending" in panel.ui.evaluateStatusLabel.text
+    sentence = panel.ui.evaluateStatusLabel.text
+    assert "still ending" in sentence
+    assert sentence in caplog.messages
+    assert host.main_window.statusBar().currentMessage() == f"LungSegResNet Training: {sentence}"
     assert panel.ui.evaluateButton.visible
 
 
@@ -161,5 +167,5 @@ def test_the_evaluation_of_a_run_that_was_moved_is_replaced_after_a_yes(host: Ho
     assert "Replace it?" in host.questions[-1]
     assert panel.ui.evaluateButton.visible
     panel.ui.evaluateButton.click()
-    assert "--overwrite" in panel.evaluatePanel._command._arguments
+    assert "--overwrite" in panel.evaluatePanel._controls.command._arguments
     panel.ui.stopEvaluateButton.click()

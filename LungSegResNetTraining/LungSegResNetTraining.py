@@ -222,7 +222,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
     def onQuit(self) -> None:
         """Slicer ends: so do its processes."""
         self.dataPanel.stopAndWait()
-        self.trainPanel.stopForQuit()
+        self.trainPanel.stopAndWait()
         self.evaluatePanel.stopAndWait()
         endKeptProcesses()
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import qt
 import slicer
-from LungSegResNetWidgets.background_command import whyNotStarted, whyNotYet
+from LungSegResNetWidgets.background_command import whyNotYet
 from LungSegResNetWidgets.choice_titles import deviceTitles, showTitles
-from LungSegResNetWidgets.dependencies import whyNothingRuns
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
@@ -34,23 +32,22 @@ from .run_folder import (
     networkFile,
     unfinishedRun,
 )
-from .training_command import TrainingCommand
+from .training_command import TrainingCommand, TrainingControls
 from .training_curves import TrainingCurves
 
 
 class TrainPanel:
-    """Drives the widgets of step 2; ``onEnded`` is called when a run has ended in whatever way."""
+    """Drives the widgets of step 2; ``onChanged`` is called when a run has begun or ended."""
 
     def __init__(
-        self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool], onEnded: Callable[[], None]
+        self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool], onChanged: Callable[[], None]
     ) -> None:
         self._ui = ui
         self._parameters = parameters
-        self._ensurePackages = ensurePackages
-        self._onEnded = onEnded
-        self._command: TrainingCommand | None = None
         self._folder = ""
         self._status = StatusLine(ui.trainStatusLabel)
+        buttonsAndBar = (ui.startButton, ui.trainBar, ui.stopButton)
+        self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, onChanged)
         self._running: dict[str, Any] = {}
         self.curves = TrainingCurves()
         self._hasShownCurves = False
@@ -65,7 +62,7 @@ class TrainPanel:
     @property
     def running(self) -> bool:
         """True while a run goes on."""
-        return self._command is not None
+        return self._controls.running
 
     def update(self) -> None:
         """Enable what can be done now."""
@@ -85,8 +82,6 @@ class TrainPanel:
         reason = done or self._whyNot(parameters)
         enable(ui.startButton, reason, _("Train in the background; other modules can be used."))
         self._status.update(reason or _("Ready."))
-        for shown, widget in ((not running, ui.startButton), (running, ui.trainBar), (running, ui.stopButton)):
-            widget.setVisible(shown)
         for widget in (ui.trainOptions, ui.dataSetLineEdit, ui.dataSetFolderButton, ui.dataSetListButton):
             widget.enabled = not running
         for widget in (ui.startFileLabel, ui.startFileLineEdit, ui.startFileButton):
@@ -119,11 +114,9 @@ class TrainPanel:
             text = _("The run in {path} ended with Slicer; click Continue to go on.")
         self._status.say(text.format(path=folder))
 
-    def stopForQuit(self) -> None:
+    def stopAndWait(self) -> None:
         """End the run when Slicer quits; it is offered to be gone on with next time."""
-        if self._command:
-            self._command.cancelAndWait()
-            self._command = None
+        self._controls.stopAndWait()
 
     def onChooseFolder(self, checked: bool = False) -> None:
         """Choose the folder of a run, new or begun."""
@@ -147,15 +140,9 @@ class TrainPanel:
         """Begin or go on."""
         if self._ui.runFolderLineEdit.modified:  # on macOS a click takes no focus from what is being typed
             self.onFolderTyped()
-        try:
-            if not self._ensurePackages():
-                self._status.say(whyNothingRuns())
-                return
-            self._start()
-        except (RuntimeError, OSError) as error:
-            self._onFailed(whyNotStarted(error))
+        self._controls.start(self._begin, _("Starting..."), self._onFailed)
 
-    def _start(self) -> None:
+    def _begin(self) -> TrainingCommand:
         from LungSegResNetLib.errors import LungSegError
 
         parameters = self._parameters()
@@ -171,27 +158,20 @@ class TrainPanel:
             raise RuntimeError(str(error)) from error
         command.start()
         keepUnfinished(folder)  # from now on, because Slicer may crash
-        self._command = command
         self._running = {name: getattr(parameters, name) for name in RUN_PARAMETERS}
         self.curves.restart(_rowsOf(folder))
         self._hasShownCurves = False
         self._ui.logText.plainText = ""
-        self._ui.trainBar.setRange(0, 0)
-        self._ui.trainBar.format = ""
-        self._status.say(_("Starting..."))
-        self.update()
+        return command
 
     def onStop(self, checked: bool = False) -> None:
         """End the process; the run can be gone on with."""
-        if self._command:
-            self._command.cancel()
-            self._command = None
-            forgetUnfinished(self._folder)
-            if isBegun(self._folder):
-                self._status.say(_("The run was stopped; click Continue to go on."))
-            else:
-                self._status.say(_("The run was stopped before its first checkpoint; Start training begins it anew."))
-            self._end()
+        forgetUnfinished(self._folder)
+        text = _("The run was stopped; click Continue to go on.")
+        if not isBegun(self._folder):
+            text = _("The run was stopped before its first checkpoint; Start training begins it anew.")
+        self._controls.stop(text)
+        self._log(text)
 
     def onShowCurves(self, checked: bool = False) -> None:
         """Show the plot view."""
@@ -213,9 +193,7 @@ class TrainPanel:
         elif "step" in event:
             self._onStep(event)
         else:
-            self._ui.trainBar.setRange(0, event["total"])
-            self._ui.trainBar.value = event["done"]
-            self._ui.trainBar.format = _("case %v of %m")
+            self._controls.progress(event["done"], event["total"], _("case %v of %m"))
 
     def _onStep(self, event: dict[str, Any]) -> None:
         dice = event["validation_dice"]
@@ -224,10 +202,8 @@ class TrainPanel:
         if isEntered and not self._hasShownCurves:  # the layout is left alone while another module is used
             self._hasShownCurves = True
             self.curves.show()
-        bar = self._ui.trainBar
-        bar.setRange(0, event["steps"])
-        bar.value = event["step"]
-        bar.format = _("%v of %m, {time} left").format(time=_duration(event["seconds_left"]))
+        text = _("%v of %m, {time} left").format(time=_duration(event["seconds_left"]))
+        self._controls.progress(event["step"], event["steps"], text)
         self._status.say(_("Training, loss {loss:.3f}.").format(loss=event["loss"]))
         if dice is not None:
             text = _("Step {step}: loss {loss:.4f}, validation Dice {dice:.4f}")
@@ -236,24 +212,16 @@ class TrainPanel:
             self.update()
 
     def _onDone(self) -> None:
-        self._command = None
         forgetUnfinished(self._folder)
         text = _("Done: the network is in {path}.").format(path=networkFile(self._folder))
-        self._status.say(text)
-        self._end()
+        self._controls.done(text)
+        self._log(text)
 
     def _onFailed(self, sentence: str) -> None:
-        if self._command:  # else nothing was started, and what is remembered is an earlier run
+        if self.running:  # else nothing was started, and what is remembered is an earlier run
             forgetUnfinished(self._folder)
-        self._command = None
-        logging.error(sentence)
-        self._status.say(sentence)
-        self._end()
-
-    def _end(self) -> None:
-        self._log(self._ui.trainStatusLabel.text)
-        self.update()
-        self._onEnded()
+        self._controls.failed(sentence)
+        self._log(sentence)
 
     def _takeOver(self, parameters: Any) -> None:
         """A run that was begun earlier, perhaps before Slicer was started: with its choices and curves."""

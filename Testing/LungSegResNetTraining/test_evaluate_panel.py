@@ -110,6 +110,19 @@ def test_a_network_whose_training_has_not_finished_is_called_so_and_can_be_used_
     host.closeModule(user)
 
 
+def test_no_network_is_judged_while_it_is_trained_on(panel: Any, run: Path) -> None:
+    (run / "checkpoint.pt").touch()
+    card, weights = load_model(run / "network.safetensors")
+    save_model(run / "network.safetensors", weights, replace(card, training={"steps_done": 40, "finished": False}))
+    parameters(panel).dataSet, parameters(panel).runFolder = str(run / "cases.csv"), str(run)
+    assert panel.ui.evaluateButton.enabled
+    panel.ui.startButton.click()
+    assert not panel.ui.evaluateButton.enabled
+    assert "Training goes on" in panel.ui.evaluateButton.toolTip
+    panel.ui.stopButton.click()
+    assert panel.ui.evaluateButton.enabled
+
+
 def test_a_network_to_be_used_stays_chosen_when_the_scene_is_closed_before_its_module_was_opened(
     host: Host, panel: Any, run: Path
 ) -> None:

@@ -41,7 +41,7 @@ def curve_nodes(host: Host) -> list[Any]:
 
 def processes_of(panel: Any) -> list[int]:
     """Process ids of the launcher, of Python below it, and of the processes that prepare slices."""
-    return below(panel.trainPanel._command._process._process.processId())
+    return below(panel.trainPanel._controls.command._process._process.processId())
 
 
 def test_half_a_path_of_a_run_takes_nothing_over(panel: Any, data_set: Path, tmp_path: Path) -> None:
@@ -149,6 +149,7 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     assert not ui.trainOptions.enabled
     host.wait(lambda: ui.startButton.visible, 300)
     assert ui.trainStatusLabel.text == f"Done: the network is in {run / 'network.safetensors'}."
+    assert host.main_window.statusBar().currentMessage() == f"LungSegResNet Training: {ui.trainStatusLabel.text}"
     with (run / "progress.csv").open(newline="", encoding="utf-8") as file:
         logged = list(csv.DictReader(file))
     losses = points_of(host, "Loss")
@@ -252,6 +253,7 @@ def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
     run, ui = tmp_path / "run", panel.ui
     prepare_run(panel, data_set, run, small_network, 100000)
     ui.startButton.click()
+    assert panel.parent.focusWidget() == ui.stopButton
     host.wait(lambda: kept_step(run) > 1, 300)  # a run is known by a checkpoint before its first step
     processes = processes_of(panel)
     assert len(processes) >= 3
@@ -372,7 +374,7 @@ def test_a_run_that_ended_with_a_crash_is_offered_unless_somebody_trains_in_its_
     assert not another.trainPanel.running
     host.closeModule(another)
 
-    panel.trainPanel._command.cancelAndWait()  # a crash ends the process, and calls nothing of the panel
+    panel.trainPanel._controls.command.cancelAndWait()  # a crash ends the process, and calls nothing of the panel
     again = host.openModule("LungSegResNetTraining")
     assert parameters(again).runFolder == str(run)
     assert again.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; click Continue to go on."

@@ -169,7 +169,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         requirements = self.resourcePath("requirements.txt")
         self.runPanel = RunPanel(self.ui, self.logic, requirements, self.onRunDone, self.updateGui)
         self.resultPanel = ResultPanel(self.ui, self.logic, self.runPanel.say, self.updateGui)
-        self.batchPanel = BatchPanel(self.ui, self.logic.getParameterNode, requirements, lambda: self.runPanel.running)
+        parameters, isSegmenting = self.logic.getParameterNode, lambda: self.runPanel.running
+        self.batchPanel = BatchPanel(self.ui, parameters, self.ensurePackages, isSegmenting)
         self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode)
         selectors = [self.ui.inputSelector, self.ui.outputSelector, self.ui.roiSelector]
         takeChoicesOf(selectors, lambda: self._parameterNode)
@@ -249,6 +250,10 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Slicer ends: so does a run."""
         self.runPanel.stopAndWait()
         self.batchPanel.stopAndWait()
+
+    def ensurePackages(self) -> bool:
+        """Install what a run lacks, after asking; RuntimeError with a sentence if it does not succeed."""
+        return ensurePackages(self.resourcePath("requirements.txt"), self.logic.getParameterNode().device)
 
     def initializeParameterNode(self) -> None:
         """Make sure that there is a parameter node with a CT in it if the scene has one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +15,9 @@ from LungSegResNetLib.choices import MASK_FORMATS
 from LungSegResNetLib.jobs.case_status import ALREADY_DONE, DONE, FAILED, NO_CT, RUNNING
 
 from .advanced_panel import commandSettingsOf
-from .background_command import BackgroundCommand, whyNotStarted, whyNotYet
+from .background_command import BackgroundCommand, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
-from .dependencies import ensurePackages, whyNothingRuns
+from .command_controls import CommandControls
 from .shown_cases import removeOtherCases
 from .status_line import StatusLine
 from .table_widget import enable, showRow, showTable
@@ -33,18 +32,20 @@ class BatchPanel:
     Parameters
     ----------
     parameters : gives the parameter node.
-    requirements : file with the packages that a run needs.
+    ensurePackages : installs what a run needs, see `CommandControls`.
     isSegmenting : whether a run of the panel itself goes on, whose CT and lungs cannot be changed now.
     """
 
     def __init__(
-        self, ui: Any, parameters: Callable[[], Any], requirements: str, isSegmenting: Callable[[], bool]
+        self,
+        ui: Any,
+        parameters: Callable[[], Any],
+        ensurePackages: Callable[[], bool],
+        isSegmenting: Callable[[], bool],
     ) -> None:
         self._ui = ui
         self._parameters = parameters
-        self._requirements = requirements
         self._isSegmenting = isSegmenting
-        self._command: BackgroundCommand | None = None
         self._cases: dict[str, BatchCase] = {}
         self._lines: dict[str, int] = {}  # of the cases in the table
         self._finished = 0  # cases of the run that goes on
@@ -52,6 +53,10 @@ class BatchPanel:
         self._chosen = ("", "", MASK_FORMATS[0])  # folders and format of the run that goes on
         self._folder = ""  # the results that are shown
         self._status = StatusLine(ui.batchStatusLabel)
+        buttonsAndBar = (ui.batchStartButton, ui.batchBar, ui.batchStopButton)
+        self._controls = CommandControls(
+            *buttonsAndBar, self._status, ensurePackages, lambda: self.update(self._parameters())
+        )
         ui.batchInputButton.connect("clicked(bool)", self.onChooseInput)
         ui.batchOutputButton.connect("clicked(bool)", self.onChooseOutput)
         ui.batchStartButton.connect("clicked(bool)", self.onStart)
@@ -64,7 +69,7 @@ class BatchPanel:
     @property
     def running(self) -> bool:
         """True while scans are being segmented."""
-        return self._command is not None
+        return self._controls.running
 
     def update(self, parameters: Any) -> None:
         """Show the results in the chosen folder, and enable what can be done now."""
@@ -76,12 +81,6 @@ class BatchPanel:
         reason = whyNoBatch(parameters.batchInput, parameters.batchOutput)
         enable(ui.batchStartButton, reason, _("Segment the CTs below the folder; what is done already is skipped."))
         ui.batchStartButton.text = self._whatStartDoes()
-        for shown, widget in (
-            (not running, ui.batchStartButton),
-            (running, ui.batchBar),
-            (running, ui.batchStopButton),
-        ):
-            widget.setVisible(shown)
         for widget in (
             ui.batchInputLineEdit,
             ui.batchInputButton,
@@ -103,9 +102,7 @@ class BatchPanel:
 
     def stopAndWait(self) -> None:
         """End the run when Slicer quits; what is done stays, and the next run goes on."""
-        if self._command:
-            self._command.cancelAndWait()
-            self._command = None
+        self._controls.stopAndWait()
 
     def onChooseInput(self, checked: bool = False) -> None:
         """Choose the folder of the scans."""
@@ -119,27 +116,20 @@ class BatchPanel:
 
     def onStart(self, checked: bool = False) -> None:
         """Segment all scans in a process of its own."""
-        try:
-            if not ensurePackages(self._requirements, self._parameters().device):
-                self._status.say(whyNothingRuns())
-                return
-            parameters = self._parameters()
-            chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
-            if reason := whyNoBatch(*chosen[:2]) or whyNotYet(parameters.batchOutput):
-                raise RuntimeError(reason)
-            callbacks = (self._onEvent, self._onDone, self._onFailed)
-            command = BackgroundCommand(self._arguments(parameters), *callbacks, place=parameters.batchOutput)
-            command.start()
-        except (RuntimeError, OSError) as error:
-            self._onFailed(whyNotStarted(error))
-            return
-        self._command, self._chosen = command, chosen
-        self._ui.batchBar.setRange(0, 0)
-        self._ui.batchBar.format = ""
-        self._status.say(_("Starting..."))
+        self._controls.start(self._begin, _("Starting..."), self._onFailed)
+
+    def _begin(self) -> BackgroundCommand:
+        parameters = self._parameters()
+        chosen = (parameters.batchInput, parameters.batchOutput, parameters.batchFormat)
+        if reason := whyNoBatch(*chosen[:2]) or whyNotYet(parameters.batchOutput):
+            raise RuntimeError(reason)
+        callbacks = (self._onEvent, self._onDone, self._onFailed)
+        command = BackgroundCommand(self._arguments(parameters), *callbacks, place=parameters.batchOutput)
+        command.start()
+        self._chosen = chosen
         self._warnings = {}
         self._show({})
-        self.update(parameters)
+        return command
 
     @staticmethod
     def _arguments(parameters: Any) -> list[str | Path]:
@@ -151,9 +141,7 @@ class BatchPanel:
 
     def onStop(self, checked: bool = False) -> None:
         """Stop at once; the case that is under way is done again when the run goes on."""
-        if self._command:
-            self._command.cancel()
-        self._onEnded(_("Stopped; click Continue to segment the other scans."))
+        self._tellEnd(self._controls.stop, _("Stopped; click Continue to segment the other scans."))
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and lungs of a case into the scene, and show them."""
@@ -181,19 +169,17 @@ class BatchPanel:
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(resultsFile(self._folder))))
 
     def _onEvent(self, event: dict[str, Any]) -> None:
-        bar = self._ui.batchBar
         if event["event"] == "case":
             warnings = self._warnings.get(event["case"], [])
             self._showCase(BatchCase(event["case"], event["status"], event["error"] or " ".join(warnings)))
             # A hundred steps a case, so that the bar moves within one, too.
-            bar.setRange(0, 100 * event["total"])
-            bar.value = 100 * self._finished
-            bar.format = _("case {number} of {all}").format(number=event["number"], all=event["total"])
+            text = _("case {number} of {all}").format(number=event["number"], all=event["total"])
+            self._controls.progress(100 * self._finished, 100 * event["total"], text)
             self._status.say(_("Segmenting {name}...").format(name=event["case"]))
         elif event["event"] == "warning":
             self._warnings.setdefault(event.get("case", ""), []).append(event["text"])
         elif event["event"] == "progress":
-            bar.value = 100 * self._finished + 100 * event["done"] // event["total"]
+            self._ui.batchBar.value = 100 * self._finished + 100 * event["done"] // event["total"]
 
     def _onDone(self, output: str) -> None:
         statuses = [case.status for case in self._cases.values()]
@@ -203,7 +189,8 @@ class BatchPanel:
         if FAILED in statuses:
             text += " " + _("Notes say why; Continue tries these again.")
         counts = {"done": DONE, "skipped": ALREADY_DONE, "failed": FAILED, "others": NO_CT}
-        self._onEnded(text.format(**{key: statuses.count(status) for key, status in counts.items()}))
+        text = text.format(**{key: statuses.count(status) for key, status in counts.items()})
+        self._tellEnd(self._controls.done, text)
 
     def _whatStartDoes(self) -> str:
         if not self._cases:
@@ -212,18 +199,16 @@ class BatchPanel:
         return _("Look for new scans") if isAllDone else _("Continue")
 
     def _onFailed(self, sentence: str) -> None:
-        logging.error(sentence)
-        self._onEnded(sentence)
+        self._tellEnd(self._controls.failed, sentence)
 
-    def _onEnded(self, sentence: str) -> None:
-        self._command = None
+    def _tellEnd(self, tell: Callable[..., None], sentence: str) -> None:
+        """Show the cases of all runs, and the sentence with the warnings that are about none of them."""
         known = {case.name: case for case in casesIn(self._folder)}
         for name, case in self._cases.items():
             if case.status != RUNNING:
                 known[name] = replace(case, notes=case.notes or known.get(name, case).notes)
         self._show(known)
-        self._status.say(sentence, *self._warnings.get("", []))
-        self.update(self._parameters())
+        tell(sentence, *self._warnings.get("", []))
 
     def _show(self, cases: dict[str, BatchCase]) -> None:
         self._cases = cases

@@ -128,6 +128,7 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     assert "was taken; left aside" in cases["ward/b"][1]
     assert (results / "ward" / "b.nii.gz").is_file()
     assert panel.ui.batchStatusLabel.text == ONE_FAILED
+    assert host.main_window.statusBar().currentMessage() == f"LungSegResNet: {ONE_FAILED}"
 
     panel.ui.batchResultsButton.click()
     assert host.opened[-1] == str(results / "results.csv")
@@ -324,6 +325,7 @@ def test_a_run_that_is_stopped_leaves_no_unfinished_file_and_can_go_on(
     choose(host, panel, scans, results)
     panel.ui.batchStartButton.click()
     assert panel.ui.batchStopButton.visible
+    assert panel.parent.focusWidget() == panel.ui.batchStopButton
     assert not panel.ui.batchInputLineEdit.enabled
     host.wait(lambda: bool(shown(panel)))
     # Closing the scene is no reason to stop a run that does not need it.
@@ -406,7 +408,7 @@ def test_folders_that_change_while_packages_are_installed_are_read_again(
     host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "requirements.txt").write_text("lungsegresnet-not-there>=2\n", encoding="utf-8")
-    panel.batchPanel._requirements = str(tmp_path / "requirements.txt")
+    monkeypatch.setattr(panel, "resourcePath", lambda name: str(tmp_path / name))
     choose(host, panel, scans, results)
     monkeypatch.setattr(
         host.slicer.util, "pip_install", lambda arguments: setattr(panel.ui.batchInputLineEdit, "text", "gone")
@@ -418,9 +420,9 @@ def test_folders_that_change_while_packages_are_installed_are_read_again(
 
 
 def test_what_the_system_refuses_at_the_start_is_told_in_a_sentence(
-    host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path
+    host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    panel.batchPanel._requirements = str(tmp_path / "gone.txt")
+    monkeypatch.setattr(panel, "resourcePath", lambda name: str(tmp_path / name))
     choose(host, panel, scans, results)
     panel.ui.batchStartButton.click()
     assert panel.ui.batchStatusLabel.text.startswith("It could not be started (No such file or directory);")

@@ -24,6 +24,7 @@ from LungSegResNetWidgets.sample_data import registerSampleData
 from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun, ctWasRemoved
 from LungSegResNetWidgets.sequence_run import SequenceRun
 from LungSegResNetWidgets.slice_views import showVolume
+from LungSegResNetWidgets.worker_process import endKeptProcesses
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
 from slicer.i18n import translate
@@ -166,8 +167,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
-        requirements = self.resourcePath("requirements.txt")
-        self.runPanel = RunPanel(self.ui, self.logic, requirements, self.onRunDone, self.updateGui)
+        self.runPanel = RunPanel(self.ui, self.logic, self.ensurePackages, self.onRunDone, self.updateGui)
         self.resultPanel = ResultPanel(self.ui, self.logic, self.runPanel.say, self.updateGui)
         parameters, isSegmenting = self.logic.getParameterNode, lambda: self.runPanel.running
         self.batchPanel = BatchPanel(self.ui, parameters, self.ensurePackages, isSegmenting)
@@ -247,9 +247,10 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.updateGui()
 
     def onQuit(self) -> None:
-        """Slicer ends: so does a run."""
+        """Slicer ends: so do its processes."""
         self.runPanel.stopAndWait()
         self.batchPanel.stopAndWait()
+        endKeptProcesses()
 
     def ensurePackages(self) -> bool:
         """Install what a run lacks, after asking; RuntimeError with a sentence if it does not succeed."""
@@ -306,8 +307,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self.runPanel.forgetNews()
             self._volumeOfNews.Set(volume)
 
-    def onRunDone(self, result: RunResult) -> None:
-        """Show the lungs, their measurements and how it went."""
+    def onRunDone(self, result: RunResult) -> list[str]:
+        """Show the lungs and their measurements; returns how it went, in sentences."""
         self.resultPanel.take(result)
         if self.parent.isEntered:  # other modules keep their views
             showVolume(result.volumeNode)
@@ -319,8 +320,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self.logic.getParameterNode().modelFile:
             done += " " + _("Network: {name} {version}.").format(**summary["model"])
         self.advancedPanel.showEngine(summary["why"])
-        self.runPanel.say(done, *summary["warnings"])
-        self.updateGui()
+        return [done, *summary["warnings"]]
 
 
 #

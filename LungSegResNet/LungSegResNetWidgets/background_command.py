@@ -142,11 +142,3 @@ def whyNotYet(place: str | Path) -> str:
     if all(command.place != Path(place).resolve() for command in _unfinished):
         return ""
     return _("The process that was stopped is still ending; try again in a moment.")
-
-
-def whyNotStarted(error: RuntimeError | OSError) -> str:
-    """A sentence about what kept a command from being started."""
-    if isinstance(error, OSError):
-        text = _("It could not be started ({reason}); look whether the disk is full and its folders can be written.")
-        return text.format(reason=error.strerror or error)
-    return str(error)

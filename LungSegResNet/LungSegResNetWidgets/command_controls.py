@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import slicer
+from slicer.i18n import tr as _
 
-from .background_command import whyNotStarted
 from .dependencies import whyNothingRuns
 from .status_line import StatusLine
 
@@ -75,7 +75,7 @@ class CommandControls:
                 return
             command = begin()
         except (RuntimeError, OSError) as error:
-            onFailed(whyNotStarted(error))
+            onFailed(_whyNotStarted(error))
             return
         if command is None:
             return
@@ -125,3 +125,11 @@ class CommandControls:
         for shown, widget in ((not running, self._startButton), (running, self._bar), (running, self._stopButton)):
             widget.setVisible(shown)
         self._onChanged()
+
+
+def _whyNotStarted(error: RuntimeError | OSError) -> str:
+    """A sentence about what kept a command from being started."""
+    if isinstance(error, OSError):
+        text = _("It could not be started ({reason}); look whether the disk is full and its folders can be written.")
+        return text.format(reason=error.strerror or error)
+    return str(error)

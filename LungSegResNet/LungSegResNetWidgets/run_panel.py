@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +9,8 @@ import slicer
 from slicer.i18n import tr as _
 
 from .advanced_panel import settingsOf
-from .background_command import whyNotStarted
 from .choice_titles import showTitles
-from .dependencies import ensurePackages, whyNothingRuns
+from .command_controls import CommandControls, RunningCommand
 from .frames import FRAMES, browserOf
 from .parent_transform import whyToHarden
 from .readiness import whyNotReady
@@ -21,9 +19,6 @@ from .segmentation_nodes import hasLungs
 from .segmentation_run import RunResult
 from .status_line import StatusLine
 from .table_widget import enable
-from .worker_process import endKeptProcesses
-
-_STATUS_MS = 10_000
 
 
 class RunPanel:
@@ -32,37 +27,37 @@ class RunPanel:
     Parameters
     ----------
     logic : the module's; starts runs and knows the parameter node.
-    requirements : file with the packages that a run needs.
-    onDone : gets the `RunResult` of a run.
+    ensurePackages : installs what a run needs, see `CommandControls`.
+    onDone : gets the `RunResult` of a run, and returns the sentences to be told of it.
     onChanged : is called when a run has begun or ended.
-
-    Attributes
-    ----------
-    run : the run that goes on, or None.
     """
 
     def __init__(
         self,
         ui: Any,
         logic: Any,
-        requirements: str,
-        onDone: Callable[[RunResult], None],
+        ensurePackages: Callable[[], bool],
+        onDone: Callable[[RunResult], list[str]],
         onChanged: Callable[[], None],
     ) -> None:
-        self.run: Any = None
         self._ui = ui
         self._logic = logic
-        self._requirements = requirements
         self._onDone = onDone
-        self._onChanged = onChanged
         self._status = StatusLine(ui.statusLabel)
+        buttonsAndBar = (ui.segmentButton, ui.progressBar, ui.cancelButton)
+        self._controls = CommandControls(*buttonsAndBar, self._status, ensurePackages, onChanged)
         ui.segmentButton.connect("clicked(bool)", self.onSegment)
         ui.cancelButton.connect("clicked(bool)", self.onCancel)
 
     @property
     def running(self) -> bool:
         """True while a run goes on."""
-        return self.run is not None
+        return self._controls.running
+
+    @property
+    def run(self) -> Any:
+        """The run that goes on, or None."""
+        return self._controls.command
 
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
@@ -76,8 +71,6 @@ class RunPanel:
         reason = whyNotReady(volume, output, parameters.modelFile)
         reason = reason or whyNoRegion(volume, parameters.roi)
         enable(ui.segmentButton, reason, _("Segment the right and the left lung in the CT."))
-        for shown, widget in ((not running, ui.segmentButton), (running, ui.progressBar), (running, ui.cancelButton)):
-            widget.setVisible(shown)
         for widget in (ui.inputsCollapsibleButton, ui.outputsCollapsibleButton, ui.advancedCollapsibleButton):
             widget.enabled = not running
         self._status.update(reason or _("Ready."), whyToHarden(volume))
@@ -92,33 +85,23 @@ class RunPanel:
 
     def forgetNews(self) -> None:
         """News of another CT are none."""
-        if self.run is None:
+        if not self.running:
             self._status.forget()
 
     def onSegment(self, checked: bool = False) -> None:
         """Start, after asking for whatever has to be asked."""
-        try:
-            if not ensurePackages(self._requirements, self._logic.getParameterNode().device):
-                self.say(whyNothingRuns())
-                return
-            parameters = self._logic.getParameterNode()
-            segmentation = None if doesAllFrames(parameters) else parameters.outputSegmentation
-            if not _mayReplace(segmentation):
-                return
-            callbacks = (self._onRunEvent, self._onRunDone, self._onRunFailed)
-            volume, settings = parameters.inputVolume, settingsOf(parameters)
-            if doesAllFrames(parameters):
-                self.run = self._logic.startAllFrames(volume, settings, *callbacks)
-            else:
-                self.run = self._logic.start(volume, segmentation, settings, *callbacks)
-        except (RuntimeError, OSError) as error:
-            self._onRunFailed(whyNotStarted(error))
-            return
-        self._ui.progressBar.setRange(0, 0)
-        self._ui.progressBar.format = ""
-        self.say(_("Starting..."))
-        self._onChanged()
-        self._ui.cancelButton.setFocus()  # the keyboard was on the button that is hidden now
+        self._controls.start(self._begin, _("Starting..."), self._onRunFailed)
+
+    def _begin(self) -> RunningCommand | None:
+        parameters = self._logic.getParameterNode()
+        segmentation = None if doesAllFrames(parameters) else parameters.outputSegmentation
+        if not _mayReplace(segmentation):
+            return None
+        callbacks = (self._onRunEvent, self._onRunDone, self._onRunFailed)
+        volume, settings = parameters.inputVolume, settingsOf(parameters)
+        if doesAllFrames(parameters):
+            return self._logic.startAllFrames(volume, settings, *callbacks)
+        return self._logic.start(volume, segmentation, settings, *callbacks)
 
     def onCancel(self, checked: bool = False) -> None:
         """Stop at once."""
@@ -126,30 +109,22 @@ class RunPanel:
 
     def stop(self, sentence: str) -> None:
         """End the run, if there is one, and say why."""
-        if self.run:
-            self.run.cancel()
-            self.run = None
-            self.say(sentence)
-        self._onChanged()
+        self._controls.stop(sentence)
 
     def stopAndWait(self) -> None:
-        """End the run when Slicer quits, and the process that waits for the next one."""
-        if self.run:
-            self.run.cancelAndWait()
-            self.run = None
-        endKeptProcesses()
+        """End the run when Slicer quits."""
+        self._controls.stopAndWait()
 
     def _onRunEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == "progress":
-            bar, number, count = self._ui.progressBar, event.get("frame", 1), event.get("frames", 1)
-            bar.setRange(0, event["total"] * count)
-            bar.value = event["total"] * (number - 1) + event["done"]
-            bar.format = _("slice %v of %m")
+            number, count, total = event.get("frame", 1), event.get("frames", 1), event["total"]
+            text = _("slice %v of %m")
             if count > 1:
-                bar.format = _("frame {number} of {all}").format(number=number, all=count)
+                text = _("frame {number} of {all}").format(number=number, all=count)
             left = event.get("seconds_left")
             if left is not None:
-                bar.format += _(", about {seconds:.0f} s left").format(seconds=left)
+                text += _(", about {seconds:.0f} s left").format(seconds=left)
+            self._controls.progress(total * (number - 1) + event["done"], total * count, text)
             self.say(_("Segmenting..."))
         elif event["event"] == "stage":
             stages = {
@@ -161,21 +136,10 @@ class RunPanel:
             self.say(stages.get(event["stage"], event["stage"]))
 
     def _onRunDone(self, result: RunResult) -> None:
-        self.run = None
-        self._onDone(result)
-        self._tellElsewhere()
+        self._controls.done(*self._onDone(result))
 
     def _onRunFailed(self, sentence: str) -> None:
-        """Say what went wrong; the scene is as it was."""
-        self.run = None
-        logging.error(sentence)
-        self.say(sentence, _("The scene is as it was."))
-        self._tellElsewhere()
-        self._onChanged()
-
-    def _tellElsewhere(self) -> None:
-        """The end of a run is news in other modules, too."""
-        slicer.util.showStatusMessage(f"LungSegResNet: {self._status.news.splitlines()[0]}", _STATUS_MS)
+        self._controls.failed(sentence, _("The scene is as it was."))
 
 
 def _mayReplace(segmentation: Any) -> bool:

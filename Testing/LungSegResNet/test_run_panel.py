@@ -295,7 +295,7 @@ def test_a_second_click_while_packages_are_installed_starts_no_second_run(
     host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "requirements.txt").write_text("lungsegresnet-not-there>=2\n", encoding="utf-8")
-    panel.runPanel._requirements = str(tmp_path / "requirements.txt")
+    monkeypatch.setattr(panel, "resourcePath", lambda name: str(tmp_path / name))
     clicked: list[str] = []
     runs: list[Any] = []
     start = panel.logic.start
@@ -324,7 +324,7 @@ def test_a_ct_that_is_removed_while_packages_are_installed_starts_no_run(
     host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "requirements.txt").write_text("lungsegresnet-not-there>=2\n", encoding="utf-8")
-    panel.runPanel._requirements = str(tmp_path / "requirements.txt")
+    monkeypatch.setattr(panel, "resourcePath", lambda name: str(tmp_path / name))
     monkeypatch.setattr(host.slicer.util, "pip_install", lambda arguments: host.slicer.mrmlScene.RemoveNode(ct))
     host.answers.append(True)
     panel.ui.segmentButton.click()
@@ -478,8 +478,10 @@ def test_a_run_that_has_no_place_for_temporary_files_is_told(
     assert str(tmp_path / "gone") in panel.ui.statusLabel.text
 
 
-def test_a_list_of_packages_that_cannot_be_read_is_told(host: Host, ct: Any, panel: Any, tmp_path: Path) -> None:
-    panel.runPanel._requirements = str(tmp_path / "requirements.txt")
+def test_a_list_of_packages_that_cannot_be_read_is_told(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(panel, "resourcePath", lambda name: str(tmp_path / name))
     panel.ui.segmentButton.click()
     assert panel.runPanel.run is None
     assert panel.ui.statusLabel.text.startswith("It could not be started (No such file or directory);")

@@ -8,7 +8,7 @@ import slicer
 import vtk
 from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
 from LungSegResNetWidgets.batch_panel import BatchPanel
-from LungSegResNetWidgets.connected_parameters import ConnectedParameters
+from LungSegResNetWidgets.connected_parameters import ParameterNodeConnection
 from LungSegResNetWidgets.ct_of_lungs import followCt, forgetRemoved
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
@@ -141,9 +141,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
-        self._connected = ConnectedParameters()
+        self._connection = ParameterNodeConnection(self, self.showTitles, self.updateGui)
         self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
         # VTKObservationMixin would keep every CT that was ever chosen in memory.
         self._volume = vtk.vtkWeakReference()
@@ -173,7 +171,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.batchPanel = BatchPanel(self.ui, parameters, self.ensurePackages, isSegmenting)
         self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode)
         selectors = [self.ui.inputSelector, self.ui.outputSelector, self.ui.roiSelector]
-        takeChoicesOf(selectors, lambda: self._parameterNode)
+        takeChoicesOf(selectors, lambda: self._connection.node)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
 
@@ -181,7 +179,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Called when the application closes and the panel is destroyed."""
         self.onQuit()
         slicer.app.disconnect("aboutToQuit()", self.onQuit)
-        self.setParameterNode(None)
+        self._connection.disconnect()
         self._observeVolume(None)
         self.removeObservers()
 
@@ -197,14 +195,14 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self) -> None:
         """Called each time the user opens another module; a run goes on."""
-        self.setParameterNode(None)
+        self._connection.disconnect()
 
     def onSceneStartClose(self, caller, event) -> None:
         """The scene is about to be closed: a run ends without a result."""
         self.runPanel.stop(_("The scene was closed, so the run was stopped."))
         self.resultPanel.forgetUndo()
         self._keptChoices.keep(self.logic.getParameterNode())
-        self.setParameterNode(None)
+        self._connection.disconnect()
         self._observeVolume(None)
 
     def onSceneEndClose(self, caller, event) -> None:
@@ -215,7 +213,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartImport(self, caller, event) -> None:
         """A scene is being loaded: its nodes come one by one, and selectors are emptied and filled again."""
-        self.setParameterNode(None)
+        self._connection.disconnect()
         self._observeVolume(None)
 
     def onSceneEndImport(self, caller, event) -> None:
@@ -227,14 +225,15 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onNodeAdded(self, caller, event) -> None:
         """The first CT that is loaded is chosen."""
-        if self._parameterNode and not self._parameterNode.inputVolume:
-            self._parameterNode.inputVolume = firstScan()
+        parameters = self._connection.node
+        if parameters and not parameters.inputVolume:
+            parameters.inputVolume = firstScan()
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
         """What is removed is chosen no more, also while another module is open."""
         fields = ("inputVolume", "outputSegmentation", "roi")
-        forgetRemoved(lambda: self._parameterNode or self.logic.getParameterNode(), node, *fields)
+        forgetRemoved(lambda: self._connection.node or self.logic.getParameterNode(), node, *fields)
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeRemoved(self, caller, event, node) -> None:
@@ -261,26 +260,16 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameterNode = self.logic.getParameterNode()
         if not parameterNode.inputVolume:
             parameterNode.inputVolume = firstScan()
-        self.setParameterNode(self._connected.same(parameterNode))
+        self._connection.connect(parameterNode)
 
-    def setParameterNode(self, parameterNode: LungSegResNetParameterNode | None) -> None:
-        """Show and observe a parameter node."""
-        if self._parameterNode:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
-        self._parameterNode = parameterNode
-        if parameterNode:
-            # Of the node itself: VTKObservationMixin would keep every wrapper that it observed. The low priority has
-            # VTK call it last, and what the next line adds after what the wrapper added when it was made, not before.
-            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui, priority=-1.0)
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.runPanel.showTitles()
-            self.advancedPanel.showTitles()
-            self.updateGui()
+    def showTitles(self) -> None:
+        """Call the choices by their names in the user's language; the parameter node has been connected."""
+        self.runPanel.showTitles()
+        self.advancedPanel.showTitles()
 
     def updateGui(self, caller=None, event=None) -> None:
         """Each part enables what can be done now."""
-        parameters = self._parameterNode
+        parameters = self._connection.node
         if not parameters:
             return
         before = self._volume.Get()

@@ -13,7 +13,7 @@ from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.run_folder import FILE, NO_START, RUN_PARAMETERS
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
-from LungSegResNetWidgets.connected_parameters import ConnectedParameters
+from LungSegResNetWidgets.connected_parameters import ParameterNodeConnection
 from LungSegResNetWidgets.ct_of_lungs import forgetRemoved, lungsOf
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.kept_choices import KeptChoices
@@ -127,9 +127,6 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.logic = None
-        self._parameterNode = None
-        self._parameterNodeGuiTag = None
-        self._connected = ConnectedParameters()
         self._keptChoices = KeptChoices(RUN_PARAMETERS)
         self._isUpdating = False
 
@@ -145,6 +142,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self.dataPanel = DataPanel(self.ui, parameters, self.ensurePackages)
         self.trainPanel = TrainPanel(self.ui, parameters, self.ensurePackages, self.updateGui)
         self.evaluatePanel = EvaluatePanel(self.ui, parameters, self.ensurePackages, lambda: self.trainPanel.running)
+        self._connection = ParameterNodeConnection(self, self.trainPanel.showTitles, self.updateGui)
 
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self.onSceneStartClose)
@@ -166,7 +164,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         slicer.app.disconnect("aboutToQuit()", self.onQuit)
         if slicer.util.mainWindow():
             slicer.util.mainWindow().removeEventFilter(self._closeQuestion)
-        self.setParameterNode(None)
+        self._connection.disconnect()
         self.removeObservers()
 
     def onReload(self) -> None:
@@ -180,12 +178,12 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def exit(self) -> None:
         """Called each time the user opens another module; what runs goes on."""
-        self.setParameterNode(None)
+        self._connection.disconnect()
 
     def onSceneStartClose(self, caller, event) -> None:
         """The scene is about to be closed: files and runs are not part of it."""
         self._keptChoices.keep(self.logic.getParameterNode())
-        self.setParameterNode(None)
+        self._connection.disconnect()
 
     def onSceneEndClose(self, caller, event) -> None:
         """The scene is empty now."""
@@ -196,7 +194,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def onSceneStartImport(self, caller, event) -> None:
         """A scene is being loaded: selectors are emptied and filled again, and the choices must not follow."""
-        self.setParameterNode(None)
+        self._connection.disconnect()
 
     def onSceneEndImport(self, caller, event) -> None:
         """A scene was loaded, perhaps with our parameters."""
@@ -209,7 +207,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
         """What is removed is chosen no more, also while another module is open."""
         fields = ("caseVolume", "caseSegmentation")
-        forgetRemoved(lambda: self._parameterNode or self.logic.getParameterNode(), node, *fields)
+        forgetRemoved(lambda: self._connection.node or self.logic.getParameterNode(), node, *fields)
 
     def mayClose(self) -> bool:
         """Ask before a training run is ended by quitting."""
@@ -228,12 +226,12 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def parameters(self) -> LungSegResNetTrainingParameterNode | None:
         """The parameters that are shown; None while there is none, as while the scene closes."""
-        return self._parameterNode
+        return self._connection.node
 
     def ensurePackages(self) -> bool:
         """Install what is missing, after asking; RuntimeError with a sentence if it does not succeed."""
-        isReady = ensurePackages(self.resourcePath("training_requirements.txt"), self._parameterNode.device)
-        if self._parameterNode is None:
+        isReady = ensurePackages(self.resourcePath("training_requirements.txt"), self._connection.node.device)
+        if self._connection.node is None:
             raise RuntimeError(_("Another module was opened meanwhile, so nothing was started; click again."))
         return isReady
 
@@ -244,21 +242,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             parameterNode.caseVolume = firstScan()
         if not parameterNode.caseSegmentation:
             parameterNode.caseSegmentation = lungsOf(parameterNode.caseVolume)
-        self.setParameterNode(self._connected.same(parameterNode))
-
-    def setParameterNode(self, parameterNode: LungSegResNetTrainingParameterNode | None) -> None:
-        """Show and observe a parameter node."""
-        if self._parameterNode:
-            self._parameterNode.disconnectGui(self._parameterNodeGuiTag)
-            self.removeObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui)
-        self._parameterNode = parameterNode
-        if parameterNode:
-            # Of the node itself: VTKObservationMixin would keep every wrapper that it observed. The low priority has
-            # VTK call it last, and what the next line adds after what the wrapper added when it was made, not before.
-            self.addObserver(parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self.updateGui, priority=-1.0)
-            self._parameterNodeGuiTag = parameterNode.connectGui(self.ui)
-            self.trainPanel.showTitles()
-            self.updateGui()
+        self._connection.connect(parameterNode)
 
     def updateGui(self, caller=None, event=None) -> None:
         """Enable what can be done now; what cannot be done says why."""

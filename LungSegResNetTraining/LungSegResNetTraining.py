@@ -291,21 +291,22 @@ class LungSegResNetTrainingTest(ScriptedLoadableModuleTest):
 
     def test_a_case_is_written_and_read_again(self):
         """A corrected segmentation becomes a case that comes back with the same voxels."""
-        from LungSegResNetWidgets import segmentation_nodes
         from LungSegResNetWidgets.drawn_thorax import makeThorax
+        from LungSegResNetWidgets.lung_measurement import ctAndLungs
+        from LungSegResNetWidgets.lung_segments import placeWithVolume, writeLungs
 
         from LungSegResNetTrainingLib.data.data_set import list_data_set
 
         volumeNode, drawn = makeThorax()
         segmentationNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
-        segmentation_nodes.placeWithVolume(segmentationNode, volumeNode)
-        segmentation_nodes.writeLungs(segmentationNode, volumeNode, drawn)
+        placeWithVolume(segmentationNode, volumeNode)
+        writeLungs(segmentationNode, volumeNode, drawn)
         with tempfile.TemporaryDirectory() as folder:
             writeCase(volumeNode, segmentationNode, folder, "thorax")
             (case,) = list_data_set(Path(folder)).cases
             shown = showCase(case)
-        ct, labels = segmentation_nodes.ctAndLungs(volumeNode, segmentationNode)
+        ct, labels = ctAndLungs(volumeNode, segmentationNode)
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(shown), ct.hu)
         again = slicer.mrmlScene.GetNodesByName("thorax reference").GetItemAsObject(0)
-        np.testing.assert_array_equal(segmentation_nodes.ctAndLungs(shown, again)[1], labels)
+        np.testing.assert_array_equal(ctAndLungs(shown, again)[1], labels)
         self.delayDisplay("A case was written and read again")

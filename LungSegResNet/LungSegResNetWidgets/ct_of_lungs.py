@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
-from .segmentation_nodes import CT, hasLungs
+from .lung_segments import CT_ROLE, hasLungs
+from .volume_nodes import ijkToRas
 
 _CHOSEN_KINDS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLMarkupsROINode")
 
@@ -70,7 +70,7 @@ def _ctsOf(segmentationNode: Any) -> list[Any]:
     """CTs in the scene that the segmentation tells of: that of its lungs, then that on whose voxels it is edited."""
     if segmentationNode is None:
         return []
-    roles = (CT, segmentationNode.GetReferenceImageGeometryReferenceRole())
+    roles = (CT_ROLE, segmentationNode.GetReferenceImageGeometryReferenceRole())
     nodes = [segmentationNode.GetNodeReference(role) for role in roles]
     return [node for node in nodes if node is not None]
 
@@ -81,10 +81,4 @@ def _onSameVoxels(one: Any, other: Any) -> bool:
     if None in images or images[0].GetDimensions() != images[1].GetDimensions():
         return False
     transforms = [node.GetParentTransformNode() for node in (one, other)]
-    return transforms[0] is transforms[1] and np.allclose(_ijkToRas(one), _ijkToRas(other))
-
-
-def _ijkToRas(volumeNode: Any) -> np.ndarray:
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    return slicer.util.arrayFromVTKMatrix(matrix)
+    return transforms[0] is transforms[1] and np.allclose(ijkToRas(one), ijkToRas(other))

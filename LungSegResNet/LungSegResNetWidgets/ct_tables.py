@@ -9,13 +9,14 @@ import slicer
 from slicer.i18n import tr as _
 
 from .frames import frameNumber
+from .lung_segments import CT_ROLE, digestOfLungs
 from .node_names import freeName
-from .segmentation_nodes import digestOfLungs, placeBeside
 from .table_node import fillTableNode, rowsOf
+from .volume_nodes import placeBeside
 
 MEASUREMENTS, SLICES_TO_CHECK = "measurements", "slices to check"
 _KIND, _FRAME, _DIGEST = "LungSegResNet.table", "LungSegResNet.frame", "LungSegResNet.digest"  # attributes
-_CT, _LUNGS = "LungSegResNet.ct", "LungSegResNet.lungs"  # roles of references
+_LUNGS = "LungSegResNet.lungs"  # role of the reference to the segmentation, beside CT_ROLE
 
 
 def findTable(kind: str, volumeNode: Any, segmentationNode: Any) -> Any:
@@ -23,7 +24,7 @@ def findTable(kind: str, volumeNode: Any, segmentationNode: Any) -> Any:
     if volumeNode is None or segmentationNode is None:  # as the references of a table whose lungs were removed are
         return None
     for node in slicer.util.getNodesByClass("vtkMRMLTableNode"):
-        isOfBoth = node.GetNodeReference(_CT) is volumeNode and node.GetNodeReference(_LUNGS) is segmentationNode
+        isOfBoth = node.GetNodeReference(CT_ROLE) is volumeNode and node.GetNodeReference(_LUNGS) is segmentationNode
         if isOfBoth and node.GetAttribute(_KIND) == kind:
             return node
     return None
@@ -40,7 +41,7 @@ def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmen
         name = freeName(title.format(ct=volumeNode.GetName()))
         tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
         tableNode.SetAttribute(_KIND, kind)
-        tableNode.SetNodeReferenceID(_CT, volumeNode.GetID())
+        tableNode.SetNodeReferenceID(CT_ROLE, volumeNode.GetID())
         tableNode.SetNodeReferenceID(_LUNGS, segmentationNode.GetID())
         tableNode.SetLocked(True)  # the panel shows it, and its columns are not to be edited away
         placeBeside(tableNode, volumeNode)

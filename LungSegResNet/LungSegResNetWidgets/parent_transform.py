@@ -14,6 +14,8 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from .volume_nodes import ijkToRas
+
 # In each direction of each slice; between them the transforms of Slicer's DICOM import are straight.
 _POINTS_IN_PLANE = 3
 
@@ -92,10 +94,8 @@ def _pointsOf(volumeNode: Any) -> np.ndarray:
     columns, rows, slices = volumeNode.GetImageData().GetDimensions()
     i, j = (np.linspace(0, size - 1, _POINTS_IN_PLANE) for size in (columns, rows))
     ijk = np.stack(np.meshgrid(i, j, np.arange(slices), indexing="ij"), axis=-1).reshape(-1, 3)
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    ijkToRas = slicer.util.arrayFromVTKMatrix(matrix)
-    return ijk @ ijkToRas[:3, :3].T + ijkToRas[:3, 3]
+    matrix = ijkToRas(volumeNode)
+    return ijk @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def _toWorld(transformNode: Any, points: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from LungSegResNetLib.network.devices import may_have_graphics_card
 
 from .ct_of_lungs import whyNotTogether
 from .dependencies import hasTorchExtension
-from .segmentation_nodes import BINARY_LABELMAP
+from .labelmaps import BINARY_LABELMAP
 from .slice_views import backgroundVolumes
 
 

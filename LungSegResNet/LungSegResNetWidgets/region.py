@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import slicer
-import vtk
 from slicer.i18n import tr as _
 
 from .parent_transform import ParentTransform, bendsNotably
+from .volume_nodes import ijkToRas
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,7 @@ class Region:
 
     def voxelsOf(self, volumeNode: Any) -> np.ndarray:
         """Voxels of the volume, or of another with its coordinates (bool, k, j, i), whose middle lies in the box."""
-        ijkToRas = vtk.vtkMatrix4x4()
-        volumeNode.GetIJKToRASMatrix(ijkToRas)
-        matrix = self.rasToBox @ slicer.util.arrayFromVTKMatrix(ijkToRas)
+        matrix = self.rasToBox @ ijkToRas(volumeNode)
         columns, rows, slices = volumeNode.GetImageData().GetDimensions()
         inside = np.ones((slices, rows, columns), bool)
         # Each coordinate in the box is a sum of a term for each index; slice by slice, so that little memory is needed.

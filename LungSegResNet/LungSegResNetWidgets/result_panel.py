@@ -10,10 +10,11 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-from . import segmentation_nodes
 from .check_panel import CheckPanel, keepSlices
 from .ct_of_lungs import whyNotTogether
 from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, isOutdated, keepTable, removeTable
+from .lung_measurement import measure
+from .lung_segments import hasLungs, restoreLungs, saveLungs
 from .measurement_panel import MeasurementPanel
 from .parent_transform import whyToHarden
 from .segmentation_run import RunResult
@@ -63,8 +64,7 @@ class ResultPanel:
             self._segmentation.Set(segmentation)
             self.renew()
         ui.show3DButton.setSegmentationNode(segmentation)
-        hasLungs = bool(segmentation) and segmentation_nodes.hasLungs(segmentation)
-        noLungs = "" if hasLungs else _("No lungs have been segmented yet.")
+        noLungs = "" if segmentation and hasLungs(segmentation) else _("No lungs have been segmented yet.")
         noLungs = noLungs or whyNotTogether(volume, segmentation)
         correct = _("Correct the lungs in the module Segment Editor.")
         enable(ui.editButton, noLungs, "\n".join(text for text in (correct, whyToHarden(volume)) if text))
@@ -129,9 +129,9 @@ class ResultPanel:
         undo = self._undos[segmentation.GetID()]
         result, isUndone = undo.result, not undo.isUndone
         result.frame.show()
-        saved = segmentation_nodes.saveLungs(segmentation)
+        saved = saveLungs(segmentation)
         self._undos[segmentation.GetID()] = _Undo(replace(result, before=saved), isUndone)
-        segmentation_nodes.restoreLungs(segmentation, result.before)
+        restoreLungs(segmentation, result.before)
         text = _('"{name}" is as it was before the run; Redo brings back its lungs.')
         if not isUndone:
             text = _('The lungs that Undo took away are back in "{name}".')
@@ -159,8 +159,8 @@ class ResultPanel:
         problem, rows, isMeasured = _("The lungs could not be measured."), [], False
         try:
             with slicer.util.tryWithErrorDisplay(problem, waitCursor=True):
-                if volumeNode.GetScene() and segmentation_nodes.hasLungs(segmentationNode):
-                    rows = segmentation_nodes.measure(volumeNode, segmentationNode)
+                if volumeNode.GetScene() and hasLungs(segmentationNode):
+                    rows = measure(volumeNode, segmentationNode)
                 isMeasured = True
         except Exception:  # it is raised again after its dialog
             self._say(problem)

@@ -12,10 +12,10 @@ from .advanced_panel import settingsOf
 from .choice_titles import showTitles
 from .command_controls import CommandControls, RunningCommand
 from .frames import FRAMES, browserOf
+from .lung_segments import hasLungs
 from .parent_transform import whyToHarden
 from .readiness import whyNotReady
 from .region import whyNoRegion
-from .segmentation_nodes import hasLungs
 from .segmentation_run import RunResult
 from .status_line import StatusLine
 from .table_widget import enable

@@ -14,9 +14,10 @@ from slicer.i18n import tr as _
 
 from .background_command import BackgroundCommand
 from .frames import ShownFrame
+from .lung_measurement import measure
+from .lung_segments import SavedSegment, placeWithVolume, restoreLungs, saveLungs, writeLungs
 from .node_names import freeName
 from .region import Region
-from .segmentation_nodes import SavedSegment, measure, placeWithVolume, restoreLungs, saveLungs, writeLungs
 from .temporary_folder import makeTemporaryFolder
 from .worker_process import nameForWorker
 

@@ -11,8 +11,9 @@ import slicer
 from slicer.i18n import tr as _
 
 from .frames import ShownFrame, browserOf
+from .lung_measurement import measureLabels
+from .lung_segments import placeWithVolume, writeLungs
 from .node_names import freeName
-from .segmentation_nodes import measureLabels, placeWithVolume, writeLungs
 from .segmentation_run import RunResult, RunSettings, SegmentationRun
 
 

@@ -12,8 +12,10 @@ import slicer
 
 from LungSegResNetLib.ct_volume import CTVolume
 
+from .labelmaps import BINARY_LABELMAP
+from .lung_segments import placeWithVolume, writeLungs
 from .node_names import freeName
-from .segmentation_nodes import BINARY_LABELMAP, addVolume, placeWithVolume, writeLungs
+from .volume_nodes import addVolume
 
 # Of the CT: attributes and the role of a reference.
 _FILES, _AS_LOADED, _LUNGS = "LungSegResNet.caseFiles", "LungSegResNet.caseAsLoaded", "LungSegResNet.caseLungs"

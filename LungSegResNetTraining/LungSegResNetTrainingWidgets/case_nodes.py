@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import vtk
 from LungSegResNetWidgets.ct_of_lungs import whyNotTogether
-from LungSegResNetWidgets.segmentation_nodes import ctAndLungs, hasSides, otherSegments
+from LungSegResNetWidgets.lung_measurement import ctAndLungs, otherSegments
+from LungSegResNetWidgets.lung_segments import hasSides
 from LungSegResNetWidgets.shown_cases import addCase, caseInScene, removeOtherCases, showAlone
 from LungSegResNetWidgets.slice_views import jumpToPoint
+from LungSegResNetWidgets.volume_nodes import ijkToRas
 from slicer.i18n import tr as _
 
 from LungSegResNetTrainingLib.data.cases import CASE_LIST
@@ -42,9 +43,7 @@ def showCase(case: Case) -> Any:
 def jumpToSlice(volumeNode: Any, index: int) -> None:
     """Show slice ``index`` (0 is the lowest) of a volume of `showCase` in all slice views."""
     columns, rows, _slices = volumeNode.GetImageData().GetDimensions()
-    matrix = vtk.vtkMatrix4x4()
-    volumeNode.GetIJKToRASMatrix(matrix)
-    middle = matrix.MultiplyPoint(((columns - 1) / 2, (rows - 1) / 2, index, 1.0))
+    middle = ijkToRas(volumeNode) @ [(columns - 1) / 2, (rows - 1) / 2, index, 1.0]
     jumpToPoint(volumeNode, middle[:3])
 
 

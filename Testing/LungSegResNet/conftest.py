@@ -54,11 +54,11 @@ def drawn(thorax: tuple[sitk.Image, sitk.Image]) -> np.ndarray:
 @pytest.fixture
 def done(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> Any:
     """The panel with lungs, without a run."""
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
-    segmentation_nodes.placeWithVolume(segmentation, ct)
-    segmentation_nodes.writeLungs(segmentation, ct, drawn)
+    lung_segments.placeWithVolume(segmentation, ct)
+    lung_segments.writeLungs(segmentation, ct, drawn)
     panel.ui.outputSelector.setCurrentNode(segmentation)
     panel.ui.measureButton.click()
     return panel

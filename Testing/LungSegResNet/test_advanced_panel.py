@@ -31,11 +31,11 @@ def add_upper_half(host: Host, ct: Any) -> Any:
 def test_one_segment_replaces_two_is_measured_as_one_and_undone_to_two(
     host: Host, ct: Any, panel: Any, drawn: np.ndarray
 ) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
-    segmentation_nodes.placeWithVolume(segmentation, ct)
-    segmentation_nodes.writeLungs(segmentation, ct, drawn)
+    lung_segments.placeWithVolume(segmentation, ct)
+    lung_segments.writeLungs(segmentation, ct, drawn)
     segments = segmentation.GetSegmentation()
     segments.GetSegment("right_lung").SetColor(1, 0, 0)
     segments.AddEmptySegment("nodule", "nodule")
@@ -67,12 +67,12 @@ def test_one_segment_replaces_two_is_measured_as_one_and_undone_to_two(
 def test_lungs_are_new_inside_the_roi_only_and_measured_as_they_are_then(
     host: Host, ct: Any, panel: Any, drawn: np.ndarray
 ) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
-    segmentation_nodes.placeWithVolume(segmentation, ct)
+    lung_segments.placeWithVolume(segmentation, ct)
     by_hand = np.roll(drawn, 9, axis=1)
-    segmentation_nodes.writeLungs(segmentation, ct, by_hand)
+    lung_segments.writeLungs(segmentation, ct, by_hand)
     panel.ui.outputSelector.setCurrentNode(segmentation)
     panel.ui.roiSelector.setCurrentNode(add_upper_half(host, ct))
     host.answers.append(True)

@@ -41,13 +41,13 @@ def test_of_two_cts_of_one_name_the_chosen_one_is_segmented(host: Host, done: An
 
 def add_lungs(host: Host, volume: Any, name: str) -> Any:
     """A segmentation with lungs that were found in a CT."""
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-    segmentation_nodes.placeWithVolume(segmentation, volume)
+    lung_segments.placeWithVolume(segmentation, volume)
     labels = np.zeros(host.slicer.util.arrayFromVolume(volume).shape, np.uint8)
     labels[3:7, 10:30, 10:20], labels[3:7, 10:30, 30:40] = 1, 2
-    segmentation_nodes.writeLungs(segmentation, volume, labels)
+    lung_segments.writeLungs(segmentation, volume, labels)
     return segmentation
 
 
@@ -117,10 +117,10 @@ def test_lungs_that_the_user_chose_for_a_ct_on_the_same_voxels_stay_chosen_and_u
 def test_a_segmentation_that_tells_of_no_ct_stays_chosen_with_another_one(
     host: Host, ct: Any, panel: Any, drawn: np.ndarray
 ) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     loaded = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "From a file")
-    segmentation_nodes.writeLungs(loaded, ct, drawn)
+    lung_segments.writeLungs(loaded, ct, drawn)
     choose_lungs(panel, loaded)
     choose_ct(panel, add_volume(host, Thorax().scan(spacing=(4.0, 4.0, 20.0))[0], "Other"))
     assert panel.ui.outputSelector.currentNode() is loaded
@@ -130,11 +130,11 @@ def test_a_segmentation_that_tells_of_no_ct_stays_chosen_with_another_one(
 def test_lungs_of_another_program_are_those_of_the_ct_on_whose_voxels_they_are_edited(
     host: Host, ct: Any, panel: Any, drawn: np.ndarray
 ) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     made = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "By hand")
     made.SetReferenceImageGeometryParameterFromVolumeNode(ct)
-    segmentation_nodes.writeLungs(made, ct, drawn)
+    lung_segments.writeLungs(made, ct, drawn)
     choose_lungs(panel, made)
     choose_ct(panel, add_volume(host, Thorax().scan(spacing=(4.0, 4.0, 20.0))[0], "Other"))
     assert panel.ui.outputSelector.currentNode() is None

@@ -29,12 +29,12 @@ from slicer_host import Host
 
 
 def test_lungs_that_are_there_are_replaced_only_after_a_yes(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
-    segmentation_nodes.placeWithVolume(segmentation, ct)
+    lung_segments.placeWithVolume(segmentation, ct)
     by_hand = np.roll(drawn, 9, axis=1)
-    segmentation_nodes.writeLungs(segmentation, ct, by_hand)
+    lung_segments.writeLungs(segmentation, ct, by_hand)
     panel.ui.outputSelector.setCurrentNode(segmentation)
 
     host.answers.append(False)
@@ -163,15 +163,15 @@ def test_a_lung_that_was_removed_is_measured_no_more(host: Host, done: Any) -> N
 
 
 def test_segments_that_were_all_replaced_are_measured_again(host: Host, ct: Any, done: Any, drawn: np.ndarray) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     host.leaveModule(done)
     segmentation = parameters(done).outputSegmentation
     segmentation.SetAndObserveSegmentation(host.slicer.vtkSegmentation())
     smaller = drawn.copy()
     smaller[:5] = 0
-    segmentation_nodes.placeWithVolume(segmentation, ct)
-    segmentation_nodes.writeLungs(segmentation, ct, smaller)
+    lung_segments.placeWithVolume(segmentation, ct)
+    lung_segments.writeLungs(segmentation, ct, smaller)
     host.enterModule(done)
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx(

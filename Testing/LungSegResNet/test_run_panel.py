@@ -189,16 +189,16 @@ def test_a_ct_that_is_changed_during_the_run_gets_no_lungs_that_do_not_fit(host:
 def test_a_failure_nobody_foresaw_leaves_the_lungs_of_before_and_the_panel_ready(
     host: Host, ct: Any, panel: Any, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from LungSegResNetWidgets import segmentation_nodes, segmentation_run
+    from LungSegResNetWidgets import lung_segments, segmentation_run
 
     def write_and_fail(*arguments: Any) -> None:
-        segmentation_nodes.writeLungs(*arguments)
+        lung_segments.writeLungs(*arguments)
         raise ValueError("no more memory for this")
 
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Corrected")
-    segmentation_nodes.placeWithVolume(segmentation, ct)
+    lung_segments.placeWithVolume(segmentation, ct)
     by_hand = np.roll(drawn, 9, axis=1)
-    segmentation_nodes.writeLungs(segmentation, ct, by_hand)
+    lung_segments.writeLungs(segmentation, ct, by_hand)
     monkeypatch.setattr(segmentation_run, "writeLungs", write_and_fail)
 
     for output in (segmentation, None):

@@ -151,7 +151,7 @@ def test_the_check_ends_when_another_data_set_is_chosen(panel: Any, data_set: Pa
 
 
 def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host, panel: Any, tmp_path: Path) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -162,8 +162,8 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(folder), volume, segmentation
     assert "right lung" in panel.ui.addCaseButton.toolTip
-    segmentation_nodes.placeWithVolume(segmentation, volume)
-    segmentation_nodes.writeLungs(segmentation, volume, drawn)
+    lung_segments.placeWithVolume(segmentation, volume)
+    lung_segments.writeLungs(segmentation, volume, drawn)
     panel.updateGui()
     panel.ui.caseNameLineEdit.text = "CT of today"
     panel.ui.addCaseButton.click()
@@ -187,15 +187,15 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
 def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
     host: Host, panel: Any, tmp_path: Path
 ) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     image, mask = Thorax(consolidation=True).scan((6.0, 6.0, 10.0))
     volume = add_volume(host, image, "Dense")
     drawn = sitk.GetArrayFromImage(mask)
     dense = (drawn == 2) & (sitk.GetArrayFromImage(image) > -200)
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
-    segmentation_nodes.placeWithVolume(segmentation, volume)
-    segmentation_nodes.writeLungs(segmentation, volume, np.where(dense, 0, drawn))
+    lung_segments.placeWithVolume(segmentation, volume)
+    lung_segments.writeLungs(segmentation, volume, np.where(dense, 0, drawn))
     disease = segmentation.GetSegmentation().AddEmptySegment("", "consolidation")
     host.slicer.util.updateSegmentBinaryLabelmapFromArray(dense.astype(np.uint8), segmentation, disease, volume)
     empty = segmentation.GetSegmentation().AddEmptySegment("", "empty")
@@ -216,13 +216,13 @@ def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
 
 
 def test_a_case_of_a_volume_with_a_very_long_name_gets_a_shorter_one(host: Host, panel: Any, tmp_path: Path) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     image, mask = Thorax().scan((8.0, 8.0, 20.0))
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume = str(tmp_path), add_volume(host, image, "東京" * 150)
     chosen.caseSegmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
-    segmentation_nodes.writeLungs(chosen.caseSegmentation, chosen.caseVolume, sitk.GetArrayFromImage(mask))
+    lung_segments.writeLungs(chosen.caseSegmentation, chosen.caseVolume, sitk.GetArrayFromImage(mask))
     panel.updateGui()
     panel.ui.addCaseButton.click()
     name = "東京" * 30
@@ -236,13 +236,13 @@ def test_a_case_that_does_not_fit_on_the_disk_is_told_and_leaves_nothing(
 ) -> None:
     import resource
 
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     image, mask = Thorax().scan((4.0, 4.0, 20.0))
     volume = add_volume(host, image, "Large")
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
-    segmentation_nodes.placeWithVolume(segmentation, volume)
-    segmentation_nodes.writeLungs(segmentation, volume, sitk.GetArrayFromImage(mask))
+    lung_segments.placeWithVolume(segmentation, volume)
+    lung_segments.writeLungs(segmentation, volume, sitk.GetArrayFromImage(mask))
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), volume, segmentation
     panel.updateGui()
@@ -270,13 +270,13 @@ def test_a_label_map_is_neither_offered_nor_taken_as_a_ct(host: Host, panel: Any
 
 
 def test_lungs_of_another_ct_are_not_added_as_those_of_a_case(host: Host, panel: Any, tmp_path: Path) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     image, mask = Thorax().scan((6.0, 6.0, 40.0))
     first, second = add_volume(host, image, "First"), add_volume(host, Thorax().scan((8.0, 8.0, 40.0))[0], "Second")
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
-    segmentation_nodes.placeWithVolume(segmentation, first)
-    segmentation_nodes.writeLungs(segmentation, first, sitk.GetArrayFromImage(mask))
+    lung_segments.placeWithVolume(segmentation, first)
+    lung_segments.writeLungs(segmentation, first, sitk.GetArrayFromImage(mask))
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), second, segmentation
     panel.updateGui()
@@ -292,7 +292,7 @@ def test_lungs_of_another_ct_are_not_added_as_those_of_a_case(host: Host, panel:
 
 
 def test_a_transformed_ct_is_written_where_the_scanner_had_it(host: Host, panel: Any, tmp_path: Path) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     image, mask = Thorax().scan((6.0, 6.0, 40.0))
     volume = add_volume(host, image, "Moved")
@@ -301,8 +301,8 @@ def test_a_transformed_ct_is_written_where_the_scanner_had_it(host: Host, panel:
     moved.Translate(50, 0, 0)
     transform.SetMatrixTransformToParent(moved.GetMatrix())
     segmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
-    segmentation_nodes.placeWithVolume(segmentation, volume)
-    segmentation_nodes.writeLungs(segmentation, volume, sitk.GetArrayFromImage(mask))
+    lung_segments.placeWithVolume(segmentation, volume)
+    lung_segments.writeLungs(segmentation, volume, sitk.GetArrayFromImage(mask))
     volume.SetAndObserveTransformNodeID(transform.GetID())
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), volume, segmentation

@@ -31,14 +31,14 @@ from pathlib import Path
 host = slicer_host.start()
 import slicer
 panel, training = host.openModule("LungSegResNet"), host.openModule("LungSegResNetTraining")
-from LungSegResNetWidgets import segmentation_nodes
+from LungSegResNetWidgets import lung_segments
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 
 folder = Path(sys.argv[1])
 volume, drawn = makeThorax()
 segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lungs")
-segmentation_nodes.placeWithVolume(segmentation, volume)
-segmentation_nodes.writeLungs(segmentation, volume, drawn)
+lung_segments.placeWithVolume(segmentation, volume)
+lung_segments.writeLungs(segmentation, volume, drawn)
 panel.logic.getParameterNode().outputSegmentation = segmentation
 panel.resultPanel.onMeasure()
 assert panel.ui.measurementsTable.rowCount > 0

@@ -73,7 +73,7 @@ def test_ct_and_lungs_of_a_case_stay_chosen_when_a_scene_is_added_and_are_not_re
 
 
 def test_ct_and_lungs_that_belong_together_are_proposed_for_a_case_and_no_others(host: Host, panel: Any) -> None:
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
     scene, chosen = host.slicer.mrmlScene, parameters(panel)
     image, mask = Thorax().scan((8.0, 8.0, 20.0))
@@ -81,8 +81,8 @@ def test_ct_and_lungs_that_belong_together_are_proposed_for_a_case_and_no_others
 
     def add_lungs(volume: Any) -> Any:
         lungs = scene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"Lungs of {volume.GetName()}")
-        segmentation_nodes.placeWithVolume(lungs, volume)
-        segmentation_nodes.writeLungs(lungs, volume, sitk.GetArrayFromImage(mask))
+        lung_segments.placeWithVolume(lungs, volume)
+        lung_segments.writeLungs(lungs, volume, sitk.GetArrayFromImage(mask))
         host.leaveModule(panel)
         host.enterModule(panel)
         return lungs

@@ -13,17 +13,15 @@ from mrml_data import add_volume, segment_array
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
-from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as_json
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 
 @pytest.fixture
-def nodes(host: Host) -> Any:
+def lungs(host: Host) -> Any:
     """The module under test, which needs ``slicer``."""
-    from LungSegResNetWidgets import segmentation_nodes
+    from LungSegResNetWidgets import lung_segments
 
-    return segmentation_nodes
+    return lung_segments
 
 
 @pytest.fixture
@@ -38,12 +36,12 @@ def add_segment(host: Host, segmentation: Any, segment_id: str, inside: np.ndarr
 
 
 def test_lungs_come_back_voxel_by_voxel_with_names_colours_and_terminology(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
-    nodes.placeWithVolume(segmentation, ct)
-    nodes.writeLungs(segmentation, ct, drawn)
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, drawn)
     for lung in LUNG_SEGMENTS:
-        segment_id = nodes.findLung(segmentation, lung)
+        segment_id = lungs.findLung(segmentation, lung)
         segment = segmentation.GetSegmentation().GetSegment(segment_id)
         np.testing.assert_array_equal(segment_array(host, segmentation, segment_id, ct), drawn == lung.label)
         assert segment.GetName() == lung.name
@@ -55,12 +53,12 @@ def test_lungs_come_back_voxel_by_voxel_with_names_colours_and_terminology(
 
 @pytest.mark.parametrize("direction", [(1, 0, 0, 0, 1, 0, 0, 0, 1), (0, 0, 1, -1, 0, 0, 0, -1, 0)])
 def test_segments_lie_on_the_voxels_of_the_volume_for_any_orientation(
-    host: Host, nodes: Any, segmentation: Any, direction: tuple[float, ...]
+    host: Host, lungs: Any, segmentation: Any, direction: tuple[float, ...]
 ) -> None:
     image, mask = Thorax().scan(spacing=(6.0, 6.0, 9.0), direction=direction)
     volume, labels = add_volume(host, image, "Turned"), sitk.GetArrayFromImage(mask)
-    nodes.placeWithVolume(segmentation, volume)
-    nodes.writeLungs(segmentation, volume, labels)
+    lungs.placeWithVolume(segmentation, volume)
+    lungs.writeLungs(segmentation, volume, labels)
     wanted, found = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(wanted)
     labelmap = segmentation.GetBinaryLabelmapRepresentation  # the node's own grid, without resampling
@@ -75,10 +73,10 @@ def test_segments_lie_on_the_voxels_of_the_volume_for_any_orientation(
 
 
 def test_segments_of_the_user_stay_bit_by_bit_where_they_overlap_the_lungs(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
-    nodes.placeWithVolume(segmentation, ct)
-    nodes.writeLungs(segmentation, ct, np.roll(drawn, 7, axis=2))
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, np.roll(drawn, 7, axis=2))
     nodule = np.zeros(drawn.shape, bool)
     nodule[4:7, 40:70, 20:90] = True
     assert (nodule & (drawn > 0)).any()
@@ -86,16 +84,16 @@ def test_segments_of_the_user_stay_bit_by_bit_where_they_overlap_the_lungs(
     add_segment(host, segmentation, "nodule", nodule, ct)
     segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
     before = segment_array(host, segmentation, "nodule", ct)
-    nodes.writeLungs(segmentation, ct, drawn)
+    lungs.writeLungs(segmentation, ct, drawn)
     np.testing.assert_array_equal(segment_array(host, segmentation, "nodule", ct), before)
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 3
 
 
 def test_a_layer_shared_with_a_segment_of_the_user_is_not_written_to(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
-    nodes.placeWithVolume(segmentation, ct)
+    lungs.placeWithVolume(segmentation, ct)
     heart = np.zeros(drawn.shape, bool)
     heart[2:5, 45:60, 60:75] = True
     heart &= drawn == 0
@@ -104,94 +102,79 @@ def test_a_layer_shared_with_a_segment_of_the_user_is_not_written_to(
         add_segment(host, segmentation, lung.segment_id, drawn == lung.label, ct)
     segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
     assert segmentation.GetSegmentation().GetNumberOfLayers() == 1
-    nodes.writeLungs(segmentation, ct, np.where(drawn == 0, 1, 0).astype(np.uint8))
+    lungs.writeLungs(segmentation, ct, np.where(drawn == 0, 1, 0).astype(np.uint8))
     np.testing.assert_array_equal(segment_array(host, segmentation, "heart", ct), heart)
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 0)
 
 
 def test_restoring_brings_edited_lungs_back_and_leaves_later_segments_alone(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
-    nodes.placeWithVolume(segmentation, ct)
+    lungs.placeWithVolume(segmentation, ct)
     edited = drawn.copy()
     edited[5] = 0
-    nodes.writeLungs(segmentation, ct, edited)
-    saved = nodes.saveLungs(segmentation)
-    nodes.writeLungs(segmentation, ct, drawn)
+    lungs.writeLungs(segmentation, ct, edited)
+    saved = lungs.saveLungs(segmentation)
+    lungs.writeLungs(segmentation, ct, drawn)
     add_segment(host, segmentation, "later", drawn == 2, ct)
-    nodes.restoreLungs(segmentation, saved)
+    lungs.restoreLungs(segmentation, saved)
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), edited == 1)
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), edited == 2)
     np.testing.assert_array_equal(segment_array(host, segmentation, "later", ct), drawn == 2)
 
 
-def test_restoring_removes_lungs_that_were_not_there(nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
-    saved = nodes.saveLungs(segmentation)
-    nodes.placeWithVolume(segmentation, ct)
-    nodes.writeLungs(segmentation, ct, drawn)
-    nodes.restoreLungs(segmentation, saved)
+def test_restoring_removes_lungs_that_were_not_there(lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
+    saved = lungs.saveLungs(segmentation)
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, drawn)
+    lungs.restoreLungs(segmentation, saved)
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
-    assert not nodes.hasLungs(segmentation)
+    assert not lungs.hasLungs(segmentation)
 
 
 def test_lungs_are_found_by_name_where_another_program_made_them(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
     add_segment(host, segmentation, "Segment_1", drawn == 1, ct)
     segmentation.GetSegmentation().GetSegment("Segment_1").SetName("Right Lung")
-    nodes.writeLungs(segmentation, ct, np.flip(drawn, 0))
-    assert nodes.findLung(segmentation, LUNG_SEGMENTS[0]) == "Segment_1"
+    lungs.writeLungs(segmentation, ct, np.flip(drawn, 0))
+    assert lungs.findLung(segmentation, LUNG_SEGMENTS[0]) == "Segment_1"
     np.testing.assert_array_equal(segment_array(host, segmentation, "Segment_1", ct), np.flip(drawn, 0) == 1)
 
 
-def test_the_closed_surface_follows_new_lungs(nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
-    nodes.placeWithVolume(segmentation, ct)
-    nodes.writeLungs(segmentation, ct, drawn)
+def test_the_closed_surface_follows_new_lungs(lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, drawn)
     segmentation.CreateClosedSurfaceRepresentation()
     before = segmentation.GetClosedSurfaceInternalRepresentation("right_lung").GetBounds()
     shorter = drawn.copy()
     shorter[: len(drawn) // 2] = 0
-    nodes.writeLungs(segmentation, ct, shorter)
+    lungs.writeLungs(segmentation, ct, shorter)
     after = segmentation.GetClosedSurfaceInternalRepresentation("right_lung").GetBounds()
     assert after[4] > before[4] + 30
 
 
-def test_measurements_are_those_of_the_command_line_also_under_a_parent_transform(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, thorax: tuple[sitk.Image, sitk.Image], drawn: np.ndarray
-) -> None:
-    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode", "Registration")
-    moved = vtk.vtkTransform()
-    moved.RotateX(30)
-    moved.Translate(10, 20, 30)
-    transform.SetMatrixTransformToParent(moved.GetMatrix())
-    ct.SetAndObserveTransformNodeID(transform.GetID())
-    nodes.placeWithVolume(segmentation, ct)
-    nodes.writeLungs(segmentation, ct, drawn)
-    assert segmentation.GetTransformNodeID() == transform.GetID()
-    volume = CTVolume.from_sitk(thorax[0], "Phantom")
-    mask = CTVolume.from_sitk(thorax[1], "Phantom").hu
-    assert nodes.measure(ct, segmentation) == measurements_as_json(measure_lungs(volume, mask))
-
-
 def test_an_empty_lung_is_written_and_restored_as_empty(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
+    from LungSegResNetWidgets.lung_measurement import measure
+
     right_only = np.where(drawn == 1, 1, 0).astype(np.uint8)
-    nodes.placeWithVolume(segmentation, ct)
-    nodes.writeLungs(segmentation, ct, right_only)
-    saved = nodes.saveLungs(segmentation)
-    nodes.writeLungs(segmentation, ct, drawn)
-    nodes.restoreLungs(segmentation, saved)
-    assert nodes.measure(ct, segmentation)[1]["volume_ml"] == 0
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, right_only)
+    saved = lungs.saveLungs(segmentation)
+    lungs.writeLungs(segmentation, ct, drawn)
+    lungs.restoreLungs(segmentation, saved)
+    assert measure(ct, segmentation)[1]["volume_ml"] == 0
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
 
 
 def test_an_empty_lung_has_an_empty_surface_beside_that_of_the_other(
-    nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray, capfd: pytest.CaptureFixture[str]
+    lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    nodes.placeWithVolume(segmentation, ct)
-    nodes.writeLungs(segmentation, ct, np.where(drawn == 1, 1, 0).astype(np.uint8))
-    nodes.restoreLungs(segmentation, nodes.saveLungs(segmentation))
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, np.where(drawn == 1, 1, 0).astype(np.uint8))
+    lungs.restoreLungs(segmentation, lungs.saveLungs(segmentation))
     assert segmentation.CreateClosedSurfaceRepresentation()
     surfaces = [segmentation.GetClosedSurfaceInternalRepresentation(name) for name in ("right_lung", "left_lung")]
     assert surfaces[0].GetNumberOfPoints() > 0
@@ -200,70 +183,70 @@ def test_an_empty_lung_has_an_empty_surface_beside_that_of_the_other(
 
 
 def test_one_segment_carries_the_terminology_of_the_lung_without_a_side(
-    nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
-    nodes.writeLungs(segmentation, ct, drawn, isOneSegment=True)
+    lungs.writeLungs(segmentation, ct, drawn, isOneSegment=True)
     assert list(segmentation.GetSegmentation().GetSegmentIDs()) == ["lungs"]
     segment = segmentation.GetSegmentation().GetSegment("lungs")
     tag = vtk.reference("")
     segment.GetTag(segment.GetTerminologyEntryTagName(), tag)
     assert "~SCT^39607008^Lung~^^~" in str(tag)
-    assert nodes.hasLungs(segmentation)
-    assert not nodes.hasSides(segmentation)
+    assert lungs.hasLungs(segmentation)
+    assert not lungs.hasSides(segmentation)
 
 
 def test_the_other_kind_of_segments_stays_outside_of_a_region(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
     region = np.zeros(drawn.shape, bool)
     region[len(drawn) // 2 :] = True
-    nodes.writeLungs(segmentation, ct, drawn, isOneSegment=True)
-    nodes.writeLungs(segmentation, ct, drawn, region=region)
+    lungs.writeLungs(segmentation, ct, drawn, isOneSegment=True)
+    lungs.writeLungs(segmentation, ct, drawn, region=region)
     np.testing.assert_array_equal(segment_array(host, segmentation, "lungs", ct), (drawn > 0) & ~region)
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), (drawn == 2) & region)
 
 
 def test_the_digest_of_lungs_tells_changes_and_moves_and_nothing_else(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
-    nodes.placeWithVolume(segmentation, ct)
+    lungs.placeWithVolume(segmentation, ct)
     digests = []
     for labels in (drawn, np.roll(drawn, 1, axis=0), np.where(drawn == 1, 1, 0), np.where(drawn > 0, 3 - drawn, 0)):
-        nodes.writeLungs(segmentation, ct, labels.astype(np.uint8))
-        digests.append(nodes.digestOfLungs(ct, segmentation))
+        lungs.writeLungs(segmentation, ct, labels.astype(np.uint8))
+        digests.append(lungs.digestOfLungs(ct, segmentation))
     assert len(set(digests)) == 4
-    nodes.writeLungs(segmentation, ct, drawn)
+    lungs.writeLungs(segmentation, ct, drawn)
     add_segment(host, segmentation, "nodule", np.roll(drawn, 5, axis=1) == 2, ct)
     segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
     segmentation.GetSegmentation().GetSegment("left_lung").SetName("Lung, left")
-    assert nodes.digestOfLungs(ct, segmentation) == digests[0]
-    assert nodes.digestOfLungs(ct, host.slicer.vtkMRMLSegmentationNode()) not in digests
+    assert lungs.digestOfLungs(ct, segmentation) == digests[0]
+    assert lungs.digestOfLungs(ct, host.slicer.vtkMRMLSegmentationNode()) not in digests
 
 
 def test_a_lung_of_one_voxel_is_there_and_neither_an_empty_one_nor_its_neighbour_in_the_layer_is(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
-    nodes.placeWithVolume(segmentation, ct)
+    lungs.placeWithVolume(segmentation, ct)
     add_segment(host, segmentation, "heart", drawn == 2, ct)
     one = np.zeros(drawn.shape, bool)
     one[tuple(np.argwhere(drawn == 1)[5])] = True
     add_segment(host, segmentation, "right_lung", one, ct)
     segmentation.GetSegmentation().CollapseBinaryLabelmaps(False)
     assert segmentation.GetSegmentation().GetNumberOfLayers() == 1
-    assert nodes.hasLungs(segmentation)
+    assert lungs.hasLungs(segmentation)
     add_segment(host, segmentation, "left_lung", np.zeros(drawn.shape, bool), ct)
     segmentation.GetSegmentation().RemoveSegment("right_lung")
-    assert not nodes.hasLungs(segmentation)
+    assert not lungs.hasLungs(segmentation)
 
 
 def test_whether_there_are_lungs_is_asked_without_copying_them(
-    host: Host, nodes: Any, segmentation: Any, ct: Any
+    host: Host, lungs: Any, segmentation: Any, ct: Any
 ) -> None:
     labels = np.ones(host.slicer.util.arrayFromVolume(ct).shape, np.uint8)
-    nodes.writeLungs(segmentation, ct, labels)
+    lungs.writeLungs(segmentation, ct, labels)
     copy = host.slicer.vtkOrientedImageData()
     segmentation.GetBinaryLabelmapRepresentation("right_lung", copy)
-    asking = timeit.repeat(lambda: nodes.hasLungs(segmentation), number=1, repeat=20)
+    asking = timeit.repeat(lambda: lungs.hasLungs(segmentation), number=1, repeat=20)
     copying = timeit.repeat(
         lambda: segmentation.GetBinaryLabelmapRepresentation("right_lung", copy), number=1, repeat=20
     )
@@ -277,7 +260,7 @@ def editing_grid(host: Host, segmentation: Any) -> list[float]:
 
 
 def test_lungs_of_a_ct_under_a_transform_are_edited_on_its_voxels(
-    host: Host, nodes: Any, segmentation: Any, ct: Any
+    host: Host, lungs: Any, segmentation: Any, ct: Any
 ) -> None:
     moved = vtk.vtkTransform()
     moved.Translate(100, 50, 20)
@@ -285,22 +268,22 @@ def test_lungs_of_a_ct_under_a_transform_are_edited_on_its_voxels(
     transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTransformNode")
     transform.SetMatrixTransformToParent(moved.GetMatrix())
     ct.SetAndObserveTransformNodeID(transform.GetID())
-    nodes.placeWithVolume(segmentation, ct)
+    lungs.placeWithVolume(segmentation, ct)
     voxels = vtk.vtkMatrix4x4()
     ct.GetIJKToRASMatrix(voxels)
     np.testing.assert_allclose(editing_grid(host, segmentation), host.slicer.util.arrayFromVTKMatrix(voxels).ravel())
 
 
 def test_segments_of_the_user_keep_the_voxels_on_which_they_are_edited(
-    host: Host, nodes: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
     fine = add_volume(host, Thorax().scan(spacing=(2.0, 2.0, 5.0))[0], "Fine")
-    nodes.placeWithVolume(segmentation, fine)
+    lungs.placeWithVolume(segmentation, fine)
     before = editing_grid(host, segmentation)
     segmentation.GetSegmentation().AddEmptySegment("tumour", "Tumour")
-    nodes.placeWithVolume(segmentation, ct)
-    nodes.writeLungs(segmentation, ct, drawn)
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, drawn)
     assert editing_grid(host, segmentation) == before
     segmentation.GetSegmentation().RemoveSegment("tumour")
-    nodes.placeWithVolume(segmentation, ct)
+    lungs.placeWithVolume(segmentation, ct)
     assert editing_grid(host, segmentation) != before

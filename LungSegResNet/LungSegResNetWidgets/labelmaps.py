@@ -1,0 +1,69 @@
+"""Labelmaps of segments: copied, made from voxels of a volume, and found again on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from LungSegResNetLib.lungs.regions import bounding_box
+
+from .volume_nodes import ijkToRas
+
+BINARY_LABELMAP = "Binary labelmap"
+
+
+def labelmapOf(segmentationNode: Any, segmentId: str) -> Any:
+    """Copy of a segment's labelmap with 1 inside; None if it is empty."""
+    labelmap = slicer.vtkOrientedImageData()
+    found = segmentationNode.GetBinaryLabelmapRepresentation(segmentId, labelmap)
+    scalars = labelmap.GetPointData().GetScalars()
+    if not found or labelmap.IsEmpty() or scalars is None or not vtk_to_numpy(scalars).any():
+        return None
+    return labelmap
+
+
+def labelmapFrom(volumeNode: Any, inside: np.ndarray) -> Any:
+    """Labelmap on the volume's grid, cropped to what is inside (bool, k, j, i)."""
+    labelmap = emptyLabelmap()
+    labelmap.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijkToRas(volumeNode)))
+    box = bounding_box(inside)
+    if box is None:
+        return labelmap
+    k, j, i = box
+    labelmap.SetExtent(i.start, i.stop - 1, j.start, j.stop - 1, k.start, k.stop - 1)
+    _setVoxels(labelmap, np.ascontiguousarray(inside[box], np.uint8))
+    return labelmap
+
+
+def emptyLabelmap() -> Any:
+    """Labelmap without a voxel; VTK, which makes surfaces, wants to know the type even of none."""
+    labelmap = slicer.vtkOrientedImageData()
+    _setVoxels(labelmap, np.empty(0, np.uint8))
+    return labelmap
+
+
+def cropped(labelmap: Any) -> tuple[list[int], np.ndarray]:
+    """Index (i, j, k) of the first voxel of the box around what is inside, and that box (bool, k, j, i)."""
+    voxels = vtk_to_numpy(labelmap.GetPointData().GetScalars()) > 0
+    inside = voxels.reshape(labelmap.GetDimensions()[::-1])
+    box = bounding_box(inside)
+    starts = labelmap.GetExtent()[::2]
+    return [start + side.start for start, side in zip(starts, reversed(box), strict=True)], inside[box]
+
+
+def nearestVoxel(volumeNode: Any, labelmap: Any, ijk: list[int]) -> list[int]:
+    """Index (i, j, k) of the volume's voxel that is nearest to a voxel of the labelmap."""
+    labelmapToRas, rasToIjk = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(labelmapToRas)
+    volumeNode.GetRASToIJKMatrix(rasToIjk)
+    return [round(index) for index in rasToIjk.MultiplyPoint(labelmapToRas.MultiplyPoint((*ijk, 1.0)))[:3]]
+
+
+def _setVoxels(labelmap: Any, voxels: np.ndarray) -> None:
+    scalars = numpy_to_vtk(voxels.ravel(), deep=True, array_type=vtk.VTK_UNSIGNED_CHAR)
+    scalars.SetName("ImageScalars")
+    labelmap.GetPointData().SetScalars(scalars)

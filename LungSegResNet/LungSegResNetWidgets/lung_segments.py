@@ -1,0 +1,205 @@
+"""Lungs as segments of a segmentation node: found, written, saved and brought back."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import slicer
+from vtk.util.numpy_support import vtk_to_numpy
+
+from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
+
+from .labelmaps import BINARY_LABELMAP, cropped, emptyLabelmap, labelmapFrom, labelmapOf, nearestVoxel
+from .volume_nodes import placeBeside
+
+CLOSED_SURFACE = "Closed surface"
+CT_ROLE = "LungSegResNet.ct"  # of the reference from a node to the CT whose lungs it has
+_STEP = 997  # of the voxels that are looked at first; a prime, so that they are not all in the same columns
+_ALL_LUNGS = (*LUNG_SEGMENTS, BOTH_LUNGS)
+
+
+@dataclass(frozen=True)
+class SavedSegment:
+    """A lung segment as it was before a run; ``labelmap`` None: there was no such segment.
+
+    ``segment`` has its name, colour and tags.
+    """
+
+    lung: LungSegment
+    segmentId: str
+    segment: Any
+    labelmap: Any
+
+
+def findLung(segmentationNode: Any, lung: LungSegment) -> str:
+    """ID of the segment for a lung: by our ID, else by its name; empty if there is none."""
+    segmentation = segmentationNode.GetSegmentation()
+    segmentId = lung.segment_id
+    if segmentation.GetSegment(segmentId):
+        return segmentId
+    for index in range(segmentation.GetNumberOfSegments()):
+        candidate = segmentation.GetNthSegmentID(index)
+        if segmentation.GetSegment(candidate).GetName().strip().lower() == lung.name:
+            return candidate
+    return ""
+
+
+def idsOfLungs(segmentationNode: Any) -> set[str]:
+    """IDs of all segments of lungs, and an empty one where any is missing."""
+    return {findLung(segmentationNode, lung) for lung in _ALL_LUNGS}
+
+
+def hasLungs(segmentationNode: Any) -> bool:
+    """True if the node has a lung segment, of one lung or both, that is not empty."""
+    return hasSides(segmentationNode) or _hasVoxels(segmentationNode, BOTH_LUNGS)
+
+
+def hasSides(segmentationNode: Any) -> bool:
+    """True if the node has a segment of the right or the left lung that is not empty."""
+    return any(_hasVoxels(segmentationNode, lung) for lung in LUNG_SEGMENTS)
+
+
+def voxelsOfLung(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> np.ndarray:
+    """Voxels of the volume (bool, k, j, i) in the segment of a lung; none where there is no such segment."""
+    if not _hasVoxels(segmentationNode, lung):
+        return np.zeros(slicer.util.arrayFromVolume(volumeNode).shape, bool)
+    segmentId = findLung(segmentationNode, lung)
+    return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
+
+
+def digestOfLungs(volumeNode: Any, segmentationNode: Any) -> str:
+    """Is another one after lungs were changed or moved on the CT, and the same one after they were saved and loaded."""
+    digest = hashlib.sha256()
+    for lung in _ALL_LUNGS:
+        segmentId = findLung(segmentationNode, lung)
+        labelmap = labelmapOf(segmentationNode, segmentId) if segmentId else None
+        if labelmap is not None:
+            first, inside = cropped(labelmap)
+            digest.update(f"{lung.name} {inside.shape} {nearestVoxel(volumeNode, labelmap, first)}".encode())
+            digest.update(np.packbits(inside).tobytes())
+    return digest.hexdigest()
+
+
+def writeLungs(
+    segmentationNode: Any,
+    volumeNode: Any,
+    labels: np.ndarray,
+    isOneSegment: bool = False,
+    region: np.ndarray | None = None,
+) -> None:
+    """Replace the lungs of the node by those of ``labels``, on the voxels of the volume.
+
+    Lung segments that are there keep ID, name, colour and tags and get new content; those of the other kind (one
+    segment, or two) go. All other segments stay as they are, also where they overlap the lungs.
+
+    Parameters
+    ----------
+    labels : uint8 (k, j, i) with the shape of the volume's array; 1 right lung, 2 left lung.
+    isOneSegment : write one segment "lungs" in place of "right lung" and "left lung".
+    region : bool, shape of ``labels``; lungs are replaced where it is true, and stay as they are elsewhere.
+    """
+    for lung in _ALL_LUNGS:
+        segmentId = findLung(segmentationNode, lung)
+        isWanted = (lung is BOTH_LUNGS) == isOneSegment
+        if not isWanted and not segmentId:
+            continue
+        inside = np.zeros(labels.shape, bool)
+        if isWanted:
+            inside = labels > 0 if isOneSegment else labels == lung.label
+        if region is not None:
+            inside = np.where(region, inside, voxelsOfLung(segmentationNode, lung, volumeNode))
+        if isWanted or inside.any():
+            segmentId = segmentId or _addSegment(segmentationNode, lung)
+            _replace(segmentationNode, segmentId, labelmapFrom(volumeNode, inside))
+        else:
+            segmentationNode.GetSegmentation().RemoveSegment(segmentId)
+    _renewSurfaces(segmentationNode)
+
+
+def placeWithVolume(segmentationNode: Any, volumeNode: Any) -> None:
+    """Give the node the volume's geometry, parent transform and place in the subject hierarchy, and note its CT.
+
+    Segments besides the lungs keep the geometry in which they are edited.
+    """
+    segmentationNode.CreateDefaultDisplayNodes()
+    segmentationNode.SetNodeReferenceID(CT_ROLE, volumeNode.GetID())
+    # Before the geometry, which is that of the volume in the space of the node.
+    segmentationNode.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+    if _hasLungsOnly(segmentationNode):
+        segmentationNode.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+    placeBeside(segmentationNode, volumeNode)
+
+
+def saveLungs(segmentationNode: Any) -> list[SavedSegment]:
+    """Copies of the lung segments, for `restoreLungs`."""
+    saved = []
+    for lung in _ALL_LUNGS:
+        segmentId = findLung(segmentationNode, lung)
+        segment, labelmap = slicer.vtkSegment(), None
+        if segmentId:
+            segment.DeepCopyMetadata(segmentationNode.GetSegmentation().GetSegment(segmentId))
+            labelmap = labelmapOf(segmentationNode, segmentId) or emptyLabelmap()
+        saved.append(SavedSegment(lung, segmentId, segment, labelmap))
+    return saved
+
+
+def restoreLungs(segmentationNode: Any, saved: list[SavedSegment]) -> None:
+    """Bring the lung segments back as they were; other segments are left alone."""
+    for entry in saved:
+        segmentId = findLung(segmentationNode, entry.lung)
+        if entry.labelmap is None:
+            if segmentId:
+                segmentationNode.GetSegmentation().RemoveSegment(segmentId)
+            continue
+        if not segmentId:
+            segmentId = entry.segmentId
+            segmentationNode.GetSegmentation().AddSegment(entry.segment, segmentId)
+        # Or it would be older than the last state that Segment Editor kept for its own Undo, which would keep that one.
+        entry.labelmap.Modified()
+        _replace(segmentationNode, segmentId, entry.labelmap)
+    _renewSurfaces(segmentationNode)
+
+
+def _hasLungsOnly(segmentationNode: Any) -> bool:
+    return idsOfLungs(segmentationNode).issuperset(segmentationNode.GetSegmentation().GetSegmentIDs())
+
+
+def _hasVoxels(segmentationNode: Any, lung: LungSegment) -> bool:
+    """Asked at every change of the panel, so nothing is copied, and few voxels of a lung tell already."""
+    segmentId = findLung(segmentationNode, lung)
+    labelmap = segmentationNode.GetBinaryLabelmapInternalRepresentation(segmentId) if segmentId else None
+    if labelmap is None or labelmap.IsEmpty() or labelmap.GetPointData().GetScalars() is None:
+        return False
+    voxels = vtk_to_numpy(labelmap.GetPointData().GetScalars())
+    label = segmentationNode.GetSegmentation().GetSegment(segmentId).GetLabelValue()
+    return bool((voxels[::_STEP] == label).any() or (voxels == label).any())
+
+
+def _addSegment(segmentationNode: Any, lung: LungSegment) -> str:
+    segment = slicer.vtkSegment()
+    segment.SetName(lung.name)
+    segment.SetColor(*lung.color)
+    segment.SetTag(segment.GetTerminologyEntryTagName(), lung.terminology)
+    segmentId = lung.segment_id
+    segmentationNode.GetSegmentation().AddSegment(segment, segmentId)
+    return segmentId
+
+
+def _replace(segmentationNode: Any, segmentId: str, labelmap: Any) -> None:
+    """New content for one segment, in a layer of its own, so that no other segment shares its voxels."""
+    segmentation = segmentationNode.GetSegmentation()
+    segmentation.SeparateSegmentLabelmap(segmentId)
+    segment = segmentation.GetSegment(segmentId)
+    segment.SetLabelValue(1)
+    segment.AddRepresentation(BINARY_LABELMAP, labelmap)
+    segmentation.Modified()
+
+
+def _renewSurfaces(segmentationNode: Any) -> None:
+    """Closed surfaces on screen show the segments as they are now."""
+    if segmentationNode.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE):
+        segmentationNode.RemoveClosedSurfaceRepresentation()
+        segmentationNode.CreateClosedSurfaceRepresentation()

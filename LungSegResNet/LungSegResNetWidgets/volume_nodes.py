@@ -1,0 +1,56 @@
+"""Volumes of the scene: their voxels and axes as the library takes them, and their place in the subject hierarchy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+
+from LungSegResNetLib.ct_volume import CTVolume, Geometry
+
+
+def ijkToRas(volumeNode: Any) -> np.ndarray:
+    """4 x 4; from voxels (i, j, k) to coordinates of the volume (RAS, mm, without its parent transforms)."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASMatrix(matrix)
+    return slicer.util.arrayFromVTKMatrix(matrix)
+
+
+def ctOf(volumeNode: Any) -> CTVolume:
+    """The volume without its parent transform."""
+    return CTVolume.from_array(slicer.util.arrayFromVolume(volumeNode), _geometryOf(volumeNode), volumeNode.GetName())
+
+
+def onCtAxes(volumeNode: Any, labels: np.ndarray) -> np.ndarray:
+    """Labels on the voxels of the volume (k, j, i), in the order of axes of its `CTVolume`."""
+    return CTVolume.from_array(labels, _geometryOf(volumeNode), volumeNode.GetName()).hu
+
+
+def addVolume(ct: CTVolume, name: str) -> Any:
+    """Volume node with the scan in LPS axial order, as it is segmented."""
+    grid = ct.geometry
+    matrix = np.eye(4)
+    matrix[:3, :3] = grid.steps
+    matrix[:3, 3] = grid.origin
+    matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix  # LPS to RAS
+    return slicer.util.addVolumeFromArray(ct.hu, matrix, name)
+
+
+def placeBeside(node: Any, volumeNode: Any) -> None:
+    """Put a node into the subject-hierarchy folder of the volume."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    volumeItem = hierarchy.GetItemByDataNode(volumeNode)
+    hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), hierarchy.GetItemParent(volumeItem))
+
+
+def _geometryOf(volumeNode: Any) -> Geometry:
+    """The volume's grid in LPS, without its parent transform."""
+    matrix = vtk.vtkMatrix4x4()
+    volumeNode.GetIJKToRASDirectionMatrix(matrix)
+    flip = (-1.0, -1.0, 1.0)
+    direction = tuple(flip[row] * matrix.GetElement(row, column) for row in range(3) for column in range(3))
+    origin = tuple(sign * value for sign, value in zip(flip, volumeNode.GetOrigin(), strict=True))
+    size = volumeNode.GetImageData().GetDimensions()
+    return Geometry(tuple(size), tuple(volumeNode.GetSpacing()), origin, direction)

@@ -14,7 +14,7 @@ from LungSegResNetLib.command_line.values import given_path
 if TYPE_CHECKING:
     from ..data.cases import Case
     from ..data.found_cases import FoundCases
-    from ..evaluation.case_result import FailedCase
+    from ..evaluation.case_result import UnjudgedCase
     from ..evaluation.evaluate import Judge
 
 SUMMARY = "judge a network on cases with reference masks: tables, plots and pictures in one report"
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     from ..data.data_set import list_data_set
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_choice import refuse_unreachable
-    from ..evaluation.case_result import CaseResult, FailedCase
+    from ..evaluation.case_result import CaseResult, UnjudgedCase
     from ..evaluation.evaluate import evaluate
     from ..evaluation.findings import Findings
     from ..evaluation.report import write_report
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     from ..evaluation.summary_text import sentences
     from ..training.seen_scans import ScanMark, repeated_scans
 
-    def show(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:
+    def show(number: int, count: int, outcome: CaseResult | UnjudgedCase, kept: bool) -> None:
         if isinstance(outcome, CaseResult):
             print(f"[{number}/{count}] {outcome.line()}{'  (from the earlier run)' if kept else ''}", flush=True)
         else:
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     )
     # What looked like a case and is none is not to be overlooked either.
     evaluation.failed += unassigned
-    evaluation.failed += [FailedCase(name, reason) for name, reason in found.problems]
+    evaluation.failed += [UnjudgedCase.of(item, cause="") for item in found.problems]
     evaluation.left_out += left_out
     if not evaluation.results:
         reasons = [f"{case.name}: {case.reason}" for case in evaluation.failed]
@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _judges(
     options: argparse.Namespace, found: FoundCases
-) -> tuple[list[tuple[Case, Judge]], list[FailedCase], list[FailedCase]]:
+) -> tuple[list[tuple[Case, Judge]], list[UnjudgedCase], list[UnjudgedCase]]:
     """The cases to judge, each with its network, those that no network is for, and those that are left out."""
     from LungSegResNetLib.errors import UsageError
 

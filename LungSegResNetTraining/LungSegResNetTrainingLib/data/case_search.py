@@ -72,7 +72,8 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
         return
     items, subfolders, loose_dicom, closed = _look(folder)
     reason = "It cannot be opened; remove it or make it readable."
-    found.problems += [(path.relative_to(top.parent if path == top else top).as_posix(), reason) for path in closed]
+    for path in closed:
+        found.add_problem(path.relative_to(top.parent if path == top else top).as_posix(), reason)
     name = folder.relative_to(top).as_posix()
     scans: dict[str, list[_Item]] = {}
     for item in items:
@@ -176,7 +177,7 @@ def _pair_by_name(scans: dict[str, list[_Item]], items: list[_Item], prefix: str
         elif not _CT_NAME.match(item.stem) and not _alike(item.stem).startswith(beginnings):
             # What bears the name of a case is something else of it, such as its vessels.
             reason = f"There is no CT or no mask to {item.path.name}; the CT's name has to end with _ct."
-            found.problems.append((prefix + item.stem, reason))
+            found.add_problem(prefix + item.stem, reason)
     for case, same in scans.items():
         fitting = masks.get(case, [])
         if len(same) > 1:
@@ -210,7 +211,7 @@ def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bo
     if len(masks) == 1 and len(scans) == 1:
         found.cases.append(_case(name, scans[0], masks[0].path))
     elif not scans:
-        found.problems.append((name, _reason_without_ct([item.path.name for item in masks])))
+        found.add_problem(name, _reason_without_ct([item.path.name for item in masks]))
     elif len(scans) > 1:
         _report_scans(name, scans, found)
     else:
@@ -232,7 +233,7 @@ def _report_scans(name: str, scans: list[Path], found: FoundCases) -> None:
         f"There are several files that may be the CT ({names}); list the cases in a CSV file, or keep only the one "
         "that is meant, called '..._ct'."
     )
-    found.problems.append((name, reason))
+    found.add_problem(name, reason)
 
 
 def _report(name: str, masks: list[_Item], found: FoundCases) -> None:
@@ -241,7 +242,7 @@ def _report(name: str, masks: list[_Item], found: FoundCases) -> None:
     else:
         names = ", ".join(item.path.name for item in masks[:4])
         reason = f"There are several masks ({names}); keep the one that is meant, or list the cases in a CSV file."
-    found.problems.append((name, reason))
+    found.add_problem(name, reason)
 
 
 def _case(name: str, ct: Path, mask: Path) -> Case:

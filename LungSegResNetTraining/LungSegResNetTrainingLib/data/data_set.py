@@ -10,7 +10,7 @@ from LungSegResNetLib.errors import InputError
 
 from .case_search import find_cases
 from .cases import CASE_LIST, OK, ListedCase, read_case_list, refuse_divided_patients
-from .found_cases import FoundCases, LeftOut, without_repetitions
+from .found_cases import FoundCases, LeftOutCase, without_repetitions
 from .pair_check import PairVerdict
 
 
@@ -53,7 +53,7 @@ def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases
     refuse_divided_patients([row.case for row in rows if row.case is not None and row.is_taken((OK,))])
     cases = [row.case for row in rows if row.case is not None and row.is_taken(taken)]
     left_out = [
-        LeftOut(row.name, PairVerdict(row.status, (row.reasons or "The case list says so.",)), row.case)
+        LeftOutCase(row.name, PairVerdict(row.status, (row.reasons or "The case list says so.",)), row.case)
         for row in rows
         if not row.is_taken(taken)
     ]

@@ -11,12 +11,17 @@ from .pair_check import PairVerdict
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class LeftOutCase:
     """A case that is not used, and why; ``case`` is None where CT or mask is missing."""
 
     name: str
     verdict: PairVerdict
     case: Case | None = None
+
+    @classmethod
+    def refused(cls, name: str, reason: str, case: Case | None = None) -> LeftOutCase:
+        """One that cannot be used, for a reason in one sentence."""
+        return cls(name, PairVerdict(REFUSED, (reason,)), case)
 
     @property
     def reason(self) -> str:
@@ -35,18 +40,22 @@ class FoundCases:
     Attributes
     ----------
     cases : those to be used.
-    problems : what looked like a case but is none: name and reason.
+    problems : what looked like a case but is none.
     left_out : cases that are not to be used: a case list says so, or their name or CT is that of another case.
     """
 
     cases: list[Case] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    problems: list[LeftOutCase] = field(default_factory=list)
+    left_out: list[LeftOutCase] = field(default_factory=list)
 
     @property
     def count(self) -> int:
         """How many there are, of all three."""
         return len(self.cases) + len(self.problems) + len(self.left_out)
+
+    def add_problem(self, name: str, reason: str) -> None:
+        """Note what looked like a case but is none, and why."""
+        self.problems.append(LeftOutCase.refused(name, reason))
 
 
 def without_repetitions(found: FoundCases) -> FoundCases:
@@ -61,12 +70,12 @@ def without_repetitions(found: FoundCases) -> FoundCases:
     for case in found.cases:
         if case.name in names:
             reason = "Another case has the same name; give each its own."
-            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+            left_out.append(LeftOutCase.refused(case.name, reason, case))
             continue
         names.add(case.name)
         if other := within.get(places[case]):
             reason = f"Its CT would be looked for in the folder of case {other.name}, too; give it a folder of its own."
-            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+            left_out.append(LeftOutCase.refused(case.name, reason, case))
             continue
         owner = owners.setdefault(places[case], case)
         if owner.patient == case.patient:
@@ -76,5 +85,5 @@ def without_repetitions(found: FoundCases) -> FoundCases:
                 f"Its CT is that of case {owner.name}, and a scan has one patient; leave one of the two out, or name "
                 "the same patient for both in a case list."
             )
-            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+            left_out.append(LeftOutCase.refused(case.name, reason, case))
     return FoundCases(kept, found.problems, left_out)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
 from ..data.mask_notes import ONE_VALUE, accepted_text
 from .figure_text import number
+
+if TYPE_CHECKING:  # the panel reads results before the packages of a run are there
+    from ..data.found_cases import LeftOutCase
 
 LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
 REGIONS = (LUNGS, RIGHT, LEFT)
@@ -151,7 +155,7 @@ class CaseResult:
 
 
 @dataclass(frozen=True)
-class FailedCase:
+class UnjudgedCase:
     """A case that was not judged, and why in one sentence.
 
     ``cause`` is the status of its pair of CT and mask where that is why, as ``doubtful`` or ``refused``, or
@@ -162,3 +166,9 @@ class FailedCase:
     reason: str
     group: str = ""
     cause: str = ""
+
+    @classmethod
+    def of(cls, item: LeftOutCase, cause: str | None = None) -> UnjudgedCase:
+        """One that the data set leaves out; because of its pair's status unless another ``cause`` is given."""
+        group = item.case.group if item.case else ""
+        return cls(item.name, item.reason, group, item.verdict.status if cause is None else cause)

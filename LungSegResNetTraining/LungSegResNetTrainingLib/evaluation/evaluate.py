@@ -14,7 +14,7 @@ from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_
 from LungSegResNetLib.network.model_file import ModelCard
 
 from ..data.cases import REFUSED, Case
-from .case_result import CaseResult, FailedCase
+from .case_result import CaseResult, UnjudgedCase
 from .finished_cases import case_key, folder_names, load_result, save_result
 from .judging import RefusedPairError, judge_case
 from .report_files import CASES_FOLDER
@@ -58,12 +58,12 @@ class Evaluation:
 
     judges: Sequence[Judge]
     results: list[CaseResult] = field(default_factory=list)
-    failed: list[FailedCase] = field(default_factory=list)
-    left_out: list[FailedCase] = field(default_factory=list)
+    failed: list[UnjudgedCase] = field(default_factory=list)
+    left_out: list[UnjudgedCase] = field(default_factory=list)
     kept: int = 0
 
 
-OnCase = Callable[[int, int, CaseResult | FailedCase, bool], None]
+OnCase = Callable[[int, int, CaseResult | UnjudgedCase, bool], None]
 
 
 def evaluate(
@@ -112,7 +112,7 @@ class _Job:
     judge: Judge
     with_baseline: bool
 
-    def outcome(self, reporter: Reporter) -> tuple[CaseResult | FailedCase, bool]:
+    def outcome(self, reporter: Reporter) -> tuple[CaseResult | UnjudgedCase, bool]:
         """What came of the case, and whether an earlier run had it already."""
         try:
             judge = self.judge
@@ -132,7 +132,7 @@ class _Job:
         except OutputError:
             raise  # a full disk or a forbidden folder would fail every case
         except RefusedPairError as error:
-            return FailedCase(self.case.name, str(error), self.case.group, REFUSED), False
+            return UnjudgedCase(self.case.name, str(error), self.case.group, REFUSED), False
         except Exception as error:  # the other cases are still worth judging
             reason = sentence_of(error, "The case could not be judged")
-            return FailedCase(self.case.name, reason, self.case.group), False
+            return UnjudgedCase(self.case.name, reason, self.case.group), False

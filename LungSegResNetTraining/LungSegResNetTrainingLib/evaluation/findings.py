@@ -21,7 +21,7 @@ from .aggregation import (
 )
 from .baseline_comparison import BaselineComparison, compare_with_thresholding
 from .bootstrap import Interval, mean_intervals, too_few
-from .case_result import CaseResult, FailedCase
+from .case_result import CaseResult, UnjudgedCase
 from .evaluate import Evaluation
 from .figure_text import interval_text, number
 from .group_comparison import GroupDifference, compare_groups
@@ -112,7 +112,7 @@ class Findings:
         return f"means of the folds {number(min(means))} to {number(max(means))}" if len(means) > 1 else ""
 
     @property
-    def doubted(self) -> list[FailedCase]:
+    def doubted(self) -> list[UnjudgedCase]:
         """Cases that have no figure because their pair is doubtful or was refused."""
         return [one for one in (*self.evaluation.failed, *self.evaluation.left_out) if is_doubt(one.cause)]
 

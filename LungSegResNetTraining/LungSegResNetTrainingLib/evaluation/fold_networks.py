@@ -17,7 +17,7 @@ from ..training.seen_scans import ScanMark, ScanRecord, choosing_scans, copied_s
 from ..training.settings import TrainingSettings
 from ..training.training_record import TrainingRecord
 from ..wording import quoted
-from .case_result import FailedCase
+from .case_result import UnjudgedCase
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
 
 def assign_networks(
     cases: Sequence[Case], networks: Sequence[FoldNetwork]
-) -> tuple[list[tuple[Case, FoldNetwork]], list[FailedCase]]:
+) -> tuple[list[tuple[Case, FoldNetwork]], list[UnjudgedCase]]:
     """Each case with the network that judges it, and the cases that none may judge.
 
     That is the network that validated its patient. Patients who are in no fold, because training left them out, go to
@@ -147,4 +147,4 @@ def assign_networks(
     judges |= {patient: networks[number % len(networks)] for number, patient in enumerate(unknown)}
     reason = "No fold has this patient, by whose Dice a step of a network that the folds began with was chosen."
     assigned = [(case, judges[case.patient]) for case in cases if case.patient in judges]
-    return assigned, [FailedCase(case.name, reason, case.group) for case in cases if case.patient not in judges]
+    return assigned, [UnjudgedCase(case.name, reason, case.group) for case in cases if case.patient not in judges]

@@ -11,14 +11,14 @@ from ..data.found_cases import FoundCases
 from ..training.seen_scans import ScanRecord
 from .aggregation import NO_GROUP, grouped
 from .case_choice import ALL, cases_trained_on, trained_patients
-from .case_result import TRAINED_ON, FailedCase
+from .case_result import TRAINED_ON, UnjudgedCase
 
 _TRAINED_ON_REASON = (
     "The network was trained on its scan or patient, or on one of this name; --split {split} judges it."
 )
 
 
-def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord) -> list[FailedCase]:
+def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord) -> list[UnjudgedCase]:
     """Of the cases that a split asks for (see `choose_cases`), those that are not judged for a reason that was known.
 
     A doubtful or refused pair has the split that its list names, but a list need not name any: unless a split is asked
@@ -39,12 +39,11 @@ def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord) -> li
     trained = trained_patients([item.case for item in items if item.case], seen) if split is None else set()
     left_out = []
     for item in items:
-        group, patient = (item.case.group, item.case.patient) if item.case else ("", None)
-        cause = TRAINED_ON if patient in trained else item.verdict.status
-        left_out.append(FailedCase(item.name, item.reason, group, cause))
+        is_trained_on = item.case is not None and item.case.patient in trained
+        left_out.append(UnjudgedCase.of(item, TRAINED_ON if is_trained_on else None))
     reason = _TRAINED_ON_REASON.format(split=ALL)
     return left_out + [
-        FailedCase(case.name, reason, case.group, TRAINED_ON) for case in cases_trained_on(found, split, seen)
+        UnjudgedCase(case.name, reason, case.group, TRAINED_ON) for case in cases_trained_on(found, split, seen)
     ]
 
 

@@ -11,7 +11,7 @@ from LungSegResNetLib.figures.metrics import METRICS, Metric
 from .aggregation import FURTHER_METRICS, METRIC_BY_KEY, Column, values_of, with_lung
 from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT
-from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, FailedCase
+from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, UnjudgedCase
 from .dois import plain_doi
 from .figure_text import limits_text, mean_and_sd, median_and_quartiles, number, range_text, with_unit
 from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
@@ -130,7 +130,7 @@ def notes_text(results: Sequence[CaseResult]) -> TextTable:
     return TextTable(["note", "cases"], [[note, ", ".join(cases)] for note, cases in names.items()], is_text=True)
 
 
-def not_judged_text(cases: Sequence[FailedCase]) -> TextTable:
+def not_judged_text(cases: Sequence[UnjudgedCase]) -> TextTable:
     """Cases without a result, and why."""
     rows = [["\n".join(filter(None, (case.name, case.group))), case.reason] for case in cases]
     return TextTable(["case", "reason"], rows, is_text=True)

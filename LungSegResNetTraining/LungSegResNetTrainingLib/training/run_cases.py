@@ -18,15 +18,13 @@ from ..data.cases import (
     CASE_LIST,
     DOUBTFUL,
     OK,
-    REFUSED,
     Case,
     ListedCase,
     read_cases,
     refuse_divided_patients,
 )
 from ..data.data_set import list_data_set
-from ..data.found_cases import LeftOut
-from ..data.pair_check import PairVerdict
+from ..data.found_cases import LeftOutCase
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted, some_of
 from .ct_digests import stored_digests
@@ -54,7 +52,7 @@ class TrainingCases:
     """The cases of a run, and what is left out."""
 
     prepared: list[PreparedCase]
-    left_out: list[LeftOut]
+    left_out: list[LeftOutCase]
 
     @property
     def cases(self) -> list[Case]:
@@ -116,7 +114,7 @@ def prepare_cases(
     found = list_data_set(data_set, taken)
     refuse_divided_patients(found.cases)
     used: list[tuple[Case, CachedCase]] = []
-    left_out = [LeftOut(name, PairVerdict(REFUSED, (reason,))) for name, reason in found.problems] + found.left_out
+    left_out = [*found.problems, *found.left_out]
     for done, case in enumerate(found.cases):
         on_case(done, len(found.cases))
         try:
@@ -131,12 +129,12 @@ def prepare_cases(
             ) from error
         except Exception as error:  # the other cases are still worth training on
             reason = sentence_of(error, "The case could not be read")
-            left_out.append(LeftOut(case.name, PairVerdict(REFUSED, (reason,)), case))
+            left_out.append(LeftOutCase.refused(case.name, reason, case))
             continue
         if cached.verdict.status in taken:
             used.append((case, cached))
         else:
-            left_out.append(LeftOut(case.name, cached.verdict, case))
+            left_out.append(LeftOutCase(case.name, cached.verdict, case))
     on_case(len(found.cases), len(found.cases))
     if not used:
         raise InputError(
@@ -179,9 +177,7 @@ def record_cases(
         ListedCase(one.case.name, one.case, OK, one.cached.verdict.told, {_FILES: one.digest()})
         for one in cases.prepared
     ]
-    rows += [
-        ListedCase(item.name, item.case, item.verdict.status, " ".join(item.verdict.reasons)) for item in cases.left_out
-    ]
+    rows += [ListedCase(item.name, item.case, item.verdict.status, item.reason) for item in cases.left_out]
     with write_atomically(path, overwrite=False) as temporary:
         write_csv(temporary, (*CASE_COLUMNS, _FILES), (row.cells(lambda file: str(file.resolve())) for row in rows))
     return cases

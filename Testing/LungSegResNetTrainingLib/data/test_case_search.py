@@ -35,6 +35,10 @@ def found_in(folder: Path) -> dict[str, tuple[str, str]]:
     }
 
 
+def problems_in(folder: Path) -> list[tuple[str, str]]:
+    return [(item.name, item.reason) for item in find_cases(folder).problems]
+
+
 @pytest.mark.parametrize("mask", ["a_lungs.nii.gz", "a_mask.nrrd", "a_seg.seg.nrrd", "a_lungs.mhd", "a_mask.mat"])
 def test_files_side_by_side_are_paired_by_name(tmp_path: Path, mask: str) -> None:
     touch(tmp_path / "a_ct.nii.gz", tmp_path / mask, tmp_path / "b_ct.nii.gz", tmp_path / "b_lungs.nii.gz")
@@ -84,7 +88,7 @@ def test_what_a_system_or_an_archive_adds_to_a_dicom_folder_hides_no_scan(tmp_pa
     touch(tmp_path / "p1" / "lungs.nrrd")
     (tmp_path / "p1" / "ct" / name).write_bytes(b"no DICOM")
     assert found_in(tmp_path) == {"p1": ("p1/ct", "p1/lungs.nrrd")}
-    assert find_cases(tmp_path).problems == []
+    assert problems_in(tmp_path) == []
 
 
 def test_files_that_cannot_be_opened_are_told_and_hide_no_case(tmp_path: Path) -> None:
@@ -96,7 +100,7 @@ def test_files_that_cannot_be_opened_are_told_and_hide_no_case(tmp_path: Path) -
         link(path, tmp_path / "gone")
     assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs.nii"), "p1": ("p1/ct", "p1/lungs.nrrd")}
     reason = "It cannot be opened; remove it or make it readable."
-    assert find_cases(tmp_path).problems == [("notes", reason), ("p1/old/notes", reason)]
+    assert problems_in(tmp_path) == [("notes", reason), ("p1/old/notes", reason)]
 
 
 def test_a_folder_that_cannot_be_opened_is_told_and_hides_no_case(
@@ -115,9 +119,9 @@ def test_a_folder_that_cannot_be_opened_is_told_and_hides_no_case(
     closed = [tmp_path / "b" / "deep"]
     reason = "It cannot be opened; remove it or make it readable."
     assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs.nii")}
-    assert find_cases(tmp_path).problems == [("b/deep", reason)]
+    assert problems_in(tmp_path) == [("b/deep", reason)]
     closed = [tmp_path]
-    assert find_cases(tmp_path).problems == [(tmp_path.name, reason)]
+    assert problems_in(tmp_path) == [(tmp_path.name, reason)]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
@@ -155,7 +159,7 @@ def test_capital_letters_and_forms_of_unicode_part_no_pair(tmp_path: Path) -> No
     names = [("Case1_CT.nii.gz", "case1_lungs.nii.gz"), (f"{composed}_ct.nii", f"{decomposed}_lungs.nii")]
     touch(*(tmp_path / name for pair in names for name in pair), tmp_path / "CASE1_vessels.nii.gz")
     assert found_in(tmp_path) == {"Case1": names[0], composed: names[1]}
-    assert find_cases(tmp_path).problems == []
+    assert problems_in(tmp_path) == []
 
 
 def test_of_cases_that_differ_in_capital_letters_each_has_its_own_mask(tmp_path: Path) -> None:
@@ -175,7 +179,7 @@ def test_a_case_whose_folder_is_the_current_one_has_its_name(tmp_path: Path, mon
 def test_nothing_that_may_be_a_case_is_lost_without_a_word(tmp_path: Path) -> None:
     names = ["a_ct.nii", "a_lungs.nii", "a_vessels.nii", "b_lungs.nii", "c.nii", "c_lungs.nii", "d_CT1.nii"]
     touch(*(tmp_path / name for name in names), tmp_path / "e_ct.nii", tmp_path / "e_ct.nrrd", tmp_path / "e_mask.nii")
-    problems = dict(find_cases(tmp_path).problems)
+    problems = dict(problems_in(tmp_path))
     assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs.nii")}
     assert set(problems) == {"b_lungs", "c", "c_lungs", "d_CT1", "e"}
     assert problems["b_lungs"] == "There is no CT or no mask to b_lungs.nii; the CT's name has to end with _ct."
@@ -249,7 +253,7 @@ def test_colour_pictures_in_the_folder_of_their_case_are_one_mask(
     (case,) = find_cases(tmp_path).cases
     np.testing.assert_array_equal(read_case(case)[1].labels, labels)
     ptk_files.write_color_dicom(tmp_path / "P1", labels, ct, "lobes")
-    assert "several masks (lobes0.dcm, lungs0.dcm)" in dict(find_cases(tmp_path).problems)["P1"]
+    assert "several masks (lobes0.dcm, lungs0.dcm)" in dict(problems_in(tmp_path))["P1"]
 
 
 def test_colour_pictures_are_paired_by_the_name_of_their_series(
@@ -292,7 +296,7 @@ def test_what_is_no_pair_is_told_with_its_reason(tmp_path: Path) -> None:
     touch(tmp_path / "four" / "a.nii", tmp_path / "four" / "b.nii", tmp_path / "four" / "mask.nii")
     touch(tmp_path / "five" / "a_ct.nii", tmp_path / "five" / "b_lungs.nii")
     touch(tmp_path / "six" / "Thorax_1.0_Lung_B70f.nii.gz", tmp_path / "six" / "lungs.nii.gz")
-    problems = dict(find_cases(tmp_path).problems)
+    problems = dict(problems_in(tmp_path))
     assert "no mask" in problems["one"]
     assert problems["two"] == "There is a mask (mask.nii) but no CT."
     assert "several masks (lobes.nii, lungs.nii)" in problems["three"]

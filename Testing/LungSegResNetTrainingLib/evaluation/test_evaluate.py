@@ -12,7 +12,7 @@ from training_cases import write_case
 from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, FailedCase
+from LungSegResNetTrainingLib.evaluation.case_result import CaseResult, UnjudgedCase
 from LungSegResNetTrainingLib.evaluation.evaluate import Judge, evaluate
 from LungSegResNetTrainingLib.evaluation.findings import Findings
 from LungSegResNetTrainingLib.evaluation.summary_text import sentences
@@ -30,7 +30,7 @@ def test_an_interrupted_run_keeps_what_was_finished(judge: Judge, tmp_path: Path
 
     finished = []
 
-    def stop(number: int, count: int, outcome: CaseResult | FailedCase, kept: bool) -> None:
+    def stop(number: int, count: int, outcome: CaseResult | UnjudgedCase, kept: bool) -> None:
         finished.append(outcome)
         raise KeyboardInterrupt
 

@@ -13,7 +13,7 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import DOUBTFUL, Case
-from LungSegResNetTrainingLib.data.found_cases import FoundCases, LeftOut
+from LungSegResNetTrainingLib.data.found_cases import FoundCases, LeftOutCase
 from LungSegResNetTrainingLib.data.pair_check import PairVerdict
 from LungSegResNetTrainingLib.evaluation.left_out import doubted_text, is_doubt, left_out_cases
 from LungSegResNetTrainingLib.training.seen_scans import NOTHING_SEEN, ScanRecord
@@ -72,9 +72,9 @@ def test_the_sickest_cases_that_check_and_training_left_out_are_told_up_to_the_m
         assert told in text
 
 
-def _left_out(split: str, name: str = "odd") -> LeftOut:
+def _left_out(split: str, name: str = "odd") -> LeftOutCase:
     case = Case(name, Path("ct"), Path("mask"), split, name, group="ill")
-    return LeftOut(name, PairVerdict(DOUBTFUL, ("Is it in place?",)), case)
+    return LeftOutCase(name, PairVerdict(DOUBTFUL, ("Is it in place?",)), case)
 
 
 @pytest.mark.parametrize(

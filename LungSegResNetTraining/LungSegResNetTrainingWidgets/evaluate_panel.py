@@ -109,13 +109,13 @@ class EvaluatePanel:
         chosen = self._slices[row]
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
-            jumpToSlice(showCase(chosen.case), chosen.index)
+            jumpToSlice(showCase(chosen.case), chosen.worst.index)
         except ImportError:
             self._status.say(_("Click Evaluate to install the Python packages that cases are read with."))
         except LungSegError as error:
             self._status.say(str(error))
         else:
-            self._status.say(f"{chosen.case.name}, {chosen.position}: {chosen.reason}")
+            self._status.say(f"{chosen.case.name}, {chosen.worst.position}: {chosen.worst.reason}")
         finally:
             slicer.app.restoreOverrideCursor()
 
@@ -155,7 +155,7 @@ class EvaluatePanel:
         self._ui.table1Label.text = _(
             "Agreement with the masks, both lungs together (held-out cases: {count}):"
         ).format(count=count)
-        lines = [[one.case.name, one.position, f"{one.dice:.4f}", one.reason] for one in self._slices]
+        lines = [[one.case.name, one.worst.position, f"{one.worst.dice:.4f}", one.worst.reason] for one in self._slices]
         headers = [_("Case"), _("Slice"), _("Dice"), _("Why")]
         showTable(self._ui.worstTable, headers, lines, headers[-1])
         for label, shown in ((self._ui.table1Label, rows), (self._ui.worstLabel, lines)):

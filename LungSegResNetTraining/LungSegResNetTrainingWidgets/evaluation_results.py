@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +10,12 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.tables import read_rows
-from LungSegResNetTrainingLib.evaluation.report_files import CASES, CASES_FOLDER, RESULT, SUMMARY
+from LungSegResNetTrainingLib.evaluation.report_files import CASES, CASES_FOLDER, SUMMARY
 
 if TYPE_CHECKING:
     from LungSegResNetLib.figures.metrics import Metric
     from LungSegResNetTrainingLib.data.cases import Case
+    from LungSegResNetTrainingLib.evaluation.case_result import WorstSlice
 
 _COLUMNS = ("method", "group", "region", "doubtful", "metric", "cases", "mean", "sd", "min", "max")
 _MOST_SLICES = 30
@@ -23,13 +23,10 @@ _MOST_SLICES = 30
 
 @dataclass(frozen=True)
 class ListedSlice:
-    """A slice worth looking at: its case, its number from 0 at the bottom, and why."""
+    """A slice worth looking at, and the case that it is of."""
 
     case: Case
-    index: int
-    position: str
-    reason: str
-    dice: float
+    worst: WorstSlice
 
 
 @dataclass(frozen=True)
@@ -103,26 +100,18 @@ def worstSlices(folder: Path, caseList: Path) -> list[ListedSlice]:
     """
     from LungSegResNetTrainingLib.data.cases import read_cases
     from LungSegResNetTrainingLib.evaluation.case_result import FAILED, JUDGED
-    from LungSegResNetTrainingLib.evaluation.finished_cases import folder_names
+    from LungSegResNetTrainingLib.evaluation.finished_cases import folder_names, stored_worst_slices
 
     if not (folder / CASES).is_file():
         return []
     statuses = {row["case"]: row["status"] for row in read_rows(folder / CASES, ("case", "status"))}
     cases = read_cases(caseList)
     cases = [case for case in cases if statuses.get(case.name) in (JUDGED, FAILED)]
-    found = []
+    found: list[ListedSlice] = []
     for case, name in zip(cases, folder_names(cases), strict=True):
-        if statuses[case.name] != JUDGED:
-            continue  # its folder may have the result of an earlier network
-        try:
-            result = json.loads((folder / CASES_FOLDER / name / RESULT).read_text(encoding="utf-8"))["result"]
-            found += [
-                ListedSlice(case, one["index"], one["position"], one["reason"], one["dice"])
-                for one in result["worst_slices"]
-            ]
-        except (OSError, ValueError, KeyError, TypeError):
-            continue  # the next evaluation judges it again
-    return sorted(found, key=lambda one: one.dice)[:_MOST_SLICES]
+        if statuses[case.name] == JUDGED:  # else its folder may have the result of an earlier network
+            found += [ListedSlice(case, worst) for worst in stored_worst_slices(folder / CASES_FOLDER / name)]
+    return sorted(found, key=lambda one: one.worst.dice)[:_MOST_SLICES]
 
 
 def _number(text: str) -> float | None:

@@ -20,6 +20,8 @@ _SUMMARY = (
 )
 _BY_KIND = {"volumes": "0.98", "all": "0.95", "single slices": "0.92"}
 
+_AREAS = {"missed_cm2": 1.0, "added_cm2": 2.0}
+
 
 @pytest.fixture
 def run(tmp_path: Path, small_network: Path) -> Path:
@@ -33,7 +35,7 @@ def run(tmp_path: Path, small_network: Path) -> Path:
     lines = [f"{name},{name}_ct.nrrd,{name}_lungs.nrrd,validation\n" for name in ("anna", "bert")]
     (run / "cases.csv").write_text("case,ct,mask,split\n" + "".join(lines), encoding="utf-8")
     for name in ("anna", "bert"):
-        worst = {"index": 3, "position": "S 60.0 mm", "reason": "lowest Dice", "dice": 0.9}
+        worst = {"index": 3, "position": "S 60.0 mm", "reason": "lowest Dice", "dice": 0.9, **_AREAS, "picture": ""}
         (report / "cases" / name).mkdir(parents=True)
         text = json.dumps({"key": "", "result": {"worst_slices": [worst]}})
         (report / "cases" / name / "result.json").write_text(text, encoding="utf-8")

@@ -89,7 +89,8 @@ def test_both_panels_work_as_far_as_slicers_packages_go(tmp_path: Path) -> None:
     report = tmp_path / "run" / "report"
     (report / "cases" / "anna").mkdir(parents=True)
     (report / "cases.csv").write_text("case,status\nanna,judged\n", encoding="utf-8")
-    worst = {"index": 3, "position": "S 60.0 mm", "reason": "lowest Dice", "dice": 0.9}
+    areas = {"missed_cm2": 1.0, "added_cm2": 2.0}
+    worst = {"index": 3, "position": "S 60.0 mm", "reason": "lowest Dice", "dice": 0.9, **areas, "picture": ""}
     result = json.dumps({"key": "", "result": {"worst_slices": [worst]}})
     (report / "cases" / "anna" / "result.json").write_text(result, encoding="utf-8")
     (tmp_path / "data").mkdir()

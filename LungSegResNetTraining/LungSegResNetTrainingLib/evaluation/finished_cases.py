@@ -25,6 +25,7 @@ from .report_files import RESULT
 _OWN_FILES = re.compile(r"result\.json|overlay\.png|slice_\d+\.png")
 _DEVICES = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.I)  # on Windows no file or folder can be called so
 _NAME_LENGTH = 100  # of a case's folder; a name may have 255 bytes, on Windows its whole path not many more
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # what reading a file raises that is not whole
 _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the place and the judge, not from the file
 
 
@@ -92,19 +93,37 @@ def forget_result(folder: Path) -> None:
 def load_result(case: Case, folder: Path, key: str) -> CaseResult | None:
     """Result of an earlier run; None where there is none with this key, or its file or a picture is damaged or gone."""
     try:
-        stored = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+        stored = _stored(folder)
         if stored["key"] != key:
             return None
-        values: dict[str, Any] = stored["result"]
+        values = stored["result"]
         values["comparisons"] = {
             method: {region: Comparison(**figures) for region, figures in regions.items()}
             for method, regions in values["comparisons"].items()
         }
-        values["worst_slices"] = tuple(WorstSlice(**one) for one in values["worst_slices"])
+        values["worst_slices"] = _worst_slices(values)
         for name in ("notes", "doubts", "spacing_mm"):
             values[name] = tuple(values[name])
         result = CaseResult(case=case, folder=folder, **values)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except _DAMAGE:
         return None
     pictures = (result.overlay, *(one.picture for one in result.worst_slices))
     return result if all((folder / name).is_file() for name in pictures) else None
+
+
+def stored_worst_slices(folder: Path) -> tuple[WorstSlice, ...]:
+    """Those of the result in the folder of a case, whatever it was made with; none where it cannot be read."""
+    try:
+        return _worst_slices(_stored(folder)["result"])
+    except _DAMAGE:
+        return ()
+
+
+def _stored(folder: Path) -> dict[str, Any]:
+    """The file of a result: its key, and the fields of a `CaseResult`."""
+    stored: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    return stored
+
+
+def _worst_slices(values: dict[str, Any]) -> tuple[WorstSlice, ...]:
+    return tuple(WorstSlice(**one) for one in values["worst_slices"])

@@ -117,17 +117,9 @@ def _thresholded(ct: CTVolume) -> np.ndarray:
 def _draw_worst(
     ct: CTVolume, reference: np.ndarray, predicted: np.ndarray, name: str, folder: Path
 ) -> tuple[WorstSlice, ...]:
-    pixel_cm2 = float(np.prod(ct.spacing_zyx[1:])) / 100.0
-    drawn = []
-    for errors in find_worst_slices(reference, predicted, pixel_cm2):
-        file_name = f"slice_{errors.index + 1:03d}.png"
-        picture = draw_worst_slice(ct, reference, predicted, errors, name)
-        with write_atomically(folder / file_name, overwrite=True) as temporary:
+    found = find_worst_slices(ct, reference, predicted)
+    for worst in found:
+        picture = draw_worst_slice(ct, reference, predicted, worst, name)
+        with write_atomically(folder / worst.picture, overwrite=True) as temporary:
             picture.save(temporary, format="PNG", optimize=True)
-        position = ct.position_text(0, errors.index)
-        drawn.append(
-            WorstSlice(
-                errors.index, position, errors.reason, errors.dice, errors.missed_cm2, errors.added_cm2, file_name
-            )
-        )
-    return tuple(drawn)
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -24,7 +22,7 @@ from LungSegResNetLib.figures.drawing import (
 )
 from LungSegResNetLib.lungs.regions import bounding_box
 
-from .case_result import NETWORK
+from .case_result import NETWORK, WorstSlice
 from .figure_text import number
 
 PREDICTION_COLOR: Color = (70, 190, 255)
@@ -36,23 +34,13 @@ _FILL = 0.55  # opacity of the differences
 _EDGE, _GAP, _HEADER, _FOOTER = 20, 8, 62, 46
 
 
-@dataclass(frozen=True)
-class SliceErrors:
-    """Agreement of one slice: areas in cm2; ``reason`` says in words why the slice was chosen."""
-
-    index: int
-    reason: str
-    dice: float
-    missed_cm2: float
-    added_cm2: float
-
-
-def find_worst_slices(reference: np.ndarray, predicted: np.ndarray, pixel_cm2: float) -> list[SliceErrors]:
+def find_worst_slices(ct: CTVolume, reference: np.ndarray, predicted: np.ndarray) -> tuple[WorstSlice, ...]:
     """Up to three slices: of the lowest Dice, of the largest missed and of the largest added area.
 
-    Masks are boolean, shape (z, y, x). Sections below 5 cm2 count only where there is no larger one. A slice that is
-    worst in several ways comes once; without any error the list is empty.
+    Masks are boolean with the shape of ``ct.hu``. Sections below 5 cm2 count only where there is no larger one. A slice
+    that is worst in several ways comes once; without any error there is none.
     """
+    pixel_cm2 = float(np.prod(ct.spacing_zyx[1:])) / 100.0
     in_ref, in_pred, in_both = (np.count_nonzero(m, axis=(1, 2)) for m in (reference, predicted, reference & predicted))
     missed, added = (in_ref - in_both) * pixel_cm2, (in_pred - in_both) * pixel_cm2
     present = in_ref + in_pred > 0
@@ -69,24 +57,32 @@ def find_worst_slices(reference: np.ndarray, predicted: np.ndarray, pixel_cm2: f
         if badness.any():
             reasons.setdefault(int(np.argmax(badness)), []).append(reason)
     only = "the only slice" if len(reference) == 1 else ""
-    return [
-        SliceErrors(z, only or " and ".join(words), float(dice[z]), float(missed[z]), float(added[z]))
+    return tuple(
+        WorstSlice(
+            index=z,
+            position=ct.position_text(0, z),
+            reason=only or " and ".join(words),
+            dice=float(dice[z]),
+            missed_cm2=float(missed[z]),
+            added_cm2=float(added[z]),
+            picture=f"slice_{z + 1:03d}.png",
+        )
         for z, words in reasons.items()
-    ]
+    )
 
 
 def draw_worst_slice(
-    ct: CTVolume, reference: np.ndarray, predicted: np.ndarray, errors: SliceErrors, name: str
+    ct: CTVolume, reference: np.ndarray, predicted: np.ndarray, worst: WorstSlice, name: str
 ) -> Image.Image:
     """The slice twice, side by side: as it is, and with both outlines and the difference between them filled.
 
     The fill has the colour of the outline it lies in: the reference's where lung was missed, the prediction's where
     something was added. True to scale in mm; masks are boolean with the shape of ``ct.hu``.
     """
-    ref, pred = reference[errors.index], predicted[errors.index]
+    ref, pred = reference[worst.index], predicted[worst.index]
     pixel_mm = ct.spacing_zyx[1:]
     box = _cropped(ref | pred, pixel_mm)
-    hu, ref, pred = ct.hu[errors.index][box], ref[box], pred[box]
+    hu, ref, pred = ct.hu[worst.index][box], ref[box], pred[box]
     size_mm = hu.shape[1] * pixel_mm[1], hu.shape[0] * pixel_mm[0]
     scale = _PANEL / max(size_mm)
     size = max(1, round(size_mm[0] * scale)), max(1, round(size_mm[1] * scale))
@@ -103,15 +99,15 @@ def draw_worst_slice(
     for n, fine in enumerate((plain, marked)):
         left = _EDGE + n * (panel + _GAP) + (panel - size[0]) // 2
         picture.paste(fine.reduce(FINER), (left, _HEADER))
-    _write_words(picture, ct, errors, name, panel)
+    _write_words(picture, ct, worst, name, panel)
     return picture
 
 
-def _write_words(picture: Image.Image, ct: CTVolume, errors: SliceErrors, name: str, panel: int) -> None:
+def _write_words(picture: Image.Image, ct: CTVolume, worst: WorstSlice, name: str, panel: int) -> None:
     draw = ImageDraw.Draw(picture)
     room = picture.width - 2 * _EDGE
-    where = f"slice {errors.index + 1} of {len(ct.hu)}, {ct.position_text(0, errors.index)}"
-    facts = f"{where}   slice Dice {number(errors.dice)}   {errors.reason}"
+    where = f"slice {worst.index + 1} of {len(ct.hu)}, {worst.position}"
+    facts = f"{where}   slice Dice {number(worst.dice)}   {worst.reason}"
     draw.text((_EDGE, 28), fitted(draw, name, room, 19), TEXT, font(19), "ls")
     draw.text((_EDGE, 49), fitted(draw, facts, room, 13), FAINT, font(13), "ls")
     bottom = picture.height - _FOOTER
@@ -121,7 +117,7 @@ def _write_words(picture: Image.Image, ct: CTVolume, errors: SliceErrors, name: 
         draw_tag(draw, (left + panel - 10, _HEADER + 10), "L", "rt")
     y = bottom + _FOOTER // 2
     x = draw_legend(draw, (_EDGE, y), [(REFERENCE_COLOR, True, "reference"), (PREDICTION_COLOR, False, NETWORK)])
-    missed, added = f"missed {errors.missed_cm2:.1f} cm2", f"added {errors.added_cm2:.1f} cm2"
+    missed, added = f"missed {worst.missed_cm2:.1f} cm2", f"added {worst.added_cm2:.1f} cm2"
     draw_legend(draw, (x, y), [(REFERENCE_COLOR, False, missed), (PREDICTION_COLOR, False, added)], filled=True)
 
 

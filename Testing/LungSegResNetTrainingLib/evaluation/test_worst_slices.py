@@ -7,7 +7,16 @@ import SimpleITK as sitk
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.figures.drawing import REFERENCE_COLOR
+from LungSegResNetTrainingLib.evaluation.case_result import WorstSlice
 from LungSegResNetTrainingLib.evaluation.worst_slices import PREDICTION_COLOR, draw_worst_slice, find_worst_slices
+
+
+def worst_of(*slices: tuple[int, int, int]) -> tuple[WorstSlice, ...]:
+    """Of slices with pixels of 0.1 cm2, as `masks` makes them."""
+    reference, predicted = masks(*slices)
+    image = sitk.GetImageFromArray(np.zeros(reference.shape, np.int16))
+    image.SetSpacing((1.0, 10.0, 5.0))
+    return find_worst_slices(CTVolume.from_sitk(image, "phantom"), reference, predicted)
 
 
 def masks(*slices: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -21,13 +30,12 @@ def masks(*slices: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_lowest_dice_most_missed_and_most_added_are_found() -> None:
-    # With pixels of 0.1 cm2; the fourth is too small a section to count, though nothing of it was found.
-    reference, predicted = masks((100, 40, 0), (600, 500, 0), (600, 600, 90), (20, 0, 0))
-    found = find_worst_slices(reference, predicted, 0.1)
-    assert [(one.index, one.reason) for one in found] == [
-        (0, "lowest Dice"),
-        (1, "most lung missed"),
-        (2, "most added that is no lung"),
+    # The fourth is too small a section to count, though nothing of it was found.
+    found = worst_of((100, 40, 0), (600, 500, 0), (600, 600, 90), (20, 0, 0))
+    assert [(one.index, one.position, one.reason, one.picture) for one in found] == [
+        (0, "S 0.0 mm", "lowest Dice", "slice_001.png"),
+        (1, "S 5.0 mm", "most lung missed", "slice_002.png"),
+        (2, "S 10.0 mm", "most added that is no lung", "slice_003.png"),
     ]
     assert found[0].dice == 80 / 140
     assert (found[1].missed_cm2, found[1].added_cm2) == (10.0, 0.0)
@@ -35,18 +43,18 @@ def test_lowest_dice_most_missed_and_most_added_are_found() -> None:
 
 
 def test_a_slice_that_is_worst_in_two_ways_comes_once() -> None:
-    found = find_worst_slices(*masks((100, 40, 0), (100, 100, 0)), 0.1)
+    found = worst_of((100, 40, 0), (100, 100, 0))
     assert [(one.index, one.reason) for one in found] == [(0, "lowest Dice and most lung missed")]
 
 
 def test_small_sections_count_where_there_is_no_larger_one() -> None:
-    (found,) = find_worst_slices(*masks((10, 4, 0), (0, 0, 0)), 0.1)
+    (found,) = worst_of((10, 4, 0), (0, 0, 0))
     assert (found.index, found.dice) == (0, 8 / 14)
 
 
 def test_without_errors_and_without_lung_there_is_no_worst_slice() -> None:
-    assert find_worst_slices(*masks((100, 100, 0)), 0.1) == []
-    assert find_worst_slices(*masks((0, 0, 0), (0, 0, 0)), 0.1) == []
+    assert worst_of((100, 100, 0)) == ()
+    assert worst_of((0, 0, 0), (0, 0, 0)) == ()
 
 
 def test_the_picture_fills_what_was_missed_and_what_was_added() -> None:
@@ -55,9 +63,9 @@ def test_the_picture_fills_what_was_missed_and_what_was_added() -> None:
     reference, predicted = np.zeros((2, 1, 100, 200), bool)
     reference[0, 30:70, 40:100] = True
     predicted[0, 30:70, 60:120] = True
-    (errors,) = find_worst_slices(reference, predicted, 0.01)
-    assert errors.reason == "the only slice"
-    picture = np.asarray(draw_worst_slice(ct, reference, predicted, errors, "phantom"), float)
+    (worst,) = find_worst_slices(ct, reference, predicted)
+    assert worst.reason == "the only slice"
+    picture = np.asarray(draw_worst_slice(ct, reference, predicted, worst, "phantom"), float)
     # 116 x 76 mm are shown, the masks with a margin of 18 mm, in two panels 620 pixels wide.
     scale = 620 / 116
 

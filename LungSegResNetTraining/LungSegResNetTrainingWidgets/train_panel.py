@@ -15,6 +15,7 @@ from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
 from LungSegResNetTrainingLib.choices import FINE_TUNE, PAPER, RECOMMENDED, SHIPPED
+from LungSegResNetTrainingLib.training.progress import LoggedStep, ProgressLog
 from LungSegResNetTrainingLib.training.run_files import LOG
 
 from .data_panel import whyNoDataSet
@@ -86,7 +87,7 @@ class TrainPanel:
             widget.enabled = not running
         for widget in (ui.startFileLabel, ui.startFileLineEdit, ui.startFileButton):
             widget.setVisible(parameters.startNetwork == FILE)
-        enable(ui.curvesButton, "" if self.curves.rows else _("There are no curves yet."), _("Show loss and Dice."))
+        enable(ui.curvesButton, "" if self.curves.steps else _("There are no curves yet."), _("Show loss and Dice."))
 
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""
@@ -159,7 +160,7 @@ class TrainPanel:
         command.start()
         keepUnfinished(folder)  # from now on, because Slicer may crash
         self._running = {name: getattr(parameters, name) for name in RUN_PARAMETERS}
-        self.curves.restart(_rowsOf(folder))
+        self.curves.restart(_stepsOf(folder))
         self._hasShownCurves = False
         self._ui.logText.plainText = ""
         return command
@@ -197,7 +198,7 @@ class TrainPanel:
 
     def _onStep(self, event: dict[str, Any]) -> None:
         dice = event["validation_dice"]
-        self.curves.add(event["step"], event["loss"], dice)
+        self.curves.add(LoggedStep(event["step"], event["loss"], event["slices_per_second"], dice))
         isEntered = self._parameters() is not None
         if isEntered and not self._hasShownCurves:  # the layout is left alone while another module is used
             self._hasShownCurves = True
@@ -226,7 +227,7 @@ class TrainPanel:
     def _takeOver(self, parameters: Any) -> None:
         """A run that was begun earlier, perhaps before Slicer was started: with its choices and curves."""
         choices = choicesOf(self._folder)
-        self.curves.restart(_rowsOf(self._folder))
+        self.curves.restart(_stepsOf(self._folder))
         if choices is None:
             return
         before = {name: getattr(parameters, name) for name in CHOICES}
@@ -256,11 +257,9 @@ class TrainPanel:
         self._ui.logText.appendPlainText(text)
 
 
-def _rowsOf(folder: str) -> list[tuple[int, float, float | None]]:
-    from LungSegResNetTrainingLib.training.progress import ProgressLog
-
+def _stepsOf(folder: str) -> list[LoggedStep]:
     try:
-        return ProgressLog(Path(folder) / LOG).rows() if folder else []
+        return ProgressLog(Path(folder) / LOG).steps if folder else []
     except (OSError, ValueError):
         return []
 

@@ -12,40 +12,40 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
-Row = tuple[int, float, float | None]
+from LungSegResNetTrainingLib.training.progress import LoggedStep
 
 
 class TrainingCurves:
     """The points of a run, and the table, series and chart nodes that show them."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.steps: list[LoggedStep] = []
         self._loss = _Curve(_("Loss"), (0.12, 0.47, 0.71), markers=False)
         self._dice = _Curve(_("Validation Dice"), (1.0, 0.5, 0.05), markers=True)
         self._chart: Any = None
 
-    def restart(self, rows: Sequence[Row]) -> None:
+    def restart(self, steps: Sequence[LoggedStep]) -> None:
         """Take another run, of which these steps are done; nodes are made when there is something to show."""
-        self.rows = list(rows)
+        self.steps = list(steps)
         if self._isInScene():
             self._fill()
 
-    def add(self, step: int, loss: float, dice: float | None) -> None:
+    def add(self, logged: LoggedStep) -> None:
         """One step more; a resumed run does the last steps before its interruption again.
 
         A scene without the nodes stays without them until `show`, as it may be another patient's.
         """
-        again = bool(self.rows) and self.rows[-1][0] >= step
-        self.rows = [row for row in self.rows if row[0] < step] if again else self.rows
-        self.rows.append((step, loss, dice))
+        again = bool(self.steps) and self.steps[-1].step >= logged.step
+        self.steps = [one for one in self.steps if one.step < logged.step] if again else self.steps
+        self.steps.append(logged)
         if not self._isInScene():
             return
         if again:
             self._fill()
             return
-        self._loss.append(step, loss)
-        if dice is not None:
-            self._dice.append(step, dice)
+        self._loss.append(logged.step, logged.loss)
+        if logged.validation_dice is not None:
+            self._dice.append(logged.step, logged.validation_dice)
 
     def show(self) -> None:
         """Switch to a layout with a plot view and show the chart there."""
@@ -65,8 +65,9 @@ class TrainingCurves:
             self._chart.SetYAxisTitle(_("Loss and validation Dice"))
             for curve in (self._loss, self._dice):
                 self._chart.AddAndObservePlotSeriesNodeID(curve.make().GetID())
-        self._loss.fill([(step, loss) for step, loss, _dice in self.rows])
-        self._dice.fill([(step, dice) for step, _loss, dice in self.rows if dice is not None])
+        self._loss.fill([(one.step, one.loss) for one in self.steps])
+        validated = [(one.step, one.validation_dice) for one in self.steps if one.validation_dice is not None]
+        self._dice.fill(validated)
 
 
 class _Curve:

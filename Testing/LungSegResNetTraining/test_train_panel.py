@@ -15,6 +15,8 @@ from network_files import seen_network, write_network
 from processes import below, is_alive
 from slicer_host import Host
 
+from LungSegResNetTrainingLib.training.progress import LoggedStep
+
 
 def prepare_run(panel: Any, data_set: Path, run: Path, network: Path, steps: int) -> None:
     """Choose a short run on small slices."""
@@ -225,9 +227,9 @@ def test_the_nodes_of_the_curves_are_neither_saved_nor_offered_in_other_modules(
     host: Host, panel: Any, tmp_path: Path
 ) -> None:
     scene, curves = host.slicer.mrmlScene, panel.trainPanel.curves
-    curves.restart([(1, 0.5, None), (2, 0.4, 0.7)])
+    curves.restart([LoggedStep(1, 0.5, 2.0, None), LoggedStep(2, 0.4, 2.0, 0.7)])
     curves.show()
-    curves.add(3, 0.3, None)
+    curves.add(LoggedStep(3, 0.3, 2.0, None))
     assert len(curve_nodes(host)) == 5
     assert points_of(host, "Loss") == [(1, 0.5), (2, 0.4), (3, 0.3)]
     assert all(node.GetHideFromEditors() for node in host.slicer.util.getNodesByClass("vtkMRMLTableNode"))
@@ -264,7 +266,7 @@ def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
     assert "still ending" in ui.trainStatusLabel.text
     host.wait(lambda: not any(map(is_alive, processes)), 15)
     assert ui.startButton.text == "Continue"
-    done = len(panel.trainPanel.curves.rows)
+    done = len(panel.trainPanel.curves.steps)
 
     # As after a restart of Slicer: nothing but the folder is chosen.
     parameters(panel).runFolder = ""
@@ -277,7 +279,7 @@ def test_a_stopped_run_goes_on_where_its_checkpoint_is_also_from_another_panel(
     lengths = []
 
     def is_further() -> bool:
-        lengths.append(len(panel.trainPanel.curves.rows))
+        lengths.append(len(panel.trainPanel.curves.steps))
         return lengths[-1] > done or not panel.trainPanel.running
 
     host.wait(is_further, 300)
@@ -297,28 +299,28 @@ def test_a_run_outlives_a_closed_scene_and_quitting_asks(
     assert host.slicer.mrmlScene.Commit()
     prepare_run(panel, data_set, run, small_network, 100000)
     panel.ui.startButton.click()
-    host.wait(lambda: len(panel.trainPanel.curves.rows) > 2, 300)
+    host.wait(lambda: len(panel.trainPanel.curves.steps) > 2, 300)
     processes = processes_of(panel)
     host.slicer.mrmlScene.Clear(False)
     assert panel.trainPanel.running
     assert parameters(panel).runFolder == str(run)
-    before = len(panel.trainPanel.curves.rows)
-    host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)
-    assert [step for step, _loss in points_of(host, "Loss")] == [row[0] for row in panel.trainPanel.curves.rows]
+    before = len(panel.trainPanel.curves.steps)
+    host.wait(lambda: len(panel.trainPanel.curves.steps) > before, 60)
+    assert [step for step, _loss in points_of(host, "Loss")] == [one.step for one in panel.trainPanel.curves.steps]
 
     host.slicer.mrmlScene.SetURL(str(other))
     host.slicer.mrmlScene.Import()
     assert parameters(panel).runFolder == str(run)
     host.leaveModule(panel)
     host.slicer.mrmlScene.Clear(False)  # the next patient, in another module
-    before = len(panel.trainPanel.curves.rows)
-    host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)
+    before = len(panel.trainPanel.curves.steps)
+    host.wait(lambda: len(panel.trainPanel.curves.steps) > before, 60)
     assert curve_nodes(host) == []
     host.enterModule(panel)
     assert panel.ui.stopButton.visible
-    before = len(panel.trainPanel.curves.rows)
-    host.wait(lambda: len(panel.trainPanel.curves.rows) > before, 60)
-    assert [step for step, _loss in points_of(host, "Loss")] == [row[0] for row in panel.trainPanel.curves.rows]
+    before = len(panel.trainPanel.curves.steps)
+    host.wait(lambda: len(panel.trainPanel.curves.steps) > before, 60)
+    assert [step for step, _loss in points_of(host, "Loss")] == [one.step for one in panel.trainPanel.curves.steps]
 
     window = host.slicer.util.mainWindow()
     window.show()
@@ -409,7 +411,7 @@ def test_a_run_whose_process_dies_is_told(
 ) -> None:
     prepare_run(panel, data_set, tmp_path / "run", small_network, 100000)
     panel.ui.startButton.click()
-    host.wait(lambda: len(panel.trainPanel.curves.rows) > 1, 300)
+    host.wait(lambda: len(panel.trainPanel.curves.steps) > 1, 300)
     _launcher, python, *_others = processes = processes_of(panel)
     subprocess.run(["kill", "-9", str(python)], check=True)
     host.wait(lambda: not panel.trainPanel.running, 10)

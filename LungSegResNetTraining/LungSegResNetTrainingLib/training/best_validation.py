@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .progress import LoggedStep
+
 
 class BestValidation:
     """The best validation of a run so far, and how many came after it.
@@ -18,11 +20,11 @@ class BestValidation:
         self.dice, self.since = dice, since
 
     @classmethod
-    def of_log(cls, rows: Sequence[tuple[int, float, float | None]]) -> BestValidation:
-        """That of a log's rows of (step, loss, validation Dice or None)."""
+    def of_log(cls, steps: Sequence[LoggedStep]) -> BestValidation:
+        """That of the steps of a log."""
         best = cls()
-        for _, _, dice in rows:
-            best.improves(dice)
+        for logged in steps:
+            best.improves(logged.validation_dice)
         return best
 
     def improves(self, dice: float | None) -> bool:

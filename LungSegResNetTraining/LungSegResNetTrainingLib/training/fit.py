@@ -75,7 +75,7 @@ def fit(
         RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records,
     ):
         # A checkpoint of an earlier version does not say, and the log may be lost.
-        best = run.best = run.best or BestValidation.of_log(records.log.rows() if records else [])
+        best = run.best = run.best or BestValidation.of_log(records.log.steps if records else [])
         begun = run.step
         if processes.from_first(best.is_stale(patience)):
             if processes.first:

@@ -6,6 +6,7 @@ import csv
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import OutputInUseError
@@ -70,7 +71,13 @@ class Clock:
         )
 
 
-_Row = tuple[int, float, float, float | None]
+class LoggedStep(NamedTuple):
+    """A line of a run's log, in the order of its columns; the Dice is None where there was no validation."""
+
+    step: int
+    loss: float
+    slices_per_second: float
+    validation_dice: float | None
 
 
 class ProgressLog:
@@ -86,8 +93,8 @@ class ProgressLog:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._rows = _read(path)
-        self._written = len(self._rows)  # of the rows; with none of them, the file is written anew
+        self._steps = _read(path)
+        self._written = len(self._steps)  # of the steps; with none of them, the file is written anew
 
     def append(self, progress: Progress) -> None:
         """Add the line of a step.
@@ -97,16 +104,19 @@ class ProgressLog:
         OutputInUseError : another program holds the file; a later call tries again.
         OSError, OutputError : it cannot be written.
         """
-        self._rows.append((progress.step, progress.loss, progress.slices_per_second, progress.validation_dice))
+        self._steps.append(
+            LoggedStep(progress.step, progress.loss, progress.slices_per_second, progress.validation_dice)
+        )
         self._write()
 
-    def rows(self) -> list[tuple[int, float, float | None]]:
-        """Step, loss and validation Dice (where there was a validation) of all steps so far."""
-        return [(step, loss, dice) for step, loss, _, dice in self._rows]
+    @property
+    def steps(self) -> list[LoggedStep]:
+        """All steps so far."""
+        return self._steps
 
     def cut_after(self, step: int) -> None:
         """Drop what was logged after ``step``, because a resumed run does those steps again. Raises as `append`."""
-        self._rows = [row for row in self._rows if row[0] <= step]
+        self._steps = [logged for logged in self._steps if logged.step <= step]
         self._written = 0
         if self.path.exists():
             self._write()
@@ -117,7 +127,7 @@ class ProgressLog:
                 # Fails at once where the file is held; replacing it would be tried for a while at every step.
                 with self.path.open("a", newline="", encoding="utf-8") as file:
                     if self._written:
-                        csv.writer(file).writerows(map(_cells, self._rows[self._written :]))
+                        csv.writer(file).writerows(map(_cells, self._steps[self._written :]))
             except PermissionError as error:
                 raise OutputInUseError(self.path) from error
         else:
@@ -127,31 +137,31 @@ class ProgressLog:
                 write_atomically(self.path, overwrite=True) as temporary,
                 temporary.open("w", newline="", encoding="utf-8") as file,
             ):
-                csv.writer(file).writerows([_COLUMNS, *map(_cells, self._rows)])
-        self._written = len(self._rows)
+                csv.writer(file).writerows([_COLUMNS, *map(_cells, self._steps)])
+        self._written = len(self._steps)
 
 
-def _read(path: Path) -> list[_Row]:
+def _read(path: Path) -> list[LoggedStep]:
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    rows = []
+    steps = []
     for number, line in enumerate(lines[1:], start=2):
         try:
-            rows.append(_row(line))
+            steps.append(_logged(line))
         except ValueError as error:
             # The last line of a killed run may be torn, and then its step number cannot be trusted.
             if number < len(lines):
                 raise ValueError(f"line {number} is not as a run writes it") from error
-    return rows
+    return steps
 
 
-def _row(line: str) -> _Row:
+def _logged(line: str) -> LoggedStep:
     # Where decimals have a comma, spreadsheets part the cells by semicolons.
     step, loss, speed, dice = line.replace(",", ".").split(";") if ";" in line else line.split(",")
-    return int(step), float(loss), float(speed), float(dice) if dice else None
+    return LoggedStep(int(step), float(loss), float(speed), float(dice) if dice else None)
 
 
-def _cells(row: _Row) -> list[str]:
-    step, loss, speed, dice = row
+def _cells(logged: LoggedStep) -> list[str]:
+    step, loss, speed, dice = logged
     return [f"{step}", f"{loss:.5f}", f"{speed:.2f}", "" if dice is None else f"{dice:.5f}"]

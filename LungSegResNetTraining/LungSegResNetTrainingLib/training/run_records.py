@@ -75,7 +75,7 @@ class RunRecords:
                     self._events.flush()
         if self._draws and (progress.validation_dice is not None or progress.step == progress.steps):
             try:
-                draw_curves(self._folder / CURVES, self.log.rows())
+                draw_curves(self._folder / CURVES, self.log.steps)
             except OutputError as error:  # a picture is no reason to end hours of training
                 self._warn_once(CURVES, error)
 

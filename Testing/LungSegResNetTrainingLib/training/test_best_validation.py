@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from LungSegResNetTrainingLib.training.best_validation import BestValidation
+from LungSegResNetTrainingLib.training.progress import LoggedStep
 
 
 def test_a_dice_that_stays_the_same_runs_out_of_patience() -> None:
@@ -21,5 +22,6 @@ def test_a_dice_that_stays_the_same_runs_out_of_patience() -> None:
 
 
 def test_a_log_gives_the_best_validation_of_its_run() -> None:
-    best = BestValidation.of_log([(1, 0.5, None), (2, 0.5, 0.8), (3, 0.4, 0.8), (4, 0.4, None), (5, 0.3, 0.7)])
+    validations = [None, 0.8, 0.8, None, 0.7]
+    best = BestValidation.of_log([LoggedStep(n, 0.5, 2.0, dice) for n, dice in enumerate(validations, start=1)])
     assert (best.dice, best.since) == (0.8, 2)

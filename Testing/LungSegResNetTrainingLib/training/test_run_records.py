@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetTrainingLib.training.progress import Progress, ProgressLog
+from LungSegResNetTrainingLib.training.progress import LoggedStep, Progress, ProgressLog
 from LungSegResNetTrainingLib.training.run_files import CURVES, LOG
 from LungSegResNetTrainingLib.training.run_records import RunRecords
 
@@ -33,8 +33,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager
     return holding
 
 
-def _stored(folder: Path) -> list[tuple[int, float, float | None]]:
-    return ProgressLog(folder / LOG).rows()
+def _stored(folder: Path) -> list[LoggedStep]:
+    return ProgressLog(folder / LOG).steps
 
 
 def _write_log(folder: Path) -> bytes:
@@ -53,9 +53,9 @@ def test_lines_wait_while_another_program_holds_the_file(tmp_path: Path, held) -
         with held():
             records.add(Progress(2, 4, 0.4, 2.0))
             records.add(Progress(3, 4, 0.3, 2.0))
-        assert [row[0] for row in _stored(tmp_path)] == [1]
+        assert [logged.step for logged in _stored(tmp_path)] == [1]
         records.add(Progress(4, 4, 0.2, 2.0, 0.9))
-        assert _stored(tmp_path) == [(1, 0.5, None), (2, 0.4, None), (3, 0.3, None), (4, 0.2, 0.9)]
+        assert _stored(tmp_path) == [(1, 0.5, 2.0, None), (2, 0.4, 2.0, None), (3, 0.3, 2.0, None), (4, 0.2, 2.0, 0.9)]
     assert len(warnings) == 1
     assert warnings[0].startswith("progress.csv cannot be written; is it open in another program?")
 
@@ -68,10 +68,10 @@ def test_a_run_goes_on_while_another_program_holds_its_log(tmp_path: Path, held)
         records.add(Progress(3, 4, 0.4, 2.0))
     assert sum(text.startswith(LOG) for text in warnings) == 1
     assert (tmp_path / LOG).read_bytes() == before
-    assert records.log.rows() == [(1, 0.5, None), (2, 0.5, 0.9), (3, 0.4, None)]
+    assert records.log.steps == [(1, 0.5, 2.0, None), (2, 0.5, 2.0, 0.9), (3, 0.4, 2.0, None)]
     with records:
         records.add(Progress(4, 4, 0.3, 2.0))
-    assert _stored(tmp_path) == records.log.rows()
+    assert _stored(tmp_path) == records.log.steps
 
 
 def test_the_curves_of_a_log_that_is_held_from_the_first_step_are_drawn(tmp_path: Path, held) -> None:
@@ -86,7 +86,7 @@ def test_a_log_that_is_spoiled_while_a_run_writes_it_ends_no_training(tmp_path: 
         records.add(Progress(1, 4, 0.5, 2.0))
         (tmp_path / LOG).write_bytes(b"notes\n\xff\xfe\nof mine\n")
         records.add(Progress(2, 4, 0.4, 2.0, 0.8))
-        assert records.log.rows() == [(1, 0.5, None), (2, 0.4, 0.8)]
+        assert records.log.steps == [(1, 0.5, 2.0, None), (2, 0.4, 2.0, 0.8)]
 
 
 @pytest.mark.parametrize("decimals", [b".", b","])
@@ -97,7 +97,7 @@ def test_a_log_that_a_spreadsheet_saved_with_semicolons_is_kept(tmp_path: Path, 
     assert saved != before
     (tmp_path / LOG).write_bytes(saved)
     with RunRecords(tmp_path, 4, lambda text: None) as records:
-        assert records.log.rows() == rows
+        assert records.log.steps == rows
     assert (tmp_path / LOG).read_bytes() == before
 
 
@@ -133,7 +133,7 @@ def test_a_picture_that_cannot_be_replaced_is_a_warning(tmp_path: Path) -> None:
         warnings.clear()
         for step in (1, 2):
             records.add(Progress(step, 2, 0.5, 2.0, 0.8))
-        assert len(records.log.rows()) == 2
+        assert len(records.log.steps) == 2
     (warning,) = warnings
     assert CURVES in warning
     assert "another program" not in warning

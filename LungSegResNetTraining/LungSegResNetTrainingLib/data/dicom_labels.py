@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from LungSegResNetLib.files.segment_names import BOTH_SIDES, NamedLung, lung_of_
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 
 from .dicom_kinds import SEGMENTATIONS, STRUCTURE_SET
+from .read_mask import MaskOnCt
 from .structure_sets import read_structure_set
 from .system_files import users_files
 
@@ -42,27 +42,7 @@ _PARTS_OF_LUNG = re.compile(r"lobe|lobus|gtv|ctv|ptv|itv|tum|nodul|lesion|vessel
 _Structures = dict[int, tuple[str, NamedLung | None]]
 
 
-@dataclass(frozen=True)
-class DicomMask:
-    """What a DICOM mask holds.
-
-    Attributes
-    ----------
-    values : (z, y, x) uint8 on the CT's grid.
-    format : in words.
-    notes : what had to be assumed or left out, one sentence each.
-    tells_sides : whether 1 is the right and 2 the left lung by what the file says.
-    left_out : segments of a segmentation that are no lungs.
-    """
-
-    values: np.ndarray
-    format: str
-    notes: list[str]
-    tells_sides: bool
-    left_out: LeftOutSegments | None = None
-
-
-def read_dicom_mask(path: Path, ct: CTVolume) -> DicomMask:
+def read_dicom_mask(path: Path, ct: CTVolume) -> MaskOnCt:
     """A DICOM mask (one file, or its folder) on the CT's grid.
 
     Raises
@@ -75,15 +55,15 @@ def read_dicom_mask(path: Path, ct: CTVolume) -> DicomMask:
     kind = str(first.get("SOPClassUID", ""))
     if kind == SECONDARY_CAPTURE:
         values, notes = _from_colors(_series_of(first, files, path), ct, path.name)
-        return DicomMask(values, "PTK colour DICOM", notes, False)
+        return MaskOnCt(values, "PTK colour DICOM", tuple(notes))
     structures = _lungs_of_segments(first) if kind in SEGMENTATIONS else _lungs_of_rois(first)
     chosen, tells_sides = _choose_lungs(structures, path.name)
     if kind in SEGMENTATIONS:
         others = {number: name for number, (name, _) in structures.items() if number not in chosen}
         values, notes, left_out = _from_segmentation(first, chosen, others, ct, path.name)
-        return DicomMask(values, "DICOM segmentation", notes, tells_sides, left_out)
+        return MaskOnCt(values, "DICOM segmentation", tuple(notes), tells_sides, left_out)
     values, notes = read_structure_set(first, chosen, ct, path.name)
-    return DicomMask(values, "structure set (RTSTRUCT)", notes, tells_sides)
+    return MaskOnCt(values, "structure set (RTSTRUCT)", tuple(notes), tells_sides)
 
 
 def referenced_series(path: Path) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from LungSegResNetLib.files.mask_reading import left_out_on_ct, mask_on_ct, read
 
 from .lung_values import as_right_and_left
 from .ptk_files import is_formless_nifti, is_ptk_metafile, read_formless_nifti, read_ptk_mat, read_ptk_metafile
+from .read_mask import MaskOnCt
 
 
 @dataclass(frozen=True)
@@ -49,36 +50,28 @@ def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> Reference
     path = Path(path)
     if not path.exists():
         raise InputError(f"The mask {path} does not exist.")
-    mask, tells_sides = _read(path, ct)
-    if tells_sides:
-        return mask
-    labels, more = as_right_and_left(mask.labels, ct, path.name)
-    return replace(mask, labels=labels, notes=(*mask.notes, *more))
+    mask = _read(path, ct)
+    labels, more = (mask.values, []) if mask.tells_sides else as_right_and_left(mask.values, ct, path.name)
+    return ReferenceMask(labels, mask.format, (*mask.notes, *more), mask.left_out)
 
 
-def _read(path: Path, ct: CTVolume) -> tuple[ReferenceMask, bool]:
-    """The mask with the file's values, and whether the file says that 1 is the right and 2 the left lung."""
+def _read(path: Path, ct: CTVolume) -> MaskOnCt:
     name = path.name.lower()
     if path.is_dir() or may_be_dicom(path):
         # Only data sets with DICOM masks need pydicom and highdicom.
         from .dicom_labels import read_dicom_mask
 
-        dicom = read_dicom_mask(path, ct)
-        return ReferenceMask(dicom.values, dicom.format, tuple(dicom.notes), dicom.left_out), dicom.tells_sides
+        return read_dicom_mask(path, ct)
     if name.endswith(".mat"):
-        return _of_ptk(*read_ptk_mat(path, ct)), False
+        return read_ptk_mat(path, ct)
     if name.endswith(".mhd") and is_ptk_metafile(path):
-        return _of_ptk(*read_ptk_metafile(path, ct)), False
+        return read_ptk_metafile(path, ct)
     if name.endswith((".nii", ".nii.gz", ".hdr", ".img")) and is_formless_nifti(path):
-        return _of_ptk(*read_formless_nifti(path, ct)), False
+        return read_formless_nifti(path, ct)
     if name.endswith(".raw"):
         raise InputError(f"{path.name} holds bare voxels; give the .mhd file that belongs to it.")
     mask = read_mask_file(path)
     values, warnings = mask_on_ct(mask.labels, ct)
     kind = "Slicer segmentation" if name.endswith(".seg.nrrd") else "label map"
     left_out = left_out_on_ct(mask.left_out, mask.left_out_numbers, ct) if mask.left_out_numbers is not None else None
-    return ReferenceMask(values, kind, (*warnings, *mask.warnings), left_out), mask.tells_sides
-
-
-def _of_ptk(values: np.ndarray, kind: str, notes: list[str]) -> ReferenceMask:
-    return ReferenceMask(values, kind, tuple(notes))
+    return MaskOnCt(values, kind, (*warnings, *mask.warnings), mask.tells_sides, left_out)

@@ -22,6 +22,8 @@ from LungSegResNetLib.files.text_headers import read_fields, voxel_file_names
 from LungSegResNetLib.lungs.preprocessing import BODY_HU
 from LungSegResNetLib.lungs.regions import BORDER_HU
 
+from .read_mask import MaskOnCt
+
 _AXIAL = (0, 1, 0, 1, 0, 0, 0, 0, 1)
 _CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
 # PTK passes its offset as the text "0 0 0": where MATLAB prints its characters as numbers, they become 48 and 32.
@@ -29,8 +31,6 @@ _NO_OFFSET = ((0.0, 0.0, 0.0), (48.0, 32.0, 48.0))
 _SPACING_TOLERANCE = 0.01  # relative
 _COARSE_MM = 3.0
 _PAIR = (".hdr", ".img")
-
-Values = tuple[np.ndarray, str, list[str]]
 
 
 def is_ptk_metafile(path: Path) -> bool:
@@ -42,8 +42,8 @@ def is_ptk_metafile(path: Path) -> bool:
     )
 
 
-def read_ptk_metafile(path: Path, ct: CTVolume) -> Values:
-    """Values of a PTK .mhd/.raw pair on the CT's grid, its format and notes.
+def read_ptk_metafile(path: Path, ct: CTVolume) -> MaskOnCt:
+    """Values of a PTK .mhd/.raw pair on the CT's grid.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def read_ptk_metafile(path: Path, ct: CTVolume) -> Values:
         array = array.reshape(array.shape[0], slices, columns).transpose(1, 0, 2)[::-1]
         spacing = (spacing[2], spacing[0], spacing[1])
     _require_grid(path, array.shape, spacing, ct)
-    return array, "PTK MetaImage", ["PTK writes no origin; the mask was given the CT's geometry."]
+    return MaskOnCt(array, "PTK MetaImage", ("PTK writes no origin; the mask was given the CT's geometry.",))
 
 
 def is_formless_nifti(path: Path) -> bool:
@@ -75,8 +75,8 @@ def is_formless_nifti(path: Path) -> bool:
     return all(int(code) == 0 for code in codes)
 
 
-def read_formless_nifti(path: Path, ct: CTVolume) -> Values:
-    """Values of a NIfTI without orientation on the CT's grid, its format and notes.
+def read_formless_nifti(path: Path, ct: CTVolume) -> MaskOnCt:
+    """Values of a NIfTI without orientation on the CT's grid.
 
     PTK stores the axes as right-anterior-superior, some of its branches as left-posterior-superior: the order is
     taken whose lungs lie on the air inside the body.
@@ -101,10 +101,10 @@ def read_formless_nifti(path: Path, ct: CTVolume) -> Values:
 
     order = max(orders, key=fit)
     note = f"The file has no orientation; its axes were taken as {order}, which fits the CT, and given its geometry."
-    return orders[order], "NIfTI without orientation (PTK)", [note]
+    return MaskOnCt(orders[order], "NIfTI without orientation (PTK)", (note,))
 
 
-def read_ptk_mat(path: Path, ct: CTVolume) -> Values:
+def read_ptk_mat(path: Path, ct: CTVolume) -> MaskOnCt:
     """Values of a PTK .mat export (variable ``image``: rows, columns, slices downwards) on the CT's grid.
 
     Raises
@@ -124,7 +124,7 @@ def read_ptk_mat(path: Path, ct: CTVolume) -> Values:
         raise InputError(f"{path.name} has no variable 'image' with the voxels of a mask, as PTK saves it.")
     array = np.atleast_3d(image).transpose(2, 0, 1)[::-1]
     _require_grid(path, array.shape, None, ct)
-    return array, "PTK MATLAB matrix", ["A .mat file has no geometry; the mask was given the CT's."]
+    return MaskOnCt(array, "PTK MATLAB matrix", ("A .mat file has no geometry; the mask was given the CT's.",))
 
 
 def _filled_body(hu: np.ndarray) -> np.ndarray:

@@ -102,13 +102,14 @@ def stepsOfUnfinished(folder: str) -> int | None:
     try:
         from LungSegResNetLib.errors import ModelError
         from LungSegResNetLib.network.model_file import read_card
+        from LungSegResNetTrainingLib.training.training_record import TrainingRecord
     except ImportError:  # the package that reads network files is installed with the first step of the panel
         return None
     try:
         card = read_card(networkFile(folder))
     except ModelError:  # who uses the file is told
         return None
-    return int(card.training.get("steps_done", 0)) if card.is_unfinished else None
+    return (TrainingRecord.of(card).steps_done or 0) if card.is_unfinished else None
 
 
 def keepUnfinished(folder: str) -> None:

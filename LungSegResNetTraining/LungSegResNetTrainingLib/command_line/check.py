@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from ..data.contact_sheet import write_contact_sheet
     from ..data.data_check import check_data_set, write_check_table
     from ..data.data_set import case_list_of
-    from ..training.seen_scans import ScanMark, repeated_scans
+    from ..data.scan_marks import ScanMark, repeated_scans
 
     case_list = case_list_of(options.dataset)
     if options.table and case_list and place(options.table) == place(case_list):

@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..data.cases import DOUBTFUL, OK
     from ..data.data_set import list_data_set
+    from ..data.scan_marks import ScanMark, repeated_scans
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_choice import refuse_unreachable
     from ..evaluation.case_result import CaseResult, UnjudgedCase
@@ -74,7 +75,6 @@ def run(options: argparse.Namespace) -> int:
     from ..evaluation.report import write_report
     from ..evaluation.report_folder import EvaluationId, cases_digest, claim_folder
     from ..evaluation.summary_text import sentences
-    from ..training.seen_scans import ScanMark, repeated_scans
 
     def show(number: int, count: int, outcome: CaseResult | UnjudgedCase, kept: bool) -> None:
         if isinstance(outcome, CaseResult):
@@ -126,16 +126,16 @@ def _judges(
     from LungSegResNetLib.errors import UsageError
 
     from ..data.cases import TEST
+    from ..data.scan_marks import NOTHING_SEEN
     from ..evaluation.case_choice import ALL, choose_cases
     from ..evaluation.evaluate import Judge
     from ..evaluation.fold_networks import assign_networks, read_fold_networks
     from ..evaluation.left_out import left_out_cases
-    from ..training.seen_scans import NOTHING_SEEN, seen_scans
     from ..training.start_network import network_path
 
     if options.folds is None:
         judge = Judge.load(network_path(options.model), options.device)
-        seen = seen_scans(judge.card)
+        seen = judge.record.seen_scans
         cases = choose_cases(found, options.split, seen)
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")

@@ -10,7 +10,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import VALIDATION, Case
 from ..data.found_cases import FoundCases
-from ..training.seen_scans import NOTHING_SEEN, ScanRecord
+from ..data.scan_marks import NOTHING_SEEN, ScanRecord
 
 ALL = "all"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.tables import write_csv
 
-from ..training.ct_digests import short_digest
-from ..training.seen_scans import ScanRecord
+from ..data.ct_digests import short_digest
+from ..data.scan_marks import ScanRecord
 from ..training.training_record import TrainingRecord
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from LungSegResNetLib.digests import file_digest
@@ -14,6 +15,7 @@ from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine, load_
 from LungSegResNetLib.network.model_file import ModelCard
 
 from ..data.cases import REFUSED, Case
+from ..training.training_record import TrainingRecord
 from .case_result import CaseResult, UnjudgedCase
 from .finished_cases import case_key, folder_names, load_result, save_result
 from .judging import RefusedPairError, judge_case
@@ -47,6 +49,11 @@ class Judge:
     def card(self) -> ModelCard:
         """What the network's file says."""
         return self.loaded.predictor.card
+
+    @cached_property
+    def record(self) -> TrainingRecord:
+        """What it says of its training."""
+        return TrainingRecord.of(self.card)
 
 
 @dataclass

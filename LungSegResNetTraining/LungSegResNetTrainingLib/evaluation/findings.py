@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..data.cases import Case
-from ..training.seen_scans import ScanMark, copied_scans
+from ..data.scan_marks import ScanMark, copied_scans
 from .aggregation import (
     ALL_CASES,
     Column,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,8 +13,8 @@ from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, read_card
 
 from ..data.cases import TEST, Case
+from ..data.scan_marks import ScanMark, ScanRecord, copied_scans
 from ..training.cross_validation import fold_network
-from ..training.seen_scans import ScanMark, ScanRecord, choosing_scans, copied_scans, seen_scans, validation_scans
 from ..training.settings import TrainingSettings
 from ..training.training_record import TrainingRecord
 from ..wording import quoted
@@ -28,20 +29,15 @@ class FoldNetwork:
     path: Path
     card: ModelCard
 
-    @property
-    def validated(self) -> ScanRecord:
-        """Scans that were kept from it for validation."""
-        return validation_scans(self.card)
-
-    @property
-    def seen(self) -> ScanRecord:
-        """Scans that it was trained on, from its very beginning."""
-        return seen_scans(self.card)
+    @cached_property
+    def record(self) -> TrainingRecord:
+        """What its file says of its training."""
+        return TrainingRecord.of(self.card)
 
     @property
     def recipe(self) -> TrainingSettings:
         """How it was trained, apart from the file it began with, of which each fold may have its own."""
-        return dataclasses.replace(TrainingSettings.from_json(TrainingRecord.of(self.card).settings), start="")
+        return dataclasses.replace(TrainingSettings.from_json(self.record.settings), start="")
 
 
 def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
@@ -71,7 +67,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
             f"(lungsegresnet-train fit DATASET --folds {folds} --out {quoted(runs)}, with the options it began with)."
         )
     for network in networks:
-        if not network.validated.marks or not TrainingRecord.of(network.card).settings:
+        if not network.record.validation_scans.marks or not network.record.settings:
             raise InputError(f"{network.path} does not say how it was trained, or has no validation cases.")
         try:
             recipe = network.recipe
@@ -103,11 +99,12 @@ def assign_networks(
         one is in two folds, or all networks were trained on it.
     """
     cases = [case for case in cases if case.split != TEST]
-    with_ct = any(network.seen.knows_cts or network.validated.knows_cts for network in networks)
+    records = [network.record for network in networks]
+    with_ct = any(record.seen_scans.knows_cts or record.validation_scans.knows_cts for record in records)
     marks = [ScanMark.of(case, with_ct) for case in cases]
 
-    def patients_of(record: ScanRecord) -> set[str]:
-        return {case.patient for case, mark in zip(cases, marks, strict=True) if record.holds(mark)}
+    def patients_of(scans: ScanRecord) -> set[str]:
+        return {case.patient for case, mark in zip(cases, marks, strict=True) if scans.holds(mark)}
 
     def refuse(patient: str, problem: str, advice: str) -> NoReturn:
         for copy, owner in copied_scans(zip(cases, marks, strict=True)):
@@ -118,10 +115,10 @@ def assign_networks(
                 )
         raise InputError(f"{problem}; {advice}.")
 
-    seen = {network.fold: patients_of(network.seen) for network in networks}
+    seen = {network.fold: patients_of(network.record.seen_scans) for network in networks}
     judges: dict[str, FoldNetwork] = {}
     for network in networks:
-        for patient in sorted(patients_of(network.validated)):
+        for patient in sorted(patients_of(network.record.validation_scans)):
             if patient in judges:
                 refuse(
                     patient,
@@ -142,7 +139,7 @@ def assign_networks(
                 f"Patient {case.patient} was trained on and is in none of the {len(networks)} folds; "
                 "give --folds as in training."
             )
-    chosen_on = set().union(*(patients_of(choosing_scans(network.card)) for network in networks))
+    chosen_on = set().union(*(patients_of(record.choosing_scans) for record in records))
     unknown = sorted({case.patient for case in cases} - judges.keys() - chosen_on)
     judges |= {patient: networks[number % len(networks)] for number, patient in enumerate(unknown)}
     reason = "No fold has this patient, by whose Dice a step of a network that the folds began with was chosen."

@@ -8,7 +8,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import DOUBTFUL, REFUSED, TEST, VALIDATION, Case
 from ..data.found_cases import FoundCases
-from ..training.seen_scans import ScanRecord
+from ..data.scan_marks import ScanRecord
 from .aggregation import NO_GROUP, grouped
 from .case_choice import ALL, cases_trained_on, trained_patients
 from .case_result import TRAINED_ON, UnjudgedCase

@@ -16,7 +16,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, save_mode
 from LungSegResNetLib.tables import read_rows
 
 from ..data.cases import Case
-from ..training.seen_scans import ScanMark, choosing_scans, seen_scans, validation_scans
+from ..data.scan_marks import ScanMark, ScanRecord
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
 from .case_numbers import CaseNumbers, key_path, told_names
@@ -79,13 +79,13 @@ def publish(
     rows, unjudged = _read_rows(report / CASES)
     _refuse_report_of_another(network, report)
     judged = {row["case"] for row in rows}
-    _refuse_cases_trained_on(card, judged, cases)
+    record = TrainingRecord.of(card)
+    _refuse_cases_trained_on(record.seen_scans, judged, cases)
     names = _collection_names(target.with_name("collections.csv"))
-    choosing = choosing_scans(card)
     if missing := _unjudged_text(rows, unjudged):
         tell(missing)
-    notes = chosen_by_judged(sum(choosing.holds_case(case) for case in cases if case.name in judged))
-    record = dataclasses.replace(TrainingRecord.of(card), data=_sources(cases, card, names, judged))
+    notes = chosen_by_judged(sum(record.choosing_scans.holds_case(case) for case in cases if case.name in judged))
+    record = dataclasses.replace(record, data=_sources(cases, record, names, judged))
     named = [row["case"] for row in (*rows, *unjudged)]
     if numbered:
         numbers, key = CaseNumbers.of(record, named, f"{name}-{version}"), key_path(report, target)
@@ -119,9 +119,8 @@ def _refuse_report_of_another(network: Path, report: Path) -> None:
         raise InputError(f"The report in {report} is not about {network.name}; evaluate this network, and it alone.")
 
 
-def _refuse_cases_trained_on(card: ModelCard, judged: Set[str], cases: Sequence[Case]) -> None:
+def _refuse_cases_trained_on(seen: ScanRecord, judged: Set[str], cases: Sequence[Case]) -> None:
     """Raise InputError where a judged case has a CT or a patient that the network was trained on, or is not listed."""
-    seen = seen_scans(card)
     listed = [case for case in cases if case.name in judged]
     if unknown := judged - {case.name for case in listed}:
         raise InputError(
@@ -166,13 +165,15 @@ def _unjudged_text(rows: Sequence[dict[str, str]], unjudged: Sequence[dict[str, 
     return " ".join(filter(None, [f"Not judged: {', '.join(names)}.", doubted_text(list(judged.values()), doubted)]))
 
 
-def _sources(cases: Sequence[Case], card: ModelCard, names: dict[str, str], judged: Set[str]) -> list[dict[str, Any]]:
+def _sources(
+    cases: Sequence[Case], record: TrainingRecord, names: dict[str, str], judged: Set[str]
+) -> list[dict[str, Any]]:
     """Collections by DOI with their name, licence and numbers of cases by what they were used for.
 
     Judged cases that the network neither learnt from nor was validated on are for tests. A CT that is listed twice
     counts once.
     """
-    seen, kept = seen_scans(card), validation_scans(card)
+    seen, kept = record.seen_scans, record.validation_scans
     by_source: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     told: set[str] = set()
     for case in cases:

@@ -16,8 +16,8 @@ from LungSegResNetLib.errors import InputError, OutputError, OutputExistsError
 
 from ..data.case_files import mask_files_of
 from ..data.cases import Case
+from ..data.scan_marks import ScanMark
 from ..data.system_files import is_system_file
-from ..training.seen_scans import ScanMark
 from .finished_cases import folder_names, forget_result
 from .report_files import CASES_FOLDER, EVALUATION, REPORT_FILES
 

@@ -8,7 +8,6 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import unnamed_patients
 from ..data.draft_mask import LUNG_HU
-from ..training.seen_scans import choosing_scans, seen_scans, validation_scans
 from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
@@ -48,7 +47,7 @@ def _what_was_judged(evaluation: Evaluation) -> str:
             f"{len(evaluation.judges)} networks, trained alike on all patients but those of one fold each, were "
             f"{judged}: each case by a network that had not seen its patient."
         )
-        validated = {judge.fold: validation_scans(judge.card) for judge in evaluation.judges}
+        validated = {judge.fold: judge.record.validation_scans for judge in evaluation.judges}
         in_no_fold = sum(not validated[result.fold].holds_case(result.case) for result in results)
         if in_no_fold:
             were = "was" if in_no_fold == 1 else "were"
@@ -84,7 +83,7 @@ def _trained_on(evaluation: Evaluation) -> list[str]:
     if len(evaluation.judges) > 1:
         return []  # each case has a network that has not seen its patient
     cases = [result.case for result in evaluation.results]
-    patients = trained_patients(cases, seen_scans(evaluation.judges[0].card))
+    patients = trained_patients(cases, evaluation.judges[0].record.seen_scans)
     count = sum(case.patient in patients for case in cases)
     if not count:
         return []
@@ -112,7 +111,7 @@ def _by_fold(findings: Findings) -> list[str]:
 
 
 def _chosen_by_judged(evaluation: Evaluation) -> list[str]:
-    choosing = {judge.fold: choosing_scans(judge.card) for judge in evaluation.judges}
+    choosing = {judge.fold: judge.record.choosing_scans for judge in evaluation.judges}
     count = sum(choosing[result.fold].holds_case(result.case) for result in evaluation.results)
     if count and len(evaluation.judges) > 1:
         text = (

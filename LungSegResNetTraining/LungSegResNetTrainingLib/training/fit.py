@@ -10,6 +10,7 @@ from pathlib import Path
 from LungSegResNetLib.errors import InputError, UsageError
 
 from ..data.cases import CASE_LIST
+from ..data.scan_marks import ScanMark
 from ..slices.slice_cache import CachedCase
 from .best_validation import BestValidation
 from .network_export import export_network, finish_network, record_of
@@ -19,7 +20,6 @@ from .run_cases import is_list_of_run
 from .run_files import CHECKPOINT, CURVES, LOG, NETWORK
 from .run_options import RunOptions
 from .run_records import RunRecords
-from .seen_scans import ScanMark
 from .settings import TrainingSettings
 from .slice_loading import lost_workers_told, slice_loader
 from .start_network import StartNetwork

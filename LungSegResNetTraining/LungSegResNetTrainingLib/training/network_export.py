@@ -9,10 +9,10 @@ from LungSegResNetLib import __version__
 from LungSegResNetLib.errors import ModelError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 
+from ..data.scan_marks import ScanMark, ScanRecord
 from ..slices.slice_cache import CachedCase
 from .best_validation import BestValidation
 from .run_files import NETWORK
-from .seen_scans import ScanMark, ScanRecord
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 from .training_record import TrainingRecord

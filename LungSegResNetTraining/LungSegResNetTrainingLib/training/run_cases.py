@@ -23,12 +23,12 @@ from ..data.cases import (
     read_cases,
     refuse_divided_patients,
 )
+from ..data.ct_digests import stored_digests
 from ..data.data_set import list_data_set
 from ..data.found_cases import LeftOutCase
+from ..data.scan_marks import ScanMark
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted, some_of
-from .ct_digests import stored_digests
-from .seen_scans import ScanMark
 
 _FILES = "files"  # a column that no other case list has
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ class StartNetwork:
     weights: dict[str, np.ndarray]
     fingerprint: str
 
-    @property
+    @cached_property
     def record(self) -> TrainingRecord:
         """What its file says of its training."""
         return TrainingRecord.of(self.card)

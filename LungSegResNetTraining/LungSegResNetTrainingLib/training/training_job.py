@@ -10,6 +10,7 @@ from pathlib import Path
 from LungSegResNetLib.errors import InputError, UsageError
 
 from ..data.cases import TEST, TRAIN, VALIDATION, unnamed_patients
+from ..data.scan_marks import copied_scans, repeated_scans
 from ..data.splits import names_a_split, require_share, split_by_fold, split_by_share
 from ..wording import some_of
 from .fit import fit, refuse_impossible, refuse_other_files
@@ -19,7 +20,6 @@ from .reporting import TrainingReporter
 from .run_cases import PreparedCase, TrainingCases, prepare_cases, record_cases
 from .run_lock import held_run
 from .run_options import RunOptions
-from .seen_scans import copied_scans, repeated_scans
 from .settings import TrainingSettings
 from .start_network import StartNetwork
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from LungSegResNetLib.network.model_file import ModelCard
 
-from .seen_scans import NOTHING_SEEN, ScanRecord, choosing_scans, seen_scans, validation_scans
+from ..data.scan_marks import NOTHING_SEEN, ScanRecord
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class TrainingRecord:
     training_cases, validation_cases : names of the cases of the last run.
     seen_scans, validation_scans : scans that the network was trained on, from its very beginning, and that were kept
         from it; of a file that names cases only, these.
-    choosing_scans : by whose Dice ``patience`` chose a step of the network, or of one that it came from.
+    choosing_scans : by whose Dice ``patience`` chose a step of the network, or of one that it came from; a file of an
+        earlier version knows of the network's own training only.
     start_network_cases : names of the cases of the network that the run began with.
     start_network_data : collections of data of that network, as in ``data``.
     patience : see `RunOptions`.
@@ -51,14 +53,18 @@ class TrainingRecord:
     @classmethod
     def of(cls, card: ModelCard) -> TrainingRecord:
         """The record in a network's card."""
+        training = card.training
         names = {entry.name for entry in fields(cls)} - {"others"}
-        known = {name: value for name, value in card.training.items() if name in names}
+        known = {name: value for name, value in training.items() if name in names}
+        validated = _scans(training, "validation_scans", "validation_cases")
         known |= {
-            "seen_scans": seen_scans(card),
-            "validation_scans": validation_scans(card),
-            "choosing_scans": choosing_scans(card),
+            "seen_scans": _scans(training, "seen_scans", "training_cases", "start_network_cases"),
+            "validation_scans": validated,
+            "choosing_scans": _scans(training, "choosing_scans"),
         }
-        return cls(**known, others={name: value for name, value in card.training.items() if name not in names})
+        if "choosing_scans" not in training and training.get("patience"):
+            known["choosing_scans"] = validated
+        return cls(**known, others={name: value for name, value in training.items() if name not in names})
 
     @property
     def sources(self) -> list[dict[str, Any]]:
@@ -70,3 +76,10 @@ class TrainingRecord:
         plain = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "others"}
         scans = {name: value.as_json() for name, value in plain.items() if isinstance(value, ScanRecord)}
         return self.others | plain | scans
+
+
+def _scans(training: Mapping[str, Any], key: str, *names: str) -> ScanRecord:
+    """What a file says under ``key``; one that does not, as of another program, is asked for the names of its cases."""
+    if key in training:
+        return ScanRecord.from_json(training[key])
+    return ScanRecord.by_names(name for one in names for name in training.get(one, ()))

@@ -17,7 +17,7 @@ from LungSegResNetLib.atomic import refuse_existing
 from LungSegResNetLib.errors import InputError, ModelError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, save_model
 
-from .seen_scans import ScanRecord
+from ..data.scan_marks import ScanRecord
 from .start_network import read_start_network
 
 # What has to be the same for the mean to be a network of the same kind. Fine-tuning may have changed the passes.

@@ -28,7 +28,7 @@ from LungSegResNetLib.network.model_file import default_model_path, load_model, 
 from LungSegResNetTrainingLib.code_digest import own_code_digest
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.case_search import find_cases
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanRecord
 
 _POOLED = ("plain", "network", "lungs")
 _SMALL = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}

@@ -14,7 +14,7 @@ from LungSegResNetTrainingLib.data.case_files import files_of, mask_files_of
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.dicom_kinds import CT, kind_of_folder
 from LungSegResNetTrainingLib.data.mask_files import read_reference_mask
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark
 
 
 @pytest.fixture

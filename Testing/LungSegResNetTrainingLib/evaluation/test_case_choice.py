@@ -9,8 +9,8 @@ import pytest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.found_cases import FoundCases
+from LungSegResNetTrainingLib.data.scan_marks import ScanRecord
 from LungSegResNetTrainingLib.evaluation.case_choice import cases_trained_on, choose_cases
-from LungSegResNetTrainingLib.training.seen_scans import ScanRecord
 
 
 def test_the_split_is_validation_where_there_is_one_and_all_elsewhere() -> None:

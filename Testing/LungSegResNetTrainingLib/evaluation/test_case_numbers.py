@@ -15,7 +15,8 @@ from LungSegResNetLib.network.model_file import load_model, read_card, save_mode
 from LungSegResNetLib.tables import read_rows, write_rows
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord, seen_scans, validation_scans
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanRecord
+from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 _NAMES = ("MUELLER_1950", "SCHMIDT", "MEIER")
 _FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
@@ -79,9 +80,9 @@ def test_numbers_stand_for_names_in_network_and_card_and_the_key_stays_with_the_
     assert f"Not judged: {key['MEIER']} (doubtful reference)." in card
     record = read_card(out / "own.safetensors")
     assert record.training["training_cases"] == [key["MUELLER_1950"]]
-    assert [seen_scans(record).holds_case(case) for case in cases] == [True, False, False]
-    assert [validation_scans(record).holds_case(case) for case in cases] == [False, True, False]
-    assert "public_7" in seen_scans(record).names
+    assert [TrainingRecord.of(record).seen_scans.holds_case(case) for case in cases] == [True, False, False]
+    assert [TrainingRecord.of(record).validation_scans.holds_case(case) for case in cases] == [False, True, False]
+    assert "public_7" in TrainingRecord.of(record).seen_scans.names
 
 
 def test_a_list_of_numbers_is_not_replaced_unasked(published: tuple[list[str], list[Case]], tmp_path: Path) -> None:

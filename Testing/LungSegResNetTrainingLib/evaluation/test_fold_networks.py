@@ -15,8 +15,8 @@ from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import TEST, Case
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanRecord
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
 # Two scans of patient p and one of each other.

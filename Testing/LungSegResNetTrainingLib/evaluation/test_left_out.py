@@ -15,8 +15,8 @@ from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import DOUBTFUL, Case
 from LungSegResNetTrainingLib.data.found_cases import FoundCases, LeftOutCase
 from LungSegResNetTrainingLib.data.pair_check import PairVerdict
+from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanRecord
 from LungSegResNetTrainingLib.evaluation.left_out import doubted_text, is_doubt, left_out_cases
-from LungSegResNetTrainingLib.training.seen_scans import NOTHING_SEEN, ScanRecord
 
 
 def _write_consolidated(folder: Path, name: str, aerated: float) -> None:

@@ -15,8 +15,9 @@ from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanRecord
 from LungSegResNetTrainingLib.evaluation.publishing import publish
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord, choosing_scans
+from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 TRAINING = {
     "settings": {"steps": 7},
@@ -166,7 +167,7 @@ def test_the_model_card_says_that_judged_cases_chose_a_step(
     save_model(run[0], weights, dataclasses.replace(card, training={**TRAINING, **said}))
     (run[2] / "evaluation.json").write_text(json.dumps({"network": file_digest(run[0])}))
     published = publish_run(run, tmp_path / "lungs.safetensors")
-    assert choosing_scans(published) == choosing_scans(read_card(run[0]))
+    assert TrainingRecord.of(published).choosing_scans == TrainingRecord.of(read_card(run[0])).choosing_scans
     text = (tmp_path / "MODEL_CARD.md").read_text()
     assert ("trained on them. The Dice is optimistic: training with --patience chose" in text) == (count != "0")
     assert (f"by {count} among these. A *doubtful" in text) == (count != "0")

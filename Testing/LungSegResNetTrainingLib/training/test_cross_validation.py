@@ -15,7 +15,7 @@ from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.data_set import list_data_set
 from LungSegResNetTrainingLib.evaluation.case_choice import choose_cases
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
-from LungSegResNetTrainingLib.training.seen_scans import seen_scans
+from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 _TINY = [
     "--slice-shape", "32", "40", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--steps", "2",
@@ -88,8 +88,8 @@ def test_each_fold_is_tuned_from_its_own_network(
     assert _validated(tmp_path / "tuned") == _validated(runs)
     for fold in (1, 2):
         cards = [read_card(folder / f"fold-{fold}" / "network.safetensors") for folder in (runs, tmp_path / "tuned")]
-        assert seen_scans(cards[0]) == seen_scans(cards[1])
-        assert all(mark.ct and mark.patient for mark in seen_scans(cards[1]).marks)
+        assert TrainingRecord.of(cards[0]).seen_scans == TrainingRecord.of(cards[1]).seen_scans
+        assert all(mark.ct and mark.patient for mark in TrainingRecord.of(cards[1]).seen_scans.marks)
     first = str(runs / "fold-1" / "network.safetensors")
     for fold in ([], ["--fold", "2"]):
         out = tmp_path / f"one{len(fold)}"
@@ -154,7 +154,7 @@ def test_a_network_is_known_to_have_seen_a_scan_under_another_name(
     validated = {case.name: network.fold for case, network in assigned}
     assert validated == {names[name]: n for n, some in enumerate(_validated(runs), start=1) for name in some}
     first = read_card(runs / "fold-1" / "network.safetensors")
-    judged = choose_cases(found, None, seen_scans(first))
+    judged = choose_cases(found, None, TrainingRecord.of(first).seen_scans)
     assert {case.name for case in judged} == {names[name] for name in _validated(runs)[0]}
 
 

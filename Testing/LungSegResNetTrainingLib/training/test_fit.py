@@ -22,15 +22,16 @@ from training_cases import small_case, write_data_set
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError, OutputInUseError, UsageError
 from LungSegResNetLib.network.model_file import load_model, read_card
 from LungSegResNetLib.network.torch_predictor import build_network
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
 from LungSegResNetTrainingLib.slices.slice_cache import RIGHT, CachedCase
 from LungSegResNetTrainingLib.training.fit import fit, refuse_other_files
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.progress import Progress
 from LungSegResNetTrainingLib.training.run_options import RunOptions
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark, choosing_scans
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.start_network import read_start_network
+from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 from LungSegResNetTrainingLib.training.validation import validation_dice
 
 SETTINGS = replace(RECOMMENDED, steps=6, batch_size=2, scales=(1, 2))
@@ -446,7 +447,7 @@ def test_a_network_remembers_the_scans_that_chose_a_step_of_it_or_of_the_one_it_
     path, remembered = None, []
     for name, patience in (("none", None), ("first", 2), ("second", None), ("third", 2)):
         path = trained(name, path, patience)
-        remembered.append(choosing_scans(read_card(path)).as_json())
+        remembered.append(TrainingRecord.of(read_card(path)).choosing_scans.as_json())
     first, third = ["v first", "0" * 16, "1" * 16], ["v third", "", ""]
     assert remembered == [[], [first], [first], [first, third]]
 

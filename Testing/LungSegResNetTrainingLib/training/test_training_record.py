@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from LungSegResNetLib.network.model_file import ModelCard
-from LungSegResNetTrainingLib.training.seen_scans import ScanMark, ScanRecord
+from LungSegResNetLib.network.model_file import ModelCard, default_model_path, read_card
+from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMark, ScanRecord
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
@@ -46,3 +46,12 @@ def test_a_file_that_names_its_cases_only_says_the_same_when_it_is_written_again
     assert old.validation_scans == ScanRecord.by_names("v")
     assert TrainingRecord.of(card(old.as_json())) == old
     assert TrainingRecord.of(card({})) == TrainingRecord()
+
+
+def test_a_network_that_does_not_say_what_chose_it_was_chosen_by_its_validation_cases_if_at_all() -> None:
+    names = {"validation_cases": ["v"]}
+    assert TrainingRecord.of(card(names)).choosing_scans == NOTHING_SEEN
+    assert TrainingRecord.of(card(names | {"patience": 3})).choosing_scans == ScanRecord.by_names("v")
+    shipped = TrainingRecord.of(read_card(default_model_path()))
+    assert set(shipped.start_network_cases) <= set(shipped.seen_scans.names)
+    assert shipped.choosing_scans == NOTHING_SEEN

@@ -13,13 +13,8 @@ from LungSegResNetLib.errors import InputError, ModelError, OutputError, UsageEr
 from LungSegResNetLib.network.model_file import load_model, read_card, save_model
 from LungSegResNetLib.network.torch_predictor import TorchPredictor
 from LungSegResNetTrainingLib.command_line.main import main
-from LungSegResNetTrainingLib.training.seen_scans import (
-    NOTHING_SEEN,
-    ScanRecord,
-    choosing_scans,
-    seen_scans,
-    validation_scans,
-)
+from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanRecord
+from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 from LungSegResNetTrainingLib.training.weight_mean import write_mean
 
 
@@ -41,7 +36,7 @@ def test_weights_are_averaged_and_cases_that_any_has_seen_stay_seen(tmp_path: Pa
     assert mean.keys() == one.keys()
     for name, values in mean.items():
         np.testing.assert_allclose(values, (one[name].astype(float) + two[name]) / 2, rtol=1e-6, atol=1e-7)
-    assert seen_scans(card).names == ["a", "b", "c"]
+    assert TrainingRecord.of(card).seen_scans.names == ["a", "b", "c"]
     assert card.training["validation_cases"] == ["v"]
     assert [text.split()[0] for text in card.training["mean_of"]] == ["first", "second"]
     slices = np.random.default_rng(0).random((1, 48, 64), np.float32)
@@ -64,8 +59,8 @@ def test_the_mean_knows_the_scans_that_its_networks_know(tmp_path: Path) -> None
     save_model(new, weights, dataclasses.replace(card, training={**card.training, **marks}))
     for order in ([new, old], [old, new]):
         mean = write_mean([str(path) for path in order], tmp_path / "mean.safetensors", overwrite=True)
-        assert seen_scans(mean) == ScanRecord.from_json([["a", "1" * 16, ""], ["b"]])
-        assert validation_scans(mean).names == mean.training["validation_cases"] == ["v"]
+        assert TrainingRecord.of(mean).seen_scans == ScanRecord.from_json([["a", "1" * 16, ""], ["b"]])
+        assert TrainingRecord.of(mean).validation_scans.names == mean.training["validation_cases"] == ["v"]
     leaking = network(tmp_path, "leaking", 2, ["a"], ["v"])
     renamed = {"seen_scans": [["w", "2" * 16, ""]], "validation_scans": []}
     card, weights = load_model(leaking)
@@ -81,8 +76,9 @@ def test_the_mean_knows_the_scans_that_chose_a_step_of_any_of_its_networks(tmp_p
         save_model(path, weights, dataclasses.replace(card, training={**card.training, **said}))
     for order in ([plain, old, new], [new, old, plain]):
         mean = write_mean([str(path) for path in order], tmp_path / "mean.safetensors", overwrite=True)
-        assert choosing_scans(mean) == ScanRecord.by_names(["old", "start"])
-    assert choosing_scans(write_mean([str(plain), str(plain)], tmp_path / "plainest.safetensors")) == NOTHING_SEEN
+        assert TrainingRecord.of(mean).choosing_scans == ScanRecord.by_names(["old", "start"])
+    plainest = write_mean([str(plain), str(plain)], tmp_path / "plainest.safetensors")
+    assert TrainingRecord.of(plainest).choosing_scans == NOTHING_SEEN
 
 
 def test_the_mean_has_the_passes_of_the_last_network(tmp_path: Path) -> None:

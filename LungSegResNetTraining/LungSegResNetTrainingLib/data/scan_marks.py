@@ -1,14 +1,11 @@
-"""Which scans a network was trained on and which were kept from it, recognised by the CT itself."""
+"""What a scan is recognised by: its CT, its patient or the name of its case."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any
 
-from LungSegResNetLib.network.model_file import ModelCard
-
-from ..data.cases import Case
+from .cases import Case
 from .ct_digests import CtDigests, short_digest
 
 _OF_THIS_PROCESS = CtDigests()
@@ -114,26 +111,6 @@ class ScanRecord:
 NOTHING_SEEN = ScanRecord()
 
 
-def seen_scans(card: ModelCard) -> ScanRecord:
-    """Scans that a network was trained on, those of the network it began with included."""
-    return _record(card, "seen_scans", "training_cases", "start_network_cases")
-
-
-def validation_scans(card: ModelCard) -> ScanRecord:
-    """Scans that were kept from a network to validate it."""
-    return _record(card, "validation_scans", "validation_cases")
-
-
-def choosing_scans(card: ModelCard) -> ScanRecord:
-    """Scans by whose Dice training with patience chose a step of a network, or of one that it came from.
-
-    A file of an earlier version knows of the network's own training only.
-    """
-    if "choosing_scans" in card.training:
-        return _record(card, "choosing_scans")
-    return validation_scans(card) if card.training.get("patience") else NOTHING_SEEN
-
-
 def copied_scans(marked: Iterable[tuple[Case, ScanMark]]) -> list[tuple[Case, Case]]:
     """Of cases with their marks those that have the CT of an earlier case of another patient, each with that one."""
     owners: dict[str, Case] = {}
@@ -152,11 +129,3 @@ def repeated_scans(marked: Iterable[tuple[Case, ScanMark]]) -> list[str]:
         "name the same patient for both in a case list."
         for copy, owner in copied_scans(marked)
     ]
-
-
-def _record(card: ModelCard, key: str, *names: str) -> ScanRecord:
-    """What a file says under ``key``; one that does not, as of another program, is asked for the names of its cases."""
-    about: dict[str, Any] = card.training
-    if key in about:
-        return ScanRecord.from_json(about[key])
-    return ScanRecord.by_names(name for one in names for name in about.get(one, ()))

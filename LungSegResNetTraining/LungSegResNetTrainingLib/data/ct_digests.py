@@ -14,8 +14,8 @@ from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError, OutputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
 
-from ..data.case_files import files_of
-from ..data.dicom_kinds import CT, kind_of_file
+from .case_files import files_of
+from .dicom_kinds import CT, kind_of_file
 
 _DIGITS = 16  # hexadecimal: 64 bits, so that no two scans of this world meet by chance
 

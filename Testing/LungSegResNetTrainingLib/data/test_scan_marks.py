@@ -14,17 +14,9 @@ from synthetic_thorax import Thorax
 from training_cases import write_case
 
 from LungSegResNetLib.digests import file_digest
-from LungSegResNetLib.network.model_file import ModelCard, default_model_path, read_card
 from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanRecord
 from LungSegResNetTrainingLib.training.run_cases import prepare_cases
-from LungSegResNetTrainingLib.training.seen_scans import (
-    NOTHING_SEEN,
-    ScanMark,
-    ScanRecord,
-    choosing_scans,
-    seen_scans,
-    validation_scans,
-)
 
 
 @pytest.fixture
@@ -111,7 +103,7 @@ def test_the_files_of_a_scan_are_read_once_and_again_when_one_has_changed(
         read.append(path)
         return file_digest(path)
 
-    monkeypatch.setattr("LungSegResNetTrainingLib.training.ct_digests.file_digest", counted)
+    monkeypatch.setattr("LungSegResNetTrainingLib.data.ct_digests.file_digest", counted)
     image, _ = Thorax().scan((20.0, 20.0, 80.0))
     files = dicom_files.write_series(tmp_path / "ct", image)
     case = Case("a", tmp_path / "ct", tmp_path / "mask.nii", "train", "a")
@@ -137,7 +129,7 @@ def test_a_process_that_finds_cached_cases_reads_only_cts_that_have_changed(
         read.clear()
         return prepare_cases(tmp_path / "data", tmp_path / "cache", (48, 64)).marks
 
-    monkeypatch.setattr("LungSegResNetTrainingLib.training.ct_digests.file_digest", counted)
+    monkeypatch.setattr("LungSegResNetTrainingLib.data.ct_digests.file_digest", counted)
     first = marks()
     assert read == [case.ct for case in cases]
     assert marks() == first
@@ -154,15 +146,3 @@ def test_a_cache_keeps_digests_of_its_own_cases_and_of_no_others(tmp_path: Path)
         write_case(tmp_path / name / "data", name, (6.0, 6.0, 20.0), thorax=Thorax(noise=number))
         prepare_cases(tmp_path / name / "data", tmp_path / name / "cache", (48, 64))
         assert len(json.loads((tmp_path / name / "cache" / "digests.json").read_text(encoding="utf-8"))) == 1
-
-
-def test_a_network_that_says_nothing_of_its_scans_is_known_by_the_names_of_its_cases() -> None:
-    training = {"training_cases": ["b", "a"], "start_network_cases": ["c"], "validation_cases": ["v"]}
-    card = ModelCard({}, training=training)
-    assert seen_scans(card) == ScanRecord.by_names("abc")
-    assert validation_scans(card) == ScanRecord.by_names("v")
-    assert choosing_scans(card) == NOTHING_SEEN
-    assert choosing_scans(replace(card, training=training | {"patience": 3})) == ScanRecord.by_names("v")
-    shipped = read_card(default_model_path())
-    assert set(shipped.training["start_network_cases"]) <= set(seen_scans(shipped).names)
-    assert choosing_scans(shipped) == NOTHING_SEEN

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from ..data.contact_sheet import write_contact_sheet
     from ..data.data_check import check_data_set, write_check_table
     from ..data.data_set import case_list_of
-    from ..data.scan_marks import ScanMark, repeated_scans
+    from ..data.scan_marks import ScanMarks, repeated_scans
 
     case_list = case_list_of(options.dataset)
     if options.table and case_list and place(options.table) == place(case_list):
@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     )
     print(_table(checks))
     fine = [check.case for check in checks if check.ok and check.case]
-    for text in repeated_scans((case, ScanMark.of(case)) for case in fine):
+    marks = ScanMarks()
+    for text in repeated_scans((case, marks.of(case)) for case in fine):
         print(f"warning: {text}", file=sys.stderr)
     if options.table:
         write_check_table(options.table, checks, options.overwrite)

@@ -14,6 +14,7 @@ from LungSegResNetLib.command_line.values import given_path
 if TYPE_CHECKING:
     from ..data.cases import Case
     from ..data.found_cases import FoundCases
+    from ..data.scan_marks import ScanMarks
     from ..evaluation.case_result import UnjudgedCase
     from ..evaluation.evaluate import Judge
 
@@ -66,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..data.cases import DOUBTFUL, OK
     from ..data.data_set import list_data_set
-    from ..data.scan_marks import ScanMark, repeated_scans
+    from ..data.scan_marks import ScanMarks, repeated_scans
     from ..evaluation.box_plots import require_matplotlib
     from ..evaluation.case_choice import refuse_unreachable
     from ..evaluation.case_result import CaseResult, UnjudgedCase
@@ -86,14 +87,15 @@ def run(options: argparse.Namespace) -> int:
     found = list_data_set(options.dataset, (OK, DOUBTFUL) if options.include_doubtful else (OK,))
     for item in found.left_out:
         print(item.line(), file=sys.stderr)
-    assigned, unassigned, left_out = _judges(options, found)
+    marks = ScanMarks()
+    assigned, unassigned, left_out = _judges(options, found, marks)
     chosen = [case for case, _ in assigned]
     refuse_unreachable(chosen)
     digests = " ".join(sorted({judge.digest for _, judge in assigned}))  # whatever the order of the cases is
-    about = EvaluationId(digests, str(options.dataset.resolve()), options.split or "", cases_digest(found.cases))
+    about = EvaluationId(digests, str(options.dataset.resolve()), options.split or "", cases_digest(found.cases, marks))
     claim_folder(options.out, about, options.overwrite, chosen)
     reporter = make_reporter(options.progress)
-    for text in repeated_scans((case, ScanMark.of(case)) for case in chosen):
+    for text in repeated_scans((case, marks.of(case)) for case in chosen):
         reporter.warning(text)
     evaluation = evaluate(
         assigned,
@@ -111,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
         reasons += [item.line() for item in found.left_out]
         count = len(evaluation.failed) + len(evaluation.left_out)
         raise InputError(" ".join([f"None of {counted(count, 'case')} could be judged.", *reasons[:1]]))
-    findings = Findings(evaluation)
+    findings = Findings(evaluation, marks)
     told = sentences(findings)
     path = write_report(findings, told, options.out)
     print("", *told, sep="\n")
@@ -120,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _judges(
-    options: argparse.Namespace, found: FoundCases
+    options: argparse.Namespace, found: FoundCases, marks: ScanMarks
 ) -> tuple[list[tuple[Case, Judge]], list[UnjudgedCase], list[UnjudgedCase]]:
     """The cases to judge, each with its network, those that no network is for, and those that are left out."""
     from LungSegResNetLib.errors import UsageError
@@ -136,14 +138,14 @@ def _judges(
     if options.folds is None:
         judge = Judge.load(network_path(options.model), options.device)
         seen = judge.record.seen_scans
-        cases = choose_cases(found, options.split, seen)
+        cases = choose_cases(found, options.split, seen, marks)
         if len(cases) < len(found.cases):
             print(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
-        return [(case, judge) for case in cases], [], left_out_cases(found, options.split, seen)
+        return [(case, judge) for case in cases], [], left_out_cases(found, options.split, seen, marks)
     if options.split:
         raise UsageError("--split has no meaning with --folds, which judges all cases but those of the split test.")
     networks = read_fold_networks(Path(options.model), options.folds)
-    assigned, unassigned = assign_networks(found.cases, networks)
+    assigned, unassigned = assign_networks(found.cases, networks, marks)
     for_tests = sum(case.split == TEST for case in found.cases)
     if for_tests:
         print(f"{for_tests} of {len(found.cases)} cases are for tests: they are in no fold and are not judged.")
@@ -151,5 +153,5 @@ def _judges(
     in_folds = dataclasses.replace(
         found, left_out=[item for item in found.left_out if item.case is None or item.case.split != TEST]
     )
-    left_out = left_out_cases(in_folds, None, NOTHING_SEEN)
+    left_out = left_out_cases(in_folds, None, NOTHING_SEEN, marks)
     return [(case, judges[network.fold]) for case, network in assigned], unassigned, left_out

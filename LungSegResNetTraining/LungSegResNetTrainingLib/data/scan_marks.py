@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
+from pathlib import Path
 
 from .cases import Case
 from .ct_digests import CtDigests, short_digest
-
-_OF_THIS_PROCESS = CtDigests()
 
 
 @dataclass(frozen=True, order=True)
@@ -26,12 +25,6 @@ class ScanMark:
     name: str
     ct: str = ""
     patient: str = ""
-
-    @classmethod
-    def of(cls, case: Case, with_ct: bool = True, digests: CtDigests = _OF_THIS_PROCESS) -> ScanMark:
-        """The mark of a case; with its CT, whose files are read for it unless they are among ``digests``."""
-        patient = short_digest(case.patient) if case.patient_is_named else ""
-        return cls(case.name, digests.of(case.ct) if with_ct else "", patient)
 
     def is_of(self, other: ScanMark) -> bool:
         """Whether both are of one patient, or of one CT as far as `is_scan` can tell."""
@@ -54,6 +47,24 @@ class ScanMark:
 
     def _has_ct_of(self, other: ScanMark) -> bool:
         return self.ct == other.ct if self.ct and other.ct else self.name == other.name
+
+
+class ScanMarks:
+    """Makes the marks of cases for one command; the files of a CT are looked at once.
+
+    To look at them again takes a while where a scan has hundreds of slices on a drive in a network.
+    """
+
+    def __init__(self, digests: CtDigests | None = None) -> None:
+        self._digests = digests or CtDigests()
+        self._cts: dict[Path, str] = {}
+
+    def of(self, case: Case, with_ct: bool = True) -> ScanMark:
+        """The mark of a case; with its CT, whose files are read for it unless their digest is known."""
+        if with_ct and case.ct not in self._cts:
+            self._cts[case.ct] = self._digests.of(case.ct)
+        patient = short_digest(case.patient) if case.patient_is_named else ""
+        return ScanMark(case.name, self._cts[case.ct] if with_ct else "", patient)
 
 
 @dataclass(frozen=True)
@@ -89,9 +100,9 @@ class ScanRecord:
         """Whether one of the scans is of the same CT or patient."""
         return any(mark.is_of(scan) for mark in self.marks)
 
-    def holds_case(self, case: Case) -> bool:
+    def holds_case(self, case: Case, marks: ScanMarks) -> bool:
         """Whether one of the scans is of the CT or patient of a case, whose files are read where that helps."""
-        return self.holds(ScanMark.of(case, with_ct=self.knows_cts))
+        return self.holds(marks.of(case, with_ct=self.knows_cts))
 
     def holds_scan(self, scan: ScanMark) -> bool:
         """Whether one of the scans is of the same CT."""

@@ -10,23 +10,23 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import VALIDATION, Case
 from ..data.found_cases import FoundCases
-from ..data.scan_marks import NOTHING_SEEN, ScanRecord
+from ..data.scan_marks import ScanMarks, ScanRecord
 
 ALL = "all"
 
 
-def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord = NOTHING_SEEN) -> list[Case]:
+def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord, marks: ScanMarks) -> list[Case]:
     """Cases of a split; ``all`` takes all.
 
     None takes the validation cases or, where the data set has none, all, without those of patients that the network
-    was trained on; ``seen`` are its scans.
+    was trained on; ``seen`` are its scans, among which cases are looked for by their ``marks``.
 
     Raises
     ------
     InputError : there is no such case.
     """
     cases = _of_split(found.cases, split)
-    trained_on = cases_trained_on(found, split, seen)
+    trained_on = cases_trained_on(found, split, seen, marks)
     if cases and len(trained_on) == len(cases):
         which = "validation cases" if VALIDATION in {case.split for case in cases} else "patients of the data set"
         raise InputError(
@@ -42,12 +42,12 @@ def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord = NOTHIN
     return [case for case in cases if case not in trained_on]
 
 
-def cases_trained_on(found: FoundCases, split: str | None, seen: ScanRecord) -> list[Case]:
+def cases_trained_on(found: FoundCases, split: str | None, seen: ScanRecord, marks: ScanMarks) -> list[Case]:
     """The cases that `choose_cases` leaves out because the network was trained on their patients: none of a split that
     was asked for."""
     if split is not None:
         return []
-    patients = trained_patients(found.cases, seen)
+    patients = trained_patients(found.cases, seen, marks)
     return [case for case in _of_split(found.cases, split) if case.patient in patients]
 
 
@@ -57,9 +57,9 @@ def _of_split(cases: Sequence[Case], split: str | None) -> list[Case]:
     return [case for case in cases if split in (ALL, case.split)]
 
 
-def trained_patients(cases: Sequence[Case], seen: ScanRecord) -> set[str]:
+def trained_patients(cases: Sequence[Case], seen: ScanRecord, marks: ScanMarks) -> set[str]:
     """Patients of whom the network was trained on some case."""
-    return {case.patient for case in cases if seen.holds_case(case)}
+    return {case.patient for case in cases if seen.holds_case(case, marks)}
 
 
 def refuse_unreachable(cases: Sequence[Case]) -> None:

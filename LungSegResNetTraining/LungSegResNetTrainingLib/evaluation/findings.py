@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ..data.cases import Case
-from ..data.scan_marks import ScanMark, copied_scans
+from ..data.scan_marks import ScanMarks, copied_scans
 from .aggregation import (
     ALL_CASES,
     Column,
@@ -60,9 +60,13 @@ def worst_first(results: Sequence[CaseResult]) -> list[CaseResult]:
 
 @dataclass(frozen=True)
 class Findings:
-    """Figures of an evaluation that is finished, each worked out when it is first asked for."""
+    """Figures of an evaluation that is finished, each worked out when it is first asked for.
+
+    Cases are recognised by their ``marks``, among each other and among the scans of the networks.
+    """
 
     evaluation: Evaluation
+    marks: ScanMarks = field(default_factory=ScanMarks)
 
     @property
     def results(self) -> list[CaseResult]:
@@ -130,7 +134,7 @@ class Findings:
     @cached_property
     def copies(self) -> list[tuple[Case, Case]]:
         """Copies of one CT that count as scans of several patients, each with the case that it is a copy of."""
-        return copied_scans((result.case, ScanMark.of(result.case)) for result in self.results)
+        return copied_scans((result.case, self.marks.of(result.case)) for result in self.results)
 
     @cached_property
     def columns(self) -> list[Column]:

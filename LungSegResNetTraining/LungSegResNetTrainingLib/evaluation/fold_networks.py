@@ -13,7 +13,7 @@ from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, read_card
 
 from ..data.cases import TEST, Case
-from ..data.scan_marks import ScanMark, ScanRecord, copied_scans
+from ..data.scan_marks import ScanMarks, ScanRecord, copied_scans
 from ..training.cross_validation import fold_network
 from ..training.settings import TrainingSettings
 from ..training.training_record import TrainingRecord
@@ -85,7 +85,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
 
 
 def assign_networks(
-    cases: Sequence[Case], networks: Sequence[FoldNetwork]
+    cases: Sequence[Case], networks: Sequence[FoldNetwork], marks: ScanMarks
 ) -> tuple[list[tuple[Case, FoldNetwork]], list[UnjudgedCase]]:
     """Each case with the network that judges it, and the cases that none may judge.
 
@@ -101,13 +101,13 @@ def assign_networks(
     cases = [case for case in cases if case.split != TEST]
     records = [network.record for network in networks]
     with_ct = any(record.seen_scans.knows_cts or record.validation_scans.knows_cts for record in records)
-    marks = [ScanMark.of(case, with_ct) for case in cases]
+    marked = [(case, marks.of(case, with_ct)) for case in cases]
 
     def patients_of(scans: ScanRecord) -> set[str]:
-        return {case.patient for case, mark in zip(cases, marks, strict=True) if scans.holds(mark)}
+        return {case.patient for case, mark in marked if scans.holds(mark)}
 
     def refuse(patient: str, problem: str, advice: str) -> NoReturn:
-        for copy, owner in copied_scans(zip(cases, marks, strict=True)):
+        for copy, owner in copied_scans(marked):
             if patient in (copy.patient, owner.patient):
                 advice = (
                     f"{copy.name} has the same CT as {owner.name}: leave one of the two out, or name the same patient "

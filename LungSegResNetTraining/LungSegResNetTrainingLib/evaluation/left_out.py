@@ -8,7 +8,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import DOUBTFUL, REFUSED, TEST, VALIDATION, Case
 from ..data.found_cases import FoundCases
-from ..data.scan_marks import ScanRecord
+from ..data.scan_marks import ScanMarks, ScanRecord
 from .aggregation import NO_GROUP, grouped
 from .case_choice import ALL, cases_trained_on, trained_patients
 from .case_result import TRAINED_ON, UnjudgedCase
@@ -18,7 +18,7 @@ _TRAINED_ON_REASON = (
 )
 
 
-def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord) -> list[UnjudgedCase]:
+def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord, marks: ScanMarks) -> list[UnjudgedCase]:
     """Of the cases that a split asks for (see `choose_cases`), those that are not judged for a reason that was known.
 
     A doubtful or refused pair has the split that its list names, but a list need not name any: unless a split is asked
@@ -26,7 +26,7 @@ def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord) -> li
 
     Parameters
     ----------
-    seen : scans that the network was trained on.
+    seen : scans that the network was trained on; cases are looked for among them by their ``marks``.
     """
     validates = any(case.split == VALIDATION for case in found.cases)
 
@@ -36,14 +36,15 @@ def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord) -> li
         return case.split == split if split else not (validates and case.split == TEST)
 
     items = [item for item in found.left_out if is_asked_for(item.case)]
-    trained = trained_patients([item.case for item in items if item.case], seen) if split is None else set()
+    with_case = [item.case for item in items if item.case]
+    trained = trained_patients(with_case, seen, marks) if split is None else set()
     left_out = []
     for item in items:
         is_trained_on = item.case is not None and item.case.patient in trained
         left_out.append(UnjudgedCase.of(item, TRAINED_ON if is_trained_on else None))
     reason = _TRAINED_ON_REASON.format(split=ALL)
     return left_out + [
-        UnjudgedCase(case.name, reason, case.group, TRAINED_ON) for case in cases_trained_on(found, split, seen)
+        UnjudgedCase(case.name, reason, case.group, TRAINED_ON) for case in cases_trained_on(found, split, seen, marks)
     ]
 
 

@@ -16,7 +16,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, save_mode
 from LungSegResNetLib.tables import read_rows
 
 from ..data.cases import Case
-from ..data.scan_marks import ScanMark, ScanRecord
+from ..data.scan_marks import ScanMarks, ScanRecord
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
 from .case_numbers import CaseNumbers, key_path, told_names
@@ -79,13 +79,14 @@ def publish(
     rows, unjudged = _read_rows(report / CASES)
     _refuse_report_of_another(network, report)
     judged = {row["case"] for row in rows}
-    record = TrainingRecord.of(card)
-    _refuse_cases_trained_on(record.seen_scans, judged, cases)
+    record, marks = TrainingRecord.of(card), ScanMarks()
+    _refuse_cases_trained_on(record.seen_scans, judged, cases, marks)
     names = _collection_names(target.with_name("collections.csv"))
     if missing := _unjudged_text(rows, unjudged):
         tell(missing)
-    notes = chosen_by_judged(sum(record.choosing_scans.holds_case(case) for case in cases if case.name in judged))
-    record = dataclasses.replace(record, data=_sources(cases, record, names, judged))
+    choosing = [record.choosing_scans.holds_case(case, marks) for case in cases if case.name in judged]
+    notes = chosen_by_judged(sum(choosing))
+    record = dataclasses.replace(record, data=_sources(cases, record, names, judged, marks))
     named = [row["case"] for row in (*rows, *unjudged)]
     if numbered:
         numbers, key = CaseNumbers.of(record, named, f"{name}-{version}"), key_path(report, target)
@@ -119,7 +120,7 @@ def _refuse_report_of_another(network: Path, report: Path) -> None:
         raise InputError(f"The report in {report} is not about {network.name}; evaluate this network, and it alone.")
 
 
-def _refuse_cases_trained_on(seen: ScanRecord, judged: Set[str], cases: Sequence[Case]) -> None:
+def _refuse_cases_trained_on(seen: ScanRecord, judged: Set[str], cases: Sequence[Case], marks: ScanMarks) -> None:
     """Raise InputError where a judged case has a CT or a patient that the network was trained on, or is not listed."""
     listed = [case for case in cases if case.name in judged]
     if unknown := judged - {case.name for case in listed}:
@@ -127,7 +128,7 @@ def _refuse_cases_trained_on(seen: ScanRecord, judged: Set[str], cases: Sequence
             f"The report judges cases that the data set does not have ({some_of(sorted(unknown))}), so nobody can tell "
             "whether the network was trained on them; give the data set that was evaluated."
         )
-    trained_on = [case.name for case in listed if seen.holds_case(case)]
+    trained_on = [case.name for case in listed if seen.holds_case(case, marks)]
     if trained_on:
         raise InputError(
             f"The report judges cases whose scan or patient the network was trained on ({some_of(trained_on)}); "
@@ -166,7 +167,7 @@ def _unjudged_text(rows: Sequence[dict[str, str]], unjudged: Sequence[dict[str, 
 
 
 def _sources(
-    cases: Sequence[Case], record: TrainingRecord, names: dict[str, str], judged: Set[str]
+    cases: Sequence[Case], record: TrainingRecord, names: dict[str, str], judged: Set[str], marks: ScanMarks
 ) -> list[dict[str, Any]]:
     """Collections by DOI with their name, licence and numbers of cases by what they were used for.
 
@@ -177,7 +178,7 @@ def _sources(
     by_source: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     told: set[str] = set()
     for case in cases:
-        mark = ScanMark.of(case, with_ct=seen.knows_cts or kept.knows_cts)
+        mark = marks.of(case, with_ct=seen.knows_cts or kept.knows_cts)
         scan = mark.ct or mark.name
         use = TRAINING_CASES if seen.holds_scan(mark) else VALIDATION_CASES if kept.holds_scan(mark) else TEST_CASES
         if scan not in told and (use != TEST_CASES or case.name in judged):

@@ -16,7 +16,7 @@ from LungSegResNetLib.errors import InputError, OutputError, OutputExistsError
 
 from ..data.case_files import mask_files_of
 from ..data.cases import Case
-from ..data.scan_marks import ScanMark
+from ..data.scan_marks import ScanMarks
 from ..data.system_files import is_system_file
 from .finished_cases import folder_names, forget_result
 from .report_files import CASES_FOLDER, EVALUATION, REPORT_FILES
@@ -61,12 +61,12 @@ class EvaluationId:
         return (self.network, self.split) != (earlier.network, earlier.split) or (has_moved and has_other_cases)
 
 
-def cases_digest(cases: Sequence[Case]) -> str:
+def cases_digest(cases: Sequence[Case], marks: ScanMarks) -> str:
     """Digest of the cases' names, CTs, patients and masks, by which a data set is known when it has moved.
 
     Where masks were corrected it is another one: a report on the earlier ones is not to stand beside results on these.
     """
-    entries = sorted((*dataclasses.astuple(ScanMark.of(case)), _mask_digest(case)) for case in cases)
+    entries = sorted((*dataclasses.astuple(marks.of(case)), _mask_digest(case)) for case in cases)
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 

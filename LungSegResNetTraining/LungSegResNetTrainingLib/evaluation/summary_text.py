@@ -23,18 +23,18 @@ from .left_out import doubted_text
 def sentences(findings: Findings) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     evaluation, results, chosen = findings.evaluation, findings.results, findings.chosen
-    paragraphs = [_what_was_judged(evaluation), *_not_finished(evaluation), *_unnamed(results), *_copies(findings)]
-    paragraphs += [*_trained_on(evaluation), *_doubted(findings)]
+    paragraphs = [_what_was_judged(findings), *_not_finished(evaluation), *_unnamed(results), *_copies(findings)]
+    paragraphs += [*_trained_on(findings), *_doubted(findings)]
     if chosen:
         paragraphs += [_how_good(findings), *_by_kind(findings), *_by_fold(findings)]
-        paragraphs += [*_chosen_by_judged(evaluation), *_nothing_found(findings), _what_goes_wrong(chosen)]
+        paragraphs += [*_chosen_by_judged(findings), *_nothing_found(findings), _what_goes_wrong(chosen)]
         paragraphs += _beside_thresholding(findings.beside_thresholding)
         paragraphs += [d.statement for d in findings.group_differences if d.metric.key == "dice" and not d.too_few]
     return [*paragraphs, *_doubtful(findings), *_accepted(results), *_no_lung(results), *_not_judged(evaluation)]
 
 
-def _what_was_judged(evaluation: Evaluation) -> str:
-    results = evaluation.results
+def _what_was_judged(findings: Findings) -> str:
+    evaluation, results = findings.evaluation, findings.results
     counts = [f"{len(members)} {title}" for title, members in groups_of(results).items() if title != NO_GROUP]
     groups = f" ({', '.join(counts)})" if counts else ""
     slices = sum(result.slices for result in results)
@@ -48,7 +48,7 @@ def _what_was_judged(evaluation: Evaluation) -> str:
             f"{judged}: each case by a network that had not seen its patient."
         )
         validated = {judge.fold: judge.record.validation_scans for judge in evaluation.judges}
-        in_no_fold = sum(not validated[result.fold].holds_case(result.case) for result in results)
+        in_no_fold = sum(not validated[result.fold].holds_case(result.case, findings.marks) for result in results)
         if in_no_fold:
             were = "was" if in_no_fold == 1 else "were"
             text += f" {_cases(in_no_fold)} of patients whom training left out {were} given to the networks in turn."
@@ -79,11 +79,12 @@ def _copies(findings: Findings) -> list[str]:
     return [text]
 
 
-def _trained_on(evaluation: Evaluation) -> list[str]:
-    if len(evaluation.judges) > 1:
+def _trained_on(findings: Findings) -> list[str]:
+    judge, *others = findings.evaluation.judges
+    if others:
         return []  # each case has a network that has not seen its patient
-    cases = [result.case for result in evaluation.results]
-    patients = trained_patients(cases, evaluation.judges[0].record.seen_scans)
+    cases = [result.case for result in findings.results]
+    patients = trained_patients(cases, judge.record.seen_scans, findings.marks)
     count = sum(case.patient in patients for case in cases)
     if not count:
         return []
@@ -110,10 +111,10 @@ def _by_fold(findings: Findings) -> list[str]:
     return [f"Mean Dice by fold: {', '.join(parts)}.{f' {FOLDS_NOTE}' if findings.dice.interval else ''}"]
 
 
-def _chosen_by_judged(evaluation: Evaluation) -> list[str]:
-    choosing = {judge.fold: judge.record.choosing_scans for judge in evaluation.judges}
-    count = sum(choosing[result.fold].holds_case(result.case) for result in evaluation.results)
-    if count and len(evaluation.judges) > 1:
+def _chosen_by_judged(findings: Findings) -> list[str]:
+    choosing = {judge.fold: judge.record.choosing_scans for judge in findings.evaluation.judges}
+    count = sum(choosing[result.fold].holds_case(result.case, findings.marks) for result in findings.results)
+    if count and len(findings.evaluation.judges) > 1:
         text = (
             "The Dice is optimistic: networks were trained with --patience, which chose their steps by the very cases "
             "that they judge here."

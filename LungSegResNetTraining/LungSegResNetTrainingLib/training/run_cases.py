@@ -26,7 +26,7 @@ from ..data.cases import (
 from ..data.ct_digests import stored_digests
 from ..data.data_set import list_data_set
 from ..data.found_cases import LeftOutCase
-from ..data.scan_marks import ScanMark
+from ..data.scan_marks import ScanMark, ScanMarks
 from ..slices.slice_cache import CachedCase, cache_case
 from ..wording import quoted, some_of
 
@@ -141,7 +141,8 @@ def prepare_cases(
             f"None of the {found.count} cases can be trained on; look at: lungsegresnet-train check {quoted(data_set)}"
         )
     with stored_digests(cache / "digests.json") as digests:
-        prepared = [PreparedCase(case, cached, ScanMark.of(case, digests=digests)) for case, cached in used]
+        marks = ScanMarks(digests)
+        prepared = [PreparedCase(case, cached, marks.of(case)) for case, cached in used]
     return TrainingCases(prepared, left_out)
 
 

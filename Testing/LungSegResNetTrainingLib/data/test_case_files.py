@@ -14,7 +14,7 @@ from LungSegResNetTrainingLib.data.case_files import files_of, mask_files_of
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.dicom_kinds import CT, kind_of_folder
 from LungSegResNetTrainingLib.data.mask_files import read_reference_mask
-from LungSegResNetTrainingLib.data.scan_marks import ScanMark
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_slices_behind_a_link_are_files_of_their_scan_and_hidden_ones_are_not(
     assert len(read_ct(tmp_path / "ct")[0].hu) == len(files)
     assert files_of(tmp_path / "ct") == [link / file.name for file in files]
     assert kind_of_folder(tmp_path / "ct") == CT
-    marks = [ScanMark.of(Case("a", tmp_path / folder, tmp_path, "train", "a")) for folder in ("ct", "disk")]
+    marks = [ScanMarks().of(Case("a", tmp_path / folder, tmp_path, "train", "a")) for folder in ("ct", "disk")]
     assert marks[0].ct == marks[1].ct != ""
 
 

@@ -15,7 +15,8 @@ from training_cases import write_case
 
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanRecord
+from LungSegResNetTrainingLib.data.ct_digests import CtDigests
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanMarks, ScanRecord
 from LungSegResNetTrainingLib.training.run_cases import prepare_cases
 
 
@@ -33,18 +34,18 @@ def _stranger(case: Case) -> Case:
 
 
 def test_a_ct_is_recognised_under_another_name_and_another_mans_scan_is_not(case: Case) -> None:
-    record = ScanRecord(frozenset({ScanMark.of(case)}))
+    record = ScanRecord(frozenset({ScanMarks().of(case)}))
     moved = shutil.copy(case.ct, case.ct.with_name("renamed.nii"))
     nobody = replace(case, name="other", ct=Path(moved), patient="other", patient_is_named=False)
-    assert record.holds(ScanMark.of(nobody))
-    assert not record.holds(ScanMark.of(_stranger(case)))
+    assert record.holds(ScanMarks().of(nobody))
+    assert not record.holds(ScanMarks().of(_stranger(case)))
 
 
 def test_another_scan_of_a_named_patient_is_recognised_and_of_nobody_not(case: Case) -> None:
-    record = ScanRecord(frozenset({ScanMark.of(case)}))
+    record = ScanRecord(frozenset({ScanMarks().of(case)}))
     other = replace(_stranger(case), name="other", patient="p1")
-    assert record.holds(ScanMark.of(other))
-    assert not record.holds(ScanMark.of(replace(other, patient_is_named=False)))
+    assert record.holds(ScanMarks().of(other))
+    assert not record.holds(ScanMarks().of(replace(other, patient_is_named=False)))
 
 
 @pytest.mark.parametrize("known", ["record", "scan"])
@@ -52,22 +53,22 @@ def test_the_name_decides_where_one_ct_is_not_known(case: Case, known: str) -> N
     gone = replace(case, ct=case.ct.with_name("gone.nii"), patient_is_named=False)
     here = replace(case, patient_is_named=False)
     trained, judged = (here, gone) if known == "record" else (gone, here)
-    record = ScanRecord(frozenset({ScanMark.of(trained)}))
-    assert record.holds(ScanMark.of(judged))
-    assert not record.holds(ScanMark.of(replace(judged, name="other")))
+    record = ScanRecord(frozenset({ScanMarks().of(trained)}))
+    assert record.holds(ScanMarks().of(judged))
+    assert not record.holds(ScanMarks().of(replace(judged, name="other")))
 
 
 def test_a_ct_that_was_compressed_is_recognised_by_its_name_where_nobody_is_named(case: Case) -> None:
     sitk.WriteImage(sitk.ReadImage(str(case.ct)), str(case.ct.with_suffix(".nii.gz")))
     nobody = replace(case, patient_is_named=False)
     compressed = replace(nobody, ct=case.ct.with_suffix(".nii.gz"))
-    record = ScanRecord(frozenset({ScanMark.of(nobody)}))
-    assert record.holds(ScanMark.of(compressed))
-    assert record.holds_scan(ScanMark.of(compressed))
-    assert not record.holds(ScanMark.of(replace(compressed, name="other")))
+    record = ScanRecord(frozenset({ScanMarks().of(nobody)}))
+    assert record.holds(ScanMarks().of(compressed))
+    assert record.holds_scan(ScanMarks().of(compressed))
+    assert not record.holds(ScanMarks().of(replace(compressed, name="other")))
     # A patient of its own makes it another scan, and a mean of networks is refused only for what is sure.
-    assert not record.holds(ScanMark.of(replace(compressed, patient="p2", patient_is_named=True)))
-    assert ScanRecord(frozenset({ScanMark.of(compressed)})).shared_with(record) == ScanRecord()
+    assert not record.holds(ScanMarks().of(replace(compressed, patient="p2", patient_is_named=True)))
+    assert ScanRecord(frozenset({ScanMarks().of(compressed)})).shared_with(record) == ScanRecord()
     assert record.shared_with(record) == record
 
 
@@ -75,18 +76,18 @@ def test_the_slices_of_a_dicom_folder_count_and_not_what_lies_beside_them(tmp_pa
     image, _ = Thorax().scan((20.0, 20.0, 80.0))
     dicom_files.write_series(tmp_path / "ct", image)
     case = Case("a", tmp_path / "ct", tmp_path / "mask.nii", "train", "a", patient_is_named=False)
-    before = ScanMark.of(case).ct
+    before = ScanMarks().of(case).ct
     (tmp_path / "ct" / "lungs.mat").write_bytes(b"corrected by hand")
     dicom_files.write_screenshot(tmp_path / "ct")
     (tmp_path / "ct").rename(tmp_path / "moved")
-    assert ScanMark.of(replace(case, ct=tmp_path / "moved")).ct == before != ""
+    assert ScanMarks().of(replace(case, ct=tmp_path / "moved")).ct == before != ""
     next((tmp_path / "moved").glob("IM*.dcm")).unlink()
-    assert ScanMark.of(replace(case, ct=tmp_path / "moved")).ct != before
+    assert ScanMarks().of(replace(case, ct=tmp_path / "moved")).ct != before
 
 
 def test_a_record_is_small_names_no_patient_and_comes_back_as_it_was(case: Case) -> None:
     record = ScanRecord(
-        frozenset({ScanMark.of(replace(case, name=f"case{n}", patient="Miller^Jane")) for n in range(88)})
+        frozenset({ScanMarks().of(replace(case, name=f"case{n}", patient="Miller^Jane")) for n in range(88)})
     )
     text = json.dumps(record.as_json())
     assert len(text) < 6000
@@ -107,10 +108,20 @@ def test_the_files_of_a_scan_are_read_once_and_again_when_one_has_changed(
     image, _ = Thorax().scan((20.0, 20.0, 80.0))
     files = dicom_files.write_series(tmp_path / "ct", image)
     case = Case("a", tmp_path / "ct", tmp_path / "mask.nii", "train", "a")
-    marks = [ScanMark.of(case) for _ in range(3)]
+    digests = CtDigests()
+    marks = [ScanMarks(digests).of(case) for _ in range(3)]
     assert len(read) == len(files)
     files[0].write_bytes(files[0].read_bytes() + b"\0\0")
-    assert ScanMark.of(case) != marks[0]
+    assert ScanMarks(digests).of(case) != marks[0]
+
+
+def test_a_command_looks_for_the_files_of_a_scan_once(case: Case) -> None:
+    marks = ScanMarks()
+    before = marks.of(case)
+    assert before.ct
+    case.ct.unlink()
+    assert marks.of(case) == before
+    assert marks.of(case, with_ct=False).ct == ScanMarks().of(case).ct == ""
 
 
 def test_a_process_that_finds_cached_cases_reads_only_cts_that_have_changed(

@@ -15,7 +15,7 @@ from LungSegResNetLib.network.model_file import load_model, read_card, save_mode
 from LungSegResNetLib.tables import read_rows, write_rows
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanRecord
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 _NAMES = ("MUELLER_1950", "SCHMIDT", "MEIER")
@@ -31,8 +31,8 @@ def published(tmp_path: Path) -> tuple[list[str], list[Case]]:
     card.training.update(
         training_cases=[_NAMES[0]],
         validation_cases=[_NAMES[1]],
-        seen_scans=[*ScanRecord(frozenset({ScanMark.of(cases[0])})).as_json(), ["public_7", "", ""]],
-        validation_scans=ScanRecord(frozenset({ScanMark.of(cases[1])})).as_json(),
+        seen_scans=[*ScanRecord(frozenset({ScanMarks().of(cases[0])})).as_json(), ["public_7", "", ""]],
+        validation_scans=ScanRecord(frozenset({ScanMarks().of(cases[1])})).as_json(),
         start_network_cases=["public_7"],
     )
     save_model(network, weights, card)
@@ -80,9 +80,10 @@ def test_numbers_stand_for_names_in_network_and_card_and_the_key_stays_with_the_
     assert f"Not judged: {key['MEIER']} (doubtful reference)." in card
     record = read_card(out / "own.safetensors")
     assert record.training["training_cases"] == [key["MUELLER_1950"]]
-    assert [TrainingRecord.of(record).seen_scans.holds_case(case) for case in cases] == [True, False, False]
-    assert [TrainingRecord.of(record).validation_scans.holds_case(case) for case in cases] == [False, True, False]
-    assert "public_7" in TrainingRecord.of(record).seen_scans.names
+    training, marks = TrainingRecord.of(record), ScanMarks()
+    assert [training.seen_scans.holds_case(case, marks) for case in cases] == [True, False, False]
+    assert [training.validation_scans.holds_case(case, marks) for case in cases] == [False, True, False]
+    assert "public_7" in training.seen_scans.names
 
 
 def test_a_list_of_numbers_is_not_replaced_unasked(published: tuple[list[str], list[Case]], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import TEST, Case
-from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanRecord
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
@@ -39,7 +39,7 @@ def _write(
 
 
 def _judges(runs: Path, folds: int = 2) -> dict[str, int]:
-    assigned, _ = assign_networks(CASES, read_fold_networks(runs, folds))
+    assigned, _ = assign_networks(CASES, read_fold_networks(runs, folds), ScanMarks())
     return {case.name: network.fold for case, network in assigned}
 
 
@@ -53,7 +53,7 @@ def test_a_case_left_out_of_training_is_judged_with_its_patient_or_by_the_networ
     _write(tmp_path, 1, "c", "a")
     _write(tmp_path, 2, "a", "c")
     further = [Case(name, Path("ct"), Path("mask"), split, name) for name, split in (("e", ""), ("f", ""), ("t", TEST))]
-    assigned, unassigned = assign_networks([*CASES, *further], read_fold_networks(tmp_path, 2))
+    assigned, unassigned = assign_networks([*CASES, *further], read_fold_networks(tmp_path, 2), ScanMarks())
     judges = {case.name: network.fold for case, network in assigned}
     assert judges == {"a": 1, "b": 1, "c": 2, "d": 1, "e": 2, "f": 1}
     assert not unassigned
@@ -62,7 +62,7 @@ def test_a_case_left_out_of_training_is_judged_with_its_patient_or_by_the_networ
 def test_a_patient_in_no_fold_who_chose_a_start_network_is_listed(tmp_path: Path) -> None:
     _write(tmp_path, 1, "c", "a")
     _write(tmp_path, 2, "a", "c", choosing_scans=[["d", "", ""]])
-    assigned, unassigned = assign_networks(CASES, read_fold_networks(tmp_path, 2))
+    assigned, unassigned = assign_networks(CASES, read_fold_networks(tmp_path, 2), ScanMarks())
     assert {case.name for case, _ in assigned} == set("abc")
     assert [failed.name for failed in unassigned] == ["d"]
     assert "by whose Dice a step of a network" in unassigned[0].reason
@@ -120,7 +120,7 @@ def test_networks_that_are_no_division_of_the_patients_are_refused(tmp_path: Pat
 def test_a_copy_under_another_patient_is_named_where_it_makes_the_networks_no_division(tmp_path: Path) -> None:
     cases = [write_case(tmp_path, name, (6.0, 6.0, 40.0), thorax=Thorax(noise=n)) for n, name in enumerate("ab", 5)]
     copy = replace(cases[0], name="copy", patient="copy", ct=Path(shutil.copy(cases[0].ct, tmp_path / "copy.nii")))
-    a, b, c = (ScanMark.of(case) for case in (*cases, copy))
+    a, b, c = (ScanMarks().of(case) for case in (*cases, copy))
     for fold, training, validation in ((1, [b, c], [a]), (2, [a], [b, c])):
         records = {"seen_scans": training, "validation_scans": validation}
         _write(
@@ -129,9 +129,9 @@ def test_a_copy_under_another_patient_is_named_where_it_makes_the_networks_no_di
     with pytest.raises(
         InputError, match="copy has the same CT as a: leave one of the two out, or name the same patient"
     ):
-        assign_networks([*cases, copy], read_fold_networks(tmp_path, 2))
+        assign_networks([*cases, copy], read_fold_networks(tmp_path, 2), ScanMarks())
     with pytest.raises(InputError, match=r"train all folds anew, .* with each CT listed once"):
-        assign_networks(cases, read_fold_networks(tmp_path, 2))
+        assign_networks(cases, read_fold_networks(tmp_path, 2), ScanMarks())
 
 
 def test_networks_trained_in_different_ways_are_no_cross_validation(tmp_path: Path) -> None:

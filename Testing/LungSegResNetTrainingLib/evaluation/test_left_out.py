@@ -15,7 +15,7 @@ from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import DOUBTFUL, Case
 from LungSegResNetTrainingLib.data.found_cases import FoundCases, LeftOutCase
 from LungSegResNetTrainingLib.data.pair_check import PairVerdict
-from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMarks, ScanRecord
 from LungSegResNetTrainingLib.evaluation.left_out import doubted_text, is_doubt, left_out_cases
 
 
@@ -90,13 +90,13 @@ def _left_out(split: str, name: str = "odd") -> LeftOutCase:
 )
 def test_a_doubted_case_is_listed_where_it_could_have_been_judged(asked: str | None, split: str, listed: bool) -> None:
     found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out(split)])
-    told = [(one.name, one.group, one.cause) for one in left_out_cases(found, asked, NOTHING_SEEN)]
+    told = [(one.name, one.group, one.cause) for one in left_out_cases(found, asked, NOTHING_SEEN, ScanMarks())]
     assert told == ([("odd", "ill", "doubtful")] if listed else [])
 
 
 def test_a_doubted_case_that_the_network_was_trained_on_is_none_that_the_figures_lack() -> None:
     found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out("train", "known")])
-    (one,) = left_out_cases(found, None, ScanRecord.by_names({"known"}))
+    (one,) = left_out_cases(found, None, ScanRecord.by_names({"known"}), ScanMarks())
     assert one.cause == "trained on"
     assert not is_doubt(one.cause)
 

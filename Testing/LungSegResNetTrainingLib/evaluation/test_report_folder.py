@@ -14,6 +14,7 @@ from training_cases import write_case
 from LungSegResNetLib.errors import OutputError, OutputExistsError
 from LungSegResNetLib.network.model_file import default_model_path
 from LungSegResNetTrainingLib.data.cases import Case
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks
 from LungSegResNetTrainingLib.evaluation.evaluate import Judge, evaluate
 from LungSegResNetTrainingLib.evaluation.report_folder import (
     EvaluationId,
@@ -85,7 +86,7 @@ def test_an_evaluation_goes_on_where_its_data_set_has_moved(tmp_path: Path) -> N
     about = {}
     for place, shape in shapes.items():
         case = write_case(tmp_path / place, "x", thorax=shape, **_SMALL)  # type: ignore[arg-type]
-        about[place] = EvaluationId("a", place, cases=cases_digest([case]))
+        about[place] = EvaluationId("a", place, cases=cases_digest([case], ScanMarks()))
     claim_folder(tmp_path / "out", about["here"], overwrite=False, cases=[])
     claim_folder(tmp_path / "out", about["there"], overwrite=False, cases=[])
     assert evaluation_in(tmp_path / "out") == about["there"]
@@ -107,7 +108,7 @@ def test_a_corrected_mask_takes_the_report_on_the_earlier_one_away_and_is_judged
     kept: list[bool] = []
 
     def run() -> None:
-        about = EvaluationId("n", str(tmp_path), cases=cases_digest([case]))
+        about = EvaluationId("n", str(tmp_path), cases=cases_digest([case], ScanMarks()))
         claim_folder(out, about, overwrite=False, cases=[case])
         kept.append((out / "report.html").exists())
         (out / "report.html").touch()
@@ -146,7 +147,7 @@ def test_a_data_set_with_other_cases_keeps_no_report_of_the_earlier_ones_and_all
     cases = [write_case(data, name, thorax=Thorax(noise=n), **_SMALL) for n, name in enumerate("abc", 5)]  # type: ignore[arg-type]
 
     def claim(chosen: list[Case]) -> set[str]:
-        about = EvaluationId("n", str(data), cases=cases_digest(chosen))
+        about = EvaluationId("n", str(data), cases=cases_digest(chosen, ScanMarks()))
         claim_folder(out, about, overwrite=False, cases=chosen)
         return {path.relative_to(out).as_posix() for path in out.rglob("*.*")} - {"evaluation.json"}
 

@@ -13,6 +13,7 @@ from training_cases import write_case
 from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.data_set import list_data_set
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks
 from LungSegResNetTrainingLib.evaluation.case_choice import choose_cases
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
@@ -149,12 +150,12 @@ def test_a_network_is_known_to_have_seen_a_scan_under_another_name(
     listed = tmp_path / "list.csv"
     listed.write_text("\n".join(["case,ct,mask", *rows]), encoding="utf-8")
     found = list_data_set(listed)
-    assigned, unassigned = assign_networks(found.cases, read_fold_networks(runs, 2))
+    assigned, unassigned = assign_networks(found.cases, read_fold_networks(runs, 2), ScanMarks())
     assert not unassigned
     validated = {case.name: network.fold for case, network in assigned}
     assert validated == {names[name]: n for n, some in enumerate(_validated(runs), start=1) for name in some}
     first = read_card(runs / "fold-1" / "network.safetensors")
-    judged = choose_cases(found, None, TrainingRecord.of(first).seen_scans)
+    judged = choose_cases(found, None, TrainingRecord.of(first).seen_scans, ScanMarks())
     assert {case.name for case in judged} == {names[name] for name in _validated(runs)[0]}
 
 

@@ -26,11 +26,11 @@ class ScanMark:
     ct: str = ""
     patient: str = ""
 
-    def is_of(self, other: ScanMark) -> bool:
-        """Whether both are of one patient, or of one CT as far as `is_scan` can tell."""
-        return self._has_patient_of(other) or self.is_scan(other)
+    def matches(self, other: ScanMark) -> bool:
+        """Whether both are of one patient, or of one CT as far as `is_same_scan` can tell."""
+        return self._has_patient_of(other) or self.is_same_scan(other)
 
-    def is_scan(self, other: ScanMark) -> bool:
+    def is_same_scan(self, other: ScanMark) -> bool:
         """Whether both are of one CT; the names decide where a CT is not known.
 
         They also do where no patient is: a CT that was compressed or converted since has another digest, and to leave
@@ -38,8 +38,8 @@ class ScanMark:
         """
         return self._has_ct_of(other) or (self.name == other.name and not self.patient and not other.patient)
 
-    def is_surely_of(self, other: ScanMark) -> bool:
-        """As `is_of`, but names decide only where a CT is not known."""
+    def matches_strictly(self, other: ScanMark) -> bool:
+        """As `matches`, but names decide only where a CT is not known."""
         return self._has_patient_of(other) or self._has_ct_of(other)
 
     def _has_patient_of(self, other: ScanMark) -> bool:
@@ -68,37 +68,37 @@ class ScanMarks:
 
 
 @dataclass(frozen=True)
-class ScanRecord:
+class ScanSet:
     """Scans that a network's file speaks of, without order."""
 
     marks: frozenset[ScanMark] = frozenset()
 
     @classmethod
-    def by_names(cls, names: Iterable[str]) -> ScanRecord:
+    def by_names(cls, names: Iterable[str]) -> ScanSet:
         """Scans of which nothing but the case's name is known."""
         return cls(frozenset(ScanMark(name) for name in names))
 
     @classmethod
-    def from_json(cls, stored: Iterable[Sequence[str]]) -> ScanRecord:
-        """A record as a network's file holds it."""
+    def from_json(cls, stored: Iterable[Sequence[str]]) -> ScanSet:
+        """The scans as a network's file holds them."""
         return cls(frozenset(ScanMark(*entry) for entry in stored))
 
     def as_json(self) -> list[list[str]]:
         """A list of name, digest of the CT and digest of the patient for each scan."""
         return [list(astuple(mark)) for mark in sorted(self.marks)]
 
-    def __or__(self, other: ScanRecord) -> ScanRecord:
-        return ScanRecord(self.marks | other.marks)
+    def __or__(self, other: ScanSet) -> ScanSet:
+        return ScanSet(self.marks | other.marks)
 
-    def shared_with(self, other: ScanRecord) -> ScanRecord:
+    def shared_with(self, other: ScanSet) -> ScanSet:
         """The scans that are surely of a CT or patient of ``other``, too."""
-        return ScanRecord(
-            frozenset(mark for mark in self.marks if any(mark.is_surely_of(another) for another in other.marks))
+        return ScanSet(
+            frozenset(mark for mark in self.marks if any(mark.matches_strictly(another) for another in other.marks))
         )
 
     def holds(self, scan: ScanMark) -> bool:
         """Whether one of the scans is of the same CT or patient."""
-        return any(mark.is_of(scan) for mark in self.marks)
+        return any(mark.matches(scan) for mark in self.marks)
 
     def holds_case(self, case: Case, marks: ScanMarks) -> bool:
         """Whether one of the scans is of the CT or patient of a case, whose files are read where that helps."""
@@ -106,7 +106,7 @@ class ScanRecord:
 
     def holds_scan(self, scan: ScanMark) -> bool:
         """Whether one of the scans is of the same CT."""
-        return any(mark.is_scan(scan) for mark in self.marks)
+        return any(mark.is_same_scan(scan) for mark in self.marks)
 
     @property
     def knows_cts(self) -> bool:
@@ -119,7 +119,7 @@ class ScanRecord:
         return sorted({mark.name for mark in self.marks})
 
 
-NOTHING_SEEN = ScanRecord()
+NOTHING_SEEN = ScanSet()
 
 
 def copied_scans(marked: Iterable[tuple[Case, ScanMark]]) -> list[tuple[Case, Case]]:

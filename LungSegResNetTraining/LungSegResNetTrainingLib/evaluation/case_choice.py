@@ -10,12 +10,12 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import VALIDATION, Case
 from ..data.found_cases import FoundCases
-from ..data.scan_marks import ScanMarks, ScanRecord
+from ..data.scan_marks import ScanMarks, ScanSet
 
 ALL = "all"
 
 
-def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord, marks: ScanMarks) -> list[Case]:
+def choose_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: ScanMarks) -> list[Case]:
     """Cases of a split; ``all`` takes all.
 
     None takes the validation cases or, where the data set has none, all, without those of patients that the network
@@ -42,7 +42,7 @@ def choose_cases(found: FoundCases, split: str | None, seen: ScanRecord, marks: 
     return [case for case in cases if case not in trained_on]
 
 
-def cases_trained_on(found: FoundCases, split: str | None, seen: ScanRecord, marks: ScanMarks) -> list[Case]:
+def cases_trained_on(found: FoundCases, split: str | None, seen: ScanSet, marks: ScanMarks) -> list[Case]:
     """The cases that `choose_cases` leaves out because the network was trained on their patients: none of a split that
     was asked for."""
     if split is not None:
@@ -57,7 +57,7 @@ def _of_split(cases: Sequence[Case], split: str | None) -> list[Case]:
     return [case for case in cases if split in (ALL, case.split)]
 
 
-def trained_patients(cases: Sequence[Case], seen: ScanRecord, marks: ScanMarks) -> set[str]:
+def trained_patients(cases: Sequence[Case], seen: ScanSet, marks: ScanMarks) -> set[str]:
     """Patients of whom the network was trained on some case."""
     return {case.patient for case in cases if seen.holds_case(case, marks)}
 

@@ -11,7 +11,7 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.tables import write_csv
 
 from ..data.ct_digests import short_digest
-from ..data.scan_marks import ScanRecord
+from ..data.scan_marks import ScanSet
 from ..training.training_record import TrainingRecord
 
 
@@ -48,7 +48,7 @@ class CaseNumbers:
     def of(cls, record: TrainingRecord, judged: Iterable[str], prefix: str) -> CaseNumbers:
         """Numbers for all names that a record holds and for those of judged cases, with the name of the network before
         them: those of two networks are not to be taken for one another. Their order says nothing of the names."""
-        kept = {mark.name for one in _scan_records(record) for mark in one.marks if not mark.ct}
+        kept = {mark.name for one in _scan_sets(record) for mark in one.marks if not mark.ct}
         names = sorted((_names(record) | set(judged)) - kept, key=short_digest)
         digits = len(str(len(names)))
         return cls({name: f"{prefix}-{n:0{digits}d}" for n, name in enumerate(names, start=1)}, tuple(sorted(kept)))
@@ -56,8 +56,8 @@ class CaseNumbers:
     def in_record(self, record: TrainingRecord) -> TrainingRecord:
         """A record with numbers; digests of CTs and patients stay, by which scans are recognised."""
 
-        def numbered(scans: ScanRecord) -> ScanRecord:
-            return ScanRecord(frozenset(dataclasses.replace(mark, name=self._of(mark.name)) for mark in scans.marks))
+        def numbered(scans: ScanSet) -> ScanSet:
+            return ScanSet(frozenset(dataclasses.replace(mark, name=self._of(mark.name)) for mark in scans.marks))
 
         return dataclasses.replace(
             record,
@@ -90,10 +90,10 @@ class CaseNumbers:
         return self.numbers.get(name, name)
 
 
-def _scan_records(record: TrainingRecord) -> tuple[ScanRecord, ...]:
+def _scan_sets(record: TrainingRecord) -> tuple[ScanSet, ...]:
     return record.seen_scans, record.validation_scans, record.choosing_scans
 
 
 def _names(record: TrainingRecord) -> set[str]:
     listed = {*record.training_cases, *record.validation_cases, *record.start_network_cases}
-    return listed.union(*(one.names for one in _scan_records(record)))
+    return listed.union(*(one.names for one in _scan_sets(record)))

@@ -13,7 +13,7 @@ from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, read_card
 
 from ..data.cases import TEST, Case
-from ..data.scan_marks import ScanMarks, ScanRecord, copied_scans
+from ..data.scan_marks import ScanMarks, ScanSet, copied_scans
 from ..training.cross_validation import fold_network
 from ..training.settings import TrainingSettings
 from ..training.training_record import TrainingRecord
@@ -103,7 +103,7 @@ def assign_networks(
     with_ct = any(record.seen_scans.knows_cts or record.validation_scans.knows_cts for record in records)
     marked = [(case, marks.of(case, with_ct)) for case in cases]
 
-    def patients_of(scans: ScanRecord) -> set[str]:
+    def patients_of(scans: ScanSet) -> set[str]:
         return {case.patient for case, mark in marked if scans.holds(mark)}
 
     def refuse(patient: str, problem: str, advice: str) -> NoReturn:

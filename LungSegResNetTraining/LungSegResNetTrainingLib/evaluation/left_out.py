@@ -8,7 +8,7 @@ from LungSegResNetLib.wording import counted
 
 from ..data.cases import DOUBTFUL, REFUSED, TEST, VALIDATION, Case
 from ..data.found_cases import FoundCases
-from ..data.scan_marks import ScanMarks, ScanRecord
+from ..data.scan_marks import ScanMarks, ScanSet
 from .aggregation import NO_GROUP, grouped
 from .case_choice import ALL, cases_trained_on, trained_patients
 from .case_result import TRAINED_ON, UnjudgedCase
@@ -18,7 +18,7 @@ _TRAINED_ON_REASON = (
 )
 
 
-def left_out_cases(found: FoundCases, split: str | None, seen: ScanRecord, marks: ScanMarks) -> list[UnjudgedCase]:
+def left_out_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: ScanMarks) -> list[UnjudgedCase]:
     """Of the cases that a split asks for (see `choose_cases`), those that are not judged for a reason that was known.
 
     A doubtful or refused pair has the split that its list names, but a list need not name any: unless a split is asked

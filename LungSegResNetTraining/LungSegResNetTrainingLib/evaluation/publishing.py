@@ -16,7 +16,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, save_mode
 from LungSegResNetLib.tables import read_rows
 
 from ..data.cases import Case
-from ..data.scan_marks import ScanMarks, ScanRecord
+from ..data.scan_marks import ScanMarks, ScanSet
 from ..training.training_record import TrainingRecord
 from ..wording import some_of
 from .case_numbers import CaseNumbers, key_path, told_names
@@ -120,7 +120,7 @@ def _refuse_report_of_another(network: Path, report: Path) -> None:
         raise InputError(f"The report in {report} is not about {network.name}; evaluate this network, and it alone.")
 
 
-def _refuse_cases_trained_on(seen: ScanRecord, judged: Set[str], cases: Sequence[Case], marks: ScanMarks) -> None:
+def _refuse_cases_trained_on(seen: ScanSet, judged: Set[str], cases: Sequence[Case], marks: ScanMarks) -> None:
     """Raise InputError where a judged case has a CT or a patient that the network was trained on, or is not listed."""
     listed = [case for case in cases if case.name in judged]
     if unknown := judged - {case.name for case in listed}:

@@ -9,7 +9,7 @@ from LungSegResNetLib import __version__
 from LungSegResNetLib.errors import ModelError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 
-from ..data.scan_marks import ScanMark, ScanRecord
+from ..data.scan_marks import ScanMark, ScanSet
 from ..slices.slice_cache import CachedCase
 from .best_validation import BestValidation
 from .run_files import NETWORK
@@ -44,8 +44,8 @@ def record_of(
     )
 
 
-def _recorded(cases: Sequence[CachedCase], marks: Mapping[str, ScanMark]) -> ScanRecord:
-    return ScanRecord(frozenset(marks.get(case.name, ScanMark(case.name)) for case in cases))
+def _recorded(cases: Sequence[CachedCase], marks: Mapping[str, ScanMark]) -> ScanSet:
+    return ScanSet(frozenset(marks.get(case.name, ScanMark(case.name)) for case in cases))
 
 
 def export_network(run: TrainingRun, record: TrainingRecord, *, finished: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from LungSegResNetLib.network.model_file import ModelCard
 
-from ..data.scan_marks import NOTHING_SEEN, ScanRecord
+from ..data.scan_marks import NOTHING_SEEN, ScanSet
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class TrainingRecord:
     settings: dict[str, Any] = field(default_factory=dict)
     training_cases: list[str] = field(default_factory=list)
     validation_cases: list[str] = field(default_factory=list)
-    seen_scans: ScanRecord = NOTHING_SEEN
-    validation_scans: ScanRecord = NOTHING_SEEN
-    choosing_scans: ScanRecord = NOTHING_SEEN
+    seen_scans: ScanSet = NOTHING_SEEN
+    validation_scans: ScanSet = NOTHING_SEEN
+    choosing_scans: ScanSet = NOTHING_SEEN
     start_network_cases: list[str] = field(default_factory=list)
     start_network_data: list[dict[str, Any]] = field(default_factory=list)
     patience: int | None = None
@@ -74,12 +74,12 @@ class TrainingRecord:
     def as_json(self) -> dict[str, Any]:
         """Plain values for a network's card."""
         plain = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "others"}
-        scans = {name: value.as_json() for name, value in plain.items() if isinstance(value, ScanRecord)}
+        scans = {name: value.as_json() for name, value in plain.items() if isinstance(value, ScanSet)}
         return self.others | plain | scans
 
 
-def _scans(training: Mapping[str, Any], key: str, *names: str) -> ScanRecord:
+def _scans(training: Mapping[str, Any], key: str, *names: str) -> ScanSet:
     """What a file says under ``key``; one that does not, as of another program, is asked for the names of its cases."""
     if key in training:
-        return ScanRecord.from_json(training[key])
-    return ScanRecord.by_names(name for one in names for name in training.get(one, ()))
+        return ScanSet.from_json(training[key])
+    return ScanSet.by_names(name for one in names for name in training.get(one, ()))

@@ -17,7 +17,7 @@ from LungSegResNetLib.atomic import refuse_existing
 from LungSegResNetLib.errors import InputError, ModelError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, save_model
 
-from ..data.scan_marks import ScanRecord
+from ..data.scan_marks import ScanSet
 from .start_network import read_start_network
 
 # What has to be the same for the mean to be a network of the same kind. Fine-tuning may have changed the passes.
@@ -61,7 +61,7 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
             "their mean could not be judged on it."
         )
     sources = [row for record in records for row in record.sources]
-    kept = reduce(ScanRecord.shared_with, reversed(validated))
+    kept = reduce(ScanSet.shared_with, reversed(validated))
     record = dataclasses.replace(
         records[-1],
         mean_of=[other.fingerprint for other in loaded],

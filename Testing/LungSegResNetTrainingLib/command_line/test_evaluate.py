@@ -28,7 +28,7 @@ from LungSegResNetLib.network.model_file import default_model_path, load_model, 
 from LungSegResNetTrainingLib.code_digest import own_code_digest
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.case_search import find_cases
-from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanSet
 
 _POOLED = ("plain", "network", "lungs")
 _SMALL = {"spacing": (2.0, 2.0, 5.0), "extent": (402.0, 300.0, 5.0)}
@@ -204,7 +204,7 @@ def test_a_case_counts_as_seen_by_its_scan_or_where_no_patient_is_named_by_its_n
         write_case(data / scan, "x", thorax=Thorax(noise=float(noise)), **_SMALL)  # type: ignore[arg-type]
     card, weights = load_model(default_model_path())
     trained = [find_cases(data / place).cases for place in ("P001", "P002/scan1")]
-    record = ScanRecord(frozenset(ScanMarks().of(case) for cases in trained for case in cases))
+    record = ScanSet(frozenset(ScanMarks().of(case) for cases in trained for case in cases))
     own = tmp_path / "own.safetensors"
     save_model(own, weights, dataclasses.replace(card, training={"seen_scans": record.as_json()}))
     command = ["--out", str(tmp_path / "out"), "--no-baseline", "--progress", "none", "--device", "cpu"]

@@ -16,7 +16,7 @@ from training_cases import write_case
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.ct_digests import CtDigests
-from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanMarks, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanMarks, ScanSet
 from LungSegResNetTrainingLib.training.run_cases import prepare_cases
 
 
@@ -34,7 +34,7 @@ def _stranger(case: Case) -> Case:
 
 
 def test_a_ct_is_recognised_under_another_name_and_another_mans_scan_is_not(case: Case) -> None:
-    record = ScanRecord(frozenset({ScanMarks().of(case)}))
+    record = ScanSet(frozenset({ScanMarks().of(case)}))
     moved = shutil.copy(case.ct, case.ct.with_name("renamed.nii"))
     nobody = replace(case, name="other", ct=Path(moved), patient="other", patient_is_named=False)
     assert record.holds(ScanMarks().of(nobody))
@@ -42,7 +42,7 @@ def test_a_ct_is_recognised_under_another_name_and_another_mans_scan_is_not(case
 
 
 def test_another_scan_of_a_named_patient_is_recognised_and_of_nobody_not(case: Case) -> None:
-    record = ScanRecord(frozenset({ScanMarks().of(case)}))
+    record = ScanSet(frozenset({ScanMarks().of(case)}))
     other = replace(_stranger(case), name="other", patient="p1")
     assert record.holds(ScanMarks().of(other))
     assert not record.holds(ScanMarks().of(replace(other, patient_is_named=False)))
@@ -53,7 +53,7 @@ def test_the_name_decides_where_one_ct_is_not_known(case: Case, known: str) -> N
     gone = replace(case, ct=case.ct.with_name("gone.nii"), patient_is_named=False)
     here = replace(case, patient_is_named=False)
     trained, judged = (here, gone) if known == "record" else (gone, here)
-    record = ScanRecord(frozenset({ScanMarks().of(trained)}))
+    record = ScanSet(frozenset({ScanMarks().of(trained)}))
     assert record.holds(ScanMarks().of(judged))
     assert not record.holds(ScanMarks().of(replace(judged, name="other")))
 
@@ -62,13 +62,13 @@ def test_a_ct_that_was_compressed_is_recognised_by_its_name_where_nobody_is_name
     sitk.WriteImage(sitk.ReadImage(str(case.ct)), str(case.ct.with_suffix(".nii.gz")))
     nobody = replace(case, patient_is_named=False)
     compressed = replace(nobody, ct=case.ct.with_suffix(".nii.gz"))
-    record = ScanRecord(frozenset({ScanMarks().of(nobody)}))
+    record = ScanSet(frozenset({ScanMarks().of(nobody)}))
     assert record.holds(ScanMarks().of(compressed))
     assert record.holds_scan(ScanMarks().of(compressed))
     assert not record.holds(ScanMarks().of(replace(compressed, name="other")))
     # A patient of its own makes it another scan, and a mean of networks is refused only for what is sure.
     assert not record.holds(ScanMarks().of(replace(compressed, patient="p2", patient_is_named=True)))
-    assert ScanRecord(frozenset({ScanMarks().of(compressed)})).shared_with(record) == ScanRecord()
+    assert ScanSet(frozenset({ScanMarks().of(compressed)})).shared_with(record) == ScanSet()
     assert record.shared_with(record) == record
 
 
@@ -86,13 +86,13 @@ def test_the_slices_of_a_dicom_folder_count_and_not_what_lies_beside_them(tmp_pa
 
 
 def test_a_record_is_small_names_no_patient_and_comes_back_as_it_was(case: Case) -> None:
-    record = ScanRecord(
+    record = ScanSet(
         frozenset({ScanMarks().of(replace(case, name=f"case{n}", patient="Miller^Jane")) for n in range(88)})
     )
     text = json.dumps(record.as_json())
     assert len(text) < 6000
     assert "Miller" not in text
-    assert ScanRecord.from_json(json.loads(text)) == record
+    assert ScanSet.from_json(json.loads(text)) == record
 
 
 def test_the_files_of_a_scan_are_read_once_and_again_when_one_has_changed(

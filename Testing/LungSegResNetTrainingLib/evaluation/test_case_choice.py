@@ -9,11 +9,11 @@ import pytest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.found_cases import FoundCases
-from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMarks, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMarks, ScanSet
 from LungSegResNetTrainingLib.evaluation.case_choice import cases_trained_on, choose_cases
 
 
-def chosen(found: FoundCases, split: str | None, seen: ScanRecord = NOTHING_SEEN) -> list[str]:
+def chosen(found: FoundCases, split: str | None, seen: ScanSet = NOTHING_SEEN) -> list[str]:
     return [case.name for case in choose_cases(found, split, seen, ScanMarks())]
 
 
@@ -31,19 +31,19 @@ def test_the_split_is_validation_where_there_is_one_and_all_elsewhere() -> None:
 def test_without_a_split_no_patient_is_judged_that_the_network_was_trained_on() -> None:
     patients = {"a1": "a", "a2": "a", "b1": "b"}
     found = FoundCases([Case(name, Path("ct"), Path("mask"), "train", who) for name, who in patients.items()])
-    assert chosen(found, None, ScanRecord.by_names({"a1"})) == ["b1"]
-    assert chosen(found, "all", ScanRecord.by_names({"a1"})) == ["a1", "a2", "b1"]
+    assert chosen(found, None, ScanSet.by_names({"a1"})) == ["b1"]
+    assert chosen(found, "all", ScanSet.by_names({"a1"})) == ["a1", "a2", "b1"]
     with pytest.raises(InputError, match=r"trained on all patients .* --split all"):
-        chosen(found, None, ScanRecord.by_names({"a1", "b1"}))
+        chosen(found, None, ScanSet.by_names({"a1", "b1"}))
 
 
 def test_a_validation_case_of_a_patient_that_the_network_was_trained_on_is_judged_only_if_asked_for() -> None:
     splits = {"a": "train", "b": "validation", "c": "validation"}
     found = FoundCases([Case(name, Path("ct"), Path("mask"), split, name) for name, split in splits.items()])
-    seen = ScanRecord.by_names({"b"})
+    seen = ScanSet.by_names({"b"})
     assert chosen(found, None, seen) == ["c"]
     assert [case.name for case in cases_trained_on(found, None, seen, ScanMarks())] == ["b"]
     assert chosen(found, "validation", seen) == ["b", "c"]
     assert cases_trained_on(found, "validation", seen, ScanMarks()) == []
     with pytest.raises(InputError, match="trained on all validation cases"):
-        chosen(found, None, ScanRecord.by_names({"b", "c"}))
+        chosen(found, None, ScanSet.by_names({"b", "c"}))

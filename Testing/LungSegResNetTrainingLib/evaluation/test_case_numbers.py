@@ -15,7 +15,7 @@ from LungSegResNetLib.network.model_file import load_model, read_card, save_mode
 from LungSegResNetLib.tables import read_rows, write_rows
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanSet
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 _NAMES = ("MUELLER_1950", "SCHMIDT", "MEIER")
@@ -31,8 +31,8 @@ def published(tmp_path: Path) -> tuple[list[str], list[Case]]:
     card.training.update(
         training_cases=[_NAMES[0]],
         validation_cases=[_NAMES[1]],
-        seen_scans=[*ScanRecord(frozenset({ScanMarks().of(cases[0])})).as_json(), ["public_7", "", ""]],
-        validation_scans=ScanRecord(frozenset({ScanMarks().of(cases[1])})).as_json(),
+        seen_scans=[*ScanSet(frozenset({ScanMarks().of(cases[0])})).as_json(), ["public_7", "", ""]],
+        validation_scans=ScanSet(frozenset({ScanMarks().of(cases[1])})).as_json(),
         start_network_cases=["public_7"],
     )
     save_model(network, weights, card)

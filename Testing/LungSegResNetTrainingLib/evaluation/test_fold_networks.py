@@ -15,7 +15,7 @@ from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import TEST, Case
-from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanSet
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
@@ -123,9 +123,7 @@ def test_a_copy_under_another_patient_is_named_where_it_makes_the_networks_no_di
     a, b, c = (ScanMarks().of(case) for case in (*cases, copy))
     for fold, training, validation in ((1, [b, c], [a]), (2, [a], [b, c])):
         records = {"seen_scans": training, "validation_scans": validation}
-        _write(
-            tmp_path, fold, "", "", **{key: ScanRecord(frozenset(marks)).as_json() for key, marks in records.items()}
-        )
+        _write(tmp_path, fold, "", "", **{key: ScanSet(frozenset(marks)).as_json() for key, marks in records.items()})
     with pytest.raises(
         InputError, match="copy has the same CT as a: leave one of the two out, or name the same patient"
     ):

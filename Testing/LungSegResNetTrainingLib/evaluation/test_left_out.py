@@ -15,7 +15,7 @@ from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import DOUBTFUL, Case
 from LungSegResNetTrainingLib.data.found_cases import FoundCases, LeftOutCase
 from LungSegResNetTrainingLib.data.pair_check import PairVerdict
-from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMarks, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMarks, ScanSet
 from LungSegResNetTrainingLib.evaluation.left_out import doubted_text, is_doubt, left_out_cases
 
 
@@ -96,7 +96,7 @@ def test_a_doubted_case_is_listed_where_it_could_have_been_judged(asked: str | N
 
 def test_a_doubted_case_that_the_network_was_trained_on_is_none_that_the_figures_lack() -> None:
     found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out("train", "known")])
-    (one,) = left_out_cases(found, None, ScanRecord.by_names({"known"}), ScanMarks())
+    (one,) = left_out_cases(found, None, ScanSet.by_names({"known"}), ScanMarks())
     assert one.cause == "trained on"
     assert not is_doubt(one.cause)
 

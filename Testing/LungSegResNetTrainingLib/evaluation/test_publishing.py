@@ -15,7 +15,7 @@ from LungSegResNetLib.figures.metrics import METRICS
 from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
-from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanMarks, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanMarks, ScanSet
 from LungSegResNetTrainingLib.evaluation.publishing import publish
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
@@ -247,7 +247,7 @@ def test_a_scan_that_is_listed_twice_counts_once(run: tuple[Path, list[Case], Pa
         case.ct.write_text(case.name)
     twins += [dataclasses.replace(twins[3], name="twin of scan3", doi="10.2/y")]
     card, weights = load_model(network)
-    training = TRAINING | {"seen_scans": ScanRecord(frozenset([ScanMarks().of(twins[3])])).as_json()}
+    training = TRAINING | {"seen_scans": ScanSet(frozenset([ScanMarks().of(twins[3])])).as_json()}
     save_model(network, weights, dataclasses.replace(card, training=training))
     (report / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))
     (source,) = publish_run((network, twins, report), tmp_path / "lungs.safetensors").training["data"]
@@ -383,7 +383,7 @@ def test_a_scan_that_the_network_was_trained_on_is_known_under_another_name(
     card, weights = load_model(network)
     patients = [dataclasses.replace(case, name="a", ct=tmp_path / "none") for case in named if case.name == "scan2"]
     for seen in ([dataclasses.replace(named[0], name="other", patient="other")], patients):
-        record = ScanRecord(frozenset([ScanMarks().of(case) for case in seen] + [ScanMark("b", "0123456789abcdef")]))
+        record = ScanSet(frozenset([ScanMarks().of(case) for case in seen] + [ScanMark("b", "0123456789abcdef")]))
         save_model(network, weights, dataclasses.replace(card, training=TRAINING | {"seen_scans": record.as_json()}))
         (run[2] / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))
         with pytest.raises(InputError, match=r"whose scan or patient the network was trained on \(scan[12]\)"):
@@ -398,7 +398,7 @@ def test_sources_count_scans_and_not_names(run: tuple[Path, list[Case], Path], t
         case.ct.write_text(case.name)
     card, weights = load_model(network)
     # The scan was called otherwise when it was trained on, and another had the name of one that was not.
-    record = ScanRecord(frozenset([ScanMarks().of(dataclasses.replace(named[3], name="old", patient="old"))]))
+    record = ScanSet(frozenset([ScanMarks().of(dataclasses.replace(named[3], name="old", patient="old"))]))
     training = TRAINING | {"seen_scans": record.as_json(), "training_cases": ["old"]}
     save_model(network, weights, dataclasses.replace(card, training=training))
     (report / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))

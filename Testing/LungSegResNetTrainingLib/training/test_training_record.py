@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, read_card
-from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMark, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMark, ScanSet
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
@@ -19,9 +19,9 @@ def test_a_record_comes_back_from_a_card() -> None:
         settings=RECOMMENDED.as_json(),
         training_cases=["a"],
         validation_cases=["v"],
-        seen_scans=ScanRecord(frozenset([ScanMark("a", "1" * 16, "2" * 16), ScanMark("before", "3" * 16)])),
-        validation_scans=ScanRecord.by_names("v"),
-        choosing_scans=ScanRecord.by_names(["v", "earlier"]),
+        seen_scans=ScanSet(frozenset([ScanMark("a", "1" * 16, "2" * 16), ScanMark("before", "3" * 16)])),
+        validation_scans=ScanSet.by_names("v"),
+        choosing_scans=ScanSet.by_names(["v", "earlier"]),
         start_network_cases=["before"],
         start_network_data=[{"doi": "10.1/a"}],
         patience=4,
@@ -42,8 +42,8 @@ def test_entries_of_a_later_version_are_kept() -> None:
 def test_a_file_that_names_its_cases_only_says_the_same_when_it_is_written_again() -> None:
     names = {"training_cases": ["b", "a"], "start_network_cases": ["c"], "validation_cases": ["v"]}
     old = TrainingRecord.of(card(names))
-    assert old.seen_scans == ScanRecord.by_names("abc")
-    assert old.validation_scans == ScanRecord.by_names("v")
+    assert old.seen_scans == ScanSet.by_names("abc")
+    assert old.validation_scans == ScanSet.by_names("v")
     assert TrainingRecord.of(card(old.as_json())) == old
     assert TrainingRecord.of(card({})) == TrainingRecord()
 
@@ -51,7 +51,7 @@ def test_a_file_that_names_its_cases_only_says_the_same_when_it_is_written_again
 def test_a_network_that_does_not_say_what_chose_it_was_chosen_by_its_validation_cases_if_at_all() -> None:
     names = {"validation_cases": ["v"]}
     assert TrainingRecord.of(card(names)).choosing_scans == NOTHING_SEEN
-    assert TrainingRecord.of(card(names | {"patience": 3})).choosing_scans == ScanRecord.by_names("v")
+    assert TrainingRecord.of(card(names | {"patience": 3})).choosing_scans == ScanSet.by_names("v")
     shipped = TrainingRecord.of(read_card(default_model_path()))
     assert set(shipped.start_network_cases) <= set(shipped.seen_scans.names)
     assert shipped.choosing_scans == NOTHING_SEEN

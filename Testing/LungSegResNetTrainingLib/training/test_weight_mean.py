@@ -13,7 +13,7 @@ from LungSegResNetLib.errors import InputError, ModelError, OutputError, UsageEr
 from LungSegResNetLib.network.model_file import load_model, read_card, save_model
 from LungSegResNetLib.network.torch_predictor import TorchPredictor
 from LungSegResNetTrainingLib.command_line.main import main
-from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanRecord
+from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanSet
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 from LungSegResNetTrainingLib.training.weight_mean import write_mean
 
@@ -59,7 +59,7 @@ def test_the_mean_knows_the_scans_that_its_networks_know(tmp_path: Path) -> None
     save_model(new, weights, dataclasses.replace(card, training={**card.training, **marks}))
     for order in ([new, old], [old, new]):
         mean = write_mean([str(path) for path in order], tmp_path / "mean.safetensors", overwrite=True)
-        assert TrainingRecord.of(mean).seen_scans == ScanRecord.from_json([["a", "1" * 16, ""], ["b"]])
+        assert TrainingRecord.of(mean).seen_scans == ScanSet.from_json([["a", "1" * 16, ""], ["b"]])
         assert TrainingRecord.of(mean).validation_scans.names == mean.training["validation_cases"] == ["v"]
     leaking = network(tmp_path, "leaking", 2, ["a"], ["v"])
     renamed = {"seen_scans": [["w", "2" * 16, ""]], "validation_scans": []}
@@ -76,7 +76,7 @@ def test_the_mean_knows_the_scans_that_chose_a_step_of_any_of_its_networks(tmp_p
         save_model(path, weights, dataclasses.replace(card, training={**card.training, **said}))
     for order in ([plain, old, new], [new, old, plain]):
         mean = write_mean([str(path) for path in order], tmp_path / "mean.safetensors", overwrite=True)
-        assert TrainingRecord.of(mean).choosing_scans == ScanRecord.by_names(["old", "start"])
+        assert TrainingRecord.of(mean).choosing_scans == ScanSet.by_names(["old", "start"])
     plainest = write_mean([str(plain), str(plain)], tmp_path / "plainest.safetensors")
     assert TrainingRecord.of(plainest).choosing_scans == NOTHING_SEEN
 

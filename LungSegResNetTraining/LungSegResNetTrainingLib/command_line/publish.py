@@ -54,22 +54,20 @@ def run(options: argparse.Namespace) -> int:
 
     from ..data.data_set import list_data_set
     from ..evaluation.case_numbers import key_path
-    from ..evaluation.publishing import MODEL_CARD, publish
+    from ..evaluation.publishing import MODEL_CARD, Publication, publish
 
     key = key_path(options.report, options.out) if options.numbered else None
     refuse_existing(options.out, options.out.with_name(MODEL_CARD), key, overwrite=options.overwrite)
+    publication = Publication(
+        options.name, options.version, options.licence, options.limits, options.section, options.numbered
+    )
     found = list_data_set(options.dataset)
     card = publish(
         options.network,
         found.cases + [item.case for item in found.left_out if item.case],  # a run may have taken doubtful ones
         options.report,
         options.out,
-        name=options.name,
-        version=options.version,
-        licence=options.licence,
-        limits=options.limits,
-        section=options.section,
-        numbered=options.numbered,
+        publication,
         tell=print,
     )
     for figure, value in card.figures.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
@@ -21,24 +22,31 @@ FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
 _DOUBTFUL_REFERENCE = "A *doubtful reference* is one that its reader marked as uncertain."
 
 
-def model_card_page(
-    card: ModelCard,
-    rows: Sequence[dict[str, str]],
-    missing: str,
-    notes: Sequence[str],
-    further: Sequence[str],
-    limits: Sequence[str],
-) -> str:
+@dataclass(frozen=True)
+class CardTexts:
+    """What a page says that neither the card nor the rows tell.
+
+    Attributes
+    ----------
+    missing : sentences on the cases that are in no figure; empty where there are none.
+    notes : sentences about the figures.
+    section : Markdown with its own heading; empty for none.
+    limits : known failures and limits of the data.
+    """
+
+    missing: str
+    notes: Sequence[str]
+    section: str
+    limits: Sequence[str]
+
+
+def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: CardTexts) -> str:
     """The page as Markdown; what a user of the network has to know comes first, how it was made last.
 
     Parameters
     ----------
     card : with its data.
     rows : of the judged cases with lung, from the ``cases.csv`` of a report.
-    missing : sentences on the cases that are in no figure; empty where there are none.
-    notes : sentences about the figures.
-    further : lines with a section of their own.
-    limits : known failures and limits of the data.
     """
     record = TrainingRecord.of(card)
     low, high = card.hu_window
@@ -54,21 +62,21 @@ def model_card_page(
         "",
         f"## Figures on the {_kind_of_cases(rows)}",
         "",
-        " ".join(["The network was not trained on them.", *notes, _DOUBTFUL_REFERENCE, BEGUN_NOTE]),
+        " ".join(["The network was not trained on them.", *texts.notes, _DOUBTFUL_REFERENCE, BEGUN_NOTE]),
         "",
         _figure_table(rows).markdown(),
         "",
-        *([missing, ""] if missing else []),
+        *([texts.missing, ""] if texts.missing else []),
         "## Known failures and limits",
         "",
-        *(f"- {text}" for text in limits),
+        *(f"- {text}" for text in texts.limits),
         "",
         "## Data",
         "",
         _data_table(record.data).markdown(),
         "",
         *_data_of_start_network(record),
-        *further,
+        *([texts.section, ""] if texts.section else []),
         "## Settings of the last training",
         "",
         *(f"- {key}: {value}" for key, value in record.settings.items()),

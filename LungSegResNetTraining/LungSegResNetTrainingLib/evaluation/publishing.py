@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -23,7 +24,16 @@ from .case_numbers import CaseNumbers, key_path, told_names
 from .case_result import FAILED, LUNGS, METHODS, NETWORK
 from .dois import plain_doi
 from .left_out import doubted_text, is_doubt
-from .model_card_page import FIGURES, TEST_CASES, TRAINING_CASES, USES, VALIDATION_CASES, by_kind, model_card_page
+from .model_card_page import (
+    FIGURES,
+    TEST_CASES,
+    TRAINING_CASES,
+    USES,
+    VALIDATION_CASES,
+    CardTexts,
+    by_kind,
+    model_card_page,
+)
 from .report_files import CASES
 from .report_folder import evaluation_in
 from .summary_text import chosen_by_judged
@@ -36,18 +46,34 @@ MODEL_CARD = "MODEL_CARD.md"
 _REPORT_COLUMNS = ("case", "split", "doubtful", "slices", "method", "region", "reference_ml", *FIGURES)
 
 
+@dataclass(frozen=True)
+class Publication:
+    """What a network is published as, apart from what its file and its report say.
+
+    Attributes
+    ----------
+    name, version : of the network, as users see them.
+    licence : of the weights.
+    limits : text file with a known failure or a limit of the data in each line.
+    section : Markdown file with a heading of the second level that goes into ``MODEL_CARD.md``.
+    numbered : cases have numbers in both files instead of their names; ``<target>-case_numbers.csv`` in the folder of
+        the report says which is which.
+    """
+
+    name: str
+    version: str
+    licence: str
+    limits: Path
+    section: Path | None = None
+    numbered: bool = False
+
+
 def publish(
     network: Path,
     cases: Sequence[Case],
     report: Path,
     target: Path,
-    *,
-    name: str,
-    version: str,
-    licence: str,
-    limits: Path,
-    section: Path | None = None,
-    numbered: bool = False,
+    publication: Publication,
     tell: Callable[[str], None] = lambda text: None,
 ) -> ModelCard:
     """Write ``target`` (.safetensors) and ``MODEL_CARD.md`` beside it; returns the card.
@@ -58,10 +84,6 @@ def publish(
     cases : the data set it was trained and judged on.
     report : folder written by ``evaluate``; its ``cases.csv`` is where all figures come from.
     target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
-    limits : text file with a known failure or a limit of the data in each line.
-    section : Markdown file with a heading of the second level that goes into ``MODEL_CARD.md``.
-    numbered : cases have numbers in both files instead of their names; ``<target>-case_numbers.csv`` in the folder
-        ``report`` says which is which.
     tell : is called with what to know before the files are handed on.
 
     Raises
@@ -74,8 +96,8 @@ def publish(
     card, weights = load_model(network)
     if card.is_unfinished:
         raise InputError(f"The training of {network.name} has not finished; go on with it, and evaluate it then.")
-    further = [_read_text(section).strip(), ""] if section else []
-    known_limits = [line.strip() for line in _read_text(limits).splitlines() if line.strip()]
+    section = _read_text(publication.section).strip() if publication.section else ""
+    limits = [line.strip() for line in _read_text(publication.limits).splitlines() if line.strip()]
     rows, unjudged = _read_rows(report / CASES)
     _refuse_report_of_another(network, report)
     judged = {row["case"] for row in rows}
@@ -88,8 +110,9 @@ def publish(
     notes = chosen_by_judged(sum(choosing))
     record = dataclasses.replace(record, data=_sources(cases, record, names, judged, marks))
     named = [row["case"] for row in (*rows, *unjudged)]
-    if numbered:
-        numbers, key = CaseNumbers.of(record, named, f"{name}-{version}"), key_path(report, target)
+    if publication.numbered:
+        prefix = f"{publication.name}-{publication.version}"
+        numbers, key = CaseNumbers.of(record, named, prefix), key_path(report, target)
         numbers.write(key)
         tell(numbers.told(key))
         record, rows = numbers.in_record(record), numbers.in_rows(rows)
@@ -98,16 +121,17 @@ def publish(
         tell(told_names(record, named))
     card = dataclasses.replace(
         card,
-        name=name,
-        version=version,
-        licence=licence,
+        name=publication.name,
+        version=publication.version,
+        licence=publication.licence,
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
         training=record.as_json(),
         figures=_figures(rows),
     )
     save_model(target, weights, card)
+    page = model_card_page(card, rows, CardTexts(missing, notes, section, limits))
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
-        temporary.write_text(model_card_page(card, rows, missing, notes, further, known_limits), encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8")
     return card
 
 

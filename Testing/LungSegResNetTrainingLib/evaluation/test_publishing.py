@@ -16,7 +16,7 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanMarks, ScanSet
-from LungSegResNetTrainingLib.evaluation.publishing import publish
+from LungSegResNetTrainingLib.evaluation.publishing import Publication, publish
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 TRAINING = {
@@ -59,7 +59,7 @@ def run(tmp_path: Path) -> tuple[Path, list[Case], Path]:
 
 def publish_run(run: tuple[Path, list[Case], Path], target: Path) -> ModelCard:
     network, cases, report = run
-    return publish(network, cases, report, target, limits=limits_file(report), **ABOUT)
+    return publish(network, cases, report, target, Publication(**ABOUT, limits=limits_file(report)))
 
 
 def change_report(run: tuple[Path, list[Case], Path], case: str, **cells: str) -> None:
@@ -189,7 +189,7 @@ def test_cases_that_are_in_no_figure_are_named_but_for_those_trained_on(
         for n, (status, group, cause) in enumerate(others):
             writer.writerow({"case": f"no{n}", "status": status, "group": group, "cause": cause})
     told: list[str] = []
-    publish(*run, tmp_path / "lungs.safetensors", limits=limits_file(run[2]), tell=told.append, **ABOUT)
+    publish(*run, tmp_path / "lungs.safetensors", Publication(**ABOUT, limits=limits_file(run[2])), tell=told.append)
     names = "no0 (normal, could not be judged), no1 (COVID-19, doubtful reference), no2 (COVID-19, refused reference)"
     text = (
         f"Not judged: {names}. In no figure, because the pair of scan and reference is doubtful or was refused: 2 of 4 "
@@ -354,12 +354,13 @@ def test_a_section_of_ones_own_goes_into_the_card(run: tuple[Path, list[Case], P
     network, cases, report = run
     section = tmp_path / "ablation.md"
     section.write_text("## What each part contributes\n\n| a | b |\n", encoding="utf-8")
-    about = {**ABOUT, "limits": limits_file(tmp_path)}
-    publish(network, cases, report, tmp_path / "own" / "lungs.safetensors", section=section, **about)
+    publication = Publication(**ABOUT, limits=limits_file(tmp_path), section=section)
+    publish(network, cases, report, tmp_path / "own" / "lungs.safetensors", publication)
     text = (tmp_path / "own" / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "\n## What each part contributes\n\n| a | b |\n\n## Settings of the last training\n" in text
+    missing = dataclasses.replace(publication, section=tmp_path / "missing.md")
     with pytest.raises(InputError, match=r"missing\.md cannot be read"):
-        publish(network, cases, report, tmp_path / "none.safetensors", section=tmp_path / "missing.md", **about)
+        publish(network, cases, report, tmp_path / "none.safetensors", missing)
     assert not (tmp_path / "none.safetensors").exists()
 
 

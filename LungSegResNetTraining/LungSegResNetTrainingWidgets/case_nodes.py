@@ -113,10 +113,10 @@ def whyNoCase(volumeNode: Any, segmentationNode: Any, dataSet: str) -> str:
 def _stateOfFiles(case: Case) -> str:
     """Is another text for another CT or mask, and after one of their files was changed; empty if one cannot be read."""
     from LungSegResNetLib.digests import file_digest
-    from LungSegResNetTrainingLib.data.case_files import files_of, mask_files_of
+    from LungSegResNetTrainingLib.data.case_files import files_of_case
 
     try:
-        files = [*files_of(case.ct), *mask_files_of(case.mask)]
+        files = files_of_case(case)
         parts = [str(case.ct), str(case.mask), *(f"{path} {file_digest(path)}" for path in files)]
     except OSError:
         return ""  # which reading the case explains better

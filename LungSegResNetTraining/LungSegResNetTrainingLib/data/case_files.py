@@ -7,6 +7,7 @@ from pathlib import Path
 
 from LungSegResNetLib.files.detached_voxels import voxel_files
 
+from .cases import Case
 from .dicom_kinds import PICTURE, kind_of_file
 from .system_files import users_files
 
@@ -24,3 +25,8 @@ def mask_files_of(mask: Path) -> list[Path]:
     if kind_of_file(mask) == PICTURE:
         return [path for path in users_files(mask.parent, recursive=False) if kind_of_file(path) == PICTURE]
     return files_of(mask)
+
+
+def files_of_case(case: Case) -> list[Path]:
+    """The files of the CT and then those of the mask."""
+    return [*files_of(case.ct), *mask_files_of(case.mask)]

@@ -17,7 +17,7 @@ from LungSegResNetLib.errors import OutputError
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..code_digest import own_code_digest
-from ..data.case_files import files_of, mask_files_of
+from ..data.case_files import files_of_case
 from ..data.cases import Case
 from .case_result import CaseResult, WorstSlice
 from .report_files import RESULT
@@ -32,9 +32,8 @@ _OWN_FIELDS = ("case", "folder", "fold")  # they come from the case list, the pl
 def case_key(case: Case, method: Sequence[str]) -> str:
     """What a result depends on: this program, ``method`` (network, precision, ...), the case's files, and whether a
     list accepts what the check has against them."""
-    files = [*files_of(case.ct), *mask_files_of(case.mask)]
     about = [*method, case.name, f"accepted {bool(case.accepted)}"]
-    parts = [own_code_digest(), *about, *(f"{path.name} {file_digest(path)}" for path in files)]
+    parts = [own_code_digest(), *about, *(f"{path.name} {file_digest(path)}" for path in files_of_case(case))]
     return hashlib.sha256("\n".join(parts).encode(errors="backslashreplace")).hexdigest()
 
 

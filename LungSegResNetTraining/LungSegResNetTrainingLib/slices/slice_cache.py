@@ -18,7 +18,7 @@ from LungSegResNetLib.lungs.preprocessing import BODY_HU, SliceFrame, body_box
 from LungSegResNetLib.network.architecture import SLICE_SHAPE
 
 from ..code_digest import reading_digest
-from ..data.case_files import files_of, mask_files_of
+from ..data.case_files import files_of_case
 from ..data.case_reading import read_case
 from ..data.cases import OK, Case
 from ..data.pair_check import PairVerdict, check_pair
@@ -105,10 +105,7 @@ def _stored_facts(hu_path: Path, labels_path: Path, facts_path: Path) -> dict[st
 
 def _key(case: Case) -> str:
     """Names a state of the case's files and of the code that reads and checks them: others are read anew."""
-    files = [
-        [str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns]
-        for path in (*files_of(case.ct), *mask_files_of(case.mask))
-    ]
+    files = [[str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns] for path in files_of_case(case)]
     return hashlib.sha256(json.dumps([_LAYOUT, reading_digest(), *files]).encode()).hexdigest()[:16]
 
 

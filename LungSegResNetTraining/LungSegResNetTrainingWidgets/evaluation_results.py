@@ -69,14 +69,14 @@ def table1Rows(folder: Path) -> list[Table1Row]:
     """
     from LungSegResNetLib.figures.metrics import METRICS
     from LungSegResNetTrainingLib.evaluation.aggregation import ALL_CASES
-    from LungSegResNetTrainingLib.evaluation.case_result import INCLUDED, LUNGS, NETWORK
+    from LungSegResNetTrainingLib.evaluation.case_result import LUNGS, NETWORK, WITH_DOUBTFUL
 
     if not (folder / SUMMARY).is_file():
         return []
     metrics = {metric.key: metric for metric in METRICS}
     table = []
     for row in read_rows(folder / SUMMARY, _COLUMNS):
-        if (row["method"], row["region"], row["doubtful"]) != (NETWORK, LUNGS, INCLUDED):
+        if (row["method"], row["region"], row["doubtful"]) != (NETWORK, LUNGS, WITH_DOUBTFUL):
             continue
         if row.get("kind", ALL_CASES) != ALL_CASES:  # tables of older evaluations do not have it
             continue

@@ -23,7 +23,7 @@ METHODS = (NETWORK, THRESHOLDING)
 VOLUMES, SINGLE_SLICES = KINDS = ("volumes", "single slices")
 JUDGED, FAILED, LEFT_OUT = "judged", "failed", "left out"  # states of a case
 TRAINED_ON = "trained on"  # why a case is not judged, where that is not the status of its pair
-INCLUDED = "included"  # of cases whose reference is doubtful, which may be left out instead
+WITH_DOUBTFUL, WITHOUT_DOUBTFUL = "included", "left out"  # cases whose reference is doubtful, of figures of several
 
 
 def kind_of(slices: int) -> str:

@@ -13,7 +13,7 @@ from LungSegResNetLib.tables import Cell, write_rows
 from ..data.case_check import spacing_text
 from .aggregation import ALL_CASES, groups_of, kinds_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import count_patients, mean_intervals
-from .case_result import FAILED, INCLUDED, JUDGED, LEFT_OUT, METHODS, REGIONS, CaseResult
+from .case_result import FAILED, JUDGED, LEFT_OUT, METHODS, REGIONS, WITH_DOUBTFUL, WITHOUT_DOUBTFUL, CaseResult
 from .evaluate import Evaluation
 from .spread import spread_of
 
@@ -70,9 +70,9 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
     """
     rows: list[dict[str, Cell]] = []
     certain = without_doubt(evaluation.results)
-    versions = [(INCLUDED, evaluation.results)]
+    versions = [(WITH_DOUBTFUL, evaluation.results)]
     if len(certain) < len(evaluation.results):
-        versions.append((LEFT_OUT, certain))
+        versions.append((WITHOUT_DOUBTFUL, certain))
     for doubtful, results in versions:
         chosen = with_lung(results)
         for group, members in {**groups_of(chosen), ALL_CASES: chosen}.items():

@@ -81,8 +81,7 @@ def run(options: argparse.Namespace) -> int:
 def _table(checks: list[CaseCheck]) -> str:
     """A line for each case, those that are left out last, and below why, and what reading the files had to assume."""
     from LungSegResNetLib.tables import aligned
-
-    from ..wording import some_of
+    from LungSegResNetLib.wording import some_of
 
     rows = [("case", "slices", "right ml", "left ml", "mean HU", "status")]
     reasons = []

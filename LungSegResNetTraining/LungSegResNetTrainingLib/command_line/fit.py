@@ -128,13 +128,13 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.errors import UsageError
     from LungSegResNetLib.network.devices import choose_device
 
+    from ..command_text import quoted
     from ..data.splits import split_in_words
     from ..training.cross_validation import train_folds
     from ..training.parallel import joined_processes
     from ..training.reporting import NullTrainingReporter, make_training_reporter
     from ..training.run_options import default_workers
     from ..training.training_job import CaseChoice, choose_cases, refuse_seen_fold, train
-    from ..wording import quoted
 
     case_choice = CaseChoice(
         options.dataset,

@@ -12,12 +12,12 @@ from typing import NoReturn
 from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.network.model_file import ModelCard, read_card
 
+from ..command_text import quoted
 from ..data.cases import TEST, Case
 from ..data.scan_marks import ScanMarks, ScanSet, copied_scans
 from ..training.cross_validation import fold_network
 from ..training.settings import TrainingSettings
 from ..training.training_record import TrainingRecord
-from ..wording import quoted
 from .case_result import UnjudgedCase
 
 

@@ -15,11 +15,11 @@ from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.tables import read_rows
+from LungSegResNetLib.wording import some_of
 
 from ..data.cases import Case
 from ..data.scan_marks import ScanMarks, ScanSet
 from ..training.training_record import TrainingRecord
-from ..wording import some_of
 from .case_numbers import CaseNumbers, key_path, told_names
 from .case_result import FAILED, LUNGS, METHODS, NETWORK
 from .dois import plain_doi

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from LungSegResNetLib.wording import counted
+from LungSegResNetLib.wording import counted, some_of
 
 from ..data.cases import unnamed_patients
 from ..data.draft_mask import LUNG_HU
-from ..wording import some_of
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
 from .bootstrap import FOLDS_NOTE, LEVEL_PERCENT, too_few

@@ -11,7 +11,9 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import DeviceError, InputError, OutputError, sentence_of
 from LungSegResNetLib.tables import read_rows, write_csv
+from LungSegResNetLib.wording import some_of
 
+from ..command_text import quoted
 from ..data.case_files import mask_files_of
 from ..data.cases import (
     CASE_COLUMNS,
@@ -28,7 +30,6 @@ from ..data.data_set import list_data_set
 from ..data.found_cases import LeftOutCase
 from ..data.scan_marks import ScanMark, ScanMarks
 from ..slices.slice_cache import CachedCase, cache_case
-from ..wording import quoted, some_of
 
 _FILES = "files"  # a column that no other case list has
 

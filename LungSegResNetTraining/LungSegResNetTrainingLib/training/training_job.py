@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.wording import some_of
 
 from ..data.cases import TEST, TRAIN, VALIDATION, unnamed_patients
 from ..data.scan_marks import copied_scans, repeated_scans
 from ..data.splits import names_a_split, require_share, split_by_fold, split_by_share
-from ..wording import some_of
 from .fit import fit, refuse_impossible, refuse_other_files
 from .parallel import Processes
 from .progress import Progress

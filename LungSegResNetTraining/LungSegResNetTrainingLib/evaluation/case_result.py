@@ -20,10 +20,11 @@ LUNGS, RIGHT, LEFT = "lungs", "right lung", "left lung"
 REGIONS = (LUNGS, RIGHT, LEFT)
 NETWORK, THRESHOLDING = "network", "thresholding"
 METHODS = (NETWORK, THRESHOLDING)
-VOLUMES, SINGLE_SLICES = KINDS = ("volumes", "single slices")
+VOLUMES, SINGLE_SLICES = "volumes", "single slices"
+KINDS = (VOLUMES, SINGLE_SLICES)
 JUDGED, FAILED, LEFT_OUT = "judged", "failed", "left out"  # states of a case
 TRAINED_ON = "trained on"  # why a case is not judged, where that is not the status of its pair
-WITH_DOUBTFUL, WITHOUT_DOUBTFUL = "included", "left out"  # cases whose reference is doubtful, of figures of several
+WITH_DOUBTFUL, WITHOUT_DOUBTFUL = "included", "left out"  # how figures of several cases take doubtful references
 
 
 def kind_of(slices: int) -> str:

@@ -17,7 +17,8 @@ from .case_result import LUNGS, NETWORK, REGIONS, THRESHOLDING, kind_of
 from .dois import plain_doi
 from .report_tables import TextTable
 
-TRAINING_CASES, VALIDATION_CASES, TEST_CASES = USES = ("training_cases", "validation_cases", "test_cases")
+TRAINING_CASES, VALIDATION_CASES, TEST_CASES = "training_cases", "validation_cases", "test_cases"
+USES = (TRAINING_CASES, VALIDATION_CASES, TEST_CASES)
 FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
 _DOUBTFUL_REFERENCE = "A *doubtful reference* is one that its reader marked as uncertain."
 

@@ -50,10 +50,11 @@ class Program:
             stream = getattr(sys, name)
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")  # names of files need not be text everywhere
-        options = self._parser().parse_args(arguments)
-        command = importlib.import_module(f"{self.package}.{self.commands[options.command]}")
-        stop_on_request()
+        options = argparse.Namespace()
         try:
+            stop_on_request()
+            options = self._parser().parse_args(arguments)  # which takes a moment, in which Ctrl-C may come
+            command = importlib.import_module(f"{self.package}.{self.commands[options.command]}")
             exit_code = int(command.run(options))
             sys.stdout.flush()  # what cannot be written shows here, and not when Python ends
             return exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from refusals import refused_options
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.command_line.main import main
+from LungSegResNetLib.command_line.program import Program
 from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.files.mask_reading import read_lungs, read_mask_file
 from LungSegResNetLib.files.reading import read_ct
@@ -508,3 +511,16 @@ def test_help_imports_neither_torch_nor_simpleitk() -> None:
         "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_ctrl_c_while_the_commands_are_loaded_is_one_sentence(monkeypatch, capsys):
+    command = ModuleType("slow_commands.wait")
+
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        raise KeyboardInterrupt  # as the signal comes
+
+    command.SUMMARY, command.add_arguments = "wait", add_arguments
+    monkeypatch.setitem(sys.modules, "slow_commands", ModuleType("slow_commands"))
+    monkeypatch.setitem(sys.modules, "slow_commands.wait", command)
+    assert Program("wait", "Waits.", "slow_commands", {"wait": "wait"}).main(["wait"]) == 130
+    assert capsys.readouterr().err == "wait: Stopped; no unfinished file was left behind.\n"

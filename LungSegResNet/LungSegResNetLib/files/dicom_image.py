@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import struct
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +57,9 @@ _INTERCEPT = re.compile(rb"\x28\x00\x52\x10" + _ELEMENT, re.DOTALL)
 _PIXEL_DATA = b"\xe0\x7f\x10\x00"
 _LONGEST_HEADER = 64 << 20
 _FILE_META_BYTES = 4096
+_FILE_META_LENGTH = 140  # where the length of the rest of the file's meta information stands
 _TRANSFER_SYNTAX = re.compile(rb"\x02\x00\x10\x00UI..([0-9.]+)", re.DOTALL)
+_DEFLATED = "1.2.840.10008.1.2.1.99"  # all that comes behind the meta information is compressed
 _UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 # Both shift a pixel at the far edge of a matrix of 512 by half a pixel at most.
@@ -126,8 +130,7 @@ class Header:
         if self.path.stat().st_size >= math.prod(self.size) * bits // 8:
             return False
         with self.path.open("rb") as file:
-            found = _TRANSFER_SYNTAX.search(file.read(_FILE_META_BYTES))
-        syntax = found[1].decode() if found else _UNCOMPRESSED[0]
+            syntax = _transfer_syntax(file.read(_FILE_META_BYTES))
         return syntax in _UNCOMPRESSED or (syntax in _JPEG and lacks_end_of_jpeg(self.path))
 
     @property
@@ -250,6 +253,12 @@ def has_dicom_mark(path: Path) -> bool:
         raise InputError(f"{path} cannot be opened ({error.strerror}).") from error
 
 
+def _transfer_syntax(head: bytes) -> str:
+    """What the beginning of a file says of how it is stored."""
+    found = _TRANSFER_SYNTAX.search(head[:_FILE_META_BYTES])
+    return found[1].decode() if found else _UNCOMPRESSED[0]
+
+
 def _functional_groups(path: Path) -> bytes:
     """The functional groups of an enhanced object as stored; empty for others.
 
@@ -257,6 +266,13 @@ def _functional_groups(path: Path) -> bytes:
     """
     with path.open("rb") as file:
         head = file.read(_LONGEST_HEADER)
+    if _transfer_syntax(head) == _DEFLATED:
+        (rest,) = struct.unpack_from("<I", head, _FILE_META_LENGTH)
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            head = inflater.decompress(head[_FILE_META_LENGTH + 4 + rest :], _LONGEST_HEADER)
+        except zlib.error:  # damaged behind what the library has read so far
+            return b""
     begin = _FUNCTIONAL_GROUPS.search(head)
     return head[begin.start() :].split(_PIXEL_DATA, 1)[0] if begin else b""
 

@@ -13,7 +13,7 @@ from dicom_files import make_colour_picture, write_enhanced_ct, write_localizer,
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
@@ -243,6 +243,19 @@ def test_an_enhanced_ct_that_lacks_the_rescale_of_some_frames_is_refused(image, 
     data.save_as(path)
     with pytest.raises(InputError, match="does not tell for each of its frames how its values become Hounsfield"):
         read_ct(path)
+
+
+@pytest.mark.parametrize("is_enhanced", [True, False])
+def test_a_ct_that_is_deflated_as_a_whole_is_read(is_enhanced, image, hu, tmp_path):
+    files = [write_enhanced_ct(tmp_path / "enhanced.dcm", image)] if is_enhanced else write_series(tmp_path, image)
+    for file in files:
+        data = dcmread(file)
+        data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        data.save_as(file)
+    volume, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(volume.hu, hu)
+    assert volume.spacing_zyx == pytest.approx((10.0, 6.0, 5.0))
+    assert warnings == []
 
 
 def test_an_enhanced_ct_of_one_frame_is_read_at_its_place(image, hu, tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from types import TracebackType
+from types import FrameType, TracebackType
 
 import torch
 from torch.utils.data import DataLoader
@@ -18,6 +20,8 @@ from ..slices.slice_cache import CachedCase
 from .parallel import Processes
 from .sampling import StepBatches, TrainingSlices
 from .settings import TrainingSettings
+
+_LONGEST_END_SECONDS = 10.0  # after a request
 
 
 def slice_loader(
@@ -72,9 +76,18 @@ def _tell_unless_a_worker_is_lost(
 
 def _prepare_worker(_worker: int) -> None:
     torch.set_num_threads(1)
-    # A request to end reaches all processes of a job at once; the run ends its workers itself when it is done.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _end_later)
     sys.excepthook = _tell_unless_the_run_ended
+
+
+def _end_later(_signal: int, _frame: FrameType | None) -> None:
+    """A request to end reaches all processes of a job at once; the run ends its workers itself when it is done.
+
+    One that hangs would keep the run from ending, which asks in vain and then waits for it.
+    """
+    end = threading.Timer(_LONGEST_END_SECONDS, os._exit, (0,))
+    end.daemon = True
+    end.start()
 
 
 def _tell_unless_the_run_ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

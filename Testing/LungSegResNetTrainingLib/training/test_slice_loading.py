@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.synchronize import Event
 
 import pytest
+import torch
 
 from LungSegResNetLib.errors import DeviceError
+from LungSegResNetTrainingLib.training import slice_loading
 from LungSegResNetTrainingLib.training.slice_loading import _tell_unless_the_run_ended, lost_workers_told
 
 
@@ -61,3 +66,31 @@ def test_a_lost_worker_that_pytorch_notices_late_is_not_told_once_more(monkeypat
 def test_another_error_of_a_step_stays_what_it_is() -> None:
     with pytest.raises(RuntimeError, match="shapes do not match"), lost_workers_told():
         raise RuntimeError("shapes do not match")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no request to end")
+@pytest.mark.parametrize(("work", "ends"), [(lambda ready: time.sleep(600), 0), (lambda ready: ready.wait(), 3)])
+def test_a_request_to_end_leaves_a_worker_time_for_its_work_but_not_forever(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[Event], object], ends: int
+) -> None:
+    def worker(running: Event, ready: Event) -> None:
+        slice_loading._prepare_worker(0)
+        running.set()
+        work(ready)
+        os._exit(3)  # done with its work
+
+    monkeypatch.setattr(slice_loading, "_LONGEST_END_SECONDS", 1.0)
+    fork = torch.multiprocessing.get_context("fork")
+    running, ready = fork.Event(), fork.Event()
+    process = fork.Process(target=worker, args=(running, ready), daemon=True)
+    process.start()
+    try:
+        assert running.wait(60)
+        process.terminate()
+        time.sleep(0.3)
+        assert process.is_alive()
+        ready.set()
+        process.join(60)
+        assert process.exitcode == ends
+    finally:
+        process.kill()

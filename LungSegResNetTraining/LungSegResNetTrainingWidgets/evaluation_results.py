@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY, Metric
 from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.evaluation.report_files import CASES, CASES_FOLDER, SUMMARY
 
 if TYPE_CHECKING:
-    from LungSegResNetLib.figures.metrics import Metric
     from LungSegResNetTrainingLib.data.cases import Case
     from LungSegResNetTrainingLib.evaluation.case_result import WorstSlice
 
@@ -44,15 +44,11 @@ class Table1Row:
     @property
     def title(self) -> str:
         """The metric with its unit."""
-        from LungSegResNetTrainingLib.evaluation.figure_text import with_unit
-
-        return with_unit(self.metric)
+        return self.metric.title_with_unit
 
     def texts(self) -> list[str]:
         """Mean, SD, lowest and highest value, with the decimals of the report."""
-        from LungSegResNetTrainingLib.evaluation.figure_text import number
-
-        return ["-" if one is None else number(one, self.metric) for one in (self.mean, self.sd, self.min, self.max)]
+        return ["-" if one is None else self.metric.text(one) for one in (self.mean, self.sd, self.min, self.max)]
 
     def cells(self) -> dict[str, Any]:
         """Of a table node."""
@@ -67,13 +63,11 @@ def table1Rows(folder: Path) -> list[Table1Row]:
     ------
     InputError : the table cannot be read, or is not as an evaluation writes it.
     """
-    from LungSegResNetLib.figures.metrics import METRICS
     from LungSegResNetTrainingLib.evaluation.aggregation import ALL_CASES
     from LungSegResNetTrainingLib.evaluation.case_result import LUNGS, NETWORK, WITH_DOUBTFUL
 
     if not (folder / SUMMARY).is_file():
         return []
-    metrics = {metric.key: metric for metric in METRICS}
     table = []
     for row in read_rows(folder / SUMMARY, _COLUMNS):
         if (row["method"], row["region"], row["doubtful"]) != (NETWORK, LUNGS, WITH_DOUBTFUL):
@@ -82,7 +76,7 @@ def table1Rows(folder: Path) -> list[Table1Row]:
             continue
         try:
             figures = [_number(row[key]) for key in ("mean", "sd", "min", "max")]
-            table.append(Table1Row(row["group"], metrics[row["metric"]], int(row["cases"]), *figures))
+            table.append(Table1Row(row["group"], METRIC_BY_KEY[row["metric"]], int(row["cases"]), *figures))
         except (KeyError, ValueError) as error:
             text = _("The table {path} is not as an evaluation writes it; click Evaluate to have it written again.")
             raise InputError(text.format(path=folder / SUMMARY)) from error

@@ -66,6 +66,7 @@ def run_with_slicers_packages(code: str, *arguments: str) -> None:
     [
         "LungSegResNetLib.ct_volume",
         "LungSegResNetLib.figures.measurements",
+        "LungSegResNetLib.figures.metric_definitions",
         "LungSegResNetLib.figures.metrics",
         "LungSegResNetLib.tables",
         "LungSegResNetLib.files.mask_reading",

@@ -26,21 +26,12 @@ from ..errors import InputError
 from ..labels import LUNG_SEGMENTS
 from ..lungs.regions import bounding_box
 from ..tables import Cell, aligned, finite, write_rows
+from .metric_definitions import METRICS
 
 SURFACE_TOLERANCE_MM = 2.0
 _ROUNDING_MM = 1e-6  # on grids that are turned, 2 mm come out as 2.000000000000002 mm
 _SSIM_WINDOW = 7  # pixels; the usual uniform window of SSIM
 _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2  # the usual constants for values in 0..1
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What a field of `Comparison` is called, its unit ("" for a ratio) and its definition in one sentence."""
-
-    key: str
-    title: str
-    unit: str
-    formula: str
 
 
 @dataclass(frozen=True)
@@ -80,81 +71,6 @@ class Comparison:
     surface_dice_2mm: float
     hd95_mm: float
     mean_surface_distance_mm: float
-
-
-# R reference, P prediction; TP, FP, FN, TN count voxels; V is the number of voxels of R. The lung box is the box
-# around the reference alone, so that no prediction can make it larger (around the prediction where the reference is
-# empty): the article counts inside the cropped lung region.
-METRICS: tuple[Metric, ...] = (
-    Metric("reference_ml", "Reference volume", "ml", "Volume of R."),
-    Metric("prediction_ml", "Predicted volume", "ml", "Volume of P."),
-    Metric("dice", "Dice", "", "2 TP / (2 TP + FP + FN)."),
-    Metric("jaccard", "Jaccard", "", "TP / (TP + FP + FN)."),
-    Metric("mean_error", "Mean error (ME)", "", "(FP - FN) / V."),
-    Metric("mean_absolute_error", "Mean absolute error (MAE)", "", "(FP + FN) / V."),
-    Metric("rmse", "RMSE", "", "Square root of (FP + FN) / V, normalised like ME and MAE."),
-    Metric(
-        "relative_error_percent",
-        "Relative error (RE)",
-        "%",
-        "100 * sum of |P - R| / sum of R, which for masks is MAE in percent; the article gives no formula.",
-    ),
-    Metric("sensitivity", "Sensitivity", "", "TP / (TP + FN)."),
-    Metric(
-        "false_positive_ratio", "False positive ratio", "", "FP / (FP + TN), with all FP and the TN in the lung box."
-    ),
-    Metric("false_negative_ratio", "False negative ratio", "", "FN / (FN + TP)."),
-    Metric(
-        "mean_hu_difference_percent",
-        "Relative mean HU difference",
-        "%",
-        "100 * (mean HU in P - mean HU in R) / |mean HU in R|.",
-    ),
-    Metric(
-        "absolute_mean_hu_difference_percent",
-        "Absolute relative mean HU difference",
-        "%",
-        "Absolute value of the relative mean HU difference.",
-    ),
-    Metric("mean_hu_difference_hu", "Mean HU difference", "HU", "Mean HU in P - mean HU in R."),
-    Metric(
-        "volume_difference_percent",
-        "Relative volume difference",
-        "%",
-        "100 * (volume of P - volume of R) / volume of R.",
-    ),
-    Metric(
-        "absolute_volume_difference_percent",
-        "Absolute relative volume difference",
-        "%",
-        "Absolute value of the relative volume difference.",
-    ),
-    Metric(
-        "ssim",
-        "SSIM",
-        "",
-        "Structural similarity of the masks in windows of 7 x 7 pixels, mean over all pixels of the lung box.",
-    ),
-    Metric("psnr_db", "PSNR", "dB", "10 * log10(voxels of the lung box / (FP + FN)); infinite for equal masks."),
-    Metric(
-        "surface_dice_2mm",
-        "Surface Dice at 2 mm",
-        "",
-        "Share of the border voxels of both masks that lie within 2 mm of the other mask's border.",
-    ),
-    Metric(
-        "hd95_mm",
-        "95 % Hausdorff distance",
-        "mm",
-        "Larger of the two 95th percentiles (R to P, P to R) of border voxels' distances to the other border.",
-    ),
-    Metric(
-        "mean_surface_distance_mm",
-        "Mean surface distance",
-        "mm",
-        "Mean distance to the other border over the border voxels of both masks taken together.",
-    ),
-)
 
 
 def compare_masks(
@@ -270,9 +186,7 @@ def comparison_table(comparisons: Mapping[str, Comparison]) -> str:
     """A short aligned table for a terminal: metrics downwards, regions across."""
     lines = [["", *comparisons]]
     for metric in METRICS:
-        title = f"{metric.title} ({metric.unit})" if metric.unit else metric.title
-        decimals = {"": 4, "ml": 0, "HU": 1}.get(metric.unit, 2)
-        lines.append([title, *(f"{getattr(c, metric.key):.{decimals}f}" for c in comparisons.values())])
+        lines.append([metric.title_with_unit, *(metric.text(getattr(c, metric.key)) for c in comparisons.values())])
     return aligned(lines)
 
 

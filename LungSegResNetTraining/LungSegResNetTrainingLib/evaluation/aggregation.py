@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.figures.metric_definitions import METRICS
 from LungSegResNetLib.wording import counted
 
 from .case_result import KINDS, LUNGS, NETWORK, CaseResult
@@ -16,7 +16,6 @@ from .paper_figures import COVID, NORMAL, PAPER, PAPER_METRICS, paper_group
 from .spread import Spread, spread_of
 
 T = TypeVar("T")
-METRIC_BY_KEY = {metric.key: metric for metric in METRICS}
 FURTHER_METRICS = tuple(m.key for m in METRICS if m.key not in PAPER_METRICS and m.unit != "ml")
 ALL_CASES = "all"
 NO_GROUP = "no group"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from LungSegResNetLib.figures.metrics import Metric
+from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY, Metric
 
-from .aggregation import METRIC_BY_KEY, patients_of, values_of, with_lung
+from .aggregation import patients_of, values_of, with_lung
 from .bootstrap import Interval, count_patients, mean_intervals
 from .case_result import NETWORK, THRESHOLDING, CaseResult
 from .spread import Spread, spread_of

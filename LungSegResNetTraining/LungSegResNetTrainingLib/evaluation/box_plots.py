@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from LungSegResNetLib.errors import UsageError
+from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY
 
-from .aggregation import ALL_CASES, METRIC_BY_KEY, NO_GROUP, groups_of, values_of, with_lung
+from .aggregation import ALL_CASES, NO_GROUP, groups_of, values_of, with_lung
 from .case_result import CaseResult
-from .figure_text import with_unit
 from .spread import LEAST_CASES
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def draw_box_plots(results: Sequence[CaseResult], dark: bool = False) -> bytes:
     canvas = FigureCanvasAgg(figure)
     for letter, key, axes in zip("ABCDEF", PLOTTED_METRICS, figure.subplots(2, 3).flat, strict=True):
         axes.set_title(
-            f"{letter}   {with_unit(METRIC_BY_KEY[key])}",
+            f"{letter}   {METRIC_BY_KEY[key].title_with_unit}",
             loc="left",
             fontsize=11,
             fontweight="bold",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from LungSegResNetLib.figures.metric_definitions import DICE
 from LungSegResNetLib.figures.metrics import Comparison
 
 from ..data.cases import Case
 from ..data.mask_notes import ONE_VALUE, accepted_text
-from .figure_text import number
 
 if TYPE_CHECKING:  # the panel reads results before the packages of a run are there
     from ..data.found_cases import LeftOutCase
@@ -149,10 +149,10 @@ class CaseResult:
         if not self.has_lung:
             found = f"{self.added_ml:.0f} ml were found" if self.added_ml else "none was found"
             return f"{self.case.name:24s} no lung in the reference, {found}{doubt}"
-        score = f"{self.case.name:24s} Dice {number(self.dice)}"
+        score = f"{self.case.name:24s} Dice {DICE.text(self.dice)}"
         text = f"{score}  missed {self.missed_ml:.0f} ml  added {self.added_ml:.0f} ml"
         baseline = self.value("dice", THRESHOLDING)
-        return text + ("" if math.isnan(baseline) else f"  thresholding {number(baseline)}") + doubt
+        return text + ("" if math.isnan(baseline) else f"  thresholding {DICE.text(baseline)}") + doubt
 
 
 @dataclass(frozen=True)

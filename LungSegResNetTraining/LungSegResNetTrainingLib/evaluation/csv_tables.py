@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.figures.metric_definitions import METRICS
 from LungSegResNetLib.tables import Cell, write_rows
 
 from ..data.case_check import spacing_text

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from LungSegResNetLib.figures.metric_definitions import DICE
+
 from ..data.cases import Case
 from ..data.scan_marks import ScanMarks, copied_scans
 from .aggregation import (
@@ -23,7 +25,7 @@ from .baseline_comparison import BaselineComparison, compare_with_thresholding
 from .bootstrap import Interval, mean_intervals, too_few
 from .case_result import CaseResult, UnjudgedCase
 from .evaluate import Evaluation
-from .figure_text import interval_text, number
+from .figure_text import interval_text
 from .group_comparison import GroupDifference, compare_groups
 from .left_out import is_doubt
 from .provenance import provenance_of
@@ -113,7 +115,7 @@ class Findings:
     def range_of_folds(self) -> str:
         """Lowest and highest mean Dice of a fold in words; empty where there are not several."""
         means = [dice.mean for dice in self.dice_by_fold.values()]
-        return f"means of the folds {number(min(means))} to {number(max(means))}" if len(means) > 1 else ""
+        return f"means of the folds {DICE.text(min(means))} to {DICE.text(max(means))}" if len(means) > 1 else ""
 
     @property
     def doubted(self) -> list[UnjudgedCase]:

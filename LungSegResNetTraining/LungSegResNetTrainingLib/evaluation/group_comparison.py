@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from LungSegResNetLib.figures.metrics import Metric
+from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY, Metric
 from LungSegResNetLib.wording import counted
 
-from .aggregation import METRIC_BY_KEY, NO_GROUP, groups_of, patients_of, values_of, with_lung
+from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung
 from .bootstrap import LEVEL_PERCENT, Interval, count_patients, interval_of, resampled_means
 from .case_result import CaseResult
-from .figure_text import excludes_zero, interval_text, is_zero, number
+from .figure_text import excludes_zero, interval_text, is_zero
 from .paper_figures import NORMAL, paper_group
 
 # Without ME, which is a hundredth of the relative volume difference: the same test twice is no second finding. Mean HU
@@ -63,7 +63,7 @@ class GroupDifference:
         title, unit = self.metric.title, f" {self.metric.unit}" if self.metric.unit else ""
         if np.isnan(self.difference):
             return f"{title}: there are no values to compare."
-        shown = f"{number(self.difference, self.metric)}{unit}"
+        shown = f"{self.metric.text(self.difference)}{unit}"
         sizes = f"{self.cases[0]} and {self.cases[1]} cases"
         if self.interval is None:
             return (

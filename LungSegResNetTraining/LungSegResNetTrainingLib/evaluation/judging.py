@@ -11,6 +11,7 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.digests import array_digest
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.metric_definitions import DICE
 from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.jobs.failing_card import segment_in_any_case
@@ -21,7 +22,6 @@ from ..data.cases import REFUSED, Case
 from ..data.draft_mask import LUNG_HU, draft_lungs
 from ..data.pair_check import check_pair
 from .case_result import LUNGS, NETWORK, THRESHOLDING, CaseResult, WorstSlice
-from .figure_text import number
 from .finished_cases import forget_result
 from .worst_slices import draw_worst_slice, find_worst_slices
 
@@ -66,7 +66,7 @@ def judge_case(
         comparisons[THRESHOLDING] = compare_lungs(reference, _thresholded(ct), ct.steps_zyx, ct.hu)
 
     in_reference, in_predicted = reference > 0, predicted > 0
-    score = f"Dice {number(comparisons[NETWORK][LUNGS].dice)}" if in_reference.any() else "No lung in the reference"
+    score = f"Dice {DICE.text(comparisons[NETWORK][LUNGS].dice)}" if in_reference.any() else "No lung in the reference"
     # Its end is cut off where there is no room for it.
     title = f"{score}: {case.name}"
     write_overlay(folder / _OVERLAY, ct, predicted, overwrite=True, title=title, reference=reference)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from LungSegResNetLib.figures.metric_definitions import DICE
+
 from .aggregation import groups_of
 from .box_plots import draw_box_plots
 from .case_result import CaseResult
-from .figure_text import number
 from .findings import worst_first
 from .html_page import png_image, scan_image
 from .spread import LEAST_CASES
@@ -61,7 +62,7 @@ def typical_figures(chosen: Sequence[CaseResult]) -> list[Figure]:
     for group, members in groups[:_TYPICAL]:
         ordered = worst_first(members)
         middle = ordered[(len(ordered) - 1) // 2]  # of two in the middle the worse one
-        caption = f"{middle.case.name}, {group}: Dice {number(middle.dice)}"
+        caption = f"{middle.case.name}, {group}: Dice {DICE.text(middle.dice)}"
         caption += f", {middle.missed_ml:.0f} ml missed, {middle.added_ml:.0f} ml added.{_fold(middle)}{_doubt(middle)}"
         figures.append(Figure(scan_image(middle.folder / middle.overlay, caption), _label(2, figures), caption))
     return figures
@@ -74,11 +75,11 @@ def outlier_figures(results: Sequence[CaseResult]) -> list[Figure]:
     shown += sorted(false_lung, key=lambda result: -result.added_ml)[:1]
     figures: list[Figure] = []
     for result in shown:
-        score = f"Dice {number(result.dice)}" if result.has_lung else "no lung in the reference"
+        score = f"Dice {DICE.text(result.dice)}" if result.has_lung else "no lung in the reference"
         for one in result.worst_slices:
             caption = (
                 f"{result.case.name} ({score}), slice {one.index + 1} of {result.slices} at {one.position}, "
-                f"{one.reason}: slice Dice {number(one.dice)}, {one.missed_cm2:.1f} cm² missed, {one.added_cm2:.1f} "
+                f"{one.reason}: slice Dice {DICE.text(one.dice)}, {one.missed_cm2:.1f} cm² missed, {one.added_cm2:.1f} "
                 f"cm² added.{_fold(result)}{_doubt(result)}"
             )
             figures.append(Figure(scan_image(result.folder / one.picture, caption), _label(3, figures), caption))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from LungSegResNetLib import __version__
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.figures.metric_definitions import DICE
 
 from .bootstrap import LEVEL_PERCENT
 from .csv_tables import write_cases, write_summary
-from .figure_text import number
 from .findings import Findings, worst_first
 from .html_page import figure, heading, link, page, paragraph, table, text, tiles
 from .left_out import is_doubt
@@ -92,7 +92,10 @@ def _key_figures(findings: Findings) -> list[tuple[str, str]]:
         dice, worst = findings.dice, worst_first(findings.chosen)[0]
         interval = f"{LEVEL_PERCENT} % interval {dice.interval_text}" if dice.interval else dice.interval_text
         about = "; ".join(filter(None, (interval, findings.range_of_folds)))
-        figures += [(number(dice.mean), f"mean Dice ({about})"), (number(worst.dice), f"worst: {worst.case.name}")]
+        figures += [
+            (DICE.text(dice.mean), f"mean Dice ({about})"),
+            (DICE.text(worst.dice), f"worst: {worst.case.name}"),
+        ]
         spreads = findings.column_of_all.spreads
         figures.append((f"{100 * spreads['false_negative_ratio'].mean:.1f} %", "of the lung missed, mean over cases"))
         added = (spreads["mean_absolute_error"].mean + spreads["mean_error"].mean) / 2  # FP / V of the definitions

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from LungSegResNetLib.figures.metrics import METRICS, Metric
+from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY, METRICS, Metric
 
-from .aggregation import FURTHER_METRICS, METRIC_BY_KEY, Column, values_of, with_lung
+from .aggregation import FURTHER_METRICS, Column, values_of, with_lung
 from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, UnjudgedCase
 from .dois import plain_doi
-from .figure_text import limits_text, mean_and_sd, median_and_quartiles, number, range_text, with_unit
+from .figure_text import limits_text, mean_and_sd, median_and_quartiles, range_text
 from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
 from .spread import Spread, spread_of
 
@@ -83,7 +83,7 @@ def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
         metric, interval = one.metric, one.interval
         limits = limits_text(interval, metric) if interval else "-"
         spreads = [_spread_text(s, metric, cases) for s in (one.network, one.thresholding)]
-        rows.append([_row_title(metric), *spreads, number(one.difference, metric), limits])
+        rows.append([_row_title(metric), *spreads, metric.text(one.difference), limits])
     methods = [f"{method}\nn = {cases}" for method in (NETWORK, THRESHOLDING)]
     return TextTable(["", *methods, "mean difference", f"{LEVEL_PERCENT} % interval"], rows)
 
@@ -97,7 +97,7 @@ def cases_text(results: Sequence[CaseResult]) -> TextTable:
     rows = []
     for result in ordered:
         case = result.case
-        figures = [number(result.value(key, method, region), METRIC_BY_KEY[key]) for key, method, region, _ in shown]
+        figures = [METRIC_BY_KEY[key].text(result.value(key, method, region)) for key, method, region, _ in shown]
         mark = _mark(result)
         volumes = f"{result.missed_ml:.0f} / {result.added_ml:.0f}"
         fold = [str(result.fold)] if folds else []
@@ -138,7 +138,7 @@ def not_judged_text(cases: Sequence[UnjudgedCase]) -> TextTable:
 
 def definitions_text() -> TextTable:
     """Every metric with its definition."""
-    rows = [[with_unit(metric), metric.formula] for metric in METRICS]
+    rows = [[metric.title_with_unit, metric.formula] for metric in METRICS]
     return TextTable(["metric", "definition"], rows, is_text=True)
 
 
@@ -168,7 +168,7 @@ def _spreads(columns: Sequence[Column], keys: Sequence[str], faint: tuple[int, .
 
 
 def _row_title(metric: Metric) -> str:
-    return with_unit(metric) + ("\nmedian [quartiles], then mean ± SD" if metric.unit in _SKEWED_UNITS else "")
+    return metric.title_with_unit + ("\nmedian [quartiles], then mean ± SD" if metric.unit in _SKEWED_UNITS else "")
 
 
 def _spread_text(spread: Spread, metric: Metric, cases: int, decimals: int | None = None) -> str:

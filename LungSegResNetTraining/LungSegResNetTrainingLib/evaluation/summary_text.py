@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from LungSegResNetLib.figures.metric_definitions import DICE
 from LungSegResNetLib.wording import counted, some_of
 
 from ..data.cases import unnamed_patients
@@ -14,7 +15,7 @@ from .bootstrap import FOLDS_NOTE, LEVEL_PERCENT, too_few
 from .case_choice import trained_patients
 from .case_result import LUNGS, NETWORK, CaseResult
 from .evaluate import Evaluation
-from .figure_text import excludes_zero, interval_text, is_zero, number
+from .figure_text import excludes_zero, interval_text, is_zero
 from .findings import Findings, worst_first
 from .left_out import doubted_text
 
@@ -104,7 +105,7 @@ def network_name(evaluation: Evaluation) -> str:
 
 
 def _by_fold(findings: Findings) -> list[str]:
-    parts = [f"{fold}: {number(dice.mean)} ({_cases(dice.cases)})" for fold, dice in findings.dice_by_fold.items()]
+    parts = [f"{fold}: {DICE.text(dice.mean)} ({_cases(dice.cases)})" for fold, dice in findings.dice_by_fold.items()]
     if not parts:
         return []
     return [f"Mean Dice by fold: {', '.join(parts)}.{f' {FOLDS_NOTE}' if findings.dice.interval else ''}"]
@@ -146,16 +147,17 @@ def _how_good(findings: Findings) -> str:
         if dice.interval
         else dice.interval_text
     )
-    text = f"The mean Dice is {number(dice.mean)} ({'; '.join(filter(None, (interval, findings.range_of_folds)))})."
+    text = f"The mean Dice is {DICE.text(dice.mean)} ({'; '.join(filter(None, (interval, findings.range_of_folds)))})."
     if dice.cases == 1:
         return text
     group = f" ({worst.case.group})" if worst.case.group else ""
-    return f"{text} The worst case is {worst.case.name}{group} with a Dice of {number(worst.dice)}."
+    return f"{text} The worst case is {worst.case.name}{group} with a Dice of {DICE.text(worst.dice)}."
 
 
 def _by_kind(findings: Findings) -> list[str]:
     parts = [
-        f"{counted(dice.cases, kind.removesuffix('s'))} with a mean Dice of {number(dice.mean)} ({dice.interval_text})"
+        f"{counted(dice.cases, kind.removesuffix('s'))} with a mean Dice of {DICE.text(dice.mean)} "
+        f"({dice.interval_text})"
         for kind, dice in findings.dice_by_kind.items()
     ]
     return [f"Pooled are {' and '.join(parts)}."] if parts else []
@@ -188,8 +190,8 @@ def _beside_thresholding(comparisons: Sequence[BaselineComparison]) -> list[str]
     if not comparisons:
         return []
     dice = comparisons[0]
-    text = f"Plain thresholding reaches a mean Dice of {number(dice.thresholding.mean)} on the same cases"
-    difference = number(dice.difference, signed=True)
+    text = f"Plain thresholding reaches a mean Dice of {DICE.text(dice.thresholding.mean)} on the same cases"
+    difference = DICE.text(dice.difference, signed=True)
     if dice.interval is None:
         return [f"{text}; the network differs by {difference}, but {too_few(dice.patients)} for a statement."]
     if is_zero(dice.difference, dice.metric) and not dice.interval.holds_zero:
@@ -198,7 +200,7 @@ def _beside_thresholding(comparisons: Sequence[BaselineComparison]) -> list[str]
     if not excludes_zero(dice.interval, dice.metric):
         return [f"{text}; the difference of {difference} ({limits}) is not distinguishable from 0."]
     word = "better" if dice.difference > 0 else "worse"
-    return [f"{text}; the network is {word} by {number(abs(dice.difference))} (difference {difference}, {limits})."]
+    return [f"{text}; the network is {word} by {DICE.text(abs(dice.difference))} (difference {difference}, {limits})."]
 
 
 def _doubtful(findings: Findings) -> list[str]:
@@ -209,7 +211,7 @@ def _doubtful(findings: Findings) -> list[str]:
     text = f"In {_cases(count)} a part of the reference is doubtful; {marked} marked and counted in."
     if findings.certain:
         dice = findings.certain_dice
-        text += f" Without them the mean Dice is {number(dice.mean)} ({dice.interval_text}; {_cases(dice.cases)})."
+        text += f" Without them the mean Dice is {DICE.text(dice.mean)} ({dice.interval_text}; {_cases(dice.cases)})."
     return [text]
 
 

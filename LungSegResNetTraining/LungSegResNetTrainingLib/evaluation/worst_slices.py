@@ -20,10 +20,10 @@ from LungSegResNetLib.figures.drawing import (
     fitted,
     font,
 )
+from LungSegResNetLib.figures.metric_definitions import DICE
 from LungSegResNetLib.lungs.regions import bounding_box
 
 from .case_result import NETWORK, WorstSlice
-from .figure_text import number
 
 PREDICTION_COLOR: Color = (70, 190, 255)
 _LEAST_CM2 = 5.0  # smaller sections, the tips of the lungs, have a low Dice for a handful of pixels
@@ -107,7 +107,7 @@ def _write_words(picture: Image.Image, ct: CTVolume, worst: WorstSlice, name: st
     draw = ImageDraw.Draw(picture)
     room = picture.width - 2 * _EDGE
     where = f"slice {worst.index + 1} of {len(ct.hu)}, {worst.position}"
-    facts = f"{where}   slice Dice {number(worst.dice)}   {worst.reason}"
+    facts = f"{where}   slice Dice {DICE.text(worst.dice)}   {worst.reason}"
     draw.text((_EDGE, 28), fitted(draw, name, room, 19), TEXT, font(19), "ls")
     draw.text((_EDGE, 49), fitted(draw, facts, room, 13), FAINT, font(13), "ls")
     bottom = picture.height - _FOOTER

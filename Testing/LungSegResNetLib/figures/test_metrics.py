@@ -14,8 +14,8 @@ from skimage.metrics import structural_similarity
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.metric_definitions import METRICS, Metric
 from LungSegResNetLib.figures.metrics import (
-    METRICS,
     Comparison,
     compare_lungs,
     compare_masks,
@@ -357,8 +357,18 @@ def test_comparisons_reach_table_csv_and_valid_json(tmp_path: Path) -> None:
     assert (cells[1]["dice"], cells[1]["psnr_db"]) == ("1.0", "")
     lines = comparison_table(comparisons).splitlines()
     assert len({len(line) for line in lines}) == 1
-    assert next(line for line in lines if line.startswith("Dice ")).split() == ["Dice", "1.0000", "1.0000", "nan"]
-    assert next(line for line in lines if line.startswith("95 %")).split()[-4:] == ["(mm)", "0.00", "0.00", "nan"]
+    assert next(line for line in lines if line.startswith("Dice ")).split() == ["Dice", "1.0000", "1.0000", "-"]
+    assert next(line for line in lines if line.startswith("95 %")).split()[-4:] == ["(mm)", "0.00", "0.00", "-"]
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.key)
+def test_the_table_of_a_comparison_writes_each_metric_as_reports_do(metric: Metric) -> None:
+    reference, _, _ = small_pair()
+    comparison = compare_masks(reference, np.zeros_like(reference), STEPS, even_hu(reference))  # some are not known
+    lines = comparison_table({"lungs": comparison}).splitlines()
+    line = next(line for line in lines if line.startswith(f"{metric.title_with_unit}  "))
+    assert line.split()[-1] == metric.text(getattr(comparison, metric.key))
+    assert "nan" not in line
 
 
 def test_volumes_and_distances_are_those_of_the_voxels_also_where_the_axes_are_not_at_right_angles() -> None:

@@ -23,7 +23,7 @@ from synthetic_thorax import Thorax
 from training_cases import write_case
 
 from LungSegResNetLib.digests import file_digest
-from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.figures.metric_definitions import METRICS
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 from LungSegResNetTrainingLib.code_digest import own_code_digest
 from LungSegResNetTrainingLib.command_line.main import main

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from judged_cases import case_of, comparison_of, judged_case
 
+from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY
 from LungSegResNetTrainingLib.data.mask_notes import ONE_VALUE
 from LungSegResNetTrainingLib.evaluation.aggregation import (
     ALL_CASES,
-    METRIC_BY_KEY,
     groups_of,
     table1,
     with_lung,
@@ -24,7 +24,7 @@ from LungSegResNetTrainingLib.evaluation.bootstrap import Interval
 from LungSegResNetTrainingLib.evaluation.csv_tables import write_cases, write_summary
 from LungSegResNetTrainingLib.evaluation.dois import address_of
 from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation
-from LungSegResNetTrainingLib.evaluation.figure_text import interval_text, mean_and_sd, number, range_text
+from LungSegResNetTrainingLib.evaluation.figure_text import interval_text, mean_and_sd, range_text
 from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_DECIMALS, PAPER_METRICS, paper_group
 from LungSegResNetTrainingLib.evaluation.report_tables import (
     baseline_text,
@@ -271,14 +271,6 @@ def test_own_ratios_have_a_decimal_more_than_those_of_the_article_beside_them() 
     assert [cell.split("\n")[0] for cell in article.rows[0]] == [
         "Dice", "0.9998 ± 0.0001", "0.980 ± 0.003", "0.9998 ± 0.0001",
     ]  # fmt: skip
-
-
-@pytest.mark.parametrize("value", [-0.00004, 0.0, 0.00004])
-def test_what_is_written_as_0_has_no_sign(value: float) -> None:
-    assert (number(value), number(value, signed=True), number(value, METRIC_BY_KEY["hd95_mm"])) == (
-        "0.0000", "0.0000", "0.00",
-    )  # fmt: skip
-    assert (number(0.01, signed=True), number(-0.01, signed=True)) == ("+0.0100", "-0.0100")
 
 
 def test_an_interval_whose_ends_are_written_alike_is_not_written_as_a_range() -> None:

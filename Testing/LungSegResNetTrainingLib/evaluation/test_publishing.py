@@ -11,7 +11,7 @@ import pytest
 
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.figures.metrics import METRICS
+from LungSegResNetLib.figures.metric_definitions import METRICS
 from LungSegResNetLib.network.model_file import ModelCard, load_model, read_card, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case

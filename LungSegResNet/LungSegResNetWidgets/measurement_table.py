@@ -10,47 +10,52 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
-from LungSegResNetLib.figures.measurements import DENSITY_BANDS, PERCENTILES
+from LungSegResNetLib.figures.measurements import QUANTITIES, Quantity
 from LungSegResNetLib.tables import write_rows
 
 from .table_widget import wrapped
 
 
-def quantities() -> list[tuple[str, str, int]]:
-    """Title, key in a row and decimals of each row that is shown."""
-    return [
-        (_("Volume (ml)"), "volume_ml", 0),
-        (_("Mean density (HU)"), "mean_hu", 0),
-        (_("Density SD (HU)"), "sd_hu", 0),
-        *((_percentileTitle(p), f"p{p}_hu", 0) for p in PERCENTILES),
-        *((_("{band} (%)").format(band=band.title), f"{band.key}_percent", 1) for band in DENSITY_BANDS),
-        (_("Mass (g)"), "mass_g", 0),
-    ]
+def titles() -> dict[str, str]:
+    """Titles of the quantities that are shown, by key: those of the library, in the user's language."""
+    return {
+        "volume_ml": _("Volume (ml)"),
+        "mean_hu": _("Mean density (HU)"),
+        "sd_hu": _("Density SD (HU)"),
+        "p5_hu": _("5th percentile (HU)"),
+        "p50_hu": _("Median (HU)"),
+        "p95_hu": _("95th percentile (HU)"),
+        "below_-950_hu_percent": _("below -950 HU (%)"),
+        "-950_to_-700_hu_percent": _("-950 to -700 HU (%)"),
+        "-700_to_-300_hu_percent": _("-700 to -300 HU (%)"),
+        "-300_to_100_hu_percent": _("-300 to 100 HU (%)"),
+        "above_100_hu_percent": _("100 HU and above (%)"),
+        "mass_g": _("Mass (g)"),
+    }
 
 
 def rowToolTips() -> dict[str, str]:
-    """What a row means where its title does not say it, by key."""
+    """What a row means where neither its title nor the library says it, by key."""
     return {
         "mean_hu": _("Of all voxels of the segment, vessels and disease included."),
         "sd_hu": _("Standard deviation over all voxels of the segment."),
         "mass_g": _("Volume x (mean HU + 1000) / 1000: air weighs nothing, water 1 g/ml."),
-        **{f"{band.key}_percent": band.meaning for band in DENSITY_BANDS},
     }
 
 
 def showRows(widget: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Quantities downwards, regions across, in a QTableWidget."""
-    shown = [entry for entry in quantities() if rows and entry[1] in rows[0]]
+    shown = [(title, quantity) for title, quantity in _quantities() if rows and quantity.key in rows[0]]
     widget.setRowCount(len(shown))
     widget.setColumnCount(len(rows))
     widget.setHorizontalHeaderLabels([_regionTitle(row["region"]) for row in rows])
-    widget.setVerticalHeaderLabels([title for title, _key, _decimals in shown])
+    widget.setVerticalHeaderLabels([title for title, _quantity in shown])
     toolTips = rowToolTips()
-    for line, (title, key, decimals) in enumerate(shown):
-        toolTip = wrapped(toolTips.get(key, title))
+    for line, (title, quantity) in enumerate(shown):
+        toolTip = wrapped(toolTips.get(quantity.key) or quantity.meaning or title)
         widget.verticalHeaderItem(line).setToolTip(toolTip)
         for column, row in enumerate(rows):
-            item = qt.QTableWidgetItem(_text(row[key], decimals))
+            item = qt.QTableWidgetItem(quantity.text(row[quantity.key]))
             item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
             item.setToolTip(toolTip)
             widget.setItem(line, column, item)
@@ -62,8 +67,9 @@ def copyRows(ct: str, rows: Sequence[dict[str, Any]], note: str) -> None:
     The name of the CT is its corner, and a note, where there is one, its last line.
     """
     lines, mark = ["\t".join([ct, *(_regionTitle(row["region"]) for row in rows)])], _decimalMark()
-    for title, key, decimals in quantities():
-        lines.append("\t".join([title, *(_text(row.get(key), decimals).replace(".", mark) for row in rows)]))
+    for title, quantity in _quantities():
+        texts = (quantity.text(row.get(quantity.key)) for row in rows)
+        lines.append("\t".join([title, *(text.replace(".", mark) for text in texts)]))
     slicer.app.clipboard().setText("\n".join([*lines, note] if note else lines))
 
 
@@ -75,8 +81,10 @@ def exportRows(path: str, ct: str, rows: Sequence[dict[str, Any]], note: str) ->
     write_rows(Path(path), [{"ct": ct, **row, "note": note} for row in rows], overwrite=True)
 
 
-def _percentileTitle(percent: int) -> str:
-    return _("Median (HU)") if percent == 50 else _("{p}th percentile (HU)").format(p=percent)
+def _quantities() -> list[tuple[str, Quantity]]:
+    """What is shown, with its title."""
+    shown = titles()
+    return [(shown[quantity.key], quantity) for quantity in QUANTITIES if quantity.key in shown]
 
 
 def _regionTitle(region: str) -> str:
@@ -87,7 +95,3 @@ def _decimalMark() -> str:
     """Comma or point, as spreadsheets expect it here; they take 4.2 for a date where it is a comma."""
     # From a text, since PythonQt gives the character that ``decimalPoint`` returns as a number.
     return "," if "," in qt.QLocale.system().toString(0.5) else "."
-
-
-def _text(value: float | None, decimals: int) -> str:
-    return "-" if value is None else f"{value:.{decimals}f}"

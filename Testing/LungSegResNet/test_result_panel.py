@@ -252,6 +252,14 @@ def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: A
     assert {len(line) for line in lines} == {4}
 
 
+def test_quantities_have_the_titles_of_the_library_and_only_their_translation_is_of_the_panel(host: Host) -> None:
+    from LungSegResNetWidgets.measurement_table import titles
+
+    from LungSegResNetLib.figures.measurements import QUANTITIES
+
+    assert titles() == {quantity.key: quantity.title for quantity in QUANTITIES if quantity.key != "slices"}
+
+
 _COPY = """
 from slicer_host import start
 host = start()

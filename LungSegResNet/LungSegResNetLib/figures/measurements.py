@@ -50,6 +50,31 @@ DENSITY_BANDS: tuple[DensityBand, ...] = (
 
 
 @dataclass(frozen=True)
+class Quantity:
+    """What a column of `LungMeasurement.as_row` is called in a table, and what it means if that does not say it."""
+
+    key: str
+    title: str
+    decimals: int = 0
+    meaning: str = ""
+
+    def text(self, value: Cell) -> str:
+        """A value as a table has it; a dash where there is none."""
+        return "-" if value is None else f"{value:.{self.decimals}f}"
+
+
+QUANTITIES: tuple[Quantity, ...] = (
+    Quantity("volume_ml", "Volume (ml)"),
+    Quantity("mean_hu", "Mean density (HU)"),
+    Quantity("sd_hu", "Density SD (HU)"),
+    *(Quantity(f"p{p}_hu", "Median (HU)" if p == 50 else f"{p}th percentile (HU)") for p in PERCENTILES),
+    *(Quantity(f"{band.key}_percent", f"{band.title} (%)", 1, band.meaning) for band in DENSITY_BANDS),
+    Quantity("mass_g", "Mass (g)"),
+    Quantity("slices", "Slices"),
+)
+
+
+@dataclass(frozen=True)
 class LungMeasurement:
     """One lung, or both: ``region`` is "right lung", "left lung" or "lungs".
 
@@ -151,19 +176,6 @@ def write_measurements(path: str | os.PathLike[str], measurements: Sequence[Lung
 
 def table_from_json(rows: Sequence[Mapping[str, Cell]]) -> str:
     """A short aligned table for a terminal from `measurements_as_json`: quantities downwards, regions across."""
-    quantities = [
-        ("Volume (ml)", "volume_ml", 0),
-        ("Mass (g)", "mass_g", 0),
-        ("Mean density (HU)", "mean_hu", 0),
-        ("Standard deviation (HU)", "sd_hu", 0),
-        *((f"{p}th percentile (HU)", f"p{p}_hu", 0) for p in PERCENTILES),
-        *((f"{band.title} (%)", f"{band.key}_percent", 1) for band in DENSITY_BANDS),
-        ("Slices", "slices", 0),
-    ]
     lines = [["", *(str(row["region"]) for row in rows)]]
-    lines += [[title, *(_text(row[key], decimals) for row in rows)] for title, key, decimals in quantities]
+    lines += [[one.title, *(one.text(row[one.key]) for row in rows)] for one in QUANTITIES]
     return aligned(lines)
-
-
-def _text(value: Cell, decimals: int) -> str:
-    return "-" if value is None else f"{value:.{decimals}f}"

@@ -15,6 +15,7 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, OutputError, UsageError
 from LungSegResNetLib.figures.measurements import (
     DENSITY_BANDS,
+    QUANTITIES,
     measure_lungs,
     measurements_as_json,
     table_from_json,
@@ -156,6 +157,11 @@ def test_the_table_is_aligned_and_shows_a_dash_for_what_does_not_exist() -> None
     assert next(line for line in lines if line.startswith("Volume (ml)")).split()[-3:] == ["10", "0", "10"]
     assert next(line for line in lines if line.startswith("Mean density")).split()[-2] == "-"
     assert next(line for line in lines if line.startswith("Mass (g)")).split()[-3:] == ["4", "0", "4"]
+
+
+def test_the_table_has_a_row_for_each_column_of_a_file_in_its_order() -> None:
+    row = measurements_as_json(measure_lungs(*tiny_ct()))[0]
+    assert ["region", *(quantity.key for quantity in QUANTITIES)] == list(row)
 
 
 def test_a_mask_on_another_grid_is_refused() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import SOME_FAILED_EXIT_CODE
+from LungSegResNetLib.jobs.event_names import END, ERROR
 
 from .worker_process import MODULE_FOLDER, WorkerProcess, takeKeptProcess
 
@@ -95,9 +96,9 @@ class BackgroundCommand:
         if self._cancelled:
             return
         self._mayStartAgain = False
-        if event["event"] == "error":
+        if event["event"] == ERROR:
             self._error = str(event["text"])
-        elif event["event"] == "end":
+        elif event["event"] == END:
             self._finish(event["exit_code"], event["output"])
         else:
             self._onEvent(event)

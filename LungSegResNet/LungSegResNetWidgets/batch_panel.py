@@ -13,6 +13,7 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.choices import MASK_FORMATS
 from LungSegResNetLib.jobs.case_status import ALREADY_DONE, DONE, FAILED, NO_CT, RUNNING
+from LungSegResNetLib.jobs.event_names import CASE, PROGRESS, WARNING
 
 from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotYet
@@ -169,16 +170,16 @@ class BatchPanel:
         qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(resultsFile(self._folder))))
 
     def _onEvent(self, event: dict[str, Any]) -> None:
-        if event["event"] == "case":
+        if event["event"] == CASE:
             warnings = self._warnings.get(event["case"], [])
             self._showCase(BatchCase(event["case"], event["status"], event["error"] or " ".join(warnings)))
             # A hundred steps a case, so that the bar moves within one, too.
             text = _("case {number} of {all}").format(number=event["number"], all=event["total"])
             self._controls.progress(100 * self._finished, 100 * event["total"], text)
             self._status.say(_("Segmenting {name}...").format(name=event["case"]))
-        elif event["event"] == "warning":
+        elif event["event"] == WARNING:
             self._warnings.setdefault(event.get("case", ""), []).append(event["text"])
-        elif event["event"] == "progress":
+        elif event["event"] == PROGRESS:
             self._ui.batchBar.value = 100 * self._finished + 100 * event["done"] // event["total"]
 
     def _onDone(self, output: str) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.jobs.event_names import LOAD_NETWORK, PROGRESS, READ, SEGMENT, STAGE, WRITE
+
 from .advanced_panel import settingsOf
 from .choice_titles import showTitles
 from .command_controls import CommandControls, RunningCommand
@@ -116,7 +118,7 @@ class RunPanel:
         self._controls.stopAndWait()
 
     def _onRunEvent(self, event: dict[str, Any]) -> None:
-        if event["event"] == "progress":
+        if event["event"] == PROGRESS:
             number, count, total = event.get("frame", 1), event.get("frames", 1), event["total"]
             text = _("slice %v of %m")
             if count > 1:
@@ -126,12 +128,12 @@ class RunPanel:
                 text += _(", about {seconds:.0f} s left").format(seconds=left)
             self._controls.progress(total * (number - 1) + event["done"], total * count, text)
             self.say(_("Segmenting..."))
-        elif event["event"] == "stage":
+        elif event["event"] == STAGE:
             stages = {
-                "load network": _("Loading the network..."),
-                "read": _("Reading the CT..."),
-                "segment": _("Segmenting..."),
-                "write": _("Measuring..."),
+                LOAD_NETWORK: _("Loading the network..."),
+                READ: _("Reading the CT..."),
+                SEGMENT: _("Segmenting..."),
+                WRITE: _("Measuring..."),
             }
             self.say(stages.get(event["stage"], event["stage"]))
 

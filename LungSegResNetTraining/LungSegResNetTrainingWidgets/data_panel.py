@@ -13,6 +13,8 @@ from LungSegResNetWidgets.table_widget import enable, showTable
 from LungSegResNetWidgets.temporary_folder import makeTemporaryFolder
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.jobs.event_names import PROGRESS
+
 from .case_nodes import showCase, whyNoCase, writeCase
 from .training_command import TrainingCommand, TrainingControls
 
@@ -146,7 +148,7 @@ class DataPanel:
         self._status.say(_("{name} is a case of the data set now; click Check to have it judged.").format(name=name))
 
     def _onEvent(self, event: dict[str, Any]) -> None:
-        if event["event"] == "progress":
+        if event["event"] == PROGRESS:
             self._controls.progress(event["done"], event["total"], _("case %v of %m"))
 
     def _show(self, rows: list[ListedCase]) -> None:

@@ -15,6 +15,7 @@ from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import LungSegError
+from LungSegResNetLib.jobs.event_names import PROGRESS, STAGE
 from LungSegResNetTrainingLib.data.cases import CASE_LIST
 from LungSegResNetTrainingLib.evaluation.report_files import REPORT
 
@@ -129,9 +130,9 @@ class EvaluatePanel:
         self._status.say(_("The module LungSegResNet segments with {path} now.").format(path=network))
 
     def _onEvent(self, event: dict[str, Any]) -> None:
-        if event["event"] == "stage":
+        if event["event"] == STAGE:
             self._status.say(_("Judging {what}...").format(what=event["stage"]))
-        elif event["event"] == "progress":
+        elif event["event"] == PROGRESS:
             self._controls.progress(event["done"], event["total"], _("slice %v of %m"))
 
     def _onDone(self) -> None:

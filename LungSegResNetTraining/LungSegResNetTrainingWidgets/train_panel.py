@@ -14,9 +14,11 @@ from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.jobs.event_names import STAGE, WARNING
 from LungSegResNetTrainingLib.choices import FINE_TUNE, PAPER, RECOMMENDED, SHIPPED
 from LungSegResNetTrainingLib.training.progress import LoggedStep, ProgressLog
 from LungSegResNetTrainingLib.training.run_files import LOG
+from LungSegResNetTrainingLib.training.stage_names import READING_CASES, TRAINING
 
 from .data_panel import whyNoDataSet
 from .run_folder import (
@@ -183,13 +185,13 @@ class TrainPanel:
         self._hasShownCurves = False
 
     def _onEvent(self, event: dict[str, Any]) -> None:
-        if event["event"] == "stage":
+        if event["event"] == STAGE:
             stages = {
-                "read and check cases": _("Reading and checking the cases..."),
-                "train": _("Preparing the first step..."),
+                READING_CASES: _("Reading and checking the cases..."),
+                TRAINING: _("Preparing the first step..."),
             }
             self._status.say(stages.get(event["stage"], event["stage"]))
-        elif event["event"] == "warning":
+        elif event["event"] == WARNING:
             self._log(event["text"])
         elif "step" in event:
             self._onStep(event)

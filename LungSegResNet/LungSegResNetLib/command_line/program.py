@@ -25,6 +25,7 @@ from ..errors import (
     OutputError,
     OutputExistsError,
 )
+from ..jobs.event_names import ERROR
 
 _EXIT_CODES = "exit codes:\n" + "".join(f"{code:3}  {meaning}\n" for code, meaning in EXIT_CODES.items())
 
@@ -102,7 +103,7 @@ class Program:
 
     def _fail(self, options: argparse.Namespace, text: str, exit_code: int) -> int:
         if _json(options):
-            print(json.dumps({"event": "error", "text": text, "exit_code": exit_code}), file=sys.stderr, flush=True)
+            print(json.dumps({"event": ERROR, "text": text, "exit_code": exit_code}), file=sys.stderr, flush=True)
         else:
             print(f"{self.name}: {text}", file=sys.stderr)
         return exit_code

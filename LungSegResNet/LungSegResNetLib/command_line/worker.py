@@ -27,6 +27,7 @@ from typing import NoReturn
 
 from ..early_end import end_at_once
 from ..errors import STOPPED_EXIT_CODE, UNEXPECTED_EXIT_CODE, DeviceError, UsageError
+from ..jobs.event_names import END, ERROR
 from .main import main
 
 _IDLE_SECONDS, _IDLE_SECONDS_ON_WINDOWS = 600.0, 60.0
@@ -101,13 +102,13 @@ def _answer(command_line: Callable[[list[str]], int], request: bytes) -> int:
             exit_code = command_line(_arguments(request))
     except UsageError as error:
         exit_code = error.exit_code
-        _send(event="error", text=str(error), exit_code=exit_code)
+        _send(event=ERROR, text=str(error), exit_code=exit_code)
     except SystemExit as end:  # wrong options, or help
         exit_code = end.code if isinstance(end.code, int) else 0
     except Exception:
         traceback.print_exc()
         exit_code = UNEXPECTED_EXIT_CODE
-    _send(event="end", exit_code=exit_code, output=output.getvalue())
+    _send(event=END, exit_code=exit_code, output=output.getvalue())
     return exit_code
 
 

@@ -25,6 +25,7 @@ from ..lungs.segmentation import Segmentation
 from ..network.engines import LoadedEngine
 from ..tables import write_rows_into
 from ..timing import timed
+from .event_names import LOAD_NETWORK, READ, SEGMENT, WRITE
 from .failing_card import segment_in_any_case
 from .mask_options import MaskOptions
 from .outputs import Outputs
@@ -78,27 +79,27 @@ def run_case(
     """
     outputs.check(source, options.overwrite)
     seconds: dict[str, float] = {}
-    reporter.stage("read")
+    reporter.stage(READ)
     with ThreadPoolExecutor(1) as loader:
         loading = loader.submit(load)
         with timed(seconds, "read"):
             ct, warnings = read_ct(source, series, when_in_doubt=when_in_doubt, recursive=recursive)
         for text in warnings:
             reporter.warning(text)
-        reporter.stage("load network")
+        reporter.stage(LOAD_NETWORK)
         with timed(seconds, "load network"):
             engine = loading.result()
-    reporter.stage("segment")
+    reporter.stage(SEGMENT)
     warnings = list(warnings)
 
     def on_warning(text: str) -> None:
         warnings.append(text)
         reporter.warning(text)
 
-    result, engine = segment_in_any_case(ct, engine, reporter.slices, on_warning, smoothing_mm=options.smoothing_mm)
+    result, engine = segment_in_any_case(ct, engine, reporter.progress, on_warning, smoothing_mm=options.smoothing_mm)
     for text in result.warnings:
         reporter.warning(text)
-    reporter.stage("write")
+    reporter.stage(WRITE)
     mask = (result.mask > 0).astype(result.mask.dtype) if options.one_segment else result.mask
     segments = (BOTH_LUNGS,) if options.one_segment else LUNG_SEGMENTS
     with contextlib.ExitStack() as unnamed, ThreadPoolExecutor(1) as writer:

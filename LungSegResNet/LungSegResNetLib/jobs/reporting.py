@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import IO, Any, Protocol
 
 from .case_status import FAILED, RUNNING
+from .event_names import CASE, PROGRESS, STAGE, WARNING
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,10 @@ class Reporter(Protocol):
     """Receives the events of a run."""
 
     def stage(self, name: str) -> None:
-        """A stage begins, in words; those of a case are ``read``, ``load network``, ``segment`` and ``write``."""
+        """A stage begins, in words; `event_names` has those of a case."""
 
-    def slices(self, done: int, total: int) -> None:
-        """So many of all slices are segmented."""
+    def progress(self, done: int, total: int) -> None:
+        """So many of all are done: slices of a case, or what else the stage goes through."""
 
     def warning(self, text: str, case: str = "") -> None:
         """Something the user should know, of a case of a folder or of the whole run."""
@@ -59,7 +60,7 @@ class NullReporter:
     def stage(self, name: str) -> None:
         pass
 
-    def slices(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int) -> None:
         pass
 
     def warning(self, text: str, case: str = "") -> None:
@@ -98,7 +99,7 @@ class BarReporter(WarningReporter):
         self._cases: Any = None
         self._one_thread = threading.Lock()
 
-    def slices(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int) -> None:
         if self._bar is None:
             self._bar = self._new_bar(total, "slice", "Segmenting")
         self._bar.update(done - self._bar.n)
@@ -141,7 +142,8 @@ class CaseReporter:
 
     def __init__(self, reporter: Reporter, case: str) -> None:
         self._reporter, self._case = reporter, case
-        self.stage, self.slices, self.case, self.close = reporter.stage, reporter.slices, reporter.case, reporter.close
+        self.stage, self.progress = reporter.stage, reporter.progress
+        self.case, self.close = reporter.case, reporter.close
 
     def warning(self, text: str, case: str = "") -> None:
         self._reporter.warning(text, case or self._case)
@@ -159,21 +161,21 @@ class JsonReporter:
 
     def stage(self, name: str) -> None:
         self._started = None
-        self._send(event="stage", stage=name)
+        self._send(event=STAGE, stage=name)
 
-    def slices(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int) -> None:
         now = time.monotonic()
         if self._started is None:
             self._started = (now, done)
         begun, first = self._started
         left = (now - begun) / (done - first) * (total - done) if done > first else None
-        self._send(event="progress", done=done, total=total, seconds_left=None if left is None else round(left, 1))
+        self._send(event=PROGRESS, done=done, total=total, seconds_left=None if left is None else round(left, 1))
 
     def warning(self, text: str, case: str = "") -> None:
-        self._send(event="warning", text=text, **({"case": case} if case else {}))
+        self._send(event=WARNING, text=text, **({"case": case} if case else {}))
 
     def case(self, event: CaseEvent) -> None:
-        self._send(event="case", **asdict(event))
+        self._send(event=CASE, **asdict(event))
 
     def close(self) -> None:
         pass

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     reporter.stage("check cases")
     checks = check_data_set(
         options.dataset,
-        lambda done, total, name: reporter.slices(done, total),
+        lambda done, total, name: reporter.progress(done, total),
         with_pictures=options.contact_sheet is not None,
     )
     print(_table(checks))

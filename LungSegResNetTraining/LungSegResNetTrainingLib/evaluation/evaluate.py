@@ -132,7 +132,7 @@ class _Job:
                 self.folder,
                 judge.loaded,
                 with_baseline=self.with_baseline,
-                on_progress=reporter.slices,
+                on_progress=reporter.progress,
             )
             save_result(result, key)
             return dataclasses.replace(result, fold=judge.fold), False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
+from LungSegResNetLib.jobs.event_names import PROGRESS
 from LungSegResNetLib.jobs.reporting import JsonReporter, NullReporter, Reporter, WarningReporter
 
 from .progress import Progress
@@ -13,7 +14,7 @@ _LINE_EVERY = 10
 
 
 class TrainingReporter(Reporter, Protocol):
-    """Receives the events of a run; ``slices`` counts cases while a data set is read."""
+    """Receives the events of a run."""
 
     def step(self, progress: Progress) -> None:
         """A step is done."""
@@ -43,7 +44,7 @@ class LinesReporter(WarningReporter):
     def stage(self, name: str) -> None:
         print(f"{name} ...", file=self._lines, flush=True)
 
-    def slices(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int) -> None:
         if done and done % 100 == 0:
             print(f"case {done}/{total}", file=self._lines, flush=True)
 
@@ -64,7 +65,7 @@ class JsonTrainingReporter(JsonReporter):
 
     def step(self, progress: Progress) -> None:
         self._send(
-            event="progress",
+            event=PROGRESS,
             step=progress.step,
             steps=progress.steps,
             loss=round(progress.loss, 5),

@@ -21,6 +21,7 @@ from .run_cases import PreparedCase, TrainingCases, prepare_cases, record_cases
 from .run_lock import held_run
 from .run_options import RunOptions
 from .settings import TrainingSettings
+from .stage_names import READING_CASES, TRAINING
 from .start_network import StartNetwork
 
 
@@ -61,14 +62,14 @@ def choose_cases(
     InputError : there is no data set, no case that can be trained on, none of its validation cases, too few patients
         to divide, one CT under two patients who are to be divided into folds, or all are for tests.
     """
-    reporter.stage("read and check cases")
+    reporter.stage(READING_CASES)
     with processes.one_per_machine_first():
         prepared = prepare_cases(
             choice.data_set,
             choice.cache,
             settings.slice_shape,
             include_doubtful=choice.include_doubtful,
-            on_case=reporter.slices,
+            on_case=reporter.progress,
         )
     for item in prepared.left_out:
         reporter.warning(item.line())
@@ -146,7 +147,7 @@ def train(
                 f"The start network was trained on {len(seen)} of the validation cases ({some_of(seen)}); "
                 "the Dice of those says nothing about new scans."
             )
-        reporter.stage("train")
+        reporter.stage(TRAINING)
         last: list[Progress] = []
 
         def on_progress(progress: Progress) -> None:

@@ -128,7 +128,7 @@ def test_a_case_that_was_begun_three_times_is_given_up_and_begun_anew_when_the_c
 
 def test_a_stopped_case_leaves_the_summary_of_before(task: FolderTask, engine: LoadedEngine) -> None:
     class Stop(NullReporter):
-        def slices(self, done: int, total: int) -> None:
+        def progress(self, done: int, total: int) -> None:
             raise KeyboardInterrupt
 
     for earlier in ({}, task.failed("before")):
@@ -213,7 +213,7 @@ def test_a_case_that_fails_leaves_what_is_told_of_an_earlier_result(
 
 def test_a_problem_that_nobody_foresaw_fails_the_case_only(task: FolderTask, engine: LoadedEngine) -> None:
     class Odd(NullReporter):
-        def slices(self, done: int, total: int) -> None:
+        def progress(self, done: int, total: int) -> None:
             raise RuntimeError("out of luck")
 
     row = do_task(task, engine, Odd())

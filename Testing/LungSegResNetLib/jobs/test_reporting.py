@@ -20,9 +20,9 @@ def test_the_time_left_is_that_of_the_slices_that_are_left_and_begins_anew_with_
     reporter = JsonReporter(stream)
     for seconds, done in ((0.0, 0), (4.0, 2), (4.0, 8)):
         now[0] += seconds
-        reporter.slices(done, 10)
+        reporter.progress(done, 10)
     reporter.stage("segment")
-    reporter.slices(5, 10)
+    reporter.progress(5, 10)
     events = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [event["seconds_left"] for event in events if event["event"] == "progress"] == [None, 16.0, 2.0, None]
 
@@ -31,6 +31,6 @@ def test_the_bar_stands_where_the_slices_are() -> None:
     stream = io.StringIO()
     reporter = BarReporter(stream)
     for done in (0, 3, 5, 8):
-        reporter.slices(done, 8)
+        reporter.progress(done, 8)
     reporter.close()
     assert "8/8" in stream.getvalue().split("\r")[-1]

@@ -9,7 +9,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from LungSegResNetLib.lungs.regions import bounding_box
+from LungSegResNetLib.boxes import bounding_box
 
 from .volume_nodes import ijkToRas
 

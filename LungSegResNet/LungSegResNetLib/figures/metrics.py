@@ -22,9 +22,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import KDTree
 
+from ..boxes import bounding_box, widened
 from ..errors import InputError
 from ..labels import LUNG_SEGMENTS
-from ..lungs.regions import bounding_box
 from ..tables import Cell, aligned, finite, write_rows
 from .metric_definitions import METRICS
 
@@ -111,7 +111,7 @@ def compare_masks(
     ref_hu, pred_hu = (float(hu[box][mask].mean(dtype=np.float64)) if mask.any() else np.nan for mask in (ref, pred))
     hu_difference = pred_hu - ref_hu
     hu_difference_percent = 100.0 * _ratio(hu_difference, abs(ref_hu))
-    around = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
+    around = widened(box, 1)
     surface_dice, hd95, mean_distance = _surface_agreement(reference[around], prediction[around], steps_zyx)
     return Comparison(
         reference_ml=in_ref * voxel_ml,
@@ -219,7 +219,7 @@ def _ssim(ref: np.ndarray, pred: np.ndarray, box: tuple[slice, ...]) -> float:
     unbiased = pixels / (pixels - 1)
     # The windows reach beyond the box.
     reach = _SSIM_WINDOW // 2
-    around = (box[0], *(slice(max(0, side.start - reach), side.stop + reach) for side in box[1:]))
+    around = (box[0], *widened(box[1:], reach))
     inner = tuple(
         slice(side.start - wide.start, side.stop - wide.start) for side, wide in zip(box, around, strict=True)
     )[1:]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from .regions import BORDER_HU, bounding_box, dilated, packed, unpacked
+from ..boxes import bounding_box
+from .densities import BORDER_HU
+from .slab_morphology import dilated, packed, unpacked
 from .slicewise import over_slabs
 
 _REACH_MM = 1.0  # the pixels of the network are 1.2 to 1.8 mm wide

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .regions import DENSE_HU, bounding_box, dilated, eroded, opened_by_disc, packed, unpacked
+from ..boxes import bounding_box
+from .densities import DENSE_HU
 from .runs import Runs
+from .slab_morphology import dilated, eroded, opened_by_disc, packed, unpacked
 from .slicewise import over_slabs, over_slices
 
 _ISLAND_MM2 = 400.0  # a smaller island may be a vessel

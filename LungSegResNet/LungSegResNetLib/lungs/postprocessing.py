@@ -7,9 +7,10 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from ..boxes import bounding_box
 from .border import fit_border
+from .densities import DENSE_HU
 from .laterality import split_lungs
-from .regions import DENSE_HU, bounding_box
 from .runs import Runs, component_sizes
 from .slicewise import over_slabs, over_slices
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .regions import dilated, eroded
 from .runs import Runs, component_sizes
+from .slab_morphology import dilated, eroded
 
 BODY_HU = -500.0
 _COARSE_MM = 4.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from ..boxes import bounding_box
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
-from .regions import bounding_box
 from .slicewise import over_slabs, over_slices
 
 _FWHM_PER_SIGMA = 2.3548

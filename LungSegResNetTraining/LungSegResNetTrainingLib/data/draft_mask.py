@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from LungSegResNetLib.boxes import bounding_box
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.laterality import body_midline
 from LungSegResNetLib.lungs.postprocessing import clean_mask
 from LungSegResNetLib.lungs.preprocessing import body_middle
-from LungSegResNetLib.lungs.regions import bounding_box
 
 from .draft_airways import find_airways
 

@@ -7,6 +7,7 @@ import re
 import numpy as np
 from scipy import ndimage
 
+from LungSegResNetLib.boxes import widened
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.files.left_out_segments import LeftOutSegments, in_quotes
 
@@ -46,7 +47,7 @@ def disease_left_out(ct: CTVolume, lung: np.ndarray, left_out: LeftOutSegments) 
         named = _DISEASE.search(name) is not None
         if not named and _NO_DISEASE.search(name):
             continue
-        wide = tuple(slice(max(0, side.start - 1), side.stop + 1) for side in box)
+        wide = widened(box, 1)
         segment = numbers[wide] == number
         if not named and ct.hu[wide][segment].mean() < _AIR_HU:
             continue

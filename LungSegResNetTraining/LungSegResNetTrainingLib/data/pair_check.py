@@ -9,10 +9,10 @@ import numpy as np
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.files.left_out_segments import LeftOutSegments
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
+from LungSegResNetLib.lungs.densities import BORDER_HU
 from LungSegResNetLib.lungs.laterality import sides_exchanged
 from LungSegResNetLib.lungs.preprocessing import body_box
 from LungSegResNetLib.lungs.quality import LARGEST_ML, LARGEST_RATIO
-from LungSegResNetLib.lungs.regions import BORDER_HU
 
 from .cases import DOUBTFUL, OK, REFUSED
 from .left_out_disease import disease_left_out

@@ -19,8 +19,8 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.image_files import open_image_file, read_voxels
 from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
 from LungSegResNetLib.files.text_headers import read_fields, voxel_file_names
+from LungSegResNetLib.lungs.densities import BORDER_HU
 from LungSegResNetLib.lungs.preprocessing import BODY_HU
-from LungSegResNetLib.lungs.regions import BORDER_HU
 
 from .read_mask import MaskOnCt
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
+from LungSegResNetLib.boxes import bounding_box
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.figures.drawing import (
     BACKGROUND,
@@ -21,7 +22,6 @@ from LungSegResNetLib.figures.drawing import (
     font,
 )
 from LungSegResNetLib.figures.metric_definitions import DICE
-from LungSegResNetLib.lungs.regions import bounding_box
 
 from .case_result import NETWORK, WorstSlice
 

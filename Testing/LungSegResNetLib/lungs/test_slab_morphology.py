@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from LungSegResNetLib.lungs.regions import dilated, dilated_by_disc, eroded, opened_by_disc, packed, unpacked
+from LungSegResNetLib.lungs.slab_morphology import dilated, dilated_by_disc, eroded, opened_by_disc, packed, unpacked
 from LungSegResNetLib.lungs.slicewise import SLAB
 
 

@@ -1,13 +1,10 @@
-"""Small helpers on masks that more than one file needs."""
+"""Dilation, erosion and opening of axial slices, also of several at once whose pixels are packed into bits."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-
-BORDER_HU = -400.0  # half-way from aerated lung to the chest wall
-DENSE_HU = -300  # denser is no aerated lung; a whole number, since numpy compares those without conversion
 
 
 def packed(slab: np.ndarray) -> np.ndarray:
@@ -61,17 +58,3 @@ def opened_by_disc(section: np.ndarray, radius: int) -> np.ndarray:
     core = ~dilated_by_disc(~section, radius)
     core[:radius] = core[-radius:] = core[:, :radius] = core[:, -radius:] = 0
     return dilated_by_disc(core, radius) if core.any() else core
-
-
-def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
-    """Slices that hold all true voxels and ``margin`` voxels around them; None for an empty mask."""
-    box = []
-    rest = mask
-    for size in mask.shape:
-        indices = np.flatnonzero(rest.any(axis=tuple(range(1, rest.ndim))))
-        if len(indices) == 0:
-            return None
-        begin, end = int(indices[0]), int(indices[-1]) + 1
-        box.append(slice(max(0, begin - margin), min(size, end + margin)))
-        rest = np.asarray(rest[begin:end].any(axis=0))
-    return tuple(box)

@@ -19,10 +19,11 @@ from ..network.engines import EngineSettings
 from ..network.model_file import network_digest
 from .case_status import FAILED, RUNNING
 from .folder_job import FinishedCases
-from .folder_task import FolderTask, do_task
+from .folder_task import FolderTask
 from .reporting import NullReporter, Reporter
 from .shared_engine import shared_engine
 from .summary_file import Row
+from .task_run import do_task
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -21,10 +21,11 @@ from ..memory import memory
 from ..network.engines import EngineSettings, runs_on_processor
 from .case_status import RUNNING
 from .folder_job import FinishedCases
-from .folder_task import FolderTask, do_task
+from .folder_task import FolderTask
 from .kept_engine import kept_engine
 from .reporting import CaseReporter, NullReporter, Reporter
 from .summary_file import Row
+from .task_run import do_task
 
 _MOST_PROCESSES = 4
 _BYTES_A_PROCESS = 3_000_000_000  # for a scan of 1,000 slices

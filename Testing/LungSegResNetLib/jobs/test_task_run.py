@@ -14,11 +14,12 @@ from predictors import Fixed
 
 from LungSegResNetLib.errors import DeviceError, OutputError
 from LungSegResNetLib.jobs.earlier_result import made_from
-from LungSegResNetLib.jobs.folder_task import FolderTask, do_task
+from LungSegResNetLib.jobs.folder_task import FolderTask
 from LungSegResNetLib.jobs.kept_engine import kept_engine
 from LungSegResNetLib.jobs.mask_options import MaskOptions
 from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.jobs.summary_file import Row
+from LungSegResNetLib.jobs.task_run import do_task
 from LungSegResNetLib.network.engines import EngineSettings, LoadedEngine
 
 

@@ -60,7 +60,7 @@ def ours(task: dict[str, Any]) -> dict[str, Any]:
         def case() -> dict[str, float]:
             outputs = Outputs.at(Path(folder) / "case")
             options = MaskOptions(overwrite=True)
-            return run_case(task["ct"], outputs, options, load, WarningReporter()).seconds
+            return run_case(task["ct"], outputs, options, load, WarningReporter())["seconds"]
 
         first = {"seconds": case(), "finished": time.time(), "peak_mib": peak_mib()}
         warm = [timed_run(case) for _ in range(task["repeats"])]

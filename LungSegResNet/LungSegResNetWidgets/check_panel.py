@@ -8,6 +8,8 @@ from typing import Any
 import vtk
 from slicer.i18n import tr as _
 
+from LungSegResNetLib.jobs.summary_file import SliceToCheck
+
 from .ct_tables import SLICES_TO_CHECK, keepTable, shownRows
 from .slice_views import jumpToPoint, showVolume
 from .table_widget import showTable
@@ -47,7 +49,7 @@ class CheckPanel:
         jumpToPoint(volume, [chosen["r_mm"], chosen["a_mm"], chosen["s_mm"]])
 
 
-def keepSlices(volumeNode: Any, segmentationNode: Any, slices: Sequence[dict[str, Any]]) -> None:
+def keepSlices(volumeNode: Any, segmentationNode: Any, slices: Sequence[SliceToCheck]) -> None:
     """Write ``slices_to_check`` of a run into the table of the CT and its lungs."""
     rows = []
     for one in slices:

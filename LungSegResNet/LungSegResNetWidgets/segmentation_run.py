@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
 import slicer
 from slicer.i18n import tr as _
+
+from LungSegResNetLib.jobs.summary_file import CaseSummary, SliceToCheck
 
 from .background_command import BackgroundCommand
 from .frames import ShownFrame
@@ -54,9 +56,15 @@ class RunSettings:
             options += ["--smoothing", f"{self.smoothingMm:g}"]
         return options
 
-    def slicesInRegion(self, slices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def slicesInRegion(self, slices: list[SliceToCheck]) -> list[SliceToCheck]:
         """Those of the slices to check whose doubtful place lies in the region; all where there is none."""
         return [one for one in slices if self.region is None or self.region.holds(one["point_lps_mm"])]
+
+
+class RunSummary(CaseSummary):
+    """What the command line tells with ``--json``, and of how many frames of a sequence, if it is of one."""
+
+    frames: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -67,14 +75,14 @@ class RunResult:
     ----------
     volumeNode : the CT; None once it was removed from the scene.
     segmentationNode : the node that holds the lungs.
-    summary : what the command line tells with ``--json``: device, slices, seconds, warnings, measurements.
+    summary : as `RunSummary`; measurements and slices to check are those of the shown frame.
     before : lung segments as they were, for undo; None where a run cannot be undone.
     frame : the frame of the volume that was segmented.
     """
 
     volumeNode: Any
     segmentationNode: Any
-    summary: dict[str, Any]
+    summary: RunSummary
     before: list[SavedSegment] | None
     frame: ShownFrame
 
@@ -161,7 +169,7 @@ class SegmentationRun:
             return
         self._onDone(result)
 
-    def _import(self, summary: dict[str, Any]) -> RunResult:
+    def _import(self, summary: RunSummary) -> RunResult:
         import SimpleITK as sitk  # not before it is needed, as Slicer's own modules do
 
         labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))
@@ -177,7 +185,7 @@ class SegmentationRun:
             raise RuntimeError(text.format(name=settings.region.name))
         return self._take(labels, region, summary)
 
-    def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: dict[str, Any]) -> RunResult:
+    def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: RunSummary) -> RunResult:
         """Write the lungs into the segmentation node."""
         if self.volumeNode.GetScene() is None:
             raise RuntimeError(ctWasRemoved())

@@ -14,13 +14,13 @@ from .frames import ShownFrame, browserOf
 from .lung_measurement import measureLabels
 from .lung_segments import placeWithVolume, writeLungs
 from .node_names import freeName
-from .segmentation_run import RunResult, RunSettings, SegmentationRun
+from .segmentation_run import RunResult, RunSettings, RunSummary, SegmentationRun
 
 
 class _FrameRun(SegmentationRun):
     """A run whose result is a segmentation node outside of the scene; ``volumeNode`` is a frame, outside of it, too."""
 
-    def _take(self, labels: Any, region: Any, summary: dict[str, Any]) -> RunResult:
+    def _take(self, labels: Any, region: Any, summary: RunSummary) -> RunResult:
         node = slicer.vtkMRMLSegmentationNode()
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
         if region is not None:
@@ -137,7 +137,7 @@ class SequenceRun:
         placeWithVolume(proxy, self.volumeNode)
         return RunResult(self.volumeNode, proxy, summary, None, ShownFrame(self.volumeNode))
 
-    def _summary(self) -> dict[str, Any]:
+    def _summary(self) -> RunSummary:
         """Of all frames; measurements and slices to check are those of the frame that is shown."""
         summaries = [result.summary for result in self._results]
         warnings = [

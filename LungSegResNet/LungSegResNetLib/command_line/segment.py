@@ -56,15 +56,15 @@ def run(options: argparse.Namespace) -> int:
             summary = run_case(options.input, outputs, mask_options(options), load, reporter, series=options.series)
     finally:
         reporter.close()
-    values = summary.as_json()
-    values["seconds"] = {stage: round(value, 3) for stage, value in (seconds | summary.seconds).items()}
+    summary["seconds"] = {stage: round(value, 3) for stage, value in (seconds | summary["seconds"]).items()}
     if options.json:
-        print(json.dumps(values, indent=2))
+        print(json.dumps(summary, indent=2))
     else:
-        print(table_from_json(values["measurements"]))
-        print(f"{counted(summary.slices, 'slice')} in {seconds['total']:.1f} s ({summary.why}, {summary.precision})")
-        first = ", ".join(f"{one['slice']} ({one['position']})" for one in summary.slices_to_check)
+        print(table_from_json(summary["measurements"]))
+        how = f"{summary['why']}, {summary['precision']}"
+        print(f"{counted(summary['slices'], 'slice')} in {seconds['total']:.1f} s ({how})")
+        first = ", ".join(f"{one['slice']} ({one['position']})" for one in summary["slices_to_check"])
         print(f"slices to check first: {first}; --json says why")
-        for path in summary.outputs:
+        for path in summary["outputs"]:
             print(f"  {path}")
     return 0

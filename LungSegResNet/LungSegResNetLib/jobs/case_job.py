@@ -6,8 +6,6 @@ import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -30,30 +28,7 @@ from .failing_card import segment_in_any_case
 from .mask_options import MaskOptions
 from .outputs import Outputs
 from .reporting import Reporter
-
-
-@dataclass(frozen=True)
-class CaseSummary:
-    """What happened to a case; all of it goes into ``--json`` and into the summary that a folder run keeps of it."""
-
-    program: str
-    input: str
-    outputs: list[str]
-    model: dict[str, str]
-    engine: str
-    device: str
-    precision: str
-    why: str
-    smoothing_mm: float
-    slices: int
-    seconds: dict[str, float]
-    warnings: list[str]
-    slices_to_check: list[dict[str, Any]]
-    measurements: list[dict[str, Any]]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+from .summary_file import CaseSummary, SliceToCheck
 
 
 def run_case(
@@ -144,22 +119,19 @@ def _measured(ct: CTVolume, mask: np.ndarray, seconds: dict[str, float]) -> list
         return measure_lungs(ct, mask)
 
 
-def _slices_to_check(ct: CTVolume, result: Segmentation) -> list[dict[str, Any]]:
-    """The slices most likely wrong; the point is the place to see.
-
-    ``slice`` counts from 1 as `CTVolume.native_slice` does, not as the scanner did; ``position`` says where it lies.
-    """
+def _slices_to_check(ct: CTVolume, result: Segmentation) -> list[SliceToCheck]:
+    """The slices most likely wrong."""
     slice_mm, row_mm, column_mm = ct.spacing_zyx
     rows = []
     for one in slices_to_check(result.ranking, slice_mm):
         y, x = one.spot_mm
         rows.append(
-            {
-                "slice": ct.native_slice(one.index) + 1,
-                "position": ct.position_text(0, one.index),
-                "score": round(one.score, 3),
-                "reason": one.reason,
-                "point_lps_mm": [round(mm, 1) for mm in ct.point_mm(one.index, y / row_mm, x / column_mm)],
-            }
+            SliceToCheck(
+                slice=ct.native_slice(one.index) + 1,
+                position=ct.position_text(0, one.index),
+                score=round(one.score, 3),
+                reason=one.reason,
+                point_lps_mm=[round(mm, 1) for mm in ct.point_mm(one.index, y / row_mm, x / column_mm)],
+            )
         )
     return rows

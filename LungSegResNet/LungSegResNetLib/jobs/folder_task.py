@@ -7,10 +7,9 @@ import errno
 import json
 import os
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from ..atomic import is_writable, refuse_existing, write_atomically
 from ..errors import LungSegError, OutputError
@@ -18,7 +17,7 @@ from .case_status import DONE, FAILED, NO_CT, STARTED
 from .earlier_result import difference, is_of_same_files
 from .mask_options import MaskOptions
 from .reporting import CaseEvent
-from .summary_file import Origin, Row, file_name, mask_names, read_summary
+from .summary_file import CaseSummary, Origin, Row, file_name, mask_names, read_summary
 
 _REASONS_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
@@ -75,8 +74,8 @@ class FolderTask:
             "made_from": self.made_from,
         }
 
-    def done(self, summary: Mapping[str, Any]) -> Row:
-        """The row of a case that was segmented, with what ``CaseSummary.as_json`` tells."""
+    def done(self, summary: CaseSummary) -> Row:
+        """The row of a case that was segmented, with all of its summary."""
         row = {"case": self.name, "status": DONE, **summary}
         row |= {"outputs": [str(self.mask), *self._other_masks()], "made_from": self.made_from}
         row["warnings"] = [*self.warnings, *summary["warnings"]]

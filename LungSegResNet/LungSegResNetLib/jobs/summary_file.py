@@ -1,4 +1,4 @@
-"""The summary that a folder run keeps of a case, as a file and in memory; imports nothing that takes time."""
+"""The summary of a case, and that which a folder run keeps of it as a file; imports nothing that takes time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,43 @@ from pathlib import Path, PureWindowsPath
 from typing import Any, NotRequired, TypedDict
 
 SUMMARY_ENDING = ".summary.json"
+
+
+class SliceToCheck(TypedDict):
+    """A slice that is likely wrong.
+
+    ``slice`` counts from 1 as `CTVolume.native_slice` does, not as the scanner did; ``position`` says where it lies,
+    ``reason`` why it is listed, and ``point_lps_mm`` is the place to see. A higher ``score`` is a greater doubt.
+    """
+
+    slice: int
+    position: str
+    score: float
+    reason: str
+    point_lps_mm: list[float]
+
+
+class CaseSummary(TypedDict):
+    """What happened to a case; all of it goes into ``--json`` and into the summary that a folder run keeps of it.
+
+    ``input`` and ``outputs`` are paths, ``model`` has name and version, ``why`` says why this engine on this device,
+    ``seconds`` are those of each step, and ``measurements`` rows of `measurements_as_json`.
+    """
+
+    program: str
+    input: str
+    outputs: list[str]
+    model: dict[str, str]
+    engine: str
+    device: str
+    precision: str
+    why: str
+    smoothing_mm: float
+    slices: int
+    seconds: dict[str, float]
+    warnings: list[str]
+    slices_to_check: list[SliceToCheck]
+    measurements: list[dict[str, Any]]
 
 
 class Origin(TypedDict):

@@ -11,11 +11,11 @@ from pathlib import Path
 from ..early_end import undone_by_an_end
 from ..errors import DeviceError, LungSegError, NoCTError, OutputError, OutputExistsError, sentence_of
 from ..network.engines import LoadedEngine
-from .case_job import CaseSummary, run_case
+from .case_job import run_case
 from .folder_task import FolderTask
 from .outputs import Outputs
 from .reporting import Reporter
-from .summary_file import Row
+from .summary_file import CaseSummary, Row
 
 _MOST_STARTS = 3
 
@@ -76,7 +76,7 @@ def _done(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
         summary = _compared(task, engine, reporter)
     else:
         summary = _segmented(task, task.mask, engine, reporter)
-    row = task.done(summary.as_json())
+    row = task.done(summary)
     task.write_summary(row)
     return row
 

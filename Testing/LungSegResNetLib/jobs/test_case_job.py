@@ -35,9 +35,9 @@ def test_the_processor_does_what_a_full_graphics_card_cannot_and_says_so(tmp_pat
     engine = LoadedEngine(FullCard(), "cuda", "PyTorch on cuda", lambda: load_engine(processor))
     reporter = Warnings()
     summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), SMOOTHED, lambda: engine, reporter)
-    assert (summary.device, summary.engine) == ("cpu", "openvino")
-    assert summary.warnings == reporter.texts
-    (about_the_card,) = [text for text in summary.warnings if "too little free memory" in text]
+    assert (summary["device"], summary["engine"]) == ("cpu", "openvino")
+    assert summary["warnings"] == reporter.texts
+    (about_the_card,) = [text for text in summary["warnings"] if "too little free memory" in text]
     assert "on the processor instead" in about_the_card
     outputs = Outputs.at(tmp_path / "processor.nii.gz")
     run_case(source, outputs, SMOOTHED, lambda: load_engine(processor), reporter)
@@ -88,7 +88,7 @@ def test_a_slice_to_check_points_to_the_place_in_the_patient_that_is_wrong(tmp_p
         lambda: load_engine(EngineSettings(device="cpu")),
         NullReporter(),
     )
-    first = summary.slices_to_check[0]
+    first = summary["slices_to_check"][0]
     assert first["slice"] == 6 + 1
     x, y, z = truth.TransformPhysicalPointToIndex(first["point_lps_mm"])
     assert z == 6
@@ -103,4 +103,4 @@ def test_what_reading_a_scan_tells_is_told_to_the_user_and_kept(tmp_path: Path) 
     outputs, engine = Outputs.at(tmp_path / "lungs.nrrd"), LoadedEngine(Fixed(), "cpu", "")
     summary = run_case(tmp_path / "metal.nrrd", outputs, MaskOptions(), lambda: engine, reporter)
     assert "20000" in reporter.texts[0]
-    assert summary.warnings == reporter.texts
+    assert summary["warnings"] == reporter.texts

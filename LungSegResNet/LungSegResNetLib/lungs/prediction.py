@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -42,63 +41,101 @@ def predict_mask(
     ``on_progress`` gets the number of finished slices and of all slices; ``seconds`` the duration of each stage. With
     ``apart_mm`` 0 the network sees every slice.
     """
-    total = len(ct.hu)
-    plane = ct.hu.shape[1:]
-    into_frame = Resampling(*to_frame_matrices(frame, plane, ct.spacing_zyx[1:]))
-    out_of_frame = Resampling(*from_frame_matrices(frame, plane, ct.spacing_zyx[1:]))
-    mask = np.zeros(ct.hu.shape, bool)
+    return _Prediction(ct, frame, predictor, doubt, on_progress, seconds).run(apart_mm)
 
-    def prepare(numbers: Sequence[int]) -> np.ndarray:
-        with timed(seconds, "preprocessing"):
-            return np.stack(over_slices(lambda z: into_frame(scale_hu(ct.hu[z], predictor.card.hu_window)), numbers))
 
-    def threshold(z: int, section: np.ndarray) -> None:
-        if section.max() > 0.5:
-            np.greater(out_of_frame(section), 0.5, out=mask[z])
+class _Prediction:
+    """The work of `predict_mask`: chunk by chunk through the network, with a thread for the way there and back."""
 
-    def finish(seen: dict[int, np.ndarray], first: int) -> None:
-        with timed(seconds, "resampling"):
-            sections = {z: section for z, section in _with_those_between(seen).items() if z >= first}
-            over_slices(threshold, sections.keys(), sections.values())
-        with timed(seconds, "ranking"):
-            over_slices(doubt.note, sections.keys(), sections.values())
+    def __init__(
+        self,
+        ct: CTVolume,
+        frame: SliceFrame,
+        predictor: Predictor,
+        doubt: NetworkDoubt,
+        on_progress: Callable[[int, int], None],
+        seconds: dict[str, float],
+    ) -> None:
+        self._ct, self._predictor, self._doubt = ct, predictor, doubt
+        self._on_progress, self._seconds = on_progress, seconds
+        plane, pixel_mm = ct.hu.shape[1:], ct.spacing_zyx[1:]
+        self._into_frame = Resampling(*to_frame_matrices(frame, plane, pixel_mm))
+        self._out_of_frame = Resampling(*from_frame_matrices(frame, plane, pixel_mm))
+        self._mask = np.zeros(ct.hu.shape, bool)
+        # Has slices brought to the network and back while the network is busy.
+        self._helper = ThreadPoolExecutor(1)
 
-    def network(numbers: Sequence[int], slices: np.ndarray, done: int) -> dict[int, np.ndarray]:
-        with timed(seconds, "network"):
-            shown = partial(_shifted, on_progress, done, total)
-            return dict(zip(numbers, predictor.predict(slices, shown), strict=True))
-
-    on_progress(0, total)
-    step = max(1, int(apart_mm / ct.spacing_zyx[0] + 1e-3))
-    grid = [*range(0, total - 1, step), total - 1]
-    lookout = max(1, int(_LOOKOUT_MM / (step * ct.spacing_zyx[0]) + 1e-3)) if apart_mm else 1
-    size = max(_CHUNK, 2 * predictor.batch_size)
-    chunks = [grid[start : start + size] for start in range(0, len(grid), size)]
-    # A thread of its own has slices brought to the network and back while the network is busy.
-    with ThreadPoolExecutor(1) as helper:
-        upcoming = helper.submit(prepare, chunks[0])
-        finished: Future[None] | None = None
-        seen: dict[int, np.ndarray] = {}
-        for number, chunk in enumerate(chunks, start=1):
-            slices = dict(zip(chunk, upcoming.result(), strict=True))
-            if number < len(chunks):
-                upcoming = helper.submit(prepare, chunks[number])
-            done = max(seen, default=-1) + 1
-            ends = sorted({*chunk[::lookout], chunk[-1]})
-            seen |= network(ends, np.stack([slices[z] for z in ends]), done)
-            if between := _where_lung_may_be(seen, chunk):
-                seen |= network(between, np.stack([slices[z] for z in between]), done + len(ends))
-            while middles := _where_neighbours_disagree(seen):
-                count = sum(z >= done for z in seen)
-                seen |= network(middles, helper.submit(prepare, middles).result(), done + count)
-            on_progress(chunk[-1] + 1, total)
+    def run(self, apart_mm: float) -> np.ndarray:
+        """The mask, once all slices are done."""
+        total, slice_mm = len(self._ct.hu), self._ct.spacing_zyx[0]
+        self._on_progress(0, total)
+        step = max(1, int(apart_mm / slice_mm + 1e-3))
+        grid = [*range(0, total - 1, step), total - 1]
+        lookout = max(1, int(_LOOKOUT_MM / (step * slice_mm) + 1e-3)) if apart_mm else 1
+        size = max(_CHUNK, 2 * self._predictor.batch_size)
+        chunks = [grid[start : start + size] for start in range(0, len(grid), size)]
+        with self._helper:
+            upcoming = self._helper.submit(self._prepared, chunks[0])
+            finished: Future[None] | None = None
+            seen: dict[int, np.ndarray] = {}
+            for number, chunk in enumerate(chunks, start=1):
+                slices = dict(zip(chunk, upcoming.result(), strict=True))
+                if number < len(chunks):
+                    upcoming = self._helper.submit(self._prepared, chunks[number])
+                first = max(seen, default=-1) + 1
+                seen = self._chunk(chunk, slices, lookout, seen)
+                self._on_progress(chunk[-1] + 1, total)
+                if finished is not None:
+                    finished.result()
+                finished = self._helper.submit(self._finish, seen, first)
+                seen = {chunk[-1]: seen[chunk[-1]]}
             if finished is not None:
                 finished.result()
-            finished = helper.submit(finish, seen, done)
-            seen = {chunk[-1]: seen[chunk[-1]]}
-        if finished is not None:
-            finished.result()
-    return mask
+        return self._mask
+
+    def _chunk(
+        self, chunk: Sequence[int], slices: dict[int, np.ndarray], lookout: int, before: dict[int, np.ndarray]
+    ) -> dict[int, np.ndarray]:
+        """Probabilities of the slices that the network has to see, and of the last one ``before``, by their numbers.
+
+        ``slices`` are those of the chunk, prepared; the network looks out for lung in one of ``lookout``.
+        """
+        seen, first = dict(before), max(before, default=-1) + 1
+        ends = sorted({*chunk[::lookout], chunk[-1]})
+        seen |= self._predicted(ends, np.stack([slices[z] for z in ends]), first)
+        if between := _where_lung_may_be(seen, chunk):
+            seen |= self._predicted(between, np.stack([slices[z] for z in between]), first + len(ends))
+        while middles := _where_neighbours_disagree(seen):
+            done = first + sum(z >= first for z in seen)
+            seen |= self._predicted(middles, self._helper.submit(self._prepared, middles).result(), done)
+        return seen
+
+    def _prepared(self, numbers: Sequence[int]) -> np.ndarray:
+        """Slices as the network takes them, shape (n, rows, columns)."""
+        window = self._predictor.card.hu_window
+        with timed(self._seconds, "preprocessing"):
+            return np.stack(over_slices(lambda z: self._into_frame(scale_hu(self._ct.hu[z], window)), numbers))
+
+    def _predicted(self, numbers: Sequence[int], slices: np.ndarray, done: int) -> dict[int, np.ndarray]:
+        """Probabilities of prepared slices by their numbers; so many of the scan's were ``done`` before."""
+
+        def on_slices_done(count: int) -> None:
+            self._on_progress(done + count, len(self._ct.hu))
+
+        with timed(self._seconds, "network"):
+            return dict(zip(numbers, self._predictor.predict(slices, on_slices_done), strict=True))
+
+    def _finish(self, seen: dict[int, np.ndarray], first: int) -> None:
+        """Bring what was seen and what lies between into the mask and the ranking, from slice ``first`` on."""
+        with timed(self._seconds, "resampling"):
+            sections = {z: section for z, section in _with_those_between(seen).items() if z >= first}
+            over_slices(self._threshold, sections.keys(), sections.values())
+        with timed(self._seconds, "ranking"):
+            over_slices(self._doubt.note, sections.keys(), sections.values())
+
+    def _threshold(self, z: int, section: np.ndarray) -> None:
+        if section.max() > 0.5:
+            np.greater(self._out_of_frame(section), 0.5, out=self._mask[z])
 
 
 def _where_lung_may_be(seen: dict[int, np.ndarray], grid: Sequence[int]) -> list[int]:
@@ -145,7 +182,3 @@ def _with_those_between(seen: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
 def _log_odds(probability: np.ndarray) -> np.ndarray:
     clipped = np.clip(probability, _SURE, 1.0 - _SURE)
     return np.log(clipped / (1.0 - clipped))
-
-
-def _shifted(on_progress: Callable[[int, int], None], start: int, total: int, done: int) -> None:
-    on_progress(start + done, total)

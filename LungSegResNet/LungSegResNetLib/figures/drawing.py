@@ -25,12 +25,16 @@ _LETTERS = str.maketrans(
 )
 
 
+def lung_window_grey(hu: np.ndarray) -> np.ndarray:
+    """Grey values (uint8) of HU in the lung window, same shape."""
+    low, high = LUNG_WINDOW
+    return np.clip((hu.astype(np.float32) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
+
+
 def fine_picture(hu: np.ndarray, size: tuple[int, int]) -> Image.Image:
     """A slice in the lung window, ``FINER`` times larger than ``size`` (width, height); ``reduce(FINER)`` ends it."""
-    low, high = LUNG_WINDOW
-    grey = np.clip((hu.astype(np.float32) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
     fine = (size[0] * FINER, size[1] * FINER)
-    return Image.fromarray(grey).resize(fine, Image.Resampling.BICUBIC).convert("RGB")
+    return Image.fromarray(lung_window_grey(hu)).resize(fine, Image.Resampling.BICUBIC).convert("RGB")
 
 
 def draw_outline(picture: Image.Image, mask: np.ndarray, color: Color, dashed: bool) -> None:

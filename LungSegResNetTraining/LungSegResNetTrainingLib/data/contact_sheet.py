@@ -15,7 +15,7 @@ from skimage.segmentation import find_boundaries
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetLib.figures.drawing import LUNG_WINDOW, fitted, font
+from LungSegResNetLib.figures.drawing import fitted, font, lung_window_grey, rgb
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 from .case_check import CaseCheck
@@ -100,12 +100,11 @@ def _tile(hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float) -
     rows, columns = _TILE
     scale = min(rows / (hu.shape[0] * row_mm), columns / (hu.shape[1] * column_mm))
     size = (max(1, int(hu.shape[1] * column_mm * scale)), max(1, int(hu.shape[0] * row_mm * scale)))
-    black, white = LUNG_WINDOW
-    grey = (np.clip((hu - black) / (white - black), 0, 1) * 255).astype(np.uint8)
-    picture = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR).convert("RGB")).copy()
+    grey = Image.fromarray(lung_window_grey(hu))
+    picture = np.asarray(grey.resize(size, Image.Resampling.BILINEAR).convert("RGB")).copy()
     shown = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
     for segment in LUNG_SEGMENTS:
-        picture[find_boundaries(shown == segment.label, mode="inner")] = [round(255 * c) for c in segment.color]
+        picture[find_boundaries(shown == segment.label, mode="inner")] = rgb(segment.color)
     tile = np.zeros((rows, columns, 3), np.uint8)
     top, left = (rows - size[1]) // 2, (columns - size[0]) // 2
     tile[top : top + size[1], left : left + size[0]] = picture

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
+from .empty_air import empty_air_ml
 from .laterality import NEAR_MIDLINE_MM, mean_x
 from .postprocessing import TAPERED_SHARE
 from .runs import Runs, component_sizes
@@ -18,6 +19,7 @@ LARGEST_ML = 10_000.0
 _CUT_OFF_CM2 = 5.0
 _LARGE_SHARE = 0.2  # of all lung, of a part that may be a lung
 _LITTLE_AIR_HU = -500.0  # mean of both lungs; of the training volumes it is -673 HU at most
+_EMPTY_ML = 30.0  # of air without lung tissue in one lung; training volumes made 60 HU lower have 23 ml at most
 
 
 def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -> list[str]:
@@ -48,7 +50,7 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
         warnings.append(f"Only {total:.0f} ml of lung was found.")
     if total > 0 and (mean_hu := _mean_hu(ct.hu, mask)) > _LITTLE_AIR_HU:
         warnings.append(f"The lungs hold little air (mean {mean_hu:.0f} HU): check whether dense parts are missing.")
-    return warnings + _wide_ends(mask) + _cut_off(ct, mask)
+    return warnings + _empty_air(ct, mask) + _wide_ends(mask) + _cut_off(ct, mask)
 
 
 def _two_as_one(mask: np.ndarray) -> list[str]:
@@ -83,6 +85,16 @@ def _mean_hu(hu: np.ndarray, mask: np.ndarray) -> float:
     sums = over_slabs(lambda part, inside: (part[inside > 0].sum(dtype=np.float64), np.count_nonzero(inside)), hu, mask)
     total, voxels = np.sum(sums, axis=0)
     return float(total / voxels)
+
+
+def _empty_air(ct: CTVolume, mask: np.ndarray) -> list[str]:
+    """Warning for air in the mask that has no lung tissue in it."""
+    empty = empty_air_ml(ct.hu, mask, ct.spacing_zyx)
+    places = [f"the {s.name} ({empty[s.label]:.0f} ml)" for s in LUNG_SEGMENTS if empty[s.label] > _EMPTY_ML]
+    if not places:
+        return []
+    where = " and ".join(places)
+    return [f"Air without lung tissue lies in {where}: a bulla belongs to the lung, a pneumothorax does not."]
 
 
 def _wide_ends(mask: np.ndarray) -> list[str]:

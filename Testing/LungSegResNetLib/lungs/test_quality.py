@@ -12,10 +12,10 @@ MIDLINE_MM = 200.0
 
 
 def scan(slices: int = 30, spacing: tuple[float, float, float] = (2.0, 2.0, 5.0)) -> CTVolume:
-    """Nothing but air; ``spacing`` is x, y, z."""
+    """Nothing but aerated lung; ``spacing`` is x, y, z."""
     direction = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
     native = Geometry((200, 150, slices), spacing, (0.0, 0.0, 0.0), direction)
-    return CTVolume.from_array(np.full((slices, 150, 200), -1000, np.int16), native, "scan")
+    return CTVolume.from_array(np.full((slices, 150, 200), -850, np.int16), native, "scan")
 
 
 def lungs(planes: slice = slice(4, 26), right_columns: int = 50, tips: bool = True) -> np.ndarray:
@@ -76,6 +76,23 @@ def test_lungs_with_little_air_are_told(hu: int, is_told: bool) -> None:
     assert quality_warnings(ct, mask, MIDLINE_MM) == (
         [f"The lungs hold little air (mean {hu} HU): check whether dense parts are missing."] if is_told else []
     )
+
+
+@pytest.mark.parametrize(
+    ("right_rows", "left_rows", "told"),
+    [
+        (16, 16, None),  # 28 ml in each lung
+        (18, 0, "in the right lung (32 ml)"),
+        (18, 30, "in the right lung (32 ml) and the left lung (56 ml)"),
+    ],
+)
+def test_air_without_lung_tissue_is_told(right_rows: int, left_rows: int, told: str | None) -> None:
+    ct, mask = scan(), lungs()
+    for rows, columns in ((right_rows, slice(40, 60)), (left_rows, slice(130, 150))):
+        ct.hu[10:15, 50 : 50 + rows, columns] = -1000
+    warnings = quality_warnings(ct, mask, MIDLINE_MM)
+    text = f"Air without lung tissue lies {told}: a bulla belongs to the lung, a pneumothorax does not."
+    assert warnings == ([text] if told else [])
 
 
 def test_lung_at_the_edge_of_the_view_counts_by_the_pixels_along_that_edge() -> None:

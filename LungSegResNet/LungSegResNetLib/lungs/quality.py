@@ -6,6 +6,7 @@ import numpy as np
 
 from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
+from .densities import DENSE_HU
 from .empty_air import empty_air_ml
 from .laterality import NEAR_MIDLINE_MM, mean_x
 from .postprocessing import TAPERED_SHARE
@@ -18,6 +19,7 @@ LARGEST_RATIO = 3.0
 LARGEST_ML = 10_000.0
 _CUT_OFF_CM2 = 5.0
 _LARGE_SHARE = 0.2  # of all lung, of a part that may be a lung
+_DENSE_SHARE = 0.15  # of a lung's voxels; of the training volumes' lungs at most 0.130 are dense
 _LITTLE_AIR_HU = -500.0  # mean of both lungs; of the training volumes it is -673 HU at most
 _EMPTY_ML = 30.0  # of air without lung tissue in one lung; training volumes made 60 HU lower have 23 ml at most
 
@@ -32,8 +34,10 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
         return [
             "The scan is a single slice: volumes cover that slice only, and right and left are told apart by position."
         ]
-    volumes = {s.name: _voxels(mask, s.label) * ct.voxel_ml for s in LUNG_SEGMENTS}
+    voxels, dense_voxels, sums_hu = _densities(ct.hu, mask)
+    volumes = {s.name: n * ct.voxel_ml for s, n in zip(LUNG_SEGMENTS, voxels, strict=True)}
     total = sum(volumes.values())
+    dense = {s.name: d / n for s, n, d in zip(LUNG_SEGMENTS, voxels, dense_voxels, strict=True) if d > _DENSE_SHARE * n}
     missing = [name for name, ml in volumes.items() if ml == 0]
     if missing:
         warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
@@ -41,14 +45,22 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
             warnings += _two_as_one(mask) or _unsure_side(mask, ct.spacing_zyx[2], midline_mm)
     elif max(volumes.values()) > LARGEST_RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
-        warnings.append(f"The lungs differ much in volume ({text}): check for missed dense lung.")
+        # What to look for in a dense lung is said below.
+        todo = "" if min(volumes, key=volumes.__getitem__) in dense else ": check for missed dense lung"
+        warnings.append(f"The lungs differ much in volume ({text}){todo}.")
     if total > LARGEST_ML:
         warnings.append(
             f"The lungs measure {total:.0f} ml, more than is plausible: check the voxel spacing of the scan."
         )
     elif total < _SMALL_ML:
         warnings.append(f"Only {total:.0f} ml of lung was found.")
-    if total > 0 and (mean_hu := _mean_hu(ct.hu, mask)) > _LITTLE_AIR_HU:
+    if dense:
+        where = " and ".join(f"{100 * share:.0f} % of the {name}" for name, share in dense.items())
+        warnings.append(
+            f"The mask is dense (above {DENSE_HU} HU) in {where}: consolidation and tumour belong in it, fluid does "
+            "not; look for missed parts, too."
+        )
+    elif total > 0 and (mean_hu := sums_hu.sum() / voxels.sum()) > _LITTLE_AIR_HU:
         warnings.append(f"The lungs hold little air (mean {mean_hu:.0f} HU): check whether dense parts are missing.")
     return warnings + _empty_air(ct, mask) + _wide_ends(mask) + _cut_off(ct, mask)
 
@@ -76,15 +88,14 @@ def _unsure_side(mask: np.ndarray, column_mm: float, midline_mm: float | None) -
     return []
 
 
-def _voxels(mask: np.ndarray, label: int) -> int:
-    return sum(over_slabs(lambda slab: int(np.count_nonzero(slab == label)), mask))
+def _densities(hu: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Voxels, dense voxels and the sum of the HU of all, of each of the ``LUNG_SEGMENTS``; shape (3, 2)."""
 
+    def of_slab(slab: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, float]]:
+        values = [slab[labels == s.label] for s in LUNG_SEGMENTS]
+        return [(len(v), int(np.count_nonzero(v > DENSE_HU)), float(v.sum(dtype=np.float64))) for v in values]
 
-def _mean_hu(hu: np.ndarray, mask: np.ndarray) -> float:
-    """Mean of the scan in the mask, which must not be empty."""
-    sums = over_slabs(lambda part, inside: (part[inside > 0].sum(dtype=np.float64), np.count_nonzero(inside)), hu, mask)
-    total, voxels = np.sum(sums, axis=0)
-    return float(total / voxels)
+    return np.sum(over_slabs(of_slab, hu, mask), axis=0).T
 
 
 def _empty_air(ct: CTVolume, mask: np.ndarray) -> list[str]:

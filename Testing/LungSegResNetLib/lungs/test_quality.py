@@ -80,6 +80,40 @@ def test_lungs_with_little_air_are_told(hu: int, is_told: bool) -> None:
 
 @pytest.mark.parametrize(
     ("right_rows", "left_rows", "told"),
+    [(8, 8, None), (10, 0, "16 % of the right lung"), (12, 30, "20 % of the right lung and 49 % of the left lung")],
+)
+def test_a_lung_that_is_dense_in_more_than_15_percent_is_told(
+    right_rows: int, left_rows: int, told: str | None
+) -> None:
+    ct, mask = scan(), lungs()
+    ct.hu[4:26, 60 : 60 + right_rows, 30:80] = 40
+    ct.hu[4:26, 60 : 60 + left_rows, 120:170] = 40
+    text = (
+        f"The mask is dense (above -300 HU) in {told}: consolidation and tumour belong in it, fluid does not; look for "
+        "missed parts, too."
+    )
+    assert quality_warnings(ct, mask, MIDLINE_MM) == ([text] if told else [])
+
+
+def test_lungs_that_are_dense_are_not_said_to_hold_little_air_as_well() -> None:
+    ct, mask = scan(), lungs()
+    ct.hu[mask > 0] = -100
+    (warning,) = quality_warnings(ct, mask, MIDLINE_MM)
+    assert "100 % of the right lung and 100 % of the left lung" in warning
+
+
+def test_what_to_look_for_is_said_once_for_a_small_dense_lung() -> None:
+    ct, mask = scan(), lungs(right_columns=16)
+    ct.hu[mask == 1] = 40
+    volumes, dense = quality_warnings(ct, mask, MIDLINE_MM)
+    assert volumes == "The lungs differ much in volume (right lung 430 ml and left lung 1344 ml)."
+    assert "look for missed parts" in dense
+    ct.hu[mask > 0] = np.where(mask == 2, 40, -850)[mask > 0]
+    assert "check for missed dense lung" in quality_warnings(ct, mask, MIDLINE_MM)[0]
+
+
+@pytest.mark.parametrize(
+    ("right_rows", "left_rows", "told"),
     [
         (16, 16, None),  # 28 ml in each lung
         (18, 0, "in the right lung (32 ml)"),

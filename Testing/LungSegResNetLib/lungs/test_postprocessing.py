@@ -82,6 +82,44 @@ def test_dense_tissue_in_one_slice_alone_is_no_lung_unless_slices_are_thick() ->
     assert clean_mask(mask, SPACING, hu=hu)[inside].all()
 
 
+def dense_lungs(planes: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+    """Lungs of which the back is consolidated in some slices, three tenths of each, and the scan (int16 HU)."""
+    lungs = two_lungs()
+    hu = np.where(lungs, -850, 40).astype(np.int16)
+    hu[planes, 82:100] = 40
+    return lungs, hu
+
+
+MISSED = (15, slice(90, 98), slice(35, 75))  # by the network, of the consolidation of one slice
+LONE = (15, slice(61, 63), slice(82, 94))  # taken for lung in one slice only
+
+
+@pytest.mark.parametrize(("planes", "is_dense"), [(slice(None), True), (slice(10, 16), False)])
+def test_in_dense_lungs_what_one_slice_misses_comes_in_and_what_one_slice_has_stays(
+    planes: slice, is_dense: bool
+) -> None:
+    lungs, hu = dense_lungs(planes)
+    mask = lungs.copy()
+    mask[15, 90:] = False  # to the chest wall, so that it is no hole
+    mask[15, 60:64, 80:95] = True
+    result = clean_mask(mask, SPACING, hu=hu) > 0
+    assert result[MISSED].all() == is_dense
+    assert result[LONE].all() == is_dense
+
+
+def test_dense_lung_is_not_looked_for_beyond_6_mm_or_between_thick_slices_or_in_a_single_one() -> None:
+    lungs, hu = dense_lungs()
+    mask = lungs.copy()
+    mask[15, 90:] = False
+    assert clean_mask(mask, (6.0, 2.0, 2.0), hu=hu)[MISSED].all()
+    assert not clean_mask(mask, (7.0, 2.0, 2.0), hu=hu)[MISSED].any()
+    assert not clean_mask(mask[15:16], SPACING, hu=hu[15:16])[(0, *MISSED[1:])].any()
+    mask[12:19, 90:] = False  # 17.5 mm with slices of 2.5 mm
+    assert not clean_mask(mask, (2.5, 2.0, 2.0), hu=hu)[MISSED].any()
+    mask[[13, 17], 90:] = lungs[[13, 17], 90:]  # 5 mm above and below
+    assert clean_mask(mask, (2.5, 2.0, 2.0), hu=hu)[MISSED].all()
+
+
 def test_consolidation_in_neighbouring_slices_stays() -> None:
     mask = two_lungs()
     hu = np.where(mask, -850, 40).astype(np.int16)

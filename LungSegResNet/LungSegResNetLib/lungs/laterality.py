@@ -13,6 +13,7 @@ from skimage.segmentation import watershed
 
 from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
+from .half_views import sides_with_rim
 from .preprocessing import BODY_HU, body_middle
 from .runs import Runs, component_sizes
 from .slicewise import over_slabs
@@ -76,11 +77,12 @@ def split_lungs(
     columns_mm = np.arange(mask.shape[2]) * spacing_zyx[2]
     midline = _midline(runs.voxels_of_columns()[box[2]], columns_mm[box[2]], midline_mm)
     steps = [max(1, round(_COARSE_MM / s)) for s in spacing_zyx]
-    coarse_side = _coarse_sides(
-        mask[box][:: steps[0], :: steps[1], :: steps[2]],
-        tuple(s * n for s, n in zip(spacing_zyx, steps, strict=True)),
-        columns_mm[box[2]][:: steps[2]] - midline,
-    )
+    coarse = mask[box][:: steps[0], :: steps[1], :: steps[2]]
+    coarse_mm = tuple(s * n for s, n in zip(spacing_zyx, steps, strict=True))
+    coarse_side = _coarse_sides(coarse, coarse_mm, columns_mm[box[2]][:: steps[2]] - midline)
+    if midline_mm is None and len(np.unique(coarse_side[coarse])) == 1:
+        parted = sides_with_rim(coarse, coarse_mm)
+        coarse_side = coarse_side if parted is None else parted
     sides = _refine(mask, box, coarse_side, steps)
     _unite_parts(sides, runs)
     return sides

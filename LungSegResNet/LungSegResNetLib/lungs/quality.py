@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import numpy as np
 
 from ..ct_volume import CTVolume
@@ -40,14 +42,10 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
     dense = {s.name: d / n for s, n, d in zip(LUNG_SEGMENTS, voxels, dense_voxels, strict=True) if d > _DENSE_SHARE * n}
     missing = [name for name, ml in volumes.items() if ml == 0]
     if missing:
-        warnings.append(f"No {missing[0]} was found: it is absent, out of view, or too dense to be recognised.")
-        if len(missing) == 1:
-            warnings += _two_as_one(mask) or _unsure_side(mask, ct.spacing_zyx[2], midline_mm)
+        warnings += _missing_lungs(missing, mask, ct.spacing_zyx[2], midline_mm)
     elif max(volumes.values()) > LARGEST_RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
-        # What to look for in a dense lung is said below.
-        todo = "" if min(volumes, key=volumes.__getitem__) in dense else ": check for missed dense lung"
-        warnings.append(f"The lungs differ much in volume ({text}){todo}.")
+        warnings.append(f"The lungs differ much in volume ({text}){_why_volumes_differ(volumes, dense, midline_mm)}.")
     if total > LARGEST_ML:
         warnings.append(
             f"The lungs measure {total:.0f} ml, more than is plausible: check the voxel spacing of the scan."
@@ -65,6 +63,28 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
     return warnings + _empty_air(ct, mask) + _wide_ends(mask) + _cut_off(ct, mask)
 
 
+def _missing_lungs(names: list[str], mask: np.ndarray, column_mm: float, midline_mm: float | None) -> list[str]:
+    """Warnings where the lungs of these names were not found."""
+    absent = f"No {names[0]} was found: it is absent, out of view, or too dense to be recognised."
+    if len(names) > 1:
+        return [absent]
+    if midline_mm is None:
+        (found,) = {s.name for s in LUNG_SEGMENTS} - {*names}
+        text = (
+            f"Only a part of the body is in view, and all lung in it was taken for the {found}: check the side, and "
+            f"whether some of it belongs to the {names[0]}."
+        )
+        return [text, *_two_as_one(mask)]
+    return [absent, *(_two_as_one(mask) or _unsure_side(mask, column_mm, midline_mm))]
+
+
+def _why_volumes_differ(volumes: dict[str, float], dense: Container[str], midline_mm: float | None) -> str:
+    if midline_mm is None:
+        return ": only a part of the body is in view"
+    # What to look for in a dense lung has a warning of its own.
+    return "" if min(volumes, key=volumes.__getitem__) in dense else ": check for missed dense lung"
+
+
 def _two_as_one(mask: np.ndarray) -> list[str]:
     """Warning where what was taken for one lung are two large parts, which lie above each other from side to side."""
     runs = Runs.of(mask > 0)
@@ -79,10 +99,8 @@ def _two_as_one(mask: np.ndarray) -> list[str]:
     return [text]
 
 
-def _unsure_side(mask: np.ndarray, column_mm: float, midline_mm: float | None) -> list[str]:
-    """Warning for a lung that is alone and does not lie where one of the two would in a whole body."""
-    if midline_mm is None:
-        return ["Only a part of the body is in view: check whether this is the right or the left lung."]
+def _unsure_side(mask: np.ndarray, column_mm: float, midline_mm: float) -> list[str]:
+    """Warning for a lung that is alone and does not lie where one of the two would."""
     if abs(mean_x(mask, np.arange(mask.shape[2]) * column_mm) - midline_mm) < NEAR_MIDLINE_MM:
         return ["The lung lies in the middle of the view: check whether it is the right or the left one."]
     return []

@@ -82,6 +82,17 @@ def test_a_lung_in_half_a_body_is_named_by_its_shape(side: int) -> None:
     np.testing.assert_array_equal(split_lungs(view > 0, SPACING, body_midline(hu[half], SPACING)), view)
 
 
+@pytest.mark.parametrize(("touching", "rim_mm", "side"), [(False, 30, 1), (True, 24, 1), (True, 24, 2), (True, 30, 1)])
+def test_a_rim_of_the_other_lung_in_half_a_body_keeps_its_side(touching: bool, rim_mm: int, side: int) -> None:
+    image, mask = Thorax(touching_lungs=touching).scan(spacing=SPACING[::-1])
+    hu, truth = sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(mask)
+    middle, columns = truth.shape[2] // 2, round(rim_mm / SPACING[2])
+    half = np.s_[..., : middle + columns] if side == 1 else np.s_[..., middle - columns :]
+    assert body_midline(hu[half], SPACING) is None
+    assert 0.02 < (truth[half] == 3 - side).sum() / (truth[half] > 0).sum() < 0.05
+    assert wrong_share(split_lungs(truth[half] > 0, SPACING), truth[half]) < 0.002
+
+
 @pytest.mark.parametrize("margin", [0, 30])
 def test_the_midline_is_the_middle_of_a_body_that_is_seen_whole_or_cut_off_on_both_sides(margin: int) -> None:
     image, _ = Thorax().scan(spacing=SPACING[::-1])

@@ -160,16 +160,29 @@ def test_less_than_300_ml_and_more_than_10_litres_are_told(slice_mm: float, told
         (248.0, []),
         (250.0, ["in the middle of the view"]),
         (328.0, ["in the middle of the view"]),
-        (None, ["Only a part"]),
     ],
 )
-def test_the_side_of_a_lone_lung_is_sure_only_far_from_the_middle_of_a_whole_body(
-    midline_mm: float | None, told: list[str]
+def test_the_side_of_a_lone_lung_is_sure_only_far_from_the_middle_of_the_body(
+    midline_mm: float, told: list[str]
 ) -> None:
     left = np.where(lungs() == 2, 2, 0).astype(np.uint8)  # its centre lies 289 mm from the first column
     absent, *others = quality_warnings(scan(), left, midline_mm)
     assert absent.startswith("No right lung was found")
     assert [part in text for part, text in zip(told, others, strict=True)] == [True] * len(told)
+
+
+def test_lungs_that_differ_in_half_a_body_are_not_said_to_be_missed() -> None:
+    (warning,) = quality_warnings(scan(), lungs(right_columns=16), None)
+    assert warning.endswith("(right lung 430 ml and left lung 1344 ml): only a part of the body is in view.")
+
+
+def test_a_lung_that_may_lie_outside_of_half_a_body_is_not_said_to_be_missing() -> None:
+    left = np.where(lungs() == 2, 2, 0).astype(np.uint8)
+    (warning,) = quality_warnings(scan(), left, None)
+    assert warning == (
+        "Only a part of the body is in view, and all lung in it was taken for the left lung: check the side, and "
+        "whether some of it belongs to the right lung."
+    )
 
 
 @pytest.mark.parametrize(("pixels", "is_told"), [(124, False), (126, True)])

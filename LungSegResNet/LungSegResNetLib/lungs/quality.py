@@ -14,6 +14,7 @@ from .laterality import NEAR_MIDLINE_MM, mean_x
 from .postprocessing import TAPERED_SHARE
 from .runs import Runs, component_sizes
 from .slicewise import over_slabs, over_slices
+from .spine import spine_is_in_front
 
 _SMALL_ML = 300.0
 # Of the larger lung to the smaller one; PTK warns above 1.5, which healthy lungs reach and diseased ones double.
@@ -46,6 +47,11 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
     elif max(volumes.values()) > LARGEST_RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
         warnings.append(f"The lungs differ much in volume ({text}){_why_volumes_differ(volumes, dense, midline_mm)}.")
+    if not missing and spine_is_in_front(ct.hu, mask, ct.spacing_zyx):
+        warnings.append(
+            "The spine seems to lie in front of the lungs: the orientation in the header is probably wrong, so check "
+            "right and left."
+        )
     if total > LARGEST_ML:
         warnings.append(
             f"The lungs measure {total:.0f} ml, more than is plausible: check the voxel spacing of the scan."

@@ -100,6 +100,7 @@ def test_a_prone_patient_has_the_sides_that_the_header_says(predictor: Predictor
     labels, expected = (sitk.GetArrayFromImage(i) for i in (ct.to_native(result.mask), truth))
     for side in (1, 2):
         assert dice(labels == (side if header_says_so else 3 - side), expected == side) > 0.97
+    assert any("spine seems to lie in front" in text for text in result.warnings) != header_says_so
 
 
 def test_one_missing_lung_is_said_and_the_other_one_keeps_its_side(predictor: Predictor) -> None:

@@ -11,14 +11,12 @@ from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION
-from ..training.training_record import TrainingRecord
+from ..data.dois import plain_doi
+from ..training.training_record import TEST_CASES, USES, TrainingRecord, merged_sources
 from .baseline_comparison import BEGUN_NOTE
 from .case_result import LUNGS, NETWORK, REGIONS, THRESHOLDING, kind_of
-from .dois import plain_doi
 from .report_tables import TextTable
 
-TRAINING_CASES, VALIDATION_CASES, TEST_CASES = "training_cases", "validation_cases", "test_cases"
-USES = (TRAINING_CASES, VALIDATION_CASES, TEST_CASES)
 FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
 _DOUBTFUL_REFERENCE = "A *doubtful reference* is one that its reader marked as uncertain."
 
@@ -102,7 +100,7 @@ def _data_table(sources: Sequence[dict[str, Any]]) -> TextTable:
 
 def _data_of_start_network(record: TrainingRecord) -> list[str]:
     """Sources that are in the weights, too, and whose licences may ask to be named; nothing where there are none."""
-    sources = record.start_network_data
+    sources = merged_sources(record.start_network_data)  # files of earlier versions may have them twice
     own = {(row["doi"], row["licence"]) for row in record.data}
     if all((plain_doi(row["doi"]), row["licence"]) in own for row in sources):
         return []

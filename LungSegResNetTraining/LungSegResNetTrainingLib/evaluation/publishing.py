@@ -18,22 +18,13 @@ from LungSegResNetLib.tables import read_rows
 from LungSegResNetLib.wording import some_of
 
 from ..data.cases import Case
+from ..data.dois import plain_doi
 from ..data.scan_marks import ScanMarks, ScanSet
-from ..training.training_record import TrainingRecord
+from ..training.training_record import TEST_CASES, TRAINING_CASES, USES, VALIDATION_CASES, TrainingRecord
 from .case_numbers import CaseNumbers, key_path, told_names
 from .case_result import FAILED, LUNGS, METHODS, NETWORK
-from .dois import plain_doi
 from .left_out import doubted_text, is_doubt
-from .model_card_page import (
-    FIGURES,
-    TEST_CASES,
-    TRAINING_CASES,
-    USES,
-    VALIDATION_CASES,
-    CardTexts,
-    by_kind,
-    model_card_page,
-)
+from .model_card_page import FIGURES, CardTexts, by_kind, model_card_page
 from .report_files import CASES
 from .report_folder import evaluation_in
 from .summary_text import chosen_by_judged

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY, METRICS, Metric
 
+from ..data.dois import plain_doi
 from .aggregation import FURTHER_METRICS, Column, values_of, with_lung
 from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, UnjudgedCase
-from .dois import plain_doi
 from .figure_text import limits_text, mean_and_sd, median_and_quartiles, range_text
 from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
 from .spread import Spread, spread_of

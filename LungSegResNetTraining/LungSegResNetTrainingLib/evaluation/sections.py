@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from LungSegResNetLib.wording import counted
 
+from ..data.dois import address_of
 from ..data.draft_mask import LUNG_HU
 from .aggregation import nothing_found_text, table1
 from .baseline_comparison import BEGUN_NOTE
 from .bootstrap import FEW_NOTE, FEW_PATIENTS, FOLDS_NOTE, LEVEL_PERCENT, RESAMPLES, SEED
 from .case_result import REGIONS, CaseResult
-from .dois import address_of
 from .findings import Findings
 from .group_comparison import GroupDifference, statements_by_pair
 from .picture_sections import BoxPlots, Figure, box_plot_figure, outlier_figures, typical_figures, typical_note

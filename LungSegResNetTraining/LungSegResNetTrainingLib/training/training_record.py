@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from LungSegResNetLib.network.model_file import ModelCard
 
+from ..data.dois import plain_doi
 from ..data.scan_marks import NOTHING_SEEN, ScanSet
+
+TRAINING_CASES, VALIDATION_CASES, TEST_CASES = "training_cases", "validation_cases", "test_cases"
+USES = (TRAINING_CASES, VALIDATION_CASES, TEST_CASES)  # of the cases of a collection, see `TrainingRecord.data`
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,25 @@ class TrainingRecord:
     @property
     def sources(self) -> list[dict[str, Any]]:
         """Collections of data that the network was made with, from its very beginning, as far as they are named."""
-        return [*self.start_network_data, *self.data]
+        return merged_sources((*self.start_network_data, *self.data))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for a network's card."""
         plain = {entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name != "others"}
         scans = {name: value.as_json() for name, value in plain.items() if isinstance(value, ScanSet)}
         return self.others | plain | scans
+
+
+def merged_sources(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Collections of data, those of one DOI and licence in one row: of each use the largest number, because networks
+    that come from one another were made with the same cases."""
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in rows:
+        doi, licence = plain_doi(row.get("doi", "")), row.get("licence", "")
+        same = merged.setdefault((doi, licence), {"collection": "", "doi": doi, "licence": licence})
+        same["collection"] = same["collection"] or row.get("collection", "")
+        same.update({use: max(same.get(use, 0), row[use]) for use in USES if use in row})
+    return list(merged.values())
 
 
 def _scans(training: Mapping[str, Any], key: str, *names: str) -> ScanSet:

@@ -19,6 +19,7 @@ from LungSegResNetLib.network.model_file import ModelCard, save_model
 
 from ..data.scan_marks import ScanSet
 from .start_network import read_start_network
+from .training_record import merged_sources
 
 # What has to be the same for the mean to be a network of the same kind. Fine-tuning may have changed the passes.
 _KIND = ("config", "architecture", "slice_shape", "hu_window", "classes")
@@ -60,13 +61,12 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
             f"The case {leaked[0]} was trained on by one network and is kept for validation by another; "
             "their mean could not be judged on it."
         )
-    sources = [row for record in records for row in record.sources]
     kept = reduce(ScanSet.shared_with, reversed(validated))
     record = dataclasses.replace(
         records[-1],
         mean_of=[other.fingerprint for other in loaded],
         start_network_cases=seen.names,
-        start_network_data=[row for number, row in enumerate(sources) if row not in sources[:number]],
+        start_network_data=merged_sources(row for record in records for row in record.sources),
         validation_cases=kept.names,
         seen_scans=seen,
         validation_scans=kept,

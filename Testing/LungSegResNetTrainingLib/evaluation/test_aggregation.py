@@ -11,6 +11,7 @@ import pytest
 from judged_cases import case_of, comparison_of, judged_case
 
 from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY
+from LungSegResNetTrainingLib.data.dois import address_of
 from LungSegResNetTrainingLib.data.mask_notes import ONE_VALUE
 from LungSegResNetTrainingLib.evaluation.aggregation import (
     ALL_CASES,
@@ -22,7 +23,6 @@ from LungSegResNetTrainingLib.evaluation.aggregation import (
 from LungSegResNetTrainingLib.evaluation.baseline_comparison import compare_with_thresholding
 from LungSegResNetTrainingLib.evaluation.bootstrap import Interval
 from LungSegResNetTrainingLib.evaluation.csv_tables import write_cases, write_summary
-from LungSegResNetTrainingLib.evaluation.dois import address_of
 from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation
 from LungSegResNetTrainingLib.evaluation.figure_text import interval_text, mean_and_sd, range_text
 from LungSegResNetTrainingLib.evaluation.paper_figures import PAPER, PAPER_DECIMALS, PAPER_METRICS, paper_group

@@ -297,6 +297,20 @@ def test_the_model_card_names_data_of_the_network_that_training_began_with(
     assert ("that training began with" in text) == (doi == "10.2/y")
 
 
+def test_the_model_card_names_each_collection_of_the_network_that_training_began_with_once(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    source = {"collection": "Earlier", "doi": "10.2/y", "licence": "CC BY 3.0", "training_cases": 5}
+    begun = TrainingRecord(start_network_data=[source], data=[source | {"validation_cases": 1}])
+    for data in (begun.sources, [*begun.start_network_data, *begun.data]):  # as now, and as an earlier version wrote it
+        card, weights = load_model(run[0])
+        save_model(run[0], weights, dataclasses.replace(card, training={**TRAINING, "start_network_data": data}))
+        (run[2] / "evaluation.json").write_text(json.dumps({"network": file_digest(run[0])}))
+        publish_run(run, tmp_path / "lungs.safetensors")
+        text = (tmp_path / "MODEL_CARD.md").read_text()
+        assert [line for line in text.splitlines() if "Earlier" in line] == ["| Earlier | 10.2/y | CC BY 3.0 | 5 | 1 |"]
+
+
 def test_a_network_whose_training_has_not_finished_is_not_published(
     run: tuple[Path, list[Case], Path], tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, read_card
 from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMark, ScanSet
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
-from LungSegResNetTrainingLib.training.training_record import TrainingRecord
+from LungSegResNetTrainingLib.training.training_record import TrainingRecord, merged_sources
 
 
 def card(training: dict[str, object]) -> ModelCard:
@@ -30,7 +30,30 @@ def test_a_record_comes_back_from_a_card() -> None:
         data=[{"doi": "10.1/b"}],
     )
     assert TrainingRecord.of(card(record.as_json())) == record
-    assert record.sources == [{"doi": "10.1/a"}, {"doi": "10.1/b"}]
+    assert [row["doi"] for row in record.sources] == ["10.1/a", "10.1/b"]
+
+
+def test_collections_of_one_doi_and_licence_are_one_with_the_larger_numbers() -> None:
+    def row(doi: str, licence: str, **numbers: int) -> dict[str, object]:
+        return {"collection": "A", "doi": doi, "licence": licence, **numbers}
+
+    begun = [row("10.1/a", "CC BY", training_cases=5, validation_cases=1), row("10.1/b", "CC BY", training_cases=1)]
+    own = [
+        row("https://doi.org/10.1/a", "CC BY", training_cases=3, validation_cases=2, test_cases=1),
+        row("10.1/a", "CC0", training_cases=2),
+    ]
+    merged = [
+        row("10.1/a", "CC BY", training_cases=5, validation_cases=2, test_cases=1),
+        row("10.1/b", "CC BY", training_cases=1),
+        row("10.1/a", "CC0", training_cases=2),
+    ]
+    assert TrainingRecord(start_network_data=begun, data=own).sources == merged
+    assert merged_sources(merged) == merged
+
+
+def test_what_the_shipped_network_was_made_with_is_named_once() -> None:
+    sources = TrainingRecord.of(read_card(default_model_path())).sources
+    assert len({row["doi"] for row in sources}) == len(sources)
 
 
 def test_entries_of_a_later_version_are_kept() -> None:

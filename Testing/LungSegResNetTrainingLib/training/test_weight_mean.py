@@ -81,6 +81,17 @@ def test_the_mean_knows_the_scans_that_chose_a_step_of_any_of_its_networks(tmp_p
     assert TrainingRecord.of(plainest).choosing_scans == NOTHING_SEEN
 
 
+def test_the_mean_names_data_of_several_of_its_networks_once(tmp_path: Path) -> None:
+    first, second = (network(tmp_path, name, 0, ["a"], ["v"]) for name in ("first", "second"))
+    source = {"collection": "A", "doi": "10.1/a", "licence": "CC BY", "training_cases": 2, "validation_cases": 1}
+    rows = {first: [source], second: [source | {"training_cases": 3, "test_cases": 1}]}
+    for path, data in rows.items():
+        card, weights = load_model(path)
+        save_model(path, weights, dataclasses.replace(card, training={**card.training, "data": data}))
+    mean = write_mean([str(first), str(second)], tmp_path / "mean.safetensors")
+    assert mean.training["start_network_data"] == [source | {"training_cases": 3, "test_cases": 1}]
+
+
 def test_the_mean_has_the_passes_of_the_last_network(tmp_path: Path) -> None:
     begun = write_network(tmp_path / "begun.safetensors", seen_network(), scales=(1, 2))
     tuned = write_network(tmp_path / "tuned.safetensors", seen_network(seed=1), scales=(1, 2, 4))

@@ -59,7 +59,7 @@ def split_by_share(cases: Sequence[Case], share: float, seed: int, with_lung: Co
             "One patient cannot be for training and for validation both; add a patient, or in a terminal give "
             "--validation-share 0."
         )
-    count = min(len(patients) - 1, max(1, round(share * len(patients))))
+    count = min(len(patients) - 1, _validating(share, len(patients)))
     return _divided(cases, np.random.default_rng([seed, 3]).permutation(patients)[:count].tolist())
 
 
@@ -93,6 +93,24 @@ def split_by_fold(cases: Sequence[Case], folds: int, fold: int, with_lung: Colle
         )
     dealt = sorted(shuffled, key=lambda patient: (patient not in lung, group_of[patient]))
     return _divided(cases, dealt[fold - 1 :: folds])
+
+
+def split_left_out(left_out: Sequence[Case], divided: Sequence[Case], share: float, seed: int) -> list[Case]:
+    """Cases that are left out in the splits in which they would be, so that an evaluation knows which ones it lacks.
+
+    One is in the split of its patient. Of the other patients so many are drawn by ``seed`` for validation that with
+    those of ``divided``, of whom a ``share`` validates, it is the share of all. Cases for tests stay so.
+    """
+    split_of = {case.patient: case.split for case in divided if case.split != TEST}
+    others = sorted({case.patient for case in left_out if case.split != TEST} - split_of.keys())
+    count = _validating(share, len(split_of) + len(others)) - _validating(share, len(split_of))
+    drawn = np.random.default_rng([seed, 5]).permutation(others)[:count].tolist()
+    return _divided(left_out, {*drawn, *(patient for patient, split in split_of.items() if split == VALIDATION)})
+
+
+def _validating(share: float, patients: int) -> int:
+    """How many of so many patients validate."""
+    return max(1, round(share * patients))
 
 
 def _divided(cases: Sequence[Case], validating: Collection[str]) -> list[Case]:

@@ -132,5 +132,5 @@ def _assign(
     in_folds = dataclasses.replace(
         found, left_out=[item for item in found.left_out if item.case is None or item.case.split != TEST]
     )
-    left_out = left_out_cases(in_folds, None, NOTHING_SEEN, marks)
+    left_out = left_out_cases(in_folds, ALL, NOTHING_SEEN, marks)
     return _Assignment([(case, judges[network.fold]) for case, network in assigned], unassigned, left_out)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from LungSegResNetLib.wording import counted
 
-from ..data.cases import DOUBTFUL, REFUSED, TEST, VALIDATION, Case
+from ..data.cases import DOUBTFUL, REFUSED, VALIDATION, Case
 from ..data.found_cases import FoundCases
 from ..data.scan_marks import ScanMarks, ScanSet
 from .aggregation import NO_GROUP, grouped
@@ -21,8 +21,7 @@ _TRAINED_ON_REASON = (
 def left_out_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: ScanMarks) -> list[UnjudgedCase]:
     """Of the cases that a split asks for (see `choose_cases`), those that are not judged for a reason that was known.
 
-    A doubtful or refused pair has the split that its list names, but a list need not name any: unless a split is asked
-    for, only those that the list keeps for tests beside validation cases were not to be judged.
+    A doubtful or refused pair has the split that its list names, as that of a run does, which drew one for it as well.
 
     Parameters
     ----------
@@ -33,7 +32,7 @@ def left_out_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: S
     def is_asked_for(case: Case | None) -> bool:
         if case is None or split == ALL:
             return True
-        return case.split == split if split else not (validates and case.split == TEST)
+        return case.split == split if split else case.split == VALIDATION or not validates
 
     items = [item for item in found.left_out if is_asked_for(item.case)]
     with_case = [item.case for item in items if item.case]
@@ -53,16 +52,18 @@ def is_doubt(cause: str) -> bool:
     return cause in (DOUBTFUL, REFUSED)
 
 
-def doubted_text(judged: Sequence[str], doubted: Sequence[str]) -> str:
+def doubted_text(fine: Sequence[str], doubted: Sequence[str]) -> str:
     """What figures leave out because of a doubtful or refused pair, in sentences; empty where there is nothing.
 
     Parameters
     ----------
-    judged, doubted : groups of the cases that have figures, and of those that have none for this reason.
+    fine : groups of the cases that have figures, or lack them only because the network was trained on them: without
+        these, doubtful cases of a whole data set would count against the few that were held back.
+    doubted : groups of the cases that have none for this reason.
     """
     if not doubted:
         return ""
-    entries = [(group, False) for group in judged] + [(group, True) for group in doubted]
+    entries = [(group, False) for group in fine] + [(group, True) for group in doubted]
     groups, counts = grouped(entries, lambda entry: entry[0]), []
     for title, members in groups.items():
         if missing := sum(is_doubted for _, is_doubted in members):

@@ -22,7 +22,7 @@ from ..data.dois import plain_doi
 from ..data.scan_marks import ScanMarks, ScanSet
 from ..training.training_record import TEST_CASES, TRAINING_CASES, USES, VALIDATION_CASES, TrainingRecord
 from .case_numbers import CaseNumbers, key_path, told_names
-from .case_result import FAILED, LUNGS, METHODS, NETWORK
+from .case_result import FAILED, LUNGS, METHODS, NETWORK, TRAINED_ON
 from .left_out import doubted_text, is_doubt
 from .model_card_page import FIGURES, CardTexts, by_kind, model_card_page
 from .report_files import CASES
@@ -89,13 +89,13 @@ def publish(
         raise InputError(f"The training of {network.name} has not finished; go on with it, and evaluate it then.")
     section = _read_text(publication.section).strip() if publication.section else ""
     limits = [line.strip() for line in _read_text(publication.limits).splitlines() if line.strip()]
-    rows, unjudged = _read_rows(report / CASES)
+    rows, unjudged, trained_on = _read_rows(report / CASES)
     _refuse_report_of_another(network, report)
     judged = {row["case"] for row in rows}
     record, marks = TrainingRecord.of(card), ScanMarks()
     _refuse_cases_trained_on(record.seen_scans, judged, cases, marks)
     names = _collection_names(target.with_name("collections.csv"))
-    if missing := _unjudged_text(rows, unjudged):
+    if missing := _unjudged_text((*rows, *trained_on), unjudged):
         tell(missing)
     choosing = [record.choosing_scans.holds_case(case, marks) for case in cases if case.name in judged]
     notes = chosen_by_judged(sum(choosing))
@@ -107,7 +107,7 @@ def publish(
         numbers.write(key)
         tell(numbers.told(key))
         record, rows = numbers.in_record(record), numbers.in_rows(rows)
-        missing = _unjudged_text(rows, numbers.in_rows(unjudged))
+        missing = _unjudged_text((*rows, *trained_on), numbers.in_rows(unjudged))
     else:
         tell(told_names(record, named))
     card = dataclasses.replace(
@@ -151,11 +151,9 @@ def _refuse_cases_trained_on(seen: ScanSet, judged: Set[str], cases: Sequence[Ca
         )
 
 
-def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Rows of judged cases with lung, and of cases that could not be judged or whose pair is doubtful or refused.
-
-    Those that are left out only because the network was trained on them are among neither.
-    """
+def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[dict[str, str]], list[dict[str, str]]]:
+    """Rows of judged cases with lung, of cases that could not be judged or whose pair is doubtful or refused, and of
+    those that are left out only because the network was trained on them."""
     try:
         found = read_rows(path, _REPORT_COLUMNS)
         judged = [row for row in found if row["method"] in METHODS]
@@ -164,11 +162,13 @@ def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
         raise InputError(f"{path} is no table of an evaluation; run lungsegresnet-train evaluate first.") from error
     if not rows:
         raise InputError(f"{path} holds no evaluated case with lung.")
-    return rows, [row for row in found if row.get("status") == FAILED or is_doubt(row.get("cause", ""))]
+    unjudged = [row for row in found if row.get("status") == FAILED or is_doubt(row.get("cause", ""))]
+    return rows, unjudged, [row for row in found if row.get("cause") == TRAINED_ON]
 
 
-def _unjudged_text(rows: Sequence[dict[str, str]], unjudged: Sequence[dict[str, str]]) -> str:
-    """Which cases are in no figure, by name and by group; empty where there are none."""
+def _unjudged_text(fine: Sequence[dict[str, str]], unjudged: Sequence[dict[str, str]]) -> str:
+    """Which cases are in no figure, by name and by group; empty where there are none. For ``fine`` see
+    `doubted_text`."""
     if not unjudged:
         return ""
     names = []
@@ -176,9 +176,9 @@ def _unjudged_text(rows: Sequence[dict[str, str]], unjudged: Sequence[dict[str, 
         cause = row.get("cause", "")
         why = f"{cause} reference" if is_doubt(cause) else "could not be judged"
         names.append(f"{row['case']} ({', '.join(filter(None, (row.get('group', ''), why)))})")
-    judged = {row["case"]: row.get("group", "") for row in rows}
+    group_of = {row["case"]: row.get("group", "") for row in fine}
     doubted = [row.get("group", "") for row in unjudged if is_doubt(row.get("cause", ""))]
-    return " ".join(filter(None, [f"Not judged: {', '.join(names)}.", doubted_text(list(judged.values()), doubted)]))
+    return " ".join(filter(None, [f"Not judged: {', '.join(names)}.", doubted_text(list(group_of.values()), doubted)]))
 
 
 def _sources(

@@ -13,7 +13,7 @@ from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
 from .bootstrap import FOLDS_NOTE, LEVEL_PERCENT, too_few
 from .case_choice import trained_patients
-from .case_result import LUNGS, NETWORK, CaseResult
+from .case_result import LUNGS, NETWORK, TRAINED_ON, CaseResult
 from .evaluate import Evaluation
 from .figure_text import excludes_zero, interval_text, is_zero
 from .findings import Findings, worst_first
@@ -92,7 +92,9 @@ def _trained_on(findings: Findings) -> list[str]:
 
 
 def _doubted(findings: Findings) -> list[str]:
-    text = doubted_text([result.case.group for result in findings.results], [one.group for one in findings.doubted])
+    fine = [result.case.group for result in findings.results]
+    fine += [one.group for one in findings.evaluation.left_out if one.cause == TRAINED_ON]
+    text = doubted_text(fine, [one.group for one in findings.doubted])
     return [text] if text else []
 
 

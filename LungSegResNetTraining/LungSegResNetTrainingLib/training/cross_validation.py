@@ -49,7 +49,11 @@ def train_folds(
         holds another run. Otherwise as ``train``.
     """
     folds = range(1, len(plans) + 1)
-    divided = [cases.divided(split_by_fold(cases.cases, len(plans), fold, cases.with_lung)) for fold in folds]
+    share = 1 / len(plans)
+    divided = [
+        cases.divided(split_by_fold(cases.cases, len(plans), fold, cases.with_lung), share, settings.seed)
+        for fold, (settings, _) in zip(folds, plans, strict=True)
+    ]
     for fold, part, (_, start) in zip(folds, divided, plans, strict=True):
         refuse_seen_fold(part, fold, start)
     networks = []

@@ -29,6 +29,7 @@ from ..data.ct_digests import stored_digests
 from ..data.data_set import list_data_set
 from ..data.found_cases import LeftOutCase
 from ..data.scan_marks import ScanMark, ScanMarks
+from ..data.splits import split_left_out
 from ..slices.slice_cache import CachedCase, cache_case
 
 _FILES = "files"  # a column that no other case list has
@@ -74,10 +75,18 @@ class TrainingCases:
         """Slices of the cases for ``train`` or ``validation``."""
         return [one.cached for one in self.prepared if one.case.split == split]
 
-    def divided(self, cases: Sequence[Case]) -> TrainingCases:
-        """The same cases in the splits that ``cases``, the same in the same order, name."""
+    def divided(self, cases: Sequence[Case], share: float = 0.0, seed: int = 0) -> TrainingCases:
+        """The same cases in the splits that ``cases``, the same in the same order, name.
+
+        What is left out stays in the splits that the data set names, unless ``share`` of the patients was drawn for
+        validation; see `split_left_out`.
+        """
         prepared = [replace(one, case=case) for one, case in zip(self.prepared, cases, strict=True)]
-        return replace(self, prepared=prepared)
+        left_out = self.left_out
+        if share:
+            drawn = iter(split_left_out([item.case for item in left_out if item.case], cases, share, seed))
+            left_out = [replace(item, case=next(drawn)) if item.case else item for item in left_out]
+        return TrainingCases(prepared, left_out)
 
     def in_order(self, names: Sequence[str]) -> TrainingCases:
         """The same cases in the order of these names, which decides what each step draws."""

@@ -85,9 +85,11 @@ def choose_cases(
         reporter.warning(text)
     if all(case.split == TEST for case in cases):
         raise InputError("All cases are in the split test, which training leaves alone; put some into the split train.")
+    share = 0.0
     if choice.folds is not None:
         if choice.fold is not None:
             cases = split_by_fold(cases, choice.folds, choice.fold, prepared.with_lung)
+            share = 1 / choice.folds
     elif not names_a_split(cases):
         if names_a_split([item.case for item in prepared.left_out if item.case]):
             raise InputError(
@@ -95,7 +97,8 @@ def choose_cases(
                 "out of the list to have others drawn."
             )
         cases = split_by_share(cases, choice.validation_share, settings.seed, prepared.with_lung)
-    return prepared.divided(cases)
+        share = choice.validation_share
+    return prepared.divided(cases, share, settings.seed)
 
 
 def _refuse_copies(cases: Sequence[PreparedCase]) -> None:

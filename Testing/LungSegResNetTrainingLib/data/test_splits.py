@@ -7,7 +7,7 @@ import pytest
 
 from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetTrainingLib.data.cases import TEST, TRAIN, VALIDATION, Case
-from LungSegResNetTrainingLib.data.splits import names_a_split, split_by_fold, split_by_share
+from LungSegResNetTrainingLib.data.splits import names_a_split, split_by_fold, split_by_share, split_left_out
 
 # Two scans of each of 20 patients; every fourth patient is ill.
 CASES = [
@@ -49,6 +49,23 @@ def test_one_patient_cannot_be_on_both_sides() -> None:
 def test_an_impossible_share_is_refused(share: float) -> None:
     with pytest.raises(UsageError):
         split_by_share(CASES, share, 0, ALL)
+
+
+def test_what_is_left_out_gets_the_splits_it_would_have_had() -> None:
+    divided = split_by_share(CASES, 0.25, 0, ALL)
+    validating = sorted(_validating(divided))
+
+    def case(name: str, patient: str, split: str = TRAIN) -> Case:
+        return Case(name, Path("ct"), Path("mask"), split, patient)
+
+    known = [case("k0", validating[0]), case("k1", ({f"p{n}" for n in range(20)} - set(validating)).pop())]
+    others = [case(f"{scan}{n}", f"other{n}") for n in range(8) for scan in "ab"]
+    left_out = split_left_out([*known, *others, case("t", "t", TEST)], divided, 0.25, 0)
+    assert [one.split for one in left_out if one.name in ("k0", "k1", "t")] == [VALIDATION, TRAIN, TEST]
+    drawn = [_validating(split_left_out(others, divided, 0.25, seed)) for seed in range(5)]
+    assert [len(patients) for patients in drawn] == [2] * 5
+    assert len(set(map(frozenset, drawn))) > 1
+    assert _validating(split_left_out(others[:2], divided, 0.25, 0)) == set()  # round(0.25 * 21) are there already
 
 
 def test_folds_hold_every_patient_once_and_spread_the_groups() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,22 @@ import pytest
 import SimpleITK as sitk
 from network_files import write_quick_network
 from synthetic_thorax import Thorax
+from training_cases import write_case
 
+from LungSegResNetLib.network.model_file import load_model, save_model
 from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import DOUBTFUL, Case
+from LungSegResNetTrainingLib.data.data_set import list_data_set
 from LungSegResNetTrainingLib.data.found_cases import FoundCases, LeftOutCase
 from LungSegResNetTrainingLib.data.pair_check import PairVerdict
 from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMarks, ScanSet
 from LungSegResNetTrainingLib.evaluation.left_out import doubted_text, is_doubt, left_out_cases
+from LungSegResNetTrainingLib.training.parallel import Processes
+from LungSegResNetTrainingLib.training.reporting import NullTrainingReporter
+from LungSegResNetTrainingLib.training.run_cases import record_cases
+from LungSegResNetTrainingLib.training.settings import RECOMMENDED
+from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases
 
 
 def _write_consolidated(folder: Path, name: str, aerated: float) -> None:
@@ -81,7 +90,7 @@ def _left_out(split: str, name: str = "odd") -> LeftOutCase:
     ("asked", "split", "listed"),
     [
         (None, "validation", True),
-        (None, "train", True),  # also where the list named no split
+        (None, "train", False),
         (None, "test", False),
         ("test", "test", True),
         ("test", "validation", False),
@@ -95,10 +104,51 @@ def test_a_doubted_case_is_listed_where_it_could_have_been_judged(asked: str | N
 
 
 def test_a_doubted_case_that_the_network_was_trained_on_is_none_that_the_figures_lack() -> None:
-    found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out("train", "known")])
+    found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out("validation", "known")])
     (one,) = left_out_cases(found, None, ScanSet.by_names({"known"}), ScanMarks())
     assert one.cause == "trained on"
     assert not is_doubt(one.cause)
+
+
+def test_where_no_split_is_named_the_cases_that_the_network_was_trained_on_count_as_the_doubted_ones_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    rows = ["case,ct,mask,group,status,reasons"]
+    for name in "abc":
+        _write_consolidated(tmp_path / "data", name, 1.0)
+        status = "doubtful,Is it in place?" if name == "c" else "ok,"
+        rows.append(f"{name},{name}_ct.nii,{name}_lungs.nii,COVID-19,{status}")
+    (tmp_path / "data" / "cases.csv").write_text("\n".join(rows), encoding="utf-8")
+    network = write_quick_network(tmp_path / "own.safetensors")
+    card, weights = load_model(network)
+    save_model(network, weights, replace(card, training={"training_cases": ["a"]}))
+    judge = ["evaluate", str(network), str(tmp_path / "data"), "--out", str(tmp_path / "report"), "--no-baseline"]
+    assert main([*judge, "--device", "cpu", "--progress", "none"]) == 0
+    assert "is doubtful or was refused: 1 of 3 COVID-19 cases." in capsys.readouterr().out
+
+
+def test_a_run_draws_a_split_for_doubted_cases_too_so_that_those_of_training_count_against_no_validation_cases(
+    tmp_path: Path,
+) -> None:
+    data = tmp_path / "data"
+    rows = ["case,ct,mask,group,status"]
+    for number in range(20):
+        write_case(data, f"c{number}", (6.0, 6.0, 20.0), thorax=Thorax(noise=5.0 + number))
+        rows.append(f"c{number},c{number}_ct.nii,c{number}_mask.nii,COVID-19,{'ok' if number else 'doubtful'}")
+    (data / "cases.csv").write_text("\n".join(rows), encoding="utf-8")
+    choice = CaseChoice(data, tmp_path / "cache", validation_share=0.1)
+    for seed in range(5):
+        settings = replace(RECOMMENDED, slice_shape=(32, 40), seed=seed)
+        cases = choose_cases(choice, settings, Processes(), NullTrainingReporter())
+        run = tmp_path / f"run{seed}"
+        run.mkdir()
+        record_cases(run, cases)
+        found = list_data_set(run / "cases.csv")
+        judged = [case.group for case in found.cases if case.split == "validation"]
+        assert len(judged) == 2
+        doubted = [one.group for one in left_out_cases(found, None, NOTHING_SEEN, ScanMarks()) if is_doubt(one.cause)]
+        assert "of 3" not in doubted_text(judged, doubted)
 
 
 def test_groups_are_counted_however_they_are_spelt() -> None:

@@ -46,7 +46,7 @@ def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
 ) -> None:
     rows = check(host, panel, data_set)
     verdicts = {row[0]: row[1] for row in rows}
-    assert verdicts == {"anna": "ok", "bert": "ok", "cara": "ok", "alone": "refused"}
+    assert verdicts == {"anna": "ok", "bert": "ok", "cara": "ok", "alone": "no pair"}
     assert "no mask" in next(row[4] for row in rows if row[0] == "alone")
     assert panel.ui.dataStatusLabel.text.startswith("3 of 4 cases")
 

@@ -21,6 +21,7 @@ class CaseCheck:
     notes : what reading CT and mask had to assume or repair.
     shape, spacing_mm : of the CT, (z, y, x).
     row_png : its row of the contact sheet; empty where it could not be read, or none was asked for.
+    group : of one without files, where a case list says it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class CaseCheck:
     shape: tuple[int, int, int] | None = None
     spacing_mm: tuple[float, float, float] | None = None
     row_png: bytes = b""
+    group: str = ""
 
     @property
     def ok(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from LungSegResNetLib.files.detached_voxels import voxel_files
 
-from .cases import Case
+from .cases import NO_PAIR, REFUSED, Case
 from .dicom_kinds import PICTURE, kind_of_file
 from .system_files import users_files
 
@@ -25,6 +25,11 @@ def mask_files_of(mask: Path) -> list[Path]:
     if kind_of_file(mask) == PICTURE:
         return [path for path in users_files(mask.parent, recursive=False) if kind_of_file(path) == PICTURE]
     return files_of(mask)
+
+
+def failure_of(case: Case) -> str:
+    """The status of a case that could not be read: ``no pair`` where CT or mask is not there, else ``refused``."""
+    return REFUSED if os.path.exists(case.ct) and os.path.exists(case.mask) else NO_PAIR  # noqa: PTH110
 
 
 def files_of_case(case: Case) -> list[Path]:

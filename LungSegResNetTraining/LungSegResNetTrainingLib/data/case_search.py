@@ -14,7 +14,7 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
 from LungSegResNetLib.files.image_files import CT_ENDINGS
 
-from .cases import TRAIN, Case
+from .cases import REFUSED, TRAIN, Case
 from .dicom_kinds import CT, MASK, PICTURE, kind_of_file, kind_of_folder
 from .found_cases import FoundCases, without_repetitions
 from .system_files import is_system_file
@@ -73,7 +73,7 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
     items, subfolders, loose_dicom, closed = _look(folder)
     reason = "It cannot be opened; remove it or make it readable."
     for path in closed:
-        found.add_problem(path.relative_to(top.parent if path == top else top).as_posix(), reason)
+        found.add_problem(path.relative_to(top.parent if path == top else top).as_posix(), reason, REFUSED)
     name = folder.relative_to(top).as_posix()
     scans: dict[str, list[_Item]] = {}
     for item in items:

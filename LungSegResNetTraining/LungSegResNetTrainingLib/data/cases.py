@@ -20,6 +20,7 @@ _SPLITS = {
     "test": TEST,
 }
 OK, DOUBTFUL, REFUSED = "ok", "doubtful", "refused"  # what the check of pairs says of a case
+NO_PAIR, REPEATED = "no pair", "repeated"  # of one without CT or mask, and of one that has name or CT of another
 CASE_LIST = "cases.csv"  # in the folder of a data set or of a run
 # Those that a program of this package writes; a table that is a case list, too, has further ones after them.
 CASE_COLUMNS = (
@@ -64,7 +65,7 @@ class ListedCase:
     """A row of a case list; ``case`` is None where an earlier check found no CT or no mask.
 
     ``status`` and ``reasons`` are what that check wrote; without a check the status is ``ok``. ``further`` has the
-    cells in other columns than `CASE_COLUMNS`.
+    cells in other columns than `CASE_COLUMNS`. ``group`` is that of a row without a case.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ListedCase:
     status: str
     reasons: str
     further: dict[str, str] = field(default_factory=dict)
+    group: str = ""
 
     def is_taken(self, statuses: Collection[str]) -> bool:
         """Whether the row is a case with one of these statuses, or one that was accepted since a check left it out."""
@@ -83,7 +85,7 @@ class ListedCase:
         """All cells of the row by column; ``place_of`` says how the list names a file."""
         row = {"case": self.name, "status": self.status, "reasons": self.reasons} | self.further
         if self.case is None:
-            return row
+            return row | {"group": self.group}
         return row | self.case.described() | {"ct": place_of(self.case.ct), "mask": place_of(self.case.mask)}
 
 
@@ -176,7 +178,8 @@ def _listed(csv_path: Path, line: int, row: dict[str, str]) -> ListedCase:
         raise InputError(f"Line {line} of the case list {csv_path} has characters of no text; save it as CSV again.")
     case = None if empty else _case(csv_path.parent, row)
     further = {column: text.strip() for column, text in row.items() if column not in (*CASE_COLUMNS, _BEYOND)}
-    return ListedCase(name, case, status, (row.get("reasons") or "").strip(), further)
+    reasons, group = ((row.get(column) or "").strip() for column in ("reasons", "group"))
+    return ListedCase(name, case, status, reasons, further, group if case is None else "")
 
 
 def _case(folder: Path, row: dict[str, str]) -> Case:

@@ -19,14 +19,14 @@ from LungSegResNetLib.figures.drawing import fitted, font, lung_window_grey, rgb
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 from .case_check import CaseCheck
-from .cases import DOUBTFUL, REFUSED
+from .cases import DOUBTFUL, NO_PAIR, REFUSED, REPEATED
 from .pair_check import PairVerdict
 
 _TILE = (180, 240)  # rows, columns in pixels
 _TEXT_HEIGHT = 20
 _AXIAL_LEVELS = (0.2, 0.5, 0.8)  # of the way from the lowest to the highest slice with lung
 _ROWS_A_PAGE = 40
-_STATUS_COLORS = {DOUBTFUL: (255, 190, 70), REFUSED: (255, 100, 90)}
+_STATUS_COLORS = {DOUBTFUL: (255, 190, 70), **dict.fromkeys((REFUSED, NO_PAIR, REPEATED), (255, 100, 90))}
 _PLAIN = (225, 225, 225)
 
 

@@ -14,8 +14,9 @@ from LungSegResNetLib.errors import sentence_of
 from LungSegResNetLib.tables import write_csv
 
 from .case_check import CaseCheck, spacing_text
+from .case_files import failure_of
 from .case_reading import read_case
-from .cases import CASE_COLUMNS, DOUBTFUL, OK, REFUSED, Case, ListedCase
+from .cases import CASE_COLUMNS, DOUBTFUL, NO_PAIR, OK, REFUSED, REPEATED, Case, ListedCase
 from .contact_sheet import draw_row
 from .data_set import list_data_set
 from .pair_check import PairVerdict, check_pair
@@ -30,7 +31,7 @@ def check_data_set(
 ) -> list[CaseCheck]:
     """Read and judge every case of a data set; a broken case is listed with its reason and stops no other.
 
-    What an earlier check doubted or refused is judged anew; a status that no check gives is left as it is.
+    What an earlier check left out is judged anew; a status that no check gives is left as it is.
 
     Parameters
     ----------
@@ -41,8 +42,10 @@ def check_data_set(
     ------
     InputError : there is no data set at ``path`` (see ``list_data_set``).
     """
-    found = list_data_set(path, taken=(OK, DOUBTFUL, REFUSED))
-    checks = [CaseCheck(item.name, item.case, item.verdict) for item in (*found.problems, *found.left_out)]
+    found = list_data_set(path, taken=(OK, DOUBTFUL, REFUSED, NO_PAIR, REPEATED))
+    checks = [
+        CaseCheck(item.name, item.case, item.verdict, group=item.group) for item in (*found.problems, *found.left_out)
+    ]
     for done, case in enumerate(found.cases):
         if on_progress is not None:
             on_progress(done, len(found.cases), case.name)
@@ -58,7 +61,7 @@ def check_case(case: Case, with_picture: bool = True) -> CaseCheck:
         row = _png(draw_row(ct, mask.labels, case.name, verdict)) if with_picture else b""
     except Exception as error:  # the other cases are still worth checking
         reason = sentence_of(error, "The case could not be read")
-        return CaseCheck(case.name, case, PairVerdict(REFUSED, (reason,)))
+        return CaseCheck(case.name, case, PairVerdict(failure_of(case), (reason,)))
     z, y, x = ct.hu.shape
     return CaseCheck(case.name, case, verdict, mask.format, mask.notes, (z, y, x), ct.spacing_zyx, row)
 
@@ -84,7 +87,7 @@ def _listed(check: CaseCheck) -> ListedCase:
         found["spacing_mm"] = spacing_text(check.spacing_mm)
         found["right_ml"], found["left_ml"] = (f"{ml:.0f}" for ml in verdict.volumes_ml)
         found["mean_hu"] = "" if verdict.mean_hu is None else f"{verdict.mean_hu:.0f}"
-    return ListedCase(check.name, check.case, verdict.status, verdict.told, found)
+    return ListedCase(check.name, check.case, verdict.status, verdict.told, found, check.group)
 
 
 def _relative(path: Path, folder: Path) -> str:

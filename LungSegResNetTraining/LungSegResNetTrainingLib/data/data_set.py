@@ -9,7 +9,7 @@ from pathlib import Path
 from LungSegResNetLib.errors import InputError
 
 from .case_search import find_cases
-from .cases import CASE_LIST, OK, ListedCase, read_case_list, refuse_divided_patients
+from .cases import CASE_LIST, NO_PAIR, OK, REFUSED, ListedCase, read_case_list, refuse_divided_patients
 from .found_cases import FoundCases, LeftOutCase, without_repetitions
 from .pair_check import PairVerdict
 
@@ -52,9 +52,13 @@ def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases
     """The cases with a status that is ``taken``, and those that were accepted; the others are left out."""
     refuse_divided_patients([row.case for row in rows if row.case is not None and row.is_taken((OK,))])
     cases = [row.case for row in rows if row.case is not None and row.is_taken(taken)]
-    left_out = [
-        LeftOutCase(row.name, PairVerdict(row.status, (row.reasons or "The case list says so.",)), row.case)
-        for row in rows
-        if not row.is_taken(taken)
-    ]
-    return without_repetitions(FoundCases(cases, [], left_out))
+    left_out = [_left_out(row) for row in rows if not row.is_taken(taken)]
+    problems = [item for item in left_out if item.case is None]
+    return without_repetitions(FoundCases(cases, problems, [item for item in left_out if item.case is not None]))
+
+
+def _left_out(row: ListedCase) -> LeftOutCase:
+    # Earlier versions called a row without CT or mask refused.
+    status = NO_PAIR if row.case is None and row.status == REFUSED else row.status
+    verdict = PairVerdict(status, (row.reasons or "The case list says so.",))
+    return LeftOutCase(row.name, verdict, row.case, row.group)

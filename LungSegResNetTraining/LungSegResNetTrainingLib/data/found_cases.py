@@ -6,22 +6,23 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .cases import REFUSED, Case
+from .cases import NO_PAIR, REPEATED, Case
 from .pair_check import PairVerdict
 
 
 @dataclass(frozen=True)
 class LeftOutCase:
-    """A case that is not used, and why; ``case`` is None where CT or mask is missing."""
+    """A case that is not used, and why; ``case`` is None where CT or mask is missing, whose ``group`` may be known."""
 
     name: str
     verdict: PairVerdict
     case: Case | None = None
+    group: str = ""
 
     @classmethod
-    def refused(cls, name: str, reason: str, case: Case | None = None) -> LeftOutCase:
+    def of(cls, name: str, status: str, reason: str, case: Case | None = None) -> LeftOutCase:
         """One that cannot be used, for a reason in one sentence."""
-        return cls(name, PairVerdict(REFUSED, (reason,)), case)
+        return cls(name, PairVerdict(status, (reason,)), case)
 
     @property
     def reason(self) -> str:
@@ -40,7 +41,7 @@ class FoundCases:
     Attributes
     ----------
     cases : those to be used.
-    problems : what looked like a case but is none.
+    problems : what looked like a case but is none: ``no pair``, or ``refused`` where it cannot be opened.
     left_out : cases that are not to be used: a case list says so, or their name or CT is that of another case.
     """
 
@@ -53,9 +54,9 @@ class FoundCases:
         """How many there are, of all three."""
         return len(self.cases) + len(self.problems) + len(self.left_out)
 
-    def add_problem(self, name: str, reason: str) -> None:
+    def add_problem(self, name: str, reason: str, status: str = NO_PAIR) -> None:
         """Note what looked like a case but is none, and why."""
-        self.problems.append(LeftOutCase.refused(name, reason))
+        self.problems.append(LeftOutCase.of(name, status, reason))
 
 
 def without_repetitions(found: FoundCases) -> FoundCases:
@@ -70,12 +71,12 @@ def without_repetitions(found: FoundCases) -> FoundCases:
     for case in found.cases:
         if case.name in names:
             reason = "Another case has the same name; give each its own."
-            left_out.append(LeftOutCase.refused(case.name, reason, case))
+            left_out.append(LeftOutCase.of(case.name, REPEATED, reason, case))
             continue
         names.add(case.name)
         if other := within.get(places[case]):
             reason = f"Its CT would be looked for in the folder of case {other.name}, too; give it a folder of its own."
-            left_out.append(LeftOutCase.refused(case.name, reason, case))
+            left_out.append(LeftOutCase.of(case.name, REPEATED, reason, case))
             continue
         owner = owners.setdefault(places[case], case)
         if owner.patient == case.patient:
@@ -85,5 +86,5 @@ def without_repetitions(found: FoundCases) -> FoundCases:
                 f"Its CT is that of case {owner.name}, and a scan has one patient; leave one of the two out, or name "
                 "the same patient for both in a case list."
             )
-            left_out.append(LeftOutCase.refused(case.name, reason, case))
+            left_out.append(LeftOutCase.of(case.name, REPEATED, reason, case))
     return FoundCases(kept, found.problems, left_out)

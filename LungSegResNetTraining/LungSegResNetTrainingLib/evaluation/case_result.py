@@ -23,7 +23,7 @@ METHODS = (NETWORK, THRESHOLDING)
 VOLUMES, SINGLE_SLICES = "volumes", "single slices"
 KINDS = (VOLUMES, SINGLE_SLICES)
 JUDGED, FAILED, LEFT_OUT = "judged", "failed", "left out"  # states of a case
-TRAINED_ON = "trained on"  # why a case is not judged, where that is not the status of its pair
+TRAINED_ON = "trained on"  # why a case is not judged, where that is not its status in the data set
 WITH_DOUBTFUL, WITHOUT_DOUBTFUL = "included", "left out"  # how figures of several cases take doubtful references
 
 
@@ -159,7 +159,7 @@ class CaseResult:
 class UnjudgedCase:
     """A case that was not judged, and why in one sentence.
 
-    ``cause`` is the status of its pair of CT and mask where that is why, as ``doubtful`` or ``refused``, or
+    ``cause`` is its status in the data set where that is why, such as ``doubtful``, ``refused`` or ``no pair``, or
     ``TRAINED_ON``; else it is empty.
     """
 
@@ -171,5 +171,5 @@ class UnjudgedCase:
     @classmethod
     def of(cls, item: LeftOutCase, cause: str | None = None) -> UnjudgedCase:
         """One that the data set leaves out; because of its pair's status unless another ``cause`` is given."""
-        group = item.case.group if item.case else ""
+        group = item.case.group if item.case else item.group
         return cls(item.name, item.reason, group, item.verdict.status if cause is None else cause)

@@ -39,8 +39,8 @@ def left_out_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: S
     trained = trained_patients(with_case, seen, marks) if split is None else set()
     left_out = []
     for item in items:
-        is_trained_on = item.case is not None and item.case.patient in trained
-        left_out.append(UnjudgedCase.of(item, TRAINED_ON if is_trained_on else None))
+        is_known = is_doubt(item.verdict.status) and item.case is not None and item.case.patient in trained
+        left_out.append(UnjudgedCase.of(item, TRAINED_ON if is_known else None))
     reason = _TRAINED_ON_REASON.format(split=ALL)
     return left_out + [
         UnjudgedCase(case.name, reason, case.group, TRAINED_ON) for case in cases_trained_on(found, split, seen, marks)

@@ -14,7 +14,7 @@ from LungSegResNetLib.tables import read_rows, write_csv
 from LungSegResNetLib.wording import some_of
 
 from ..command_text import quoted
-from ..data.case_files import mask_files_of
+from ..data.case_files import failure_of, mask_files_of
 from ..data.cases import (
     CASE_COLUMNS,
     CASE_LIST,
@@ -139,7 +139,7 @@ def prepare_cases(
             ) from error
         except Exception as error:  # the other cases are still worth training on
             reason = sentence_of(error, "The case could not be read")
-            left_out.append(LeftOutCase.refused(case.name, reason, case))
+            left_out.append(LeftOutCase.of(case.name, failure_of(case), reason, case))
             continue
         if cached.verdict.status in taken:
             used.append((case, cached))
@@ -188,7 +188,9 @@ def record_cases(
         ListedCase(one.case.name, one.case, OK, one.cached.verdict.told, {_FILES: one.digest()})
         for one in cases.prepared
     ]
-    rows += [ListedCase(item.name, item.case, item.verdict.status, item.reason) for item in cases.left_out]
+    rows += [
+        ListedCase(item.name, item.case, item.verdict.status, item.reason, group=item.group) for item in cases.left_out
+    ]
     with write_atomically(path, overwrite=False) as temporary:
         write_csv(temporary, (*CASE_COLUMNS, _FILES), (row.cells(lambda file: str(file.resolve())) for row in rows))
     return cases

@@ -134,7 +134,7 @@ def test_rows_come_back_from_the_table_that_they_were_written_to(tmp_path: Path)
     rows = [
         ListedCase("a", named, DOUBTFUL, "Right and left are exchanged.", {"right_ml": "2000"}),
         ListedCase("b", nobodys, OK, "", {"right_ml": ""}),
-        ListedCase("c", None, "refused", "There is no mask.", {"right_ml": ""}),
+        ListedCase("c", None, "refused", "There is no mask.", {"right_ml": ""}, "normal"),
     ]
     write_csv(tmp_path / "table.csv", (*CASE_COLUMNS, "right_ml"), [row.cells(lambda file: file.name) for row in rows])
     assert read_case_list(tmp_path / "table.csv") == rows
@@ -146,9 +146,11 @@ def test_a_data_set_says_which_rows_of_its_list_are_left_out_and_why(tmp_path: P
     assert [case.name for case in found.cases] == ["a"]
     assert {item.name: item.reason for item in found.left_out} == {
         "b": "Right and left are exchanged.",
-        "c": "There is no mask.",
         "d": "The case list says so.",
     }
+    assert [(item.name, item.verdict.status, item.reason) for item in found.problems] == [
+        ("c", "no pair", "There is no mask.")
+    ]
     assert [case.name for case in list_data_set(path, (OK, DOUBTFUL)).cases] == ["a", "b"]
 
 

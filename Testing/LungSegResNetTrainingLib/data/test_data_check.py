@@ -43,7 +43,7 @@ def test_one_broken_case_does_not_stop_the_others(data_set: Path) -> None:
     seen = []
     checks = {c.name: c for c in check_data_set(data_set, lambda *progress: seen.append(progress))}
     assert {name: c.verdict.status for name, c in checks.items()} == {
-        "good": "ok", "exchanged": "doubtful", "foreign": "refused", "damaged": "refused", "lonely": "refused",
+        "good": "ok", "exchanged": "doubtful", "foreign": "refused", "damaged": "refused", "lonely": "no pair",
     }  # fmt: skip
     assert checks["good"].format == "PTK MetaImage"
     assert all(len(c.verdict.reasons) == 1 for name, c in checks.items() if name != "good")
@@ -75,7 +75,7 @@ def test_a_table_that_is_checked_again_loses_no_case_and_judges_what_was_doubted
     write_check_table(table, check_data_set(data_set), overwrite=False)
     before = {check.name: check.verdict for check in check_data_set(table)}
     assert before == {check.name: check.verdict for check in check_data_set(data_set)}
-    assert {name: verdict.status for name, verdict in before.items()}["lonely"] == "refused"
+    assert {name: verdict.status for name, verdict in before.items()}["lonely"] == "no pair"
     (data_set / "damaged" / "ct.nii.gz").write_bytes((data_set / "good" / "ct.nii.gz").read_bytes())
     assert {check.name for check in check_data_set(table) if check.ok} == {"good", "damaged"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from synthetic_thorax import Thorax
 from training_cases import write_case
 
 from LungSegResNetLib.network.model_file import load_model, save_model
-from LungSegResNetLib.tables import read_rows
+from LungSegResNetLib.tables import read_rows, write_csv
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import DOUBTFUL, Case
 from LungSegResNetTrainingLib.data.data_set import list_data_set
@@ -149,6 +150,49 @@ def test_a_run_draws_a_split_for_doubted_cases_too_so_that_those_of_training_cou
         assert len(judged) == 2
         doubted = [one.group for one in left_out_cases(found, None, NOTHING_SEEN, ScanMarks()) if is_doubt(one.cause)]
         assert "of 3" not in doubted_text(judged, doubted)
+
+
+def test_what_is_no_pair_or_repeats_another_case_is_no_dense_pair_that_the_figures_lack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, table = tmp_path / "data", tmp_path / "table.csv"
+    data.mkdir()
+    _write_consolidated(data, "a", 1.0)
+    pair = "a_ct.nii,a_lungs.nii"
+    rows = [f"a,{pair},normal", f"a,{pair},normal", f"copy,{pair},COVID-19", "gone,b_ct.nii,gone_lungs.nii,COVID-19"]
+    shutil.copy(data / "a_ct.nii", data / "b_ct.nii")
+    (data / "list.csv").write_text("\n".join(["case,ct,mask,group", *rows]), encoding="utf-8")
+    assert main(["check", str(data / "list.csv"), "--table", str(table)]) == 7
+    listed = read_rows(table)
+    lone = dict.fromkeys(listed[0], "") | {"case": "alone", "group": "normal", "status": "refused"}
+    write_csv(table, list(lone), [*listed, lone | {"reasons": "There is no mask."}])  # as earlier versions wrote it
+    again = tmp_path / "again.csv"
+    assert main(["check", str(table), "--table", str(again)]) == 7  # in which they stay what they are
+    judge = ["evaluate", "shipped", str(again), "--out", str(tmp_path / "report"), "--no-baseline"]
+    assert main([*judge, "--device", "cpu", "--progress", "none"]) == 0
+    assert "True pairs with dense disease" not in capsys.readouterr().out
+    told = {(row["case"], row["cause"], row["group"]) for row in read_rows(tmp_path / "report" / "cases.csv")}
+    assert told == {
+        ("a", "", "normal"), ("a", "repeated", "normal"), ("copy", "repeated", "COVID-19"),
+        ("gone", "no pair", "COVID-19"), ("alone", "no pair", "normal"),
+    }  # fmt: skip
+
+
+def test_a_scan_without_a_mask_is_left_out_of_a_folder_as_of_the_table_of_its_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, table = tmp_path / "data", tmp_path / "table.csv"
+    data.mkdir()
+    _write_consolidated(data, "a", 1.0)
+    (data / "b_ct.nii").write_bytes((data / "a_ct.nii").read_bytes())
+    assert main(["check", str(data), "--table", str(table)]) == 7
+    for place in (data, table):
+        report = tmp_path / f"report of {place.stem}"
+        judge = ["evaluate", "shipped", str(place), "--out", str(report), "--no-baseline", "--progress", "none"]
+        assert main([*judge, "--device", "cpu"]) == 0
+        assert "b is left out (no pair): There is no mask" in capsys.readouterr().err
+        rows = [(row["case"], row["status"], row["cause"]) for row in read_rows(report / "cases.csv")]
+        assert set(rows) == {("a", "judged", ""), ("b", "left out", "no pair")}
 
 
 def test_groups_are_counted_however_they_are_spelt() -> None:

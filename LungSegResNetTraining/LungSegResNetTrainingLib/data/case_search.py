@@ -55,7 +55,7 @@ def find_cases(folder: Path) -> FoundCases:
       ``<name>_ct_mask.*`` and ``<name>_lung_mask.*``.
     - A folder per case, whose name is the case's: one CT and one mask, told apart by their SOP Classes in DICOM and by
       their names elsewhere. Each is a file or a folder of DICOM files; the CT's DICOM files may lie in the case's
-      folder itself.
+      folder itself. Folders that lie in ``folder`` itself are of several cases.
 
     Capital letters and forms of Unicode make no other name. A CT that is found twice, by way of a symbolic link, is a
     case once.
@@ -81,8 +81,10 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
             scans.setdefault(match["case"], []).append(item)
     if scans:
         _pair_by_name(scans, items, "" if name == "." else name + "/", found)
+    elif folder == top:
+        _pair_of_top(folder, items, loose_dicom, found)
     elif items or loose_dicom:
-        _pair_of_folder(folder, name if name != "." else folder.resolve().name, items, loose_dicom, found)
+        _pair_of_folder(folder, name, items, loose_dicom, found)
     for subfolder in subfolders:
         _search(subfolder, top, found, above | {here})
 
@@ -201,6 +203,23 @@ def _case_of_mask(stem: str, scans: Container[str], alike: Mapping[str, str]) ->
     return next(iter(same + [alike[key] for key in map(_alike, names) if key in alike]), None)
 
 
+def _pair_of_top(top: Path, items: list[_Item], loose_dicom: bool, found: FoundCases) -> None:
+    """Add what lies in the folder of the data set itself: a case, or folders of patients with a scan or a mask only."""
+    folders = [item for item in items if item.ending == "/"]
+    if len(folders) > 1 or (len(folders) == len(items) and not loose_dicom):
+        for item in folders:
+            scan = _innermost(item.path)
+            _pair_of_folder(scan, scan.relative_to(top).as_posix(), [replace(item, path=scan)], False, found)
+        items = [item for item in items if item not in folders]
+    _pair_of_folder(top, top.resolve().name, items, loose_dicom, found)
+
+
+def _innermost(folder: Path) -> Path:
+    """Where the files of a DICOM object lie, perhaps further down than its folder."""
+    entries = [path for path in _entries(folder) if path.name.upper() != "DICOMDIR"]
+    return _innermost(entries[0]) if len(entries) == 1 and entries[0].is_dir() else folder
+
+
 def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bool, found: FoundCases) -> None:
     kinds = {item: item.kind for item in items}
     # A picture is a mask where there is none that says so: PTK writes masks as pictures, others write dose reports.
@@ -212,8 +231,11 @@ def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bo
         found.cases.append(_case(name, scans[0], masks[0].path))
     elif not scans:
         found.add_problem(name, _reason_without_ct([item.path.name for item in masks]))
-    elif len(scans) > 1:
+    elif len(scans) > 1 and masks:
         _report_scans(name, scans, found)
+    elif len(scans) > 1:
+        for scan in scans:
+            _report(name if scan == folder else f"{name}/{scan.name}", masks, found)
     else:
         _report(name, masks, found)
 

@@ -265,6 +265,47 @@ def test_colour_pictures_are_paired_by_the_name_of_their_series(
     assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs0.dcm")}
 
 
+def test_patients_of_whom_only_a_scan_or_only_a_mask_is_there_are_named_and_never_paired(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    image, ct, labels = thorax
+    without_mask = "There is no mask; its name has to end with _lungs, _mask or _seg."
+    dicom_files.write_series(tmp_path / "p1" / "CT", image)
+    assert problems_in(tmp_path) == [("p1/CT", without_mask)]
+    dicom_files.write_series(tmp_path / "p2" / "CT" / "1.2.2", image)
+    dicom_files.write_series(tmp_path / "p3", image)
+    scans = [("p1/CT", without_mask), ("p2/CT/1.2.2", without_mask), ("p3", without_mask)]
+    assert problems_in(tmp_path) == scans
+    (tmp_path / "p4" / "RS").mkdir(parents=True)
+    ptk_files.write_structure_set(tmp_path / "p4" / "RS" / "rs.dcm", labels, ct, {1: "Lung_R", 2: "Lung_L"})
+    assert problems_in(tmp_path) == [*scans, ("p4/RS", "There is a mask (RS) but no CT.")]
+    assert found_in(tmp_path) == {}
+    dicom_files.write_series(tmp_path / "p5" / "CT", image)
+    (tmp_path / "p5" / "rs.dcm").write_bytes((tmp_path / "p4" / "RS" / "rs.dcm").read_bytes())
+    assert found_in(tmp_path) == {"p5": ("p5/CT", "p5/rs.dcm")}
+    assert len(problems_in(tmp_path)) == 4
+
+
+def test_of_a_scan_and_a_mask_each_alone_in_the_folder_of_its_patient_no_case_is_made(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    image, ct, labels = thorax
+    dicom_files.write_series(tmp_path / "p7" / "CT", image)
+    (tmp_path / "p6" / "RS").mkdir(parents=True)
+    ptk_files.write_structure_set(tmp_path / "p6" / "RS" / "rs.dcm", labels, ct, {1: "Lung_R", 2: "Lung_L"})
+    assert found_in(tmp_path) == {}
+    assert [name for name, _ in problems_in(tmp_path)] == ["p6/RS", "p7/CT"]
+
+
+def test_several_scans_of_a_patient_without_a_mask_are_each_named(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    for name in ("first", "second"):
+        dicom_files.write_series(tmp_path / "p1" / name, thorax[0])
+    assert [name for name, _ in problems_in(tmp_path)] == ["p1/first", "p1/second"]
+    assert all(reason.startswith("There is no mask;") for _, reason in problems_in(tmp_path))
+
+
 def link(path: Path, target: Path) -> None:
     try:
         path.symlink_to(target, target_is_directory=target.is_dir())

@@ -15,6 +15,8 @@ import update_cmake_lists
 import yaml
 from PIL import Image
 
+from LungSegResNetLib.network.model_file import default_model_path, read_card
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("*/Resources/Models/*.md")])
 
@@ -46,6 +48,7 @@ def test_the_model_card_says_what_its_sources_say() -> None:
     assert (models / "section.md").read_text(encoding="utf-8").strip() in card
     limits = (models / "limits.txt").read_text(encoding="utf-8").splitlines()
     assert len(limits) > 5
+    assert list(read_card(default_model_path()).limits) == limits
     listed = "\n".join(f"- {limit}" for limit in limits)
     assert f"\n\n## Known failures and limits\n\n{listed}\n\n## Data\n" in card
 

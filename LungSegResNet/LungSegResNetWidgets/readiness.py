@@ -59,7 +59,10 @@ def modelToolTip(modelFile: str) -> str:
         card = read_card(modelFile or default_model_path())
     except ModelError as error:
         return str(error)
-    lines = [f"{card.name} {card.version}", card.description, _("Licence: {name}").format(name=card.licence)]
+    lines = [f"{card.name} {card.version}", card.description]
+    if card.limits:
+        lines += [_("Known failures and limits:"), *(f"- {text}" for text in card.limits)]
+    lines.append(_("Licence: {name}").format(name=card.licence))
     if card.is_unfinished:
         lines.insert(1, _("Its training has not finished."))
     lines += [f"{key}: {value}" for key, value in card.figures.items() if not isinstance(value, (dict, list))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import html
 import shutil
 import sys
 from pathlib import Path
@@ -108,6 +109,8 @@ def test_the_shipped_network_tells_its_name_and_licence(panel: Any) -> None:
     card = read_card(default_model_path())
     assert card.name in panel.ui.modelLineEdit.toolTip
     assert card.licence in panel.ui.modelLineEdit.toolTip
+    assert card.limits
+    assert all(html.escape(text, quote=False) in panel.ui.modelLineEdit.toolTip for text in card.limits)
 
 
 def test_a_segmentation_under_another_transform_is_refused_with_its_name(host: Host, ct: Any, panel: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from .values import given_path
 
 SUMMARY = "describe a network file or a CT"
+_MOST_LISTED = 12  # of the names of cases
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,12 @@ def _model(path: Path) -> dict[str, object]:
 
     from ..network.model_file import read_card
 
-    return {"file": str(path), "kind": "network", **asdict(read_card(path))}
+    card = asdict(read_card(path))
+    # What a user of the network has to know comes first, how it was trained last.
+    first = {name: card.pop(name) for name in ("name", "version", "description", "limits", "licence", "figures")}
+    training = card.pop("training")
+    settings = {"settings": training.pop("settings")} if "settings" in training else {}
+    return {"file": str(path), "kind": "network", **first, **card, "training": training | settings}
 
 
 def _ct(path: Path) -> dict[str, object]:
@@ -71,8 +77,10 @@ def _as_text(values: dict[str, object], indent: str = "") -> str:
             for number, entry in enumerate(value, 1):
                 told = (f"{name} {entry[name]}" for name in entry if entry[name] not in (None, ""))
                 lines.append(f"{indent}  {number}: " + ", ".join(told))
-        elif isinstance(value, list) and value and isinstance(value[0], list):
+        elif isinstance(value, list) and value and (isinstance(value[0], list) or len(value) > _MOST_LISTED):
             lines.append(f"{indent}{key}: {len(value)} (--json lists them)")
+        elif isinstance(value, (list, tuple)) and any(" " in str(entry) for entry in value):
+            lines += [f"{indent}{key}:", *(f"{indent}  - {entry}" for entry in value)]
         elif value not in (None, "", [], {}):
             shown = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
             lines.append(f"{indent}{key}: {shown}")

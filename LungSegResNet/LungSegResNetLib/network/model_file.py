@@ -38,6 +38,7 @@ class ModelCard:
     scales : whole-number factors by which a slice is shrunk before a pass; the logits of all passes are averaged.
     classes : names of the output channels; the second one is ``lung``.
     name, version, licence, description : for people.
+    limits : known failures and limits of its data, as it was published; a person has to know them before using it.
     training : data, settings and steps of the training run.
     figures : measured results, each name with its unit.
     """
@@ -47,6 +48,7 @@ class ModelCard:
     version: str = "0"
     licence: str = "unknown"
     description: str = ""
+    limits: tuple[str, ...] = ()
     architecture: str = ARCHITECTURE
     slice_shape: tuple[int, int] = SLICE_SHAPE
     hu_window: tuple[float, float] = HU_WINDOW
@@ -194,6 +196,7 @@ def card_from_json(source: str, text: str) -> ModelCard:
         values = json.loads(text)
         for key in ("slice_shape", "hu_window", "scales", "classes"):
             values[key] = tuple(values[key])
+        values["limits"] = tuple(map(str, values.get("limits", ())))  # files of earlier versions have none
         card = ModelCard(**values)
         problem = _why_it_cannot_be_run(card)
     except (ValueError, KeyError, TypeError, IndexError) as error:

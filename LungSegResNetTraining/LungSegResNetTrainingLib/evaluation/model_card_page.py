@@ -30,13 +30,11 @@ class CardTexts:
     missing : sentences on the cases that are in no figure; empty where there are none.
     notes : sentences about the figures.
     section : Markdown with its own heading; empty for none.
-    limits : known failures and limits of the data.
     """
 
     missing: str
     notes: Sequence[str]
     section: str
-    limits: Sequence[str]
 
 
 def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: CardTexts) -> str:
@@ -44,7 +42,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
 
     Parameters
     ----------
-    card : with its data.
+    card : with its data and limits.
     rows : of the judged cases with lung, from the ``cases.csv`` of a report.
     """
     record = TrainingRecord.of(card)
@@ -68,7 +66,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         *([texts.missing, ""] if texts.missing else []),
         "## Known failures and limits",
         "",
-        *(f"- {text}" for text in texts.limits),
+        *(f"- {text}" for text in card.limits),
         "",
         "## Data",
         "",

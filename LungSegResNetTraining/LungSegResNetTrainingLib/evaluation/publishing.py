@@ -116,11 +116,12 @@ def publish(
         version=publication.version,
         licence=publication.licence,
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
+        limits=tuple(limits),
         training=record.as_json(),
         figures=_figures(rows),
     )
     save_model(target, weights, card)
-    page = model_card_page(card, rows, CardTexts(missing, notes, section, limits))
+    page = model_card_page(card, rows, CardTexts(missing, notes, section))
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return card

@@ -77,7 +77,7 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
         for name in last.weights
     }
     card = dataclasses.replace(
-        last.card, name=target.stem, version="0", description="", training=record.as_json(), figures={}
+        last.card, name=target.stem, version="0", description="", limits=(), training=record.as_json(), figures={}
     )
     save_model(target, weights, card)
     return card

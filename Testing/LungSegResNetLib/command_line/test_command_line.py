@@ -233,7 +233,11 @@ def test_info_describes_the_shipped_network_and_a_ct(scan: Path, capsys: pytest.
     card = json.loads(capsys.readouterr().out)
     assert card["architecture"] == "HighRes2DNet"
     assert main(["info"]) == 0
-    assert f"seen_scans: {len(card['training']['seen_scans'])} (--json lists them)" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    for key in ("seen_scans", "training_cases"):
+        assert f"{key}: {len(card['training'][key])} (--json lists them)" in told
+    parts = ["limits:\n  - consolidation of", "figures:\n  ", "training:\n  ", "settings:\n  "]
+    assert sorted(parts, key=told.index) == parts
     assert main(["info", str(scan)]) == 0
     assert "spacing (mm): 2.5, 2.5, 15.0" in capsys.readouterr().out
 

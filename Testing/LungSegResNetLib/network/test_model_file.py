@@ -50,6 +50,7 @@ def test_a_network_comes_back_with_the_same_weights_and_card(tmp_path: Path) -> 
         version="3",
         licence="Apache-2.0",
         description="Läuft überall.",
+        limits=("small children", "one reader"),
         hu_window=(-1000.0, 400.0),
         scales=(1, 2),
         training={"cases": ["a", "b"], "settings": {"steps": 5}},
@@ -162,6 +163,13 @@ def test_weights_that_no_network_can_have_are_refused(
         save_file(weights, path, {"format": FORMAT, "lungsegresnet": card_to_json(card)})
     with pytest.raises(ModelError, match=rf"weights that no network can have \({re.escape(name)}\)"):
         load_model(path)
+
+
+def test_a_file_of_an_earlier_version_names_no_limits(tmp_path: Path) -> None:
+    card = asdict(ModelCard(CONFIG))
+    del card["limits"]
+    save_file(WEIGHTS, tmp_path / "old.safetensors", {"format": FORMAT, "lungsegresnet": json.dumps(card)})
+    assert read_card(tmp_path / "old.safetensors").limits == ()
 
 
 def test_the_shipped_network_knows_its_weights() -> None:

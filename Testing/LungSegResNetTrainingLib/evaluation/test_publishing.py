@@ -103,6 +103,7 @@ def test_the_file_holds_the_weights_and_names_the_data(run: tuple[Path, list[Cas
     publish_run(run, target)
     card, weights = load_model(target)
     assert (card.name, card.version, card.licence) == ("lungs", "1.2.3", "Apache-2.0")
+    assert card.limits == ("small children", "masks of two readers")
     assert {key: card.training[key] for key in TRAINING} == TRAINING
     assert card.training["data"] == [
         {

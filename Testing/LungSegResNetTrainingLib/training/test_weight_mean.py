@@ -23,7 +23,7 @@ def network(folder: Path, name: str, seed: int, trained: list[str], validated: l
     path = write_network(folder / f"{name}.safetensors", seen_network(seed=seed))
     card, weights = load_model(path)
     training = {"training_cases": trained, "validation_cases": validated}
-    save_model(path, weights, dataclasses.replace(card, name=name, training=training))
+    save_model(path, weights, dataclasses.replace(card, name=name, training=training, limits=("of this one",)))
     return path
 
 
@@ -38,6 +38,7 @@ def test_weights_are_averaged_and_cases_that_any_has_seen_stay_seen(tmp_path: Pa
         np.testing.assert_allclose(values, (one[name].astype(float) + two[name]) / 2, rtol=1e-6, atol=1e-7)
     assert TrainingRecord.of(card).seen_scans.names == ["a", "b", "c"]
     assert card.training["validation_cases"] == ["v"]
+    assert card.limits == ()
     assert [text.split()[0] for text in card.training["mean_of"]] == ["first", "second"]
     slices = np.random.default_rng(0).random((1, 48, 64), np.float32)
     assert TorchPredictor(target).predict(slices).std() > 0.0

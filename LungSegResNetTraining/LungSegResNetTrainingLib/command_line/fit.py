@@ -129,8 +129,9 @@ def run(options: argparse.Namespace) -> int:
     from LungSegResNetLib.network.devices import choose_device
 
     from ..command_text import quoted
+    from ..data.cases import VALIDATION
     from ..data.splits import split_in_words
-    from ..training.cross_validation import train_folds
+    from ..training.cross_validation import HELD_NOBODY_BACK, train_folds
     from ..training.parallel import joined_processes
     from ..training.reporting import NullTrainingReporter, make_training_reporter
     from ..training.run_options import default_workers
@@ -180,6 +181,8 @@ def run(options: argparse.Namespace) -> int:
         path = train(cases, settings, options.out, run_options, processes, reporter, start)
         if processes.first:
             print(f"The network is in {path}")
+            if not cases.of_split(VALIDATION):
+                print(HELD_NOBODY_BACK)
     return 0
 
 

@@ -15,6 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", type=given_path, help="the data set it was trained and judged on, as for fit")
     parser.add_argument("--report", type=given_path, required=True, help="folder written by evaluate")
     parser.add_argument(
+        "--folds-of",
+        type=given_path,
+        metavar="RUNS",
+        help="of a network that was trained on all patients: REPORT is of the cross-validation in this folder, which "
+        "fit --folds wrote with the same settings",
+    )
+    parser.add_argument(
         "--out",
         type=given_path,
         required=True,
@@ -59,7 +66,13 @@ def run(options: argparse.Namespace) -> int:
     key = key_path(options.report, options.out) if options.numbered else None
     refuse_existing(options.out, options.out.with_name(MODEL_CARD), key, overwrite=options.overwrite)
     publication = Publication(
-        options.name, options.version, options.licence, options.limits, options.section, options.numbered
+        options.name,
+        options.version,
+        options.licence,
+        options.limits,
+        options.section,
+        options.numbered,
+        options.folds_of,
     )
     found = list_data_set(options.dataset)
     card = publish(

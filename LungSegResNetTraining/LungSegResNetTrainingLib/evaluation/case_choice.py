@@ -11,15 +11,19 @@ from LungSegResNetLib.wording import counted
 from ..data.cases import VALIDATION, Case
 from ..data.found_cases import FoundCases
 from ..data.scan_marks import ScanMarks, ScanSet
+from ..training.cross_validation import HELD_NOBODY_BACK
 
 ALL = "all"
 
 
-def choose_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: ScanMarks) -> list[Case]:
+def choose_cases(
+    found: FoundCases, split: str | None, seen: ScanSet, held_back: ScanSet, marks: ScanMarks
+) -> list[Case]:
     """Cases of a split; ``all`` takes all.
 
     None takes the validation cases or, where the data set has none, all, without those of patients that the network
-    was trained on; ``seen`` are its scans, among which cases are looked for by their ``marks``.
+    was trained on; ``seen`` are its scans, among which cases are looked for by their ``marks``, and ``held_back`` those
+    that it was validated on.
 
     Raises
     ------
@@ -29,10 +33,15 @@ def choose_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: Sca
     trained_on = cases_trained_on(found, split, seen, marks)
     if cases and len(trained_on) == len(cases):
         which = "validation cases" if VALIDATION in {case.split for case in cases} else "patients of the data set"
-        raise InputError(
+        problem = (
             f"The network, or the one that its training began with, was trained on all {which}, or on cases of their "
-            "names; give the cases.csv of its run folder, which names those held back, or scans of other patients, or "
-            f"judge all cases with --split {ALL}."
+            "names"
+        )
+        if not held_back.marks:
+            raise InputError(f"{problem}. {HELD_NOBODY_BACK} Scans of other patients can be evaluated as they are.")
+        raise InputError(
+            f"{problem}; give the cases.csv of its run folder, which names those held back, or scans of other "
+            f"patients, or judge all cases with --split {ALL}."
         )
     if found.cases and not cases:
         splits = sorted({case.split for case in found.cases})

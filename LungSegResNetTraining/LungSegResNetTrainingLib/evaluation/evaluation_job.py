@@ -21,7 +21,7 @@ from .evaluate import Judge, OnCase, evaluate
 from .findings import Findings
 from .fold_networks import assign_networks, read_fold_networks
 from .left_out import left_out_cases
-from .report_folder import EvaluationId, cases_digest, claim_folder
+from .report_folder import EvaluationId, cases_digest, claim_folder, network_digests
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Assignment:
     @property
     def digests(self) -> str:
         """Of the files of the networks, whatever the order of the cases is."""
-        return " ".join(sorted({judge.digest for _, judge in self.judged}))
+        return network_digests(judge.digest for _, judge in self.judged)
 
 
 def run_evaluation(
@@ -118,7 +118,7 @@ def _assign(
     if options.folds is None:
         judge = Judge.load(network_path(options.model), options.device)
         seen = judge.record.seen_scans
-        cases = choose_cases(found, options.split, seen, marks)
+        cases = choose_cases(found, options.split, seen, judge.record.validation_scans, marks)
         if len(cases) < len(found.cases):
             tell(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
         left_out = left_out_cases(found, options.split, seen, marks)

@@ -36,8 +36,25 @@ class FoldNetwork:
 
     @property
     def recipe(self) -> TrainingSettings:
-        """How it was trained, apart from the file it began with, of which each fold may have its own."""
-        return dataclasses.replace(TrainingSettings.from_json(self.record.settings), start="")
+        """See `recipe_of`."""
+        return recipe_of(str(self.path), self.record)
+
+
+def recipe_of(name: str, record: TrainingRecord) -> TrainingSettings:
+    """How the network called ``name`` was trained, apart from the file it began with, of which each fold may have its
+    own.
+
+    Raises
+    ------
+    InputError : it was trained with settings of another version.
+    """
+    try:
+        return dataclasses.replace(TrainingSettings.from_json(record.settings), start="")
+    except (TypeError, KeyError, UsageError) as error:
+        raise InputError(
+            f"{name} was trained with settings that this version does not know ({error}); use the version that it was "
+            "trained with."
+        ) from error
 
 
 def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
@@ -69,14 +86,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
     for network in networks:
         if not network.record.validation_scans.marks or not network.record.settings:
             raise InputError(f"{network.path} does not say how it was trained, or has no validation cases.")
-        try:
-            recipe = network.recipe
-        except (TypeError, KeyError, UsageError) as error:
-            raise InputError(
-                f"{network.path} was trained with settings that this version does not know ({error}); use the version "
-                "that it was trained with."
-            ) from error
-        if recipe != networks[0].recipe:
+        if network.recipe != networks[0].recipe:
             raise InputError(
                 f"The network of fold {network.fold} was trained with other settings than that of fold 1; "
                 "a cross-validation judges one way of training."

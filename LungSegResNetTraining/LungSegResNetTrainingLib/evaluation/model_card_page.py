@@ -28,13 +28,15 @@ class CardTexts:
     Attributes
     ----------
     missing : sentences on the cases that are in no figure; empty where there are none.
-    notes : sentences about the figures.
+    notes : sentences about the figures; the first ones say which networks had not seen which cases.
     section : Markdown with its own heading; empty for none.
+    folds : of a cross-validation that the figures are of; None where they are of the network itself.
     """
 
     missing: str
     notes: Sequence[str]
     section: str
+    folds: int | None = None
 
 
 def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: CardTexts) -> str:
@@ -57,9 +59,9 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         f"Input: slices of {card.slice_shape[0]} x {card.slice_shape[1]} pixels, HU {low:.0f} to {high:.0f} as 0..1.",
         f"The logits of passes at {', '.join(f'1/{scale}' for scale in card.scales)} of that size are averaged.",
         "",
-        f"## Figures on the {_kind_of_cases(rows)}",
+        f"## Figures {_of_what(rows, texts.folds)}",
         "",
-        " ".join(["The network was not trained on them.", *texts.notes, _DOUBTFUL_REFERENCE, BEGUN_NOTE]),
+        " ".join([*texts.notes, _DOUBTFUL_REFERENCE, BEGUN_NOTE]),
         "",
         _figure_table(rows).markdown(),
         "",
@@ -82,12 +84,14 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
     return "\n".join(lines)
 
 
-def _kind_of_cases(rows: Sequence[dict[str, str]]) -> str:
-    """What the report judged, by the splits of its cases, such as ``validation cases``."""
+def _of_what(rows: Sequence[dict[str, str]], folds: int | None) -> str:
+    """What the report judged, by the splits of its cases, such as ``on the validation cases``."""
+    if folds:
+        return f"of a cross-validation with {folds} folds"
     splits = {row["split"] for row in rows}
     if splits <= {VALIDATION, TEST}:
-        return f"{' and '.join(sorted(splits, reverse=True))} cases"
-    return "judged cases"  # a data set without splits
+        return f"on the {' and '.join(sorted(splits, reverse=True))} cases"
+    return "on the judged cases"  # a data set without splits
 
 
 def _data_table(sources: Sequence[dict[str, Any]]) -> TextTable:
@@ -112,6 +116,8 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
     """
     value: dict[tuple[str, str, str], dict[str, str]] = {(r["case"], r["method"], r["region"]): r for r in rows}
     doubtful = {row["case"] for row in rows if row["doubtful"]}
+    fold_of = {row["case"]: row.get("fold", "") for row in rows}
+    in_folds = any(fold_of.values())
 
     def cells(names: Sequence[str]) -> list[str]:
         def average(method: str, region: str, key: str, digits: int = 3) -> str:
@@ -128,10 +134,13 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
     table = []
     for kind, chosen in by_kind(rows).items():
         names = list(dict.fromkeys(row["case"] for row in chosen))
-        table += [[f"{name}{' (doubtful reference)' if name in doubtful else ''}", *cells([name])] for name in names]
-        table.append([f"**mean of {counted(len(names), kind.removesuffix('s'))}**", *cells(names)])
-    head = ["case", "Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)", "thresholding: Dice"]
-    return TextTable(head, table)
+        for name in names:
+            fold = [fold_of[name]] if in_folds else []
+            table.append([f"{name}{' (doubtful reference)' if name in doubtful else ''}", *fold, *cells([name])])
+        fold = [""] if in_folds else []
+        table.append([f"**mean of {counted(len(names), kind.removesuffix('s'))}**", *fold, *cells(names)])
+    figures = ["Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)", "thresholding: Dice"]
+    return TextTable(["case", *(["fold"] if in_folds else []), *figures], table)
 
 
 def by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:

@@ -19,10 +19,12 @@ from LungSegResNetLib.wording import some_of
 
 from ..data.cases import Case
 from ..data.dois import plain_doi
-from ..data.scan_marks import ScanMarks, ScanSet
+from ..data.scan_marks import ScanMarks
+from ..training.cross_validation import HELD_NOBODY_BACK
 from ..training.training_record import TEST_CASES, TRAINING_CASES, USES, VALIDATION_CASES, TrainingRecord
 from .case_numbers import CaseNumbers, key_path, told_names
 from .case_result import FAILED, LUNGS, METHODS, NETWORK, TRAINED_ON
+from .cross_validated import folds_of_same_training, judges_text
 from .left_out import doubted_text, is_doubt
 from .model_card_page import FIGURES, CardTexts, by_kind, model_card_page
 from .report_files import CASES
@@ -49,6 +51,7 @@ class Publication:
     section : Markdown file with a heading of the second level that goes into ``MODEL_CARD.md``.
     numbered : cases have numbers in both files instead of their names; ``<target>-case_numbers.csv`` in the folder of
         the report says which is which.
+    folds_of : folder of the cross-validation that the report is of, where the network was trained on all its patients.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Publication:
     limits: Path
     section: Path | None = None
     numbered: bool = False
+    folds_of: Path | None = None
 
 
 def publish(
@@ -80,9 +84,9 @@ def publish(
     Raises
     ------
     InputError : the training of the network has not finished; the report has no figures, is of another network or
-        judges cases that the network was trained on; or the limits, the section or the names of the collections cannot
-        be read.
-    ModelError : the network cannot be read.
+        judges cases that the network was trained on, or is of a cross-validation whose networks were trained otherwise
+        (see `folds_of_same_training`); or the limits, the section or the names of the collections cannot be read.
+    ModelError : the network, or one of a cross-validation, cannot be read.
     """
     card, weights = load_model(network)
     if card.is_unfinished:
@@ -90,15 +94,21 @@ def publish(
     section = _read_text(publication.section).strip() if publication.section else ""
     limits = [line.strip() for line in _read_text(publication.limits).splitlines() if line.strip()]
     rows, unjudged, trained_on = _read_rows(report / CASES)
-    _refuse_report_of_another(network, report)
-    judged = {row["case"] for row in rows}
-    record, marks = TrainingRecord.of(card), ScanMarks()
-    _refuse_cases_trained_on(record.seen_scans, judged, cases, marks)
+    judges, judged = _judges_of(report), {row["case"] for row in rows}
+    listed = _listed(judged, cases)
+    record, marks, folds = TrainingRecord.of(card), ScanMarks(), None
+    if publication.folds_of:
+        folds = folds_of_same_training(network.name, record, publication.folds_of, judges, listed, marks)
+        notes = [judges_text(folds, sum(not record.seen_scans.holds_case(case, marks) for case in listed))]
+    else:
+        _refuse_report_of_another(network, report, judges)
+        _refuse_cases_trained_on(record, listed, marks)
+        notes = ["The network was not trained on them."]
     names = _collection_names(target.with_name("collections.csv"))
     if missing := _unjudged_text((*rows, *trained_on), unjudged):
         tell(missing)
-    choosing = [record.choosing_scans.holds_case(case, marks) for case in cases if case.name in judged]
-    notes = chosen_by_judged(sum(choosing))
+    choosing = [record.choosing_scans.holds_case(case, marks) for case in listed]
+    notes += chosen_by_judged(sum(choosing))
     record = dataclasses.replace(record, data=_sources(cases, record, names, judged, marks))
     named = [row["case"] for row in (*rows, *unjudged)]
     if publication.numbered:
@@ -118,33 +128,49 @@ def publish(
         description=f"Lung segmentation in axial chest CT slices. {INTENDED_USE}",
         limits=tuple(limits),
         training=record.as_json(),
-        figures=_figures(rows),
+        figures=_figures(rows, "cross-validation, " if folds else ""),
     )
     save_model(target, weights, card)
-    page = model_card_page(card, rows, CardTexts(missing, notes, section))
+    page = model_card_page(card, rows, CardTexts(missing, notes, section, folds))
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return card
 
 
-def _refuse_report_of_another(network: Path, report: Path) -> None:
-    """Raise InputError unless the evaluation in the folder ``report`` judged this very network file, and no other."""
+def _judges_of(report: Path) -> str:
+    """Digests of the networks whose evaluation is in the folder ``report``. Raises InputError where there is none."""
     evaluation = evaluation_in(report)
     if evaluation is None:
         raise InputError(f"{report} is no report of an evaluation; run lungsegresnet-train evaluate first.")
-    if evaluation.network != file_digest(network):
-        raise InputError(f"The report in {report} is not about {network.name}; evaluate this network, and it alone.")
+    return evaluation.network
 
 
-def _refuse_cases_trained_on(seen: ScanSet, judged: Set[str], cases: Sequence[Case], marks: ScanMarks) -> None:
-    """Raise InputError where a judged case has a CT or a patient that the network was trained on, or is not listed."""
+def _refuse_report_of_another(network: Path, report: Path, judges: str) -> None:
+    """Raise InputError unless the report is about this very network file, and no other."""
+    if judges == file_digest(network):
+        return
+    advice = "evaluate this network, and it alone"
+    if " " in judges:
+        advice += ", or give the folder of that cross-validation to --folds-of"
+    raise InputError(f"The report in {report} is not about {network.name}; {advice}.")
+
+
+def _listed(judged: Set[str], cases: Sequence[Case]) -> list[Case]:
+    """The judged cases of the data set. Raises InputError where it lacks one."""
     listed = [case for case in cases if case.name in judged]
     if unknown := judged - {case.name for case in listed}:
         raise InputError(
             f"The report judges cases that the data set does not have ({some_of(sorted(unknown))}), so nobody can tell "
             "whether the network was trained on them; give the data set that was evaluated."
         )
-    trained_on = [case.name for case in listed if seen.holds_case(case, marks)]
+    return listed
+
+
+def _refuse_cases_trained_on(record: TrainingRecord, judged: Sequence[Case], marks: ScanMarks) -> None:
+    """Raise InputError where a judged case has a CT or a patient that the network was trained on."""
+    trained_on = [case.name for case in judged if record.seen_scans.holds_case(case, marks)]
+    if trained_on and not record.validation_scans.marks:
+        raise InputError(f"The network was trained on cases of the report ({some_of(trained_on)}). {HELD_NOBODY_BACK}")
     if trained_on:
         raise InputError(
             f"The report judges cases whose scan or patient the network was trained on ({some_of(trained_on)}); "
@@ -213,8 +239,8 @@ def _collection_names(path: Path) -> dict[str, str]:
     return {plain_doi(row["doi"]): row["collection"] for row in read_rows(path, ("doi", "collection"))}
 
 
-def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
-    """Mean and worst Dice of volumes and of single slices, and mean surface distances (mm).
+def _figures(rows: Sequence[dict[str, str]], before: str) -> dict[str, float]:
+    """Mean and worst Dice of volumes and of single slices, and mean surface distances (mm), named with ``before``.
 
     A mean that not all of its cases have a value for, as where nothing was found, says how many do.
     """
@@ -225,8 +251,8 @@ def _figures(rows: Sequence[dict[str, str]]) -> dict[str, float]:
             values = [float(row[key]) for row in lungs if row[key] not in ("", "nan")]
             fewer = f" (n = {len(values)})" if len(values) < len(lungs) else ""
             if values:
-                figures[f"{kind}: mean {key}{fewer}"] = round(mean(values), 4)
-        figures[f"{kind}: worst dice"] = round(min(float(row["dice"]) for row in lungs), 4)
+                figures[f"{before}{kind}: mean {key}{fewer}"] = round(mean(values), 4)
+        figures[f"{before}{kind}: worst dice"] = round(min(float(row["dice"]) for row in lungs), 4)
     return figures
 
 

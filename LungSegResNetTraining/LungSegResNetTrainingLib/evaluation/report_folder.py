@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class EvaluationId:
 
     Attributes
     ----------
-    network : SHA-256 of the network's file; in a cross-validation of all files, parted by spaces.
+    network : SHA-256 of the network's file; in a cross-validation of all files, see `network_digests`.
     data_set : its place.
     split : that was asked for; empty where none was.
     cases : see `cases_digest`; None where it is not told.
@@ -59,6 +59,11 @@ class EvaluationId:
         has_moved = self.data_set != earlier.data_set
         has_other_cases = self.cases is None or self.cases != earlier.cases
         return (self.network, self.split) != (earlier.network, earlier.split) or (has_moved and has_other_cases)
+
+
+def network_digests(digests: Iterable[str]) -> str:
+    """What `EvaluationId.network` says of networks with these digests, in whatever order they judged."""
+    return " ".join(sorted(set(digests)))
 
 
 def cases_digest(cases: Sequence[Case], marks: ScanMarks) -> str:

@@ -15,6 +15,8 @@ from .settings import TrainingSettings
 from .start_network import StartNetwork
 from .training_job import refuse_seen_fold, train
 
+HELD_NOBODY_BACK = "Training held nobody back; cross-validate (fit --folds) and publish with --folds-of."
+
 
 def fold_folder(runs: Path, fold: int) -> Path:
     """Folder of the run whose network has not seen fold ``fold`` (from 1 on)."""

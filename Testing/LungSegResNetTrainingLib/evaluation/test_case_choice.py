@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMarks, Sc
 from LungSegResNetTrainingLib.evaluation.case_choice import cases_trained_on, choose_cases
 
 
-def chosen(found: FoundCases, split: str | None, seen: ScanSet = NOTHING_SEEN) -> list[str]:
-    return [case.name for case in choose_cases(found, split, seen, ScanMarks())]
+def chosen(
+    found: FoundCases, split: str | None, seen: ScanSet = NOTHING_SEEN, held_back: Iterable[str] = ("held back",)
+) -> list[str]:
+    return [case.name for case in choose_cases(found, split, seen, ScanSet.by_names(held_back), ScanMarks())]
 
 
 def test_the_split_is_validation_where_there_is_one_and_all_elsewhere() -> None:
@@ -35,6 +38,8 @@ def test_without_a_split_no_patient_is_judged_that_the_network_was_trained_on() 
     assert chosen(found, "all", ScanSet.by_names({"a1"})) == ["a1", "a2", "b1"]
     with pytest.raises(InputError, match=r"trained on all patients .* --split all"):
         chosen(found, None, ScanSet.by_names({"a1", "b1"}))
+    with pytest.raises(InputError, match=r"held nobody back; cross-validate \(fit --folds\) and publish"):
+        chosen(found, None, ScanSet.by_names({"a1", "b1"}), held_back=())
 
 
 def test_a_validation_case_of_a_patient_that_the_network_was_trained_on_is_judged_only_if_asked_for() -> None:

@@ -155,7 +155,8 @@ def test_a_network_is_known_to_have_seen_a_scan_under_another_name(
     validated = {case.name: network.fold for case, network in assigned}
     assert validated == {names[name]: n for n, some in enumerate(_validated(runs), start=1) for name in some}
     first = read_card(runs / "fold-1" / "network.safetensors")
-    judged = choose_cases(found, None, TrainingRecord.of(first).seen_scans, ScanMarks())
+    record = TrainingRecord.of(first)
+    judged = choose_cases(found, None, record.seen_scans, record.validation_scans, ScanMarks())
     assert {case.name for case in judged} == {names[name] for name in _validated(runs)[0]}
 
 

@@ -74,11 +74,12 @@ class GroupDifference:
         if is_zero(self.difference, self.metric) and not self.interval.holds_zero:
             return f"{title}: the means do not differ at the precision shown, {shown} ({sizes})."
         if not excludes_zero(self.interval, self.metric):
-            return f"{title}: the difference of {shown} ({limits}) is not distinguishable from 0 with these {sizes}."
+            text = f"{title}: the difference of means, {shown} ({limits}), is not distinguishable from 0"
+            return f"{text} with these {sizes}."
         word = "lower" if self.difference < 0 else "higher"
         return (
-            f"{title} is {word} in {in_words(self.group)} than in {in_words(self.against)}: difference {shown} "
-            f"({limits}; {sizes})."
+            f"{title}: the mean is {word} in {in_words(self.group)} than in {in_words(self.against)}, difference of "
+            f"means {shown} ({limits}; {sizes})."
         )
 
 

@@ -145,8 +145,9 @@ def _group_sections(findings: Findings) -> list[Section]:
 
 def _interval_note(differences: Sequence[GroupDifference]) -> str:
     note = (
-        f"Intervals hold {LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed {SEED}), each metric on "
-        "its own: with many comparisons one in twenty excludes 0 by chance."
+        "The means of the groups are compared, not single cases. Intervals contain the difference of means of "
+        f"{LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed {SEED}), each metric on its own: with "
+        "many comparisons one in twenty excludes 0 by chance."
     )
     return _joined(note, _note_on_few(min(difference.patients) for difference in differences))
 

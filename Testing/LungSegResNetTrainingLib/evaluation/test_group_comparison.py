@@ -34,7 +34,7 @@ def test_a_clear_difference_is_stated_with_its_direction() -> None:
     assert dice.interval is not None
     assert dice.interval.high < 0
     assert dice.statement.startswith(
-        "Dice is lower in COVID-19 than in normal: difference -0.0500 (95 % interval -0.05"
+        "Dice: the mean is lower in COVID-19 than in normal, difference of means -0.0500 (95 % interval -0.05"
     )
     assert dice.statement.endswith("; 12 and 12 cases).")
 
@@ -55,12 +55,13 @@ def test_densities_of_groups_are_compared_in_hu_which_dense_lung_does_not_blow_u
 
 def test_a_difference_within_the_scatter_is_not_distinguishable_from_0() -> None:
     dice = compare_groups([*group_of("normal", 0.970, 12, 0), *group_of("COVID-19", 0.969, 9, 1)])[0]
+    assert dice.statement.startswith("Dice: the difference of means, -0.00")
     assert dice.statement.endswith("is not distinguishable from 0 with these 9 and 12 cases.")
 
 
 def test_cases_without_a_group_are_named_so_in_words() -> None:
     differences = compare_groups([*group_of("normal", 0.98, 12, 0), *group_of("", 0.93, 12, 1)])
-    assert differences[0].statement.startswith("Dice is lower in cases without a group than in normal: ")
+    assert differences[0].statement.startswith("Dice: the mean is lower in cases without a group than in normal, ")
     assert list(statements_by_pair(differences)) == ["cases without a group against normal"]
 
 
@@ -181,7 +182,7 @@ def test_with_few_patients_nothing_is_said_to_be_better_and_what_is_said_names_t
     both = sentences(Findings(Evaluation([_judge()], results)))
     (headline,) = [text for text in alone if text.startswith("The mean Dice is")]
     (beside,) = [text for text in alone if text.startswith("Plain thresholding")]
-    group = [text for text in both if text.startswith("Dice is lower in sharp than in normal")]
+    group = [text for text in both if text.startswith("Dice: the mean is lower in sharp than in normal")]
     if patients < 5:
         are = "patient is" if patients == 1 else "patients are"
         assert f"(no interval: {patients} {are} too few)" in headline
@@ -206,7 +207,7 @@ def test_only_patients_with_a_value_allow_a_statement_on_a_metric(with_value: in
         figures = result.comparisons["network"]
         figures["lungs"] = replace(figures["lungs"], jaccard=float("nan"))
     ((_, statements),) = statements_by_pair(compare_groups(results)).items()
-    assert statements[0].startswith("Dice is lower in COVID-19")
+    assert statements[0].startswith("Dice: the mean is lower in COVID-19")
     (index,) = [text for text in statements if "too few" in text]
     assert f"{with_value} and 8 cases of {with_value} and 8 patients are too few for a statement" in index
 

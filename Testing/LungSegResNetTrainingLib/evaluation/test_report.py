@@ -63,6 +63,12 @@ def test_the_comparison_with_thresholding_says_whom_corrected_references_favour(
     assert re.search(rf"## Beside plain thresholding\n\n.*{told}", page.read_text(encoding="utf-8"))
 
 
+def test_a_comparison_of_groups_says_that_it_is_of_their_means(tmp_path: Path) -> None:
+    page = write_page(findings_on(two_groups(), tmp_path), tmp_path / "out").with_name("report.md")
+    told = r"The means of the groups are compared, not single cases\. Intervals contain the difference of means"
+    assert re.search(rf"## Groups compared\n\n{told}", page.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("group", ["normal", "tumour"])
 def test_rows_of_the_article_that_cannot_be_compared_are_told_of_where_they_are_shown(
     tmp_path: Path, group: str

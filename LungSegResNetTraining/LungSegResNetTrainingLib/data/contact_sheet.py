@@ -15,7 +15,7 @@ from skimage.segmentation import find_boundaries
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetLib.figures.drawing import fitted, font, lung_window_grey, rgb
+from LungSegResNetLib.figures.drawing import draw_legend, draw_tag, fitted, font, lung_window_grey, rgb
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 from .case_check import CaseCheck
@@ -23,15 +23,19 @@ from .cases import DOUBTFUL, NO_PAIR, REFUSED, REPEATED
 from .pair_check import PairVerdict
 
 _TILE = (180, 240)  # rows, columns in pixels
-_TEXT_HEIGHT = 20
+_TEXT_HEIGHT, _LEGEND_HEIGHT, _TAG_MARGIN = 20, 30, 9
 _AXIAL_LEVELS = (0.2, 0.5, 0.8)  # of the way from the lowest to the highest slice with lung
+_WIDTH = _TILE[1] * (len(_AXIAL_LEVELS) + 1)
 _ROWS_A_PAGE = 40
 _STATUS_COLORS = {DOUBTFUL: (255, 190, 70), **dict.fromkeys((REFUSED, NO_PAIR, REPEATED), (255, 100, 90))}
 _PLAIN = (225, 225, 225)
 
 
 def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) -> np.ndarray:
-    """RGB row (uint8) of a case: three axial slices and a coronal one with the outlines of right and left lung."""
+    """RGB row (uint8) of a case: three axial slices and a coronal one with the outlines of right and left lung.
+
+    The patient's right is on the left of each, as ``R`` and ``L`` at the ends of the row say.
+    """
     lung = labels > 0
     slices = np.flatnonzero(lung.any(axis=(1, 2)))
     low, high = (int(slices[0]), int(slices[-1])) if slices.size else (0, len(labels) - 1)
@@ -39,20 +43,25 @@ def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) 
     tiles = []
     for level in _AXIAL_LEVELS:
         z = round(low + level * (high - low))
-        tiles.append(_tile(ct.hu[z], labels[z], dy, dx))
+        tiles.append(_tile(ct.hu[z], labels[z], dy, dx, ct.position_text(0, z)))
     y = int(np.argmax(lung.sum(axis=(0, 2)))) if slices.size else labels.shape[1] // 2
-    tiles.append(_tile(ct.hu[::-1, y], labels[::-1, y], dz, dx))
+    tiles.append(_tile(ct.hu[::-1, y], labels[::-1, y], dz, dx, ct.position_text(1, y)))
+    pictures = Image.fromarray(np.concatenate(tiles, axis=1))
+    draw = ImageDraw.Draw(pictures)
+    draw_tag(draw, (_TAG_MARGIN, _TAG_MARGIN), "R", "lt")
+    draw_tag(draw, (pictures.width - _TAG_MARGIN, _TAG_MARGIN), "L", "rt")
     text = f"{name}   {verdict.status}"
     if verdict.mean_hu is not None:
         right, left = verdict.volumes_ml
-        text += f"   right {right:.0f} ml, left {left:.0f} ml, {verdict.mean_hu:.0f} HU"
+        text += f"   right {right:.0f} ml, left {left:.0f} ml, mean {verdict.mean_hu:.0f} HU"
     text += "   " + verdict.told
-    return np.concatenate([_caption(text, verdict.status), np.concatenate(tiles, axis=1)])
+    return np.concatenate([_caption(text, verdict.status), np.asarray(pictures)])
 
 
 def write_contact_sheet(path: str | os.PathLike[str], checks: Sequence[CaseCheck], overwrite: bool) -> list[Path]:
     """Write the rows of all cases as PNG and return the files: more than 40 cases go on in ``<name>_2.png`` and so on.
 
+    Each page begins with a legend of the outlines.
     With ``overwrite`` the pages that an earlier, longer sheet of this name has beyond are removed.
 
     Raises
@@ -68,7 +77,7 @@ def write_contact_sheet(path: str | os.PathLike[str], checks: Sequence[CaseCheck
         target = _page(path, page)
         rows = [_row_of(check) for check in checks[start : start + _ROWS_A_PAGE]]
         with write_atomically(target, overwrite) as temporary:
-            Image.fromarray(np.concatenate(rows)).save(temporary, "PNG")
+            Image.fromarray(np.concatenate([_legend(), *rows])).save(temporary, "PNG")
         written.append(target)
     if overwrite:
         _remove_pages(path, len(written) + 1)
@@ -95,8 +104,9 @@ def _row_of(check: CaseCheck) -> np.ndarray:
     return _caption(f"{check.name}   {check.verdict.status}   {reasons}", check.verdict.status)
 
 
-def _tile(hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float) -> np.ndarray:
-    """One cut true to scale in the middle of a tile, outlined after scaling so that lines stay one pixel wide."""
+def _tile(hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float, position: str) -> np.ndarray:
+    """One cut true to scale in the middle of a tile, outlined after scaling so that lines stay one pixel wide; its
+    position is written below."""
     rows, columns = _TILE
     scale = min(rows / (hu.shape[0] * row_mm), columns / (hu.shape[1] * column_mm))
     size = (max(1, int(hu.shape[1] * column_mm * scale)), max(1, int(hu.shape[0] * row_mm * scale)))
@@ -108,11 +118,23 @@ def _tile(hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float) -
     tile = np.zeros((rows, columns, 3), np.uint8)
     top, left = (rows - size[1]) // 2, (columns - size[0]) // 2
     tile[top : top + size[1], left : left + size[0]] = picture
-    return tile
+    whole = Image.fromarray(tile)
+    draw_tag(ImageDraw.Draw(whole), (_TAG_MARGIN, rows - _TAG_MARGIN), position, "lb")
+    return np.asarray(whole)
+
+
+def _legend() -> np.ndarray:
+    strip = Image.new("RGB", (_WIDTH, _LEGEND_HEIGHT))
+    entries = [(rgb(segment.color), False, segment.name) for segment in LUNG_SEGMENTS]
+    draw = ImageDraw.Draw(strip)
+    x = draw_legend(draw, (6, _LEGEND_HEIGHT // 2), entries)
+    sides = "R, L: the patient's right and left"
+    draw.text((x, _LEGEND_HEIGHT // 2), sides, _PLAIN, font(14), "lm")
+    return np.asarray(strip)
 
 
 def _caption(text: str, status: str) -> np.ndarray:
-    strip = Image.new("RGB", (_TILE[1] * (len(_AXIAL_LEVELS) + 1), _TEXT_HEIGHT))
+    strip = Image.new("RGB", (_WIDTH, _TEXT_HEIGHT))
     color = _STATUS_COLORS.get(status, _PLAIN)
     draw = ImageDraw.Draw(strip)
     draw.text((6, _TEXT_HEIGHT // 2), fitted(draw, text, strip.width - 12, 12), color, font(12), "lm")

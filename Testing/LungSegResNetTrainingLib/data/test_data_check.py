@@ -8,12 +8,13 @@ import numpy as np
 import ptk_files
 import pytest
 import SimpleITK as sitk
-from PIL import Image
+from PIL import Image, ImageDraw
 from synthetic_thorax import Thorax
 from training_cases import write_huge_ct
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError, OutputError
+from LungSegResNetLib.figures.drawing import TEXT, draw_tag
 from LungSegResNetLib.tables import read_rows
 from LungSegResNetTrainingLib.data.case_reading import read_case
 from LungSegResNetTrainingLib.data.cases import OK, Case, read_cases
@@ -145,11 +146,34 @@ def test_the_contact_sheet_shows_both_outlines_and_lists_what_could_not_be_read(
     sheet = np.asarray(Image.open(file))
     drawn = [np.asarray(Image.open(io.BytesIO(c.row_png))) for c in checks if c.row_png]
     assert len(drawn) == 2
-    captions = 20 * (len(checks) - len(drawn))
-    assert sheet.shape == (sum(row.shape[0] for row in drawn) + captions, 960, 3)
+    captions, legend = 20 * (len(checks) - len(drawn)), 30
+    assert sheet.shape == (sum(row.shape[0] for row in drawn) + captions + legend, 960, 3)
     blue, orange = ((sheet == color).all(axis=2) for color in ([89, 166, 217], [242, 178, 76]))
     assert np.count_nonzero(blue) > 300
     assert np.count_nonzero(orange) > 300
+    assert blue[:legend].any()
+    assert orange[:legend].any()
+
+
+def test_the_contact_sheet_says_which_side_and_which_position_a_picture_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, bool, bool]] = []
+
+    def tag(draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, anchor: str) -> None:
+        """As the real one, and noting on which half of the width and of the height the text stands."""
+        width, height = draw._image.size
+        drawn.append((text, at[0] > width / 2, at[1] > height / 2))
+        draw_tag(draw, at, text, anchor)
+
+    monkeypatch.setattr("LungSegResNetTrainingLib.data.contact_sheet.draw_tag", tag)
+    labels = np.zeros((40, 60, 60), np.uint8)
+    labels[10:30, 20:40, 10:30] = 1
+    native = Geometry((60, 60, 40), (3.0, 3.0, 3.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    ct = CTVolume.from_array(np.where(labels, -900, 40).astype(np.int16), native, "blocks")
+    row = draw_row(ct, labels, "blocks", PairVerdict(OK, ()))[20:]
+    positions = [ct.position_text(0, 14), ct.position_text(0, 20), ct.position_text(0, 25), ct.position_text(1, 20)]
+    assert drawn == [*((text, False, True) for text in positions), ("R", False, False), ("L", True, False)]
+    for corner in (row[:30, :30], row[:30, -30:], row[-30:, :30]):
+        assert (corner == TEXT).all(axis=2).any()
 
 
 def test_the_coronal_outline_on_the_contact_sheet_lies_on_the_lung_with_the_head_up() -> None:
@@ -197,7 +221,7 @@ def test_volumes_of_right_and_left_lung_stand_under_their_names(
     right, left = (f"{ml:.0f}" for ml in check.verdict.volumes_ml)
     assert right != left
     assert (row["right_ml"], row["left_ml"]) == (right, left)
-    assert any(f"right {right} ml, left {left} ml" in text for text in captions if text.startswith("good "))
+    assert any(f"right {right} ml, left {left} ml, mean -" in text for text in captions if text.startswith("good "))
 
 
 def test_the_axial_outlines_on_the_contact_sheet_have_the_right_lung_on_the_left() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from LungSegResNetLib.figures.metric_definitions import DICE
 
 from ..data.cases import Case
@@ -22,7 +24,7 @@ from .aggregation import (
     without_doubt,
 )
 from .baseline_comparison import BaselineComparison, compare_with_thresholding
-from .bootstrap import Interval, mean_intervals, too_few
+from .bootstrap import LEVEL_PERCENT, Interval, mean_intervals, too_few
 from .case_result import CaseResult, UnjudgedCase
 from .evaluate import Evaluation
 from .figure_text import interval_text
@@ -41,6 +43,19 @@ class MeanDice:
     mean: float
     interval: Interval | None
 
+    @classmethod
+    def of(cls, values: np.ndarray, patients: Sequence[str]) -> MeanDice:
+        """The mean of the Dice of cases (cases, 1), whose ``patients`` are told."""
+        (interval,) = mean_intervals(values, patients)
+        return cls(len(values), len(set(patients)), spread_of(values[:, 0]).mean, interval)
+
+    @property
+    def confidence_text(self) -> str:
+        """The interval with its level and what was drawn, or why there is none."""
+        if not self.interval:
+            return self.interval_text
+        return f"{LEVEL_PERCENT} % confidence interval {self.interval_text}, bootstrap over patients"
+
     @property
     def interval_text(self) -> str:
         """Such as ``0.9701 to 0.9852``, or why there is none."""
@@ -50,9 +65,7 @@ class MeanDice:
 def mean_dice(results: Sequence[CaseResult]) -> MeanDice:
     """Mean over the cases with lung in the reference."""
     chosen = with_lung(results)
-    values, patients = values_of(chosen, ["dice"]), patients_of(chosen)
-    (interval,) = mean_intervals(values, patients)
-    return MeanDice(len(chosen), len(set(patients)), spread_of(values[:, 0]).mean, interval)
+    return MeanDice.of(values_of(chosen, ["dice"]), patients_of(chosen))
 
 
 def worst_first(results: Sequence[CaseResult]) -> list[CaseResult]:

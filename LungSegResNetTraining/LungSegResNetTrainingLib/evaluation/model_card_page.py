@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+import numpy as np
+
+from LungSegResNetLib.figures.metric_definitions import DICE
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetLib.wording import counted
 
@@ -14,7 +17,9 @@ from ..data.cases import TEST, VALIDATION
 from ..data.dois import plain_doi
 from ..training.training_record import TEST_CASES, USES, TrainingRecord, merged_sources
 from .baseline_comparison import BEGUN_NOTE
+from .bootstrap import FOLDS_NOTE
 from .case_result import LUNGS, NETWORK, REGIONS, THRESHOLDING, kind_of
+from .findings import MeanDice
 from .report_tables import TextTable
 
 FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
@@ -64,6 +69,8 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         " ".join([*texts.notes, _DOUBTFUL_REFERENCE, BEGUN_NOTE]),
         "",
         _figure_table(rows).markdown(),
+        "",
+        " ".join([*_mean_dice(rows), *([FOLDS_NOTE] if texts.folds else [])]),
         "",
         *([texts.missing, ""] if texts.missing else []),
         "## Known failures and limits",
@@ -138,9 +145,29 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
             fold = [fold_of[name]] if in_folds else []
             table.append([f"{name}{' (doubtful reference)' if name in doubtful else ''}", *fold, *cells([name])])
         fold = [""] if in_folds else []
-        table.append([f"**mean of {counted(len(names), kind.removesuffix('s'))}**", *fold, *cells(names)])
+        table.append([f"**mean of {_counts(kind, chosen)}**", *fold, *cells(names)])
     figures = ["Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)", "thresholding: Dice"]
     return TextTable(["case", *(["fold"] if in_folds else []), *figures], table)
+
+
+def _mean_dice(rows: Sequence[dict[str, str]]) -> list[str]:
+    """The mean Dice of the network, both lungs, with its interval, in a sentence for each kind of cases."""
+    told = []
+    for kind, chosen in by_kind(rows).items():
+        lungs = [row for row in chosen if (row["method"], row["region"]) == (NETWORK, LUNGS)]
+        dice = MeanDice.of(np.array([[float(row["dice"])] for row in lungs]), list(map(_patient, lungs)))
+        told.append(f"The mean Dice of {_counts(kind, lungs)} is {DICE.text(dice.mean)} ({dice.confidence_text}).")
+    return told
+
+
+def _counts(kind: str, rows: Sequence[dict[str, str]]) -> str:
+    """Such as ``7 volumes of 6 patients``."""
+    cases, patients = len({row["case"] for row in rows}), len(set(map(_patient, rows)))
+    return f"{counted(cases, kind.removesuffix('s'))} of {counted(patients, 'patient')}"
+
+
+def _patient(row: dict[str, str]) -> str:
+    return row.get("patient") or row["case"]
 
 
 def by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:

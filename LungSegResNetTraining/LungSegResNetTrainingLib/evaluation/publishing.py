@@ -29,7 +29,7 @@ from .left_out import doubted_text, is_doubt
 from .model_card_page import FIGURES, CardTexts, by_kind, model_card_page
 from .report_files import CASES
 from .report_folder import evaluation_in
-from .summary_text import chosen_by_judged
+from .summary_text import chosen_by_judged, unnamed_text
 
 INTENDED_USE = (
     "Draft lung masks in chest CT, for research, to be looked at and corrected by a person. "
@@ -108,7 +108,7 @@ def publish(
     if missing := _unjudged_text((*rows, *trained_on), unjudged):
         tell(missing)
     choosing = [record.choosing_scans.holds_case(case, marks) for case in listed]
-    notes += chosen_by_judged(sum(choosing))
+    notes += [*chosen_by_judged(sum(choosing)), *unnamed_text(listed)]
     record = dataclasses.replace(record, data=_sources(cases, record, names, judged, marks))
     named = [row["case"] for row in (*rows, *unjudged)]
     if publication.numbered:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from LungSegResNetLib.figures.metric_definitions import DICE
 from LungSegResNetLib.wording import counted, some_of
 
-from ..data.cases import unnamed_patients
+from ..data.cases import Case, unnamed_patients
 from ..data.draft_mask import LUNG_HU
 from .aggregation import NO_GROUP, groups_of, patients_of, without_doubt
 from .baseline_comparison import BaselineComparison
@@ -23,7 +23,8 @@ from .left_out import doubted_text
 def sentences(findings: Findings) -> list[str]:
     """Paragraphs of one to three sentences each; some case must have been judged."""
     evaluation, results, chosen = findings.evaluation, findings.results, findings.chosen
-    paragraphs = [_what_was_judged(findings), *_not_finished(evaluation), *_unnamed(results), *_copies(findings)]
+    unnamed = unnamed_text([result.case for result in results])
+    paragraphs = [_what_was_judged(findings), *_not_finished(evaluation), *unnamed, *_copies(findings)]
     paragraphs += [*_trained_on(findings), *_doubted(findings)]
     if chosen:
         paragraphs += [_how_good(findings), *_by_kind(findings), *_by_fold(findings)]
@@ -56,8 +57,9 @@ def _what_was_judged(findings: Findings) -> str:
     return f"The {network_name(evaluation)} was {judged}."
 
 
-def _unnamed(results: Sequence[CaseResult]) -> list[str]:
-    unnamed = unnamed_patients([result.case for result in results])
+def unnamed_text(judged: Sequence[Case]) -> list[str]:
+    """What to know where the patients of some judged cases are not known; nothing where all are."""
+    unnamed = unnamed_patients(judged)
     if not unnamed:
         return []
     text = (
@@ -144,12 +146,8 @@ def _not_finished(evaluation: Evaluation) -> list[str]:
 
 def _how_good(findings: Findings) -> str:
     dice, worst = findings.dice, worst_first(findings.chosen)[0]
-    interval = (
-        f"{LEVEL_PERCENT} % confidence interval {dice.interval_text}, bootstrap over patients"
-        if dice.interval
-        else dice.interval_text
-    )
-    text = f"The mean Dice is {DICE.text(dice.mean)} ({'; '.join(filter(None, (interval, findings.range_of_folds)))})."
+    about = "; ".join(filter(None, (dice.confidence_text, findings.range_of_folds)))
+    text = f"The mean Dice is {DICE.text(dice.mean)} ({about})."
     if dice.cases == 1:
         return text
     group = f" ({worst.case.group})" if worst.case.group else ""

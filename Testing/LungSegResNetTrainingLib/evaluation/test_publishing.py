@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -124,8 +125,8 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
     assert "| scan1 | 0.980 | - | - | 1.50 | 1.50 | 0.500 |" in text
     assert "| scan2 (doubtful reference) | 0.960 |" in text
-    assert "| **mean of 2 volumes** | 0.970 |" in text
-    assert "| **mean of 1 single slice** | 0.900 |" in text
+    assert "| **mean of 2 volumes of 2 patients** | 0.970 |" in text
+    assert "| **mean of 1 single slice of 1 patient** | 0.900 |" in text
     assert "## Figures on the validation cases" in text
     assert "begun as the mask of a network favours that network" in text.split("| case |")[0]
     assert "|  | 10.1/x | CC BY 3.0 | 1 | 3 |" in text
@@ -206,7 +207,31 @@ def test_a_mean_over_fewer_cases_says_over_how_many(run: tuple[Path, list[Case],
     publish_run(run, tmp_path / "lungs.safetensors")
     text = (tmp_path / "MODEL_CARD.md").read_text()
     assert "| scan2 (doubtful reference) | 0.960 | - | - | - | 1.50 | 0.500 |" in text
-    assert "| **mean of 2 volumes** | 0.970 | - | - | 1.50 (n = 1) | 1.50 | 0.500 |" in text
+    assert "| **mean of 2 volumes of 2 patients** | 0.970 | - | - | 1.50 (n = 1) | 1.50 | 0.500 |" in text
+
+
+def test_reconstructions_of_one_patient_are_not_counted_as_patients_and_the_mean_has_its_interval(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    with (run[2] / "cases.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    first = next(row for row in rows if (row["case"], row["method"]) == ("scan1", "network"))
+    patients = {f"scan{n}": f"p{n // 2}" for n in range(10, 22)}
+    with (run[2] / "cases.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*first, "patient"])
+        writer.writeheader()
+        for name, patient in patients.items():
+            writer.writerow(first | {"case": name, "patient": patient, "dice": 0.9 + int(name[4:]) / 1000})
+    cases = [dataclasses.replace(run[1][0], name=name, patient=patient) for name, patient in patients.items()]
+    publish_run((run[0], cases, run[2]), tmp_path / "lungs.safetensors")
+    text = (tmp_path / "MODEL_CARD.md").read_text()
+    assert "| **mean of 12 volumes of 6 patients** | 0.915 |" in text
+    told = r"\nThe mean Dice of 12 volumes of 6 patients is 0\.9155 \(95 % confidence interval 0\.91\d+ to 0\.9\d+"
+    assert re.search(rf"{told}, too narrow with 6 patients, bootstrap over patients\)\.\n\n## Known failures", text)
+    assert "as a patient of its own" not in text
+    nobodys = [dataclasses.replace(case, patient=case.name, patient_is_named=False) for case in cases]
+    publish_run((run[0], nobodys, run[2]), tmp_path / "lungs.safetensors")
+    assert "Each case counts as a patient of its own: " in (tmp_path / "MODEL_CARD.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..jobs.folder_cases import find_cases
     from ..jobs.folder_job import CaseRunner, run_folder
+    from ..jobs.left_aside import left_aside_text
     from ..jobs.local_run import LocalRun
     from ..jobs.reporting import make_reporter
     from ..jobs.results_table import RESULTS
@@ -85,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         texts = [f"{counts[DONE]} segmented", f"{counts[ALREADY_DONE]} already done", f"{counts[FAILED]} failed"]
         texts += [f"{counts[NO_CT]} without CT"] if counts[NO_CT] else []
-        print(f"{', '.join(texts)}; see {output / RESULTS}")
+        print(f"{', '.join(texts)}; {left_aside_text(rows)}see {output / RESULTS}")
     return SOME_FAILED_EXIT_CODE if counts[FAILED] else 0
 
 

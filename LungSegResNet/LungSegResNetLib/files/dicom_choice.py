@@ -20,6 +20,7 @@ _SAME_NUMBER = 0.95
 _SIZEABLE = 0.5
 _BEYOND_MM = 50.0  # so far a scan of another region reaches at least beyond the chosen one
 _MOST_NAMED = 5
+_LEFT_ASIDE, _OF_PATIENT, _OF_STUDY = "; left aside: ", " of another patient", " of another study"
 _DIGITS_OF_UID = 6  # fewer digits are the number of a series, perhaps that of the archive, and no end of a UID
 
 
@@ -96,14 +97,32 @@ def _softest(rivals: list[Series]) -> Series:
 def _left_aside(chosen: Series, scans: list[Series]) -> list[str]:
     """A sentence on other parts of the series, and on scans in the same plane as `_is_alike` says."""
     others = [
-        scan.info.brief
+        f"{scan.info.brief}{_whose(scan, chosen)}"
         for scan in scans
         if scan is not chosen and (scan.info.uid == chosen.info.uid or _is_alike(scan, chosen))
     ]
     if not others:
         return []
     more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
-    return [f"Of several CT series {chosen.info.brief} was taken; left aside: {', '.join(others[:_MOST_NAMED])}{more}."]
+    return [f"Of several CT series {chosen.info.brief} was taken{_LEFT_ASIDE}{', '.join(others[:_MOST_NAMED])}{more}."]
+
+
+def names_left_aside(warning: str) -> bool:
+    """Whether a warning is that of `choose_series` on series that were left aside."""
+    return _LEFT_ASIDE in warning
+
+
+def names_strangers(warning: str) -> bool:
+    """Whether such a warning names a series of another patient or study."""
+    return names_left_aside(warning) and any(whose in warning for whose in (_OF_PATIENT, _OF_STUDY))
+
+
+def _whose(scan: Series, chosen: Series) -> str:
+    """That a scan is of another patient or study than the chosen one, in words; empty where it is not known to be."""
+    patient, other = (one.headers[0].tags["patient"] for one in (scan, chosen))
+    if patient and other and patient != other:
+        return _OF_PATIENT
+    return _OF_STUDY if _study(scan) != _study(chosen) else ""
 
 
 def _is_alike(scan: Series, chosen: Series) -> bool:

@@ -315,6 +315,20 @@ def test_of_two_reconstructions_of_a_scan_one_is_taken_and_the_other_named(
     assert table(tmp_path / "out")["patient"]["warnings"].count(warning) == 1
 
 
+def test_the_end_of_a_run_tells_that_a_folder_had_the_scans_of_several_patients(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = sitk.ReadImage(str(write_archive(tmp_path / "one", "a") / "a.nii.gz"))
+    for number, patient in enumerate(("p1", "p2", "p3")):
+        write_series(tmp_path / "in" / "export", image, prefix=patient, PatientID=patient, SeriesNumber=number)
+        write_series(tmp_path / "in" / patient, image, PatientID=patient)
+    command = ["segment-folder", str(tmp_path / "in"), str(tmp_path / "out"), *ONE]
+    for told in ("4 segmented, 0 already done", "0 segmented, 4 already done"):
+        assert main(command) == 0
+        ending = "1 folder with series left aside (1 with another patient or study); see the warnings; see "
+        assert f"{told}, 0 failed; {ending}" in capsys.readouterr().out
+
+
 def test_a_loose_file_beside_the_folder_of_a_series_is_a_case_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

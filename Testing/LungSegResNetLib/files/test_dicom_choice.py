@@ -11,6 +11,7 @@ from dicom_files import make_colour_picture, write_series
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
+from LungSegResNetLib.files.dicom_choice import names_strangers
 from LungSegResNetLib.files.dicom_headers import list_series
 from LungSegResNetLib.files.dicom_kernels import sharpness
 from LungSegResNetLib.files.reading import read_ct
@@ -45,10 +46,21 @@ def test_a_lossy_compressed_scan_is_preferred_to_a_few_original_bolus_slices(ima
 
 def test_a_scan_of_another_study_is_named_however_small_it_is(image, tmp_path):
     _write(tmp_path, image, "chest", 1)
-    _write(tmp_path, image[:, :, :6], "of another patient", 2, StudyInstanceUID="1.2.4")
+    _write(tmp_path, image[:, :, :6], "later", 2, StudyInstanceUID="1.2.4")
     volume, (warning,) = read_ct(tmp_path)
     assert volume.source == "chest"
-    assert "left aside: 'of another patient' (number 2, 6 slices" in warning
+    assert "left aside: 'later' (number 2, 6 slices" in warning
+    assert warning.endswith(" of another study.")
+    assert names_strangers(warning)
+
+
+def test_a_scan_of_another_patient_is_told_to_be_so(image, tmp_path):
+    _write(tmp_path, image, "chest", 1, PatientID="one")
+    _write(tmp_path, image[:, :, :6], "guest", 2, StudyInstanceUID="1.2.4", PatientID="two")
+    _, (warning,) = read_ct(tmp_path)
+    assert "left aside: 'guest' (number 2, 6 slices" in warning
+    assert warning.endswith(" of another patient.")
+    assert names_strangers(warning)
 
 
 def test_a_scan_of_another_region_is_named_however_many_slices_the_taken_one_has(image, tmp_path):
@@ -57,6 +69,7 @@ def test_a_scan_of_another_region_is_named_however_many_slices_the_taken_one_has
     volume, (warning,) = read_ct(tmp_path)
     assert volume.source == "belly"
     assert "left aside: 'chest' (number 2, 12 slices" in warning
+    assert not names_strangers(warning)
 
 
 def test_an_original_scan_with_half_the_slices_of_a_derived_one_is_taken_and_both_are_named(image, tmp_path):

@@ -85,7 +85,7 @@ def test_of_two_equal_series_of_a_ct_the_softer_one_is_read_and_told(tmp_path: P
     image, mask = Thorax().scan((6.0, 6.0, 20.0))
     for number, kernel in enumerate(("B70f", "B30f")):
         tags = {"SeriesDescription": kernel, "ConvolutionKernel": kernel, "SeriesNumber": number}
-        dicom_files.write_series(tmp_path / "a" / "ct" / kernel, image + number, **tags)
+        dicom_files.write_series(tmp_path / "a" / "ct" / kernel, image + number, StudyInstanceUID="1.2.3", **tags)
     sitk.WriteImage(mask, str(tmp_path / "a" / "lungs.nii"))
     case = Case("a", tmp_path / "a" / "ct", tmp_path / "a" / "lungs.nii", "train", "a")
     np.testing.assert_array_equal(read_case(case)[0].hu, sitk.GetArrayFromImage(image) + 1)

@@ -253,7 +253,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def ensurePackages(self) -> bool:
         """Install what a run lacks, after asking; RuntimeError with a sentence if it does not succeed."""
-        return ensurePackages(self.resourcePath("requirements.txt"), self.logic.getParameterNode().device)
+        parameters = self.logic.getParameterNode()
+        return ensurePackages(self.resourcePath("requirements.txt"), parameters.engine, parameters.device)
 
     def initializeParameterNode(self) -> None:
         """Make sure that there is a parameter node with a CT in it if the scene has one."""
@@ -383,7 +384,8 @@ class LungSegResNetTest(ScriptedLoadableModuleTest):
     def setUp(self):
         """An empty scene, and the packages of a run; in testing mode Slicer installs them without asking."""
         slicer.mrmlScene.Clear()
-        self.assertTrue(ensurePackages(str(Path(__file__).with_name("Resources") / "requirements.txt"), "cpu"))
+        requirements = Path(__file__).with_name("Resources") / "requirements.txt"
+        self.assertTrue(ensurePackages(str(requirements), "auto", "cpu"))
 
     def runTest(self):
         """Run all tests."""

@@ -230,7 +230,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def ensurePackages(self) -> bool:
         """Install what is missing, after asking; RuntimeError with a sentence if it does not succeed."""
-        isReady = ensurePackages(self.resourcePath("training_requirements.txt"), self._connection.node.device)
+        isReady = ensurePackages(self.resourcePath("training_requirements.txt"), "torch")
         if self._connection.node is None:
             raise RuntimeError(_("Another module was opened meanwhile, so nothing was started; click again."))
         return isReady
@@ -282,7 +282,7 @@ class LungSegResNetTrainingTest(ScriptedLoadableModuleTest):
         """An empty scene, and the packages that read cases; in testing mode they are installed without asking."""
         slicer.mrmlScene.Clear()
         requirements = Path(slicer.modules.lungsegresnet.path).with_name("Resources") / "requirements.txt"
-        self.assertTrue(ensurePackages(str(requirements), "cpu"))
+        self.assertTrue(ensurePackages(str(requirements), "auto", "cpu"))
 
     def runTest(self):
         """Run all tests."""

@@ -26,28 +26,31 @@ from .worker_process import endKeptProcesses
 _BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk", "pydicom", "pillow", "highdicom")
 # Left out where Slicer's own package is too old for it; what needs it says so then.
 _NEEDS_OF_SLICER = {"highdicom": Requirement("pydicom>=3.0.1")}
-_TORCH = ">=2.4"
+_TORCH_VERSION = ">=2.4"
+_TORCH = f"torch{_TORCH_VERSION}"
 _TORCH_DEVICES = ("cuda", "mps")
 _REQUESTER = "LungSegResNet"
 _installing = threading.Lock()
+_declined: set[str] = set()  # what somebody said no to in this session of Slicer, where a run can do without it
 
 
-def missingPackages(requirementsFile: str, device: str) -> list[str]:
+def missingPackages(requirementsFile: str, engine: str, device: str) -> list[str]:
     """Requirements that this Python does not meet; nothing is imported.
 
-    PyTorch is one of them where a graphics processor is asked for, or may be there and the PyTorch extension can
-    bring it; elsewhere OpenVINO, which the file names, does the work.
+    PyTorch is one of them if it is the engine or, with the engine ``auto``, where a graphics processor is asked for, or
+    may be there and the PyTorch extension can bring it; elsewhere OpenVINO, which the file names, does the work.
     """
     lines = Path(requirementsFile).read_text(encoding="utf-8").splitlines()
     wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    if device in _TORCH_DEVICES or (device == "auto" and may_have_graphics_card() and hasTorchExtension()):
-        wanted.append(f"torch{_TORCH}")
+    if _wantsTorch(engine, device) and _TORCH not in wanted:
+        wanted.append(_TORCH)
     return [text for text in wanted if not _isMet(Requirement(text)) and _fitsSlicer(Requirement(text))]
 
 
-def ensurePackages(requirementsFile: str, device: str = "auto") -> bool:
-    """Install what a run on ``device`` lacks, after one question; False if the user said no.
+def ensurePackages(requirementsFile: str, engine: str, device: str = "auto") -> bool:
+    """Install what a run with ``engine`` on ``device`` lacks, after one question; False if the user said no.
 
+    Where both are ``auto`` and only PyTorch is missing, a no means that OpenVINO does the work, and is asked for once.
     Slicer in testing mode has nobody to ask, and answers such questions with no: there it is installed without asking.
     Slicer handles events meanwhile, so that parameters have to be read afterwards.
 
@@ -58,7 +61,10 @@ def ensurePackages(requirementsFile: str, device: str = "auto") -> bool:
     if not _installing.acquire(blocking=False):
         raise RuntimeError(_("Python packages are being installed; wait until that is done, and click again."))
     try:
-        return _askAndInstall(missingPackages(requirementsFile, device))
+        missing = missingPackages(requirementsFile, engine, device)
+        if engine == device == "auto" and missing == [_TORCH]:
+            return _offerTorch()
+        return _askAndInstall(missing)
     finally:
         _installing.release()
 
@@ -68,7 +74,21 @@ def whyNothingRuns() -> str:
     return _("The packages were not installed, and without them this cannot run; click again to be asked once more.")
 
 
-def _askAndInstall(missing: list[str]) -> bool:
+def _wantsTorch(engine: str, device: str) -> bool:
+    if engine != "auto":
+        return engine == "torch"
+    return device in _TORCH_DEVICES or (device == "auto" and may_have_graphics_card() and hasTorchExtension())
+
+
+def _offerTorch() -> bool:
+    """Install it unless somebody said no, now or before; True, as OpenVINO, which is there, does the work without."""
+    if _TORCH not in _declined and not _askAndInstall([_TORCH], _("If you cancel, OpenVINO segments on the CPU.")):
+        _declined.add(_TORCH)
+    return True
+
+
+def _askAndInstall(missing: list[str], otherwise: str = "") -> bool:
+    """Ask and install; ``otherwise`` says what happens after a no. Returns whether all is there now."""
     if not missing:
         return True
     torchIsMissing = any(text.startswith("torch") for text in missing)
@@ -83,7 +103,8 @@ def _askAndInstall(missing: list[str]) -> bool:
         "They are downloaded from the internet once; later runs need no connection. Install them now?"
     )
     if torchIsMissing:
-        question += "\n\n" + _("PyTorch for a graphics card takes some minutes and several GB.")
+        question += "\n\n" + _("PyTorch takes some minutes to install and, for a GPU, several GB.")
+        question = f"{question} {otherwise}".rstrip()
     text = question.format(names="\n".join(missing))
     if not slicer.app.testingEnabled() and not slicer.util.confirmOkCancelDisplay(text):
         return False
@@ -126,7 +147,7 @@ def _installTorch() -> None:
     import PyTorchUtils
 
     with _modalDialog(_("Installing PyTorch, which may take some minutes...")):
-        torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=_TORCH)
+        torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=_TORCH_VERSION)
     if torch is None:
         raise RuntimeError(_("PyTorch could not be installed."))
 

@@ -54,7 +54,7 @@ def test_nothing_is_asked_where_all_is_installed(
 ) -> None:
     path = tmp_path / "requirements.txt"
     path.write_text("numpy>=1.0\n", encoding="utf-8")
-    assert dependencies.ensurePackages(str(path), "cpu")
+    assert dependencies.ensurePackages(str(path), "auto", "cpu")
     assert host.questions == []
     assert installed == []
 
@@ -63,7 +63,7 @@ def test_in_testing_mode_nobody_is_asked(
     host: Host, dependencies: Any, installed: list[list[str]], requirements: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host.slicer.app, "isTesting", True)
-    assert dependencies.ensurePackages(requirements, "cpu")
+    assert dependencies.ensurePackages(requirements, "auto", "cpu")
     assert host.questions == []
     assert installed[0][0] == "lungsegresnet-not-there>=2"
 
@@ -72,7 +72,7 @@ def test_only_what_is_missing_is_installed_after_one_question_with_slicers_packa
     host: Host, dependencies: Any, installed: list[list[str]], requirements: str
 ) -> None:
     host.answers.append(True)
-    assert dependencies.ensurePackages(requirements, "cpu")
+    assert dependencies.ensurePackages(requirements, "auto", "cpu")
     assert len(host.questions) == 1
     assert "lungsegresnet-not-there>=2" in host.questions[0]
     ((package, *held),) = installed
@@ -83,7 +83,7 @@ def test_only_what_is_missing_is_installed_after_one_question_with_slicers_packa
 
 def test_a_no_installs_nothing(host: Host, dependencies: Any, installed: list[list[str]], requirements: str) -> None:
     host.answers.append(False)
-    assert not dependencies.ensurePackages(requirements, "cpu")
+    assert not dependencies.ensurePackages(requirements, "auto", "cpu")
     assert installed == []
 
 
@@ -96,7 +96,7 @@ def test_a_failed_installation_is_a_sentence(
     monkeypatch.setattr(host.slicer.util, "pip_install", fail)
     host.answers.append(True)
     with pytest.raises(RuntimeError, match=r"could not be installed.*network connection"):
-        dependencies.ensurePackages(requirements, "cpu")
+        dependencies.ensurePackages(requirements, "auto", "cpu")
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_graphics_card_that_is_asked_for_needs_the_pytorch_extension(
 ) -> None:
     (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
     with pytest.raises(RuntimeError, match="Extensions Manager"):
-        dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "cuda")
+        dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "auto", "cuda")
     assert installed == []
 
 
@@ -136,7 +136,7 @@ def test_the_pytorch_extension_installs_pytorch(
     install_extension(monkeypatch, lambda version: wanted.append(version) or object())
     (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
     host.answers.append(True)
-    assert dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "cuda")
+    assert dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "auto", "cuda")
     assert wanted == [">=2.4"]
 
 
@@ -152,7 +152,7 @@ def test_a_pytorch_that_cannot_be_loaded_is_a_sentence(
     (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
     host.answers.append(True)
     with pytest.raises(RuntimeError, match=r"cannot be loaded \(.*c10\.dll.*\); restart Slicer"):
-        dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "cuda")
+        dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "auto", "cuda")
 
 
 def test_while_pip_works_nothing_else_can_be_clicked_or_installed(
@@ -164,15 +164,87 @@ def test_while_pip_works_nothing_else_can_be_clicked_or_installed(
         dialog = host.qt_application.activeModalWidget()
         seen.append((dialog.windowModality, dialog.labelText, list(dialog.findChildren(host.qt.QPushButton))))
         with pytest.raises(RuntimeError, match="are being installed"):
-            dependencies.ensurePackages(requirements, "cpu")
+            dependencies.ensurePackages(requirements, "auto", "cpu")
 
     monkeypatch.setattr(host.slicer.util, "pip_install", pip_install)
     host.answers.append(True)
-    assert dependencies.ensurePackages(requirements, "cpu")
+    assert dependencies.ensurePackages(requirements, "auto", "cpu")
     assert seen == [(host.qt.Qt.ApplicationModal, "Installing Python packages...", [])]
     assert host.qt_application.activeModalWidget() is None
     host.answers.append(False)
-    assert not dependencies.ensurePackages(requirements, "cpu")
+    assert not dependencies.ensurePackages(requirements, "auto", "cpu")
+
+
+@pytest.fixture
+def card_and_extension(
+    dependencies: Any, without_torch: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, list[str]]:
+    """PyTorch alone is missing, and could be installed for a card; the requirements and the versions installed."""
+    versions: list[str] = []
+    install_extension(monkeypatch, lambda version: versions.append(version) or object())
+    monkeypatch.setattr(dependencies, "may_have_graphics_card", lambda: True)
+    monkeypatch.setattr(dependencies, "_declined", set())
+    (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
+    return str(tmp_path / "requirements.txt"), versions
+
+
+@pytest.mark.parametrize(
+    ("engine", "device", "is_wanted"),
+    [
+        ("auto", "auto", True),
+        ("auto", "cuda", True),
+        ("auto", "cpu", False),
+        ("torch", "auto", True),
+        ("torch", "cpu", True),
+        ("openvino", "auto", False),
+        ("openvino", "cuda", False),
+    ],
+)
+def test_pytorch_is_asked_for_if_the_chosen_engine_needs_it(
+    dependencies: Any, card_and_extension: tuple[str, list[str]], engine: str, device: str, is_wanted: bool
+) -> None:
+    assert dependencies.missingPackages(card_and_extension[0], engine, device) == ["torch>=2.4"] * is_wanted
+
+
+@pytest.mark.usefixtures("without_torch")
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_pytorch_as_engine_is_asked_for_without_a_card_too(
+    dependencies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setattr(dependencies, "may_have_graphics_card", lambda: False)
+    (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="Extensions Manager"):
+        dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "torch", device)
+
+
+@pytest.mark.usefixtures("ct", "without_torch")
+def test_the_panel_asks_for_what_the_chosen_engine_needs(panel: Any) -> None:
+    panel.logic.getParameterNode().engine = "torch"
+    panel.ui.segmentButton.click()
+    assert panel.ui.statusLabel.text.startswith("PyTorch is missing: install the extension")
+
+
+def test_a_no_to_pytorch_alone_has_openvino_do_the_work_and_is_asked_for_once(
+    host: Host, dependencies: Any, card_and_extension: tuple[str, list[str]]
+) -> None:
+    requirements, versions = card_and_extension
+    host.answers.append(False)
+    assert dependencies.ensurePackages(requirements, "auto", "auto")
+    assert dependencies.ensurePackages(requirements, "auto", "auto")
+    assert len(host.questions) == 1
+    assert "OpenVINO segments on the CPU" in host.questions[0]
+    host.answers.append(False)
+    assert not dependencies.ensurePackages(requirements, "torch", "auto")
+    assert "OpenVINO" not in host.questions[1]
+    host.answers.append(True)
+    assert dependencies.ensurePackages(requirements, "auto", "cuda")
+    assert versions == [">=2.4"]
+
+
+def test_a_package_that_a_file_and_the_engine_ask_for_is_named_once(
+    dependencies: Any, card_and_extension: tuple[str, list[str]]
+) -> None:
+    assert dependencies.missingPackages(str(TRAINING_REQUIREMENTS), "torch", "auto").count("torch>=2.4") == 1
 
 
 @pytest.mark.parametrize(("pydicom", "is_wanted"), [("2.4.4", False), ("3.0.2", True)])
@@ -182,12 +254,12 @@ def test_highdicom_is_installed_only_beside_a_pydicom_of_slicer_that_it_can_use(
     version = dependencies._installedVersion
     there = {"pydicom": pydicom, "highdicom": None}
     monkeypatch.setattr(dependencies, "_installedVersion", lambda name: there[name] if name in there else version(name))
-    missing = dependencies.missingPackages(str(TRAINING_REQUIREMENTS), "cpu")
+    missing = dependencies.missingPackages(str(TRAINING_REQUIREMENTS), "torch", "auto")
     assert any("highdicom" in text for text in missing) == is_wanted
 
 
 def test_a_processor_needs_no_pytorch(dependencies: Any) -> None:
-    assert not any("torch" in text for text in dependencies.missingPackages(str(REQUIREMENTS), "cpu"))
+    assert not any("torch" in text for text in dependencies.missingPackages(str(REQUIREMENTS), "auto", "cpu"))
 
 
 def test_the_requirements_name_no_package_that_slicer_brings() -> None:

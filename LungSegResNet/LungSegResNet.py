@@ -276,7 +276,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         before = self._volume.Get()
         self._observeVolume(parameters.inputVolume)
         if before and before is not parameters.inputVolume:
-            followCt(parameters)
+            followCt(parameters, "inputVolume", "outputSegmentation")
         self.advancedPanel.update(parameters)
         self.runPanel.update(parameters)
         self.resultPanel.update(parameters)

@@ -14,13 +14,14 @@ from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.run_folder import FILE, NO_START, RUN_PARAMETERS
 from LungSegResNetTrainingWidgets.train_panel import TrainPanel
 from LungSegResNetWidgets.connected_parameters import ParameterNodeConnection
-from LungSegResNetWidgets.ct_of_lungs import forgetRemoved, lungsOf
+from LungSegResNetWidgets.ct_of_lungs import followCt, forgetRemoved, lungsOf
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
 from LungSegResNetWidgets.node_choice import takeChoicesOf
-from LungSegResNetWidgets.readiness import firstScan
+from LungSegResNetWidgets.readiness import firstScan, shownScan
 from LungSegResNetWidgets.reloading import forgetPackages
+from LungSegResNetWidgets.shown_cases import isCase
 from LungSegResNetWidgets.worker_process import endKeptProcesses
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -129,6 +130,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         self.logic = None
         self._keptChoices = KeptChoices(RUN_PARAMETERS)
         self._isUpdating = False
+        self._caseVolume = vtk.vtkWeakReference()  # the CT that was chosen at the last update
 
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
@@ -173,7 +175,10 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         ScriptedLoadableModuleWidget.onReload(self)
 
     def enter(self) -> None:
-        """Called each time the user opens this module."""
+        """Called each time the user opens this module: a case is made of the CT that was corrected meanwhile."""
+        shown = shownScan()
+        if shown and not isCase(shown):
+            self.logic.getParameterNode().caseVolume = shown
         self.initializeParameterNode()
 
     def exit(self) -> None:
@@ -251,10 +256,21 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             return
         self._isUpdating = True
         try:
+            self._followCaseVolume()
             for panel in (self.trainPanel, self.dataPanel, self.evaluatePanel):  # a begun run names its data set
                 panel.update()
         finally:
             self._isUpdating = False
+
+    def _followCaseVolume(self) -> None:
+        """With another CT its lungs are chosen; lungs that come with a loaded scene stay."""
+        parameters = self.parameters()
+        if parameters is None:
+            return
+        before, volume = self._caseVolume.Get(), parameters.caseVolume
+        self._caseVolume.Set(volume)
+        if volume is not before and (before or not parameters.caseSegmentation):
+            followCt(parameters, "caseVolume", "caseSegmentation")
 
 
 #

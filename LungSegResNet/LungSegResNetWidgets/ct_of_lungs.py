@@ -15,15 +15,15 @@ from .volume_nodes import ijkToRas
 _CHOSEN_KINDS = ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode", "vtkMRMLMarkupsROINode")
 
 
-def followCt(parameters: Any) -> None:
-    """Another CT was chosen: choose its lungs, or none (a new segmentation) where it has none yet.
+def followCt(parameters: Any, ct: str, lungs: str) -> None:
+    """Another CT was chosen in the field ``ct``: choose its ``lungs``, or none where it has none yet.
 
     A segmentation that is chosen and tells of no CT that is in the scene stays.
     """
-    segmentation, volume = parameters.outputSegmentation, parameters.inputVolume
+    segmentation, volume = getattr(parameters, lungs), getattr(parameters, ct)
     cts = _ctsOf(segmentation)
     if segmentation is None or (cts and volume not in cts):
-        parameters.outputSegmentation = lungsOf(volume)
+        setattr(parameters, lungs, lungsOf(volume))
 
 
 def forgetRemoved(getParameters: Callable[[], Any], node: Any, ct: str, lungs: str, *others: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,17 @@ from .slice_views import backgroundVolumes
 
 def firstScan() -> Any:
     """The volume that the slice views show, else the first one, that may be a CT, as label maps are not; or None."""
-    for node in (*backgroundVolumes(), *slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")):
-        if node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetHideFromEditors():
-            return node
-    return None
+    return _firstOf(backgroundVolumes()) or _firstOf(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"))
+
+
+def shownScan() -> Any:
+    """The volume that the slice views show and that may be a CT; None where there is none."""
+    return _firstOf(backgroundVolumes())
+
+
+def _firstOf(nodes: Sequence[Any]) -> Any:
+    scans = (node for node in nodes if node.GetClassName() == "vtkMRMLScalarVolumeNode")
+    return next((node for node in scans if not node.GetHideFromEditors()), None)
 
 
 def whyNotReady(volumeNode: Any, segmentationNode: Any, modelFile: str) -> str:

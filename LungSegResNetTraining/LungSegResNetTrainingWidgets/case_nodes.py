@@ -69,8 +69,8 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
     ctFile, maskFile = (Path(dataSet) / f"{name}{ending}" for ending in ("_ct.nrrd", "_lungs.seg.nrrd"))
     for path in (ctFile, maskFile):
         if path.exists():
-            text = _("{path} exists already, so nothing was written; give the case another name.")
-            raise OutputError(text.format(path=path))
+            text = _('"{name}" is a case already, so the CT "{ct}" was not written; choose another CT or another name.')
+            raise OutputError(text.format(name=name, ct=volumeNode.GetName()))
     ct, labels = ctAndLungs(volumeNode, segmentationNode)
     if not labels.any():
         raise InputError(_("The lungs of the segmentation lie outside of the CT; choose those that belong together."))

@@ -145,6 +145,7 @@ class DataPanel:
         finally:
             slicer.app.restoreOverrideCursor()
         self._ui.caseNameLineEdit.text = ""  # which is no name for the next one
+        parameters.caseVolume = parameters.caseSegmentation = None  # nor are they the next one
         self._status.say(_("{name} is a case of the data set now; click Check to have it judged.").format(name=name))
 
     def _onEvent(self, event: dict[str, Any]) -> None:

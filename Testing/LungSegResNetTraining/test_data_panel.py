@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_volume, parameters, rows_of, segment_array, tool_tip
+from mrml_data import add_slice_view, add_volume, parameters, rows_of, segment_array, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -174,14 +174,71 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     np.testing.assert_allclose(written.GetOrigin(), image.GetOrigin(), atol=1e-6)
 
     before = {path: path.read_bytes() for path in folder.iterdir()}
+    chosen.caseVolume = volume
+    assert chosen.caseSegmentation is segmentation
+    panel.ui.caseNameLineEdit.text = "CT of today"
     panel.ui.addCaseButton.click()
-    assert "exists already" in panel.ui.dataStatusLabel.text
+    assert panel.ui.dataStatusLabel.text.startswith(
+        '"CT_of_today" is a case already, so the CT "CT of today" was not written; choose another CT'
+    )
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     rows = check(host, panel, folder)
     assert [row[:2] for row in rows] == [["CT_of_today", "ok"]]
     (folder / "cases.csv").write_text("case,ct,mask\n", encoding="utf-8")
     panel.updateGui()
     assert "cases.csv" in panel.ui.addCaseButton.toolTip
+
+
+def add_patient(host: Host, name: str, spacing: tuple[float, float, float]) -> tuple[Any, Any]:
+    """A CT with its lungs."""
+    from LungSegResNetWidgets import lung_segments
+
+    image, mask = Thorax().scan(spacing)
+    volume = add_volume(host, image, name)
+    lungs = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{name} lungs")
+    lung_segments.placeWithVolume(lungs, volume)
+    lung_segments.writeLungs(lungs, volume, sitk.GetArrayFromImage(mask))
+    return volume, lungs
+
+
+def test_after_a_case_was_added_the_next_ct_is_chosen_with_its_own_lungs(
+    host: Host, panel: Any, tmp_path: Path
+) -> None:
+    first, second = (add_patient(host, name, (size, size, 20.0)) for name, size in (("A", 6.0), ("B", 8.0)))
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume = str(tmp_path), first[0]
+    assert chosen.caseSegmentation is first[1]
+    panel.ui.addCaseButton.click()
+    assert panel.ui.dataStatusLabel.text.startswith("A is a case of the data set now")
+    assert (chosen.caseVolume, chosen.caseSegmentation) == (None, None)
+    assert tool_tip(panel.ui.addCaseButton) == "Choose the CT of the new case."
+    panel.ui.caseVolumeSelector.setCurrentNode(second[0])
+    assert chosen.caseSegmentation is second[1]
+    panel.ui.caseVolumeSelector.setCurrentNode(first[0])
+    assert chosen.caseSegmentation is first[1]
+    panel.ui.caseVolumeSelector.setCurrentNode(second[0])
+    panel.ui.addCaseButton.click()
+    assert sitk.ReadImage(str(tmp_path / "B_ct.nrrd")).GetSpacing()[0] == pytest.approx(8.0)
+
+
+def test_the_ct_that_was_corrected_meanwhile_is_proposed_with_its_lungs_and_a_case_that_was_looked_at_is_not(
+    host: Host, panel: Any, data_set: Path
+) -> None:
+    from LungSegResNetTrainingWidgets.case_nodes import showCase
+
+    from LungSegResNetTrainingLib.data.data_set import list_data_set
+
+    first, second = (add_patient(host, name, (size, size, 20.0)) for name, size in (("A", 6.0), ("B", 8.0)))
+    chosen = parameters(panel)
+    chosen.caseVolume = first[0]
+    host.leaveModule(panel)
+    layers = add_slice_view(host, second[0])
+    host.enterModule(panel)
+    assert (chosen.caseVolume, chosen.caseSegmentation) == second
+    host.leaveModule(panel)
+    layers.SetBackgroundVolumeID(showCase(list_data_set(data_set).cases[0]).GetID())
+    host.enterModule(panel)
+    assert (chosen.caseVolume, chosen.caseSegmentation) == second
 
 
 def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(

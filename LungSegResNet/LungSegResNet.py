@@ -15,6 +15,7 @@ from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.frames import FRAMES
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
+from LungSegResNetWidgets.lung_segments import roiOfLungs
 from LungSegResNetWidgets.node_choice import takeChoicesOf
 from LungSegResNetWidgets.readiness import firstScan, whyNotReady
 from LungSegResNetWidgets.reloading import forgetPackages
@@ -307,6 +308,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if "frames" in summary:
             done = _("Done: {frames} frames in {seconds:.0f} s. Measurements are of the frame that is shown.")
         done = done.format(**{**summary, "seconds": summary["seconds"]["total"]})
+        if roi := roiOfLungs(result.segmentationNode):
+            done += " " + _('Lungs are new only inside the ROI "{name}".').format(name=roi)
         if self.logic.getParameterNode().modelFile:
             done += " " + _("Network: {name} {version}.").format(**summary["model"])
         self.advancedPanel.showEngine(summary["why"])

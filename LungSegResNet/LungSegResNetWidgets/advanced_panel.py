@@ -8,11 +8,12 @@ from typing import Any
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 
 from .choice_titles import deviceTitles, showTitles
 from .readiness import modelToolTip, whatRuns
-from .region import Region, fitNewRoi, whyNoRegion
+from .region import Region, fitNewRoi, touches, whyNoRegion
 from .segmentation_run import RunSettings
 from .table_widget import wrapped
 
@@ -20,20 +21,32 @@ SEGMENTS = ("right and left", "one (lungs)")
 
 
 class AdvancedPanel:
-    """Drives the network's widgets of ``ui``; the others are bound to the parameter node that ``parameters`` gives."""
+    """Drives the widgets of ``ui`` that are not only bound to the parameter node, which ``parameters`` gives."""
 
     def __init__(self, ui: Any, parameters: Callable[[], Any]) -> None:
         self._ui = ui
         self._parameters = parameters
         self._lastRun = ""
+        self._volume = vtk.vtkWeakReference()  # the CT that the ROI is known to be meant for
         ui.modelButton.connect("clicked(bool)", self.onChooseModel)
 
     def update(self, parameters: Any) -> None:
         """Tell what the network is and what an automatic choice means here; give a new ROI its place."""
         self._ui.usedLabel.text = self._lastRun or whatRuns(parameters.engine, parameters.device)
         self._ui.modelLineEdit.toolTip = wrapped(modelToolTip(parameters.modelFile))
-        if parameters.roi and parameters.inputVolume:
-            fitNewRoi(parameters.roi, parameters.inputVolume)
+        if parameters.inputVolume and parameters.inputVolume.GetImageData():
+            self._leaveRoi(parameters)
+            if parameters.roi:
+                fitNewRoi(parameters.roi, parameters.inputVolume)
+
+    def _leaveRoi(self, parameters: Any) -> None:
+        """A ROI of the CT before is not kept for one that lies elsewhere."""
+        volume, roi = parameters.inputVolume, parameters.roi
+        if volume is self._volume.Get():
+            return
+        self._volume.Set(volume)
+        if roi and any(roi.GetSize()) and not touches(roi, volume):
+            parameters.roi = None
 
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""

@@ -17,6 +17,7 @@ from .volume_nodes import placeBeside
 
 CLOSED_SURFACE = "Closed surface"
 CT_ROLE = "LungSegResNet.ct"  # of the reference from a node to the CT whose lungs it has
+_ROI = "LungSegResNet.roi"  # attribute
 _STEP = 997  # of the voxels that are looked at first; a prime, so that they are not all in the same columns
 _ALL_LUNGS = (*LUNG_SEGMENTS, BOTH_LUNGS)
 
@@ -32,6 +33,14 @@ class SavedSegment:
     segmentId: str
     segment: Any
     labelmap: Any
+
+
+@dataclass(frozen=True)
+class SavedLungs:
+    """The lung segments of a node as they were before a run; ``roi`` as of `roiOfLungs`."""
+
+    segments: list[SavedSegment]
+    roi: str
 
 
 def findLung(segmentationNode: Any, lung: LungSegment) -> str:
@@ -133,7 +142,17 @@ def placeWithVolume(segmentationNode: Any, volumeNode: Any) -> None:
     placeBeside(segmentationNode, volumeNode)
 
 
-def saveLungs(segmentationNode: Any) -> list[SavedSegment]:
+def roiOfLungs(segmentationNode: Any) -> str:
+    """Name of the ROI that the run which wrote the lungs was restricted to; empty if it was to none."""
+    return segmentationNode.GetAttribute(_ROI) or ""
+
+
+def noteRoi(segmentationNode: Any, name: str) -> None:
+    """Remember for `roiOfLungs` what the run was restricted to; empty: to nothing."""
+    segmentationNode.SetAttribute(_ROI, name or None)
+
+
+def saveLungs(segmentationNode: Any) -> SavedLungs:
     """Copies of the lung segments, for `restoreLungs`."""
     saved = []
     for lung in _ALL_LUNGS:
@@ -143,12 +162,13 @@ def saveLungs(segmentationNode: Any) -> list[SavedSegment]:
             segment.DeepCopyMetadata(segmentationNode.GetSegmentation().GetSegment(segmentId))
             labelmap = labelmapOf(segmentationNode, segmentId) or emptyLabelmap()
         saved.append(SavedSegment(lung, segmentId, segment, labelmap))
-    return saved
+    return SavedLungs(saved, roiOfLungs(segmentationNode))
 
 
-def restoreLungs(segmentationNode: Any, saved: list[SavedSegment]) -> None:
+def restoreLungs(segmentationNode: Any, saved: SavedLungs) -> None:
     """Bring the lung segments back as they were; other segments are left alone."""
-    for entry in saved:
+    noteRoi(segmentationNode, saved.roi)
+    for entry in saved.segments:
         segmentId = findLung(segmentationNode, entry.lung)
         if entry.labelmap is None:
             if segmentId:

@@ -14,6 +14,7 @@ from slicer.i18n import tr as _
 from LungSegResNetLib.errors import LungSegError
 
 from .ct_tables import MEASUREMENTS, shownRows
+from .lung_segments import roiOfLungs
 from .measurement_table import copyRows, exportRows, showRows
 from .parent_transform import transformNote
 from .table_widget import enable
@@ -28,7 +29,7 @@ class MeasurementPanel:
     def __init__(self, ui: Any, say: Callable[[str], None]) -> None:
         self._ui = ui
         self._say = say
-        self._volumeNode = vtk.vtkWeakReference()
+        self._volumeNode, self._segmentationNode = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._rows: list[dict[str, Any]] = []
         ui.measurementsTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
         ui.copyButton.connect("clicked(bool)", self.onCopy)
@@ -38,13 +39,14 @@ class MeasurementPanel:
         """Show the measurements of a CT and its lungs; nothing where they are of another frame than the shown one."""
         self._rows, otherFrame = shownRows(MEASUREMENTS, volumeNode, segmentationNode)
         self._volumeNode.Set(volumeNode)
+        self._segmentationNode.Set(segmentationNode)
         nothing = "" if self._rows else _("There are no measurements yet.")
         if otherFrame is not None:
             nothing = _("The measurements are of frame {number}; click Measure for the one that is shown.")
             nothing = nothing.format(number=otherFrame)
         showRows(self._ui.measurementsTable, self._rows)
         self._ui.measurementsTable.setVisible(bool(self._rows))
-        self._ui.measurementsLabel.text = nothing or "\n".join(text for text in (self._ct, self._note) if text)
+        self._ui.measurementsLabel.text = nothing or "\n".join([self._ct, *self._notes])
         enable(self._ui.copyButton, nothing, _("Copy the table as text for a spreadsheet."))
         enable(self._ui.exportButton, nothing, _("Save the table as a CSV or JSON file."))
 
@@ -55,13 +57,16 @@ class MeasurementPanel:
         return volumeNode.GetName() if volumeNode else ""
 
     @property
-    def _note(self) -> str:
-        """What whoever reads the measurements has to know of the transform under which the CT is now."""
-        return transformNote(self._volumeNode.Get())
+    def _notes(self) -> list[str]:
+        """What whoever reads the measurements has to know of the transform of the CT now, and of the last run."""
+        segmentationNode = self._segmentationNode.Get()
+        roi = roiOfLungs(segmentationNode) if segmentationNode else ""
+        restricted = _('The lungs were last segmented only inside the ROI "{name}".').format(name=roi) if roi else ""
+        return [text for text in (transformNote(self._volumeNode.Get()), restricted) if text]
 
     def onCopy(self, checked: bool = False) -> None:
         """Put the table on the clipboard."""
-        copyRows(self._ct, self._rows, self._note)
+        copyRows(self._ct, self._rows, " ".join(self._notes))
         self._say(_("The measurements are on the clipboard."))
 
     def onExport(self, checked: bool = False) -> None:
@@ -76,7 +81,7 @@ class MeasurementPanel:
     def export(self, path: str) -> None:
         """Write the table to a file; the file dialog has asked before replacing one."""
         try:
-            exportRows(path, self._ct, self._rows, self._note)
+            exportRows(path, self._ct, self._rows, " ".join(self._notes))
         except LungSegError as error:
             self._say(str(error))
             return

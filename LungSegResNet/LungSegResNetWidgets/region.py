@@ -58,13 +58,24 @@ class Region:
 
 def fitNewRoi(roiNode: Any, volumeNode: Any) -> None:
     """Lay a ROI that has no size yet around the volume, to be made smaller in the views."""
-    if any(roiNode.GetSize()) or volumeNode.GetImageData() is None:
+    if any(roiNode.GetSize()):
         return
     bounds = [0.0] * 6
     volumeNode.GetRASBounds(bounds)
     low, high = np.array(bounds[::2]), np.array(bounds[1::2])
     roiNode.SetCenterWorld(*((low + high) / 2))
     roiNode.SetSize(*(high - low))
+
+
+def touches(roiNode: Any, volumeNode: Any) -> bool:
+    """Whether the boxes around the ROI and around the volume, along the axes of the world, have a place in common."""
+    boxes = []
+    for node in (roiNode, volumeNode):
+        bounds = [0.0] * 6
+        node.GetRASBounds(bounds)
+        boxes.append((np.array(bounds[::2]), np.array(bounds[1::2])))
+    (low, high), (otherLow, otherHigh) = boxes
+    return bool(np.all(low <= otherHigh) and np.all(otherLow <= high))
 
 
 def whyNoRegion(volumeNode: Any, roiNode: Any) -> str:

@@ -75,7 +75,12 @@ class RunPanel:
         enable(ui.segmentButton, reason, _("Segment the right and the left lung in the CT."))
         for widget in (ui.inputsCollapsibleButton, ui.outputsCollapsibleButton, ui.advancedCollapsibleButton):
             widget.enabled = not running
-        self._status.update(reason or _("Ready."), whyToHarden(volume))
+        restricted = ""
+        if parameters.roi:
+            restricted = _('Only inside the ROI "{name}" (Advanced).').format(name=parameters.roi.GetName())
+        self._status.update(
+            reason or _("Ready."), "\n".join(text for text in (restricted, whyToHarden(volume)) if text)
+        )
 
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""

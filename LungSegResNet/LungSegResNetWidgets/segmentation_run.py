@@ -17,7 +17,7 @@ from LungSegResNetLib.jobs.summary_file import CaseSummary, SliceToCheck
 from .background_command import BackgroundCommand
 from .frames import ShownFrame
 from .lung_measurement import measure
-from .lung_segments import SavedSegment, placeWithVolume, restoreLungs, saveLungs, writeLungs
+from .lung_segments import SavedLungs, noteRoi, placeWithVolume, restoreLungs, saveLungs, writeLungs
 from .node_names import freeName
 from .region import Region
 from .temporary_folder import makeTemporaryFolder
@@ -44,6 +44,11 @@ class RunSettings:
     smoothingMm: float = 0.0
     isOneSegment: bool = False
     region: Region | None = None
+
+    @property
+    def roi(self) -> str:
+        """Name of the ROI that the run is restricted to; empty if it is to none."""
+        return self.region.name if self.region else ""
 
     def arguments(self) -> list[str]:
         """Options of the command line."""
@@ -83,7 +88,7 @@ class RunResult:
     volumeNode: Any
     segmentationNode: Any
     summary: RunSummary
-    before: list[SavedSegment] | None
+    before: SavedLungs | None
     frame: ShownFrame
 
 
@@ -182,7 +187,7 @@ class SegmentationRun:
         region = settings.region.voxelsOf(self.volumeNode) if settings.region else None
         if region is not None and not labels[region].any():
             text = _('There is no lung inside the ROI "{name}"; nothing was changed.')
-            raise RuntimeError(text.format(name=settings.region.name))
+            raise RuntimeError(text.format(name=settings.roi))
         return self._take(labels, region, summary)
 
     def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: RunSummary) -> RunResult:
@@ -198,6 +203,7 @@ class SegmentationRun:
         try:
             placeWithVolume(node, self.volumeNode)
             writeLungs(node, self.volumeNode, labels, settings.isOneSegment, region)
+            noteRoi(node, settings.roi)
         except Exception:
             if isNew:
                 slicer.mrmlScene.RemoveNode(node)

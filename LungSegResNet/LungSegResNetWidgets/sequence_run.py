@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 
 from .frames import ShownFrame, browserOf
 from .lung_measurement import measureLabels
-from .lung_segments import placeWithVolume, writeLungs
+from .lung_segments import noteRoi, placeWithVolume, writeLungs
 from .node_names import freeName
 from .segmentation_run import RunResult, RunSettings, RunSummary, SegmentationRun
 
@@ -135,6 +135,7 @@ class SequenceRun:
         self._browser.SetOverwriteProxyName(sequence, False)
         proxy.SetName(name)
         placeWithVolume(proxy, self.volumeNode)
+        noteRoi(proxy, self._settings.roi)
         return RunResult(self.volumeNode, proxy, summary, None, ShownFrame(self.volumeNode))
 
     def _summary(self) -> RunSummary:

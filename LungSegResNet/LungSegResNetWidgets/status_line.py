@@ -11,7 +11,7 @@ class StatusLine:
     def __init__(self, label: Any) -> None:
         self.news = ""
         self._label = label
-        self._note = ""
+        self._notes: tuple[str, ...] = ()
 
     def say(self, *sentences: str) -> None:
         """Show the news, a line for each sentence."""
@@ -22,10 +22,10 @@ class StatusLine:
         """The news are of something that is no longer shown; the label follows at the next `update`."""
         self.news = ""
 
-    def update(self, otherwise: str, note: str = "") -> None:
+    def update(self, otherwise: str, *notes: str) -> None:
         """Show the news, or ``otherwise`` where there are none, and below it what stays true whatever the news are."""
-        self._note = note
+        self._notes = notes
         self._show(self.news or otherwise)
 
     def _show(self, sentence: str) -> None:
-        self._label.text = "\n".join(text for text in (sentence, self._note) if text)
+        self._label.text = "\n".join(text for text in (sentence, *self._notes) if text)

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mrml_data import parameters, run_to_the_end, save_scene, segment_array
+import SimpleITK as sitk
+from mrml_data import add_volume, parameters, run_to_the_end, save_scene, segment_array
 from slicer_host import Host
+
+from LungSegResNetLib.tables import read_rows
 
 
 def choose_one_segment(panel: Any) -> None:
@@ -89,6 +92,63 @@ def test_lungs_are_new_inside_the_roi_only_and_measured_as_they_are_then(
     assert shown == pytest.approx(right.sum() * voxel_ml, abs=0.51)
     listed = [int(panel.ui.checkTable.item(row, 0).text()) for row in range(panel.ui.checkTable.rowCount)]
     assert all(number > middle for number in listed)
+
+
+def test_a_run_that_a_roi_restricts_says_so_before_after_and_beside_its_measurements(
+    host: Host, ct: Any, panel: Any, tmp_path: Path
+) -> None:
+    run_to_the_end(host, panel)
+    panel.ui.roiSelector.setCurrentNode(add_upper_half(host, ct))
+    assert panel.ui.statusLabel.text.splitlines()[-1] == 'Only inside the ROI "Upper half" (Advanced).'
+    host.answers.append(True)
+    run_to_the_end(host, panel)
+    assert 'Lungs are new only inside the ROI "Upper half".' in host.main_window.statusBar().currentMessage()
+    panel.ui.roiSelector.setCurrentNode(None)
+    assert "(Advanced)" not in panel.ui.statusLabel.text
+    note = 'The lungs were last segmented only inside the ROI "Upper half".'
+    panel.ui.measureButton.click()
+    assert panel.ui.measurementsLabel.text.splitlines() == ["Phantom", note]
+    panel.ui.copyButton.click()
+    assert host.slicer.app.clipboard().text().splitlines()[-1] == note
+    host.files.append(str(tmp_path / "lungs.csv"))
+    panel.ui.exportButton.click()
+    assert all(row["note"] == note for row in read_rows(tmp_path / "lungs.csv"))
+    panel.ui.undoButton.click()
+    assert panel.ui.measurementsLabel.text == "Phantom"
+    panel.ui.undoButton.click()
+    assert panel.ui.measurementsLabel.text.splitlines() == ["Phantom", note]
+    host.answers.append(True)
+    run_to_the_end(host, panel)
+    assert panel.ui.measurementsLabel.text == "Phantom"
+
+
+def test_a_roi_is_left_with_the_ct_that_it_was_drawn_on_unless_it_lies_on_the_next_one_too(
+    host: Host, ct: Any, panel: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    roi = add_upper_half(host, ct)
+    panel.ui.roiSelector.setCurrentNode(roi)
+    elsewhere = add_volume(host, thorax[0], "Elsewhere")
+    elsewhere.SetOrigin(5000, 0, 0)
+    for name in ("Kernel", "Elsewhere"):
+        other = elsewhere if name == "Elsewhere" else add_volume(host, thorax[0], name)
+        panel.ui.inputSelector.setCurrentNode(other)
+        assert parameters(panel).roi is (None if other is elsewhere else roi)
+    panel.ui.roiSelector.setCurrentNode(roi)  # whoever wants this gets it
+    assert parameters(panel).roi is roi
+
+
+def test_a_roi_does_not_wait_for_the_next_ct_where_its_own_was_removed(
+    host: Host, ct: Any, panel: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    panel.ui.roiSelector.setCurrentNode(add_upper_half(host, ct))
+    host.slicer.mrmlScene.RemoveNode(ct)
+    other = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Next")
+    assert parameters(panel).inputVolume is other
+    assert parameters(panel).roi is not None  # nobody knows yet
+    loaded = add_volume(host, thorax[0], "Loaded")
+    other.SetOrigin(0, 5000, 0)
+    other.SetAndObserveImageData(loaded.GetImageData())
+    assert parameters(panel).roi is None
 
 
 def test_a_roi_without_lung_in_it_is_told_and_changes_nothing(host: Host, ct: Any, panel: Any) -> None:

@@ -13,7 +13,7 @@ from LungSegResNetWidgets.table_widget import enable, showTable
 from LungSegResNetWidgets.temporary_folder import makeTemporaryFolder
 from slicer.i18n import tr as _
 
-from LungSegResNetLib.jobs.event_names import PROGRESS
+from LungSegResNetLib.jobs.event_names import PROGRESS, WARNING
 
 from .case_nodes import showCase, whyNoCase, writeCase
 from .training_command import TrainingCommand, TrainingControls
@@ -30,6 +30,7 @@ class DataPanel:
         self._parameters = parameters
         self._rows: list[ListedCase] = []
         self._checked = ""  # the data set of the rows
+        self._warnings: list[str] = []  # of the check
         self._status = StatusLine(ui.dataStatusLabel)
         buttonsAndBar = (ui.checkButton, ui.checkBar, ui.stopCheckButton)
         self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self.update)
@@ -97,11 +98,12 @@ class DataPanel:
             self._show(rows)
             fine = sum(row.status == OK for row in rows)
             text = _("{fine} of {all} cases can be trained on. Click a case to see it.")
-            self._controls.done(text.format(fine=fine, all=len(rows)))
+            self._controls.done(text.format(fine=fine, all=len(rows)), *self._warnings)
 
         arguments = ["check", Path(dataSet), "--table", table]
         command = TrainingCommand(arguments, self._onEvent, onDone, self._controls.failed)
         command.start()
+        self._warnings = []
         self._show([])
         self._checked = dataSet
         return command
@@ -151,6 +153,8 @@ class DataPanel:
     def _onEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == PROGRESS:
             self._controls.progress(event["done"], event["total"], _("case %v of %m"))
+        elif event["event"] == WARNING:
+            self._warnings.append(event["text"])
 
     def _show(self, rows: list[ListedCase]) -> None:
         self._rows = rows

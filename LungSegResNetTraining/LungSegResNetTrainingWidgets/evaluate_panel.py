@@ -15,7 +15,7 @@ from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
 from LungSegResNetLib.errors import LungSegError
-from LungSegResNetLib.jobs.event_names import PROGRESS, STAGE
+from LungSegResNetLib.jobs.event_names import PROGRESS, STAGE, WARNING
 from LungSegResNetTrainingLib.data.cases import CASE_LIST
 from LungSegResNetTrainingLib.evaluation.report_files import REPORT
 
@@ -41,6 +41,7 @@ class EvaluatePanel:
         buttonsAndBar = (ui.evaluateButton, ui.evaluateBar, ui.stopEvaluateButton)
         self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self.update)
         self._slices: list[ListedSlice] = []
+        self._warnings: list[str] = []  # of the evaluation
         self._unkept: list[Table1Row] = []  # Table 1 that has no table node yet
         ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
         ui.stopEvaluateButton.connect("clicked(bool)", self.onStop)
@@ -95,6 +96,7 @@ class EvaluatePanel:
             arguments.append("--overwrite")
         command = TrainingCommand(arguments, self._onEvent, self._onDone, self._controls.failed, report)
         command.start()
+        self._warnings = []
         return command
 
     def onStop(self, checked: bool = False) -> None:
@@ -134,11 +136,13 @@ class EvaluatePanel:
             self._status.say(_("Judging {what}...").format(what=event["stage"]))
         elif event["event"] == PROGRESS:
             self._controls.progress(event["done"], event["total"], _("slice %v of %m"))
+        elif event["event"] == WARNING:
+            self._warnings.append(event["text"])
 
     def _onDone(self) -> None:
         # Kept when the module is open: another module may have closed the scene, and the next one be of a patient.
         self._unkept = self._showResults()
-        self._controls.done(_("Done. Click a slice to see it."))
+        self._controls.done(_("Done. Click a slice to see it."), *self._warnings)
 
     def _showResults(self) -> list[Table1Row]:
         report = _report(self._folder)

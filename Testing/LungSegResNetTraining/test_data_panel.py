@@ -68,6 +68,22 @@ def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
     assert "no mask" in panel.ui.dataStatusLabel.text
 
 
+def test_what_the_check_had_to_assume_and_copies_of_a_ct_are_told_below_the_verdict(
+    host: Host, panel: Any, data_set: Path
+) -> None:
+    (data_set / "alone_ct.nii.gz").unlink()
+    for part in ("ct", "lungs"):
+        shutil.copy(data_set / f"anna_{part}.nii.gz", data_set / f"bert_{part}.nii.gz")
+    lungs = sitk.ReadImage(str(data_set / "cara_lungs.nii.gz")) > 0
+    sitk.WriteImage(lungs, str(data_set / "cara_lungs.nii.gz"))
+    for _time in range(2):  # and not those of the check before once more
+        check(host, panel, data_set)
+        verdict, note, copy = panel.ui.dataStatusLabel.text.splitlines()
+        assert verdict.startswith("3 of 3 cases")
+        assert note == "cara: The mask has one value; right and left lung were told apart by position."
+        assert copy.startswith("bert has the same CT as anna, though they count as two patients;")
+
+
 def test_names_and_folders_may_have_any_letters(host: Host, panel: Any, data_set: Path, tmp_path: Path) -> None:
     folder = tmp_path / "Müller"
     folder.mkdir()

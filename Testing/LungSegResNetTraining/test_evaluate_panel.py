@@ -152,6 +152,23 @@ def test_an_evaluation_that_ends_while_another_module_is_open_adds_its_table_whe
     assert scene.GetNumberOfNodesByClass("vtkMRMLTableNode") == 1
 
 
+def test_what_an_evaluation_warns_of_is_told_below_its_end(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(small_network, run / "network.safetensors")
+    shutil.copy(data_set / "anna_ct.nii.gz", data_set / "copy_ct.nii.gz")
+    lines = [f"{name},{data_set}/{name}_ct.nii.gz,{data_set}/anna_lungs.nii.gz\n" for name in ("anna", "copy")]
+    (run / "cases.csv").write_text("case,ct,mask\n" + "".join(lines), encoding="utf-8")
+    parameters(panel).runFolder = str(run)
+    panel.ui.evaluateButton.click()
+    host.wait(lambda: panel.ui.evaluateButton.visible, 300)
+    first, warning = panel.ui.evaluateStatusLabel.text.splitlines()
+    assert first == "Done. Click a slice to see it."
+    assert warning.startswith("copy has the same CT as anna, though they count as two patients")
+
+
 def test_a_second_evaluation_begins_only_when_the_process_of_a_stopped_one_has_ended(
     host: Host, panel: Any, run: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

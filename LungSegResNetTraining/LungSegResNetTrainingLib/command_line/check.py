@@ -64,8 +64,8 @@ def run(options: argparse.Namespace) -> int:
     print(_table(checks))
     fine = [check.case for check in checks if check.ok and check.case]
     marks = ScanMarks()
-    for text in repeated_scans((case, marks.of(case)) for case in fine):
-        print(f"warning: {text}", file=sys.stderr)
+    for text in (*_notes(checks), *repeated_scans((case, marks.of(case)) for case in fine)):
+        reporter.warning(text)
     if options.table:
         write_check_table(options.table, checks, options.overwrite)
         print(f"Table: {options.table}")
@@ -79,9 +79,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _table(checks: list[CaseCheck]) -> str:
-    """A line for each case, those that are left out last, and below why, and what reading the files had to assume."""
+    """A line for each case, those that are left out last, and below why."""
     from LungSegResNetLib.tables import aligned
-    from LungSegResNetLib.wording import some_of
 
     rows = [("case", "slices", "right ml", "left ml", "mean HU", "status")]
     reasons = []
@@ -100,9 +99,15 @@ def _table(checks: list[CaseCheck]) -> str:
         )
         verdict = check.verdict
         reasons += [f"  {check.name}: {text}" for text in ([verdict.told] if verdict.accepted else verdict.reasons)]
+    return "\n".join([aligned(rows), *reasons])
+
+
+def _notes(checks: list[CaseCheck]) -> list[str]:
+    """What reading the files had to assume, each once with the names of its cases."""
+    from LungSegResNetLib.wording import some_of
+
     names: dict[str, list[str]] = {}
     for check in checks:
         for note in check.notes:
             names.setdefault(note, []).append(check.name)
-    notes = [f"  Note on {some_of(noted)}: {note}" for note, noted in names.items()]
-    return "\n".join([aligned(rows), *reasons, *notes])
+    return [f"{some_of(noted)}: {note}" for note, noted in names.items()]

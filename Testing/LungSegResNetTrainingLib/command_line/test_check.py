@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -29,5 +30,8 @@ def test_what_reading_had_to_assume_is_told_once_with_its_cases(
         mask.unlink()
         sitk.WriteImage(lungs, str(mask))
     assert main(["check", str(cases)]) == 0
-    note = "  Note on a, b: The mask has one value; right and left lung were told apart by position."
-    assert capsys.readouterr().out.splitlines()[-1] == note
+    note = "a, b: The mask has one value; right and left lung were told apart by position."
+    assert [line for line in capsys.readouterr().err.splitlines() if "position" in line] == [f"warning: {note}"]
+    assert main(["check", str(cases), "--progress", "json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert {"event": "warning", "text": note} in events

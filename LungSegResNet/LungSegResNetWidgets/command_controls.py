@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -23,6 +24,14 @@ class RunningCommand(Protocol):
 
     def cancelAndWait(self) -> None:
         """`cancel` when Slicer quits."""
+
+
+class _SingleClicks(qt.QObject):
+    """Keeps the second click of a double click from a button that came into the place of the one clicked first."""
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Called by Qt for each event of a button; to that one, the second click comes as this event, too."""
+        return bool(event.type() == qt.QEvent.MouseButtonDblClick)
 
 
 class CommandControls:
@@ -57,6 +66,9 @@ class CommandControls:
         self._status = status
         self._ensurePackages = ensurePackages
         self._onChanged = onChanged
+        self._singleClicks = _SingleClicks()
+        for button in (startButton, stopButton):
+            button.installEventFilter(self._singleClicks)
 
     @property
     def running(self) -> bool:

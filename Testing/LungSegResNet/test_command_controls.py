@@ -100,6 +100,28 @@ def test_while_a_command_goes_on_bar_and_stop_button_take_the_place_of_the_start
     assert (panel.bar.maximum, panel.bar.format) == (0, "")
 
 
+def click(host: Host, button: Any, *, is_second: bool = False) -> None:
+    """What Qt sends to the button below the mouse; the second one of a double click may be another than the first."""
+    qt = host.qt
+    press = qt.QEvent.MouseButtonDblClick if is_second else qt.QEvent.MouseButtonPress
+    place = qt.QPointF(5, 5)
+    for kind, held in ((press, qt.Qt.LeftButton), (qt.QEvent.MouseButtonRelease, qt.Qt.NoButton)):
+        event = qt.QMouseEvent(kind, place, place, qt.Qt.LeftButton, held, qt.Qt.NoModifier)
+        qt.QApplication.sendEvent(button, event)
+
+
+def test_a_double_click_starts_a_command_and_does_not_stop_it_or_the_other_way_round(host: Host, panel: Panel) -> None:
+    panel.button.connect("clicked(bool)", lambda checked: panel.start())
+    panel.stopButton.connect("clicked(bool)", lambda checked: panel.controls.stop("Stopped."))
+    click(host, panel.button)
+    click(host, panel.stopButton, is_second=True)
+    assert panel.controls.running
+    click(host, panel.stopButton)
+    click(host, panel.button, is_second=True)
+    assert not panel.controls.running
+    assert panel.running == [True, False]
+
+
 def test_the_end_of_a_command_is_told_in_other_modules_too(host: Host, panel: Panel) -> None:
     panel.start()
     panel.controls.done("Done: 3 slices.", "The lungs touch the edge.")

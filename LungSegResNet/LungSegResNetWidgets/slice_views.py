@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import slicer
+import vtk
 
 
 def backgroundVolumes() -> list[Any]:
@@ -23,16 +24,21 @@ def showVolume(volumeNode: Any) -> None:
         slicer.util.setSliceViewerLayers(background=volumeNode, fit=True)
 
 
+def _viewsInLayout() -> list[Any]:
+    return [view for view in slicer.util.getNodesByClass("vtkMRMLSliceNode") if view.IsMappedInLayout()]
+
+
 def _layersOfViews() -> list[Any]:
     """Of the views that are in the layout; Slicer keeps those of other layouts, which nobody sees, in the scene."""
-    views = slicer.util.getNodesByClass("vtkMRMLSliceNode")
-    visible = {view.GetLayoutName() for view in views if view.IsMappedInLayout()}
+    visible = {view.GetLayoutName() for view in _viewsInLayout()}
     layers = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
     return [node for node in layers if node.GetLayoutName() in visible]
 
 
 def jumpToPoint(volumeNode: Any, point: Sequence[float]) -> None:
     """Move all slice views to a point of a volume, and mark it with the crosshair.
+
+    A view that was zoomed in or moved aside, so that the point would not be seen, is centred on it; its zoom stays.
 
     Parameters
     ----------
@@ -42,7 +48,19 @@ def jumpToPoint(volumeNode: Any, point: Sequence[float]) -> None:
     world = [0.0, 0.0, 0.0]
     volumeNode.TransformPointToWorld(list(point), world)
     slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *world, slicer.vtkMRMLSliceNode.OffsetJumpSlice)
+    for view in _viewsInLayout():
+        if not _holds(view, world):
+            view.JumpSliceByCentering(*world)
     for crosshair in slicer.util.getNodesByClass("vtkMRMLCrosshairNode"):
         crosshair.SetCrosshairRAS(world)
         if crosshair.GetCrosshairMode() == slicer.vtkMRMLCrosshairNode.NoCrosshair:
             crosshair.SetCrosshairMode(slicer.vtkMRMLCrosshairNode.ShowSmallBasic)
+
+
+def _holds(view: Any, world: Sequence[float]) -> bool:
+    """Whether a point of the slice that a view shows lies within the view."""
+    rasToXy = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(view.GetXYToRAS(), rasToXy)
+    x, y = rasToXy.MultiplyPoint((*world, 1.0))[:2]
+    width, height = view.GetDimensions()[:2]
+    return bool(0 <= x < width and 0 <= y < height)

@@ -39,6 +39,32 @@ def list_slices(host: Host, panel: Any, volume: Any) -> Any:
     return table_of(panel, "slices to check")
 
 
+def place_in(view: Any, point: list[float]) -> list[float]:
+    """Column and row of a point of the scene in a view."""
+    to_view = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(view.GetXYToRAS(), to_view)
+    return list(to_view.MultiplyPoint((*point, 1.0))[:2])
+
+
+@pytest.mark.parametrize("name", ["Axial", "Sagittal", "Coronal"])
+def test_a_place_that_a_zoomed_view_does_not_show_is_brought_into_its_middle_and_one_that_it_shows_is_not(
+    host: Host, ct: Any, name: str
+) -> None:
+    from LungSegResNetWidgets.slice_views import jumpToPoint
+
+    view = add_view(host, name)
+    view.SetMappedInLayout(1)
+    view.SetDimensions(600, 400, 1)
+    view.SetFieldOfView(60, 40, 1)
+    before = place_in(view, [0.0, 0.0, 0.0])
+    jumpToPoint(ct, [5.0, 5.0, 5.0])
+    assert place_in(view, [0.0, 0.0, 0.0]) == pytest.approx(before)
+    place = [-120.0, 60.0, 40.0]
+    jumpToPoint(ct, place)
+    assert place_in(view, place) == pytest.approx([300, 200], abs=1)
+    assert list(view.GetFieldOfView())[:2] == [60, 40]
+
+
 def test_before_a_run_the_panel_says_what_will_be_listed(panel: Any) -> None:
     assert not panel.ui.checkTable.visible
     assert "After a run" in panel.ui.checkLabel.text

@@ -13,11 +13,12 @@ from LungSegResNetWidgets.ct_of_lungs import followCt, forgetRemoved
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.frames import FRAMES
+from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
 from LungSegResNetWidgets.lung_segments import roiOfLungs
 from LungSegResNetWidgets.node_choice import takeChoicesOf
-from LungSegResNetWidgets.readiness import firstScan, whyNotReady
+from LungSegResNetWidgets.readiness import firstScan, whyNoNetwork, whyNotReady
 from LungSegResNetWidgets.reloading import forgetPackages
 from LungSegResNetWidgets.result_panel import ResultPanel
 from LungSegResNetWidgets.run_panel import RunPanel
@@ -144,6 +145,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.logic = None
         self._connection = ParameterNodeConnection(self, self.showTitles, self.updateGui)
         self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
+        self._disk = KeptAnswers()
         # VTKObservationMixin would keep every CT that was ever chosen in memory.
         self._volume = vtk.vtkWeakReference()
         self._volumeObserver = 0
@@ -166,11 +168,12 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.NodeAddedEvent, self.onNodeAdded)
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self.onNodeAboutToBeRemoved)
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
-        self.runPanel = RunPanel(self.ui, self.logic, self.ensurePackages, self.onRunDone, self.updateGui)
+        callbacks = (self.onRunDone, self.onRunChanged)
+        self.runPanel = RunPanel(self.ui, self.logic, self.ensurePackages, self._disk, *callbacks)
         self.resultPanel = ResultPanel(self.ui, self.logic, self.runPanel.say, self.updateGui)
         parameters, isSegmenting = self.logic.getParameterNode, lambda: self.runPanel.running
-        self.batchPanel = BatchPanel(self.ui, parameters, self.ensurePackages, isSegmenting)
-        self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode)
+        self.batchPanel = BatchPanel(self.ui, parameters, self.ensurePackages, self._disk, isSegmenting)
+        self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode, self._disk)
         selectors = [self.ui.inputSelector, self.ui.outputSelector, self.ui.roiSelector]
         takeChoicesOf(selectors, lambda: self._connection.node)
         slicer.app.connect("aboutToQuit()", self.onQuit)
@@ -191,6 +194,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def enter(self) -> None:
         """Called each time the user opens this module."""
+        self._disk.forget()
         self.initializeParameterNode()
         self.resultPanel.renew()
 
@@ -298,6 +302,11 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 self.runPanel.forgetNews()
             self._volumeOfNews.Set(volume)
 
+    def onRunChanged(self) -> None:
+        """A run has begun or ended, or could not be started, perhaps because of a file that is gone."""
+        self._disk.forget()
+        self.updateGui()
+
     def onRunDone(self, result: RunResult) -> list[str]:
         """Show the lungs and their measurements; returns how it went, in sentences."""
         self.resultPanel.take(result)
@@ -336,7 +345,7 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
 
     def start(self, volumeNode, segmentationNode, settings, onEvent, onDone, onFailed) -> SegmentationRun:
         """Start a run in the background; see `SegmentationRun`. Raises RuntimeError with a sentence."""
-        reason = whyNotReady(volumeNode, segmentationNode, settings.modelFile)
+        reason = whyNotReady(volumeNode, segmentationNode) or whyNoNetwork(settings.modelFile)
         if reason:
             raise RuntimeError(reason)
         run = SegmentationRun(volumeNode, segmentationNode, settings, onEvent, onDone, onFailed)
@@ -345,7 +354,7 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
 
     def startAllFrames(self, volumeNode, settings, onEvent, onDone, onFailed) -> SequenceRun:
         """Start a run over the frames of a sequence; see `SequenceRun`. Raises RuntimeError with a sentence."""
-        reason = whyNotReady(volumeNode, None, settings.modelFile)
+        reason = whyNotReady(volumeNode, None) or whyNoNetwork(settings.modelFile)
         if reason:
             raise RuntimeError(reason)
         run = SequenceRun(volumeNode, settings, onEvent, onDone, onFailed)

@@ -16,6 +16,7 @@ from LungSegResNetTrainingWidgets.train_panel import TrainPanel
 from LungSegResNetWidgets.connected_parameters import ParameterNodeConnection
 from LungSegResNetWidgets.ct_of_lungs import followCt, forgetRemoved, lungsOf
 from LungSegResNetWidgets.dependencies import ensurePackages
+from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
 from LungSegResNetWidgets.node_choice import takeChoicesOf
@@ -129,6 +130,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         VTKObservationMixin.__init__(self)
         self.logic = None
         self._keptChoices = KeptChoices(RUN_PARAMETERS)
+        self._disk = KeptAnswers()
         self._isUpdating = False
         self._caseVolume = vtk.vtkWeakReference()  # the CT that was chosen at the last update
 
@@ -141,9 +143,10 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         uiWidget.setMRMLScene(slicer.mrmlScene)
         self.logic = LungSegResNetTrainingLogic()
         parameters = self.parameters
-        self.dataPanel = DataPanel(self.ui, parameters, self.ensurePackages)
-        self.trainPanel = TrainPanel(self.ui, parameters, self.ensurePackages, self.updateGui)
-        self.evaluatePanel = EvaluatePanel(self.ui, parameters, self.ensurePackages, lambda: self.trainPanel.running)
+        shared = (self.ui, parameters, self.ensurePackages, self._disk)
+        self.dataPanel = DataPanel(*shared)
+        self.trainPanel = TrainPanel(*shared, self.onTrainingChanged)
+        self.evaluatePanel = EvaluatePanel(*shared, lambda: self.trainPanel.running)
         self._connection = ParameterNodeConnection(self, self.trainPanel.showTitles, self.updateGui)
 
         scene = slicer.mrmlScene
@@ -176,6 +179,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def enter(self) -> None:
         """Called each time the user opens this module: a case is made of the CT that was corrected meanwhile."""
+        self._disk.forget()
         shown = shownScan()
         if shown and not isCase(shown):
             self.logic.getParameterNode().caseVolume = shown
@@ -248,6 +252,11 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         if not parameterNode.caseSegmentation:
             parameterNode.caseSegmentation = lungsOf(parameterNode.caseVolume)
         self._connection.connect(parameterNode)
+
+    def onTrainingChanged(self) -> None:
+        """A run has begun or ended, or could not be started."""
+        self._disk.forget()
+        self.updateGui()
 
     def updateGui(self, caller=None, event=None) -> None:
         """Enable what can be done now; what cannot be done says why."""

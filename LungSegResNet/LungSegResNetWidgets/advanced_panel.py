@@ -12,6 +12,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from .choice_titles import deviceTitles, showTitles
+from .kept_answers import KeptAnswers
 from .readiness import modelToolTip, whatRuns
 from .region import Region, fitNewRoi, touches, whyNoRegion
 from .segmentation_run import RunSettings
@@ -23,9 +24,10 @@ SEGMENTS = ("right and left", "one (lungs)")
 class AdvancedPanel:
     """Drives the widgets of ``ui`` that are not only bound to the parameter node, which ``parameters`` gives."""
 
-    def __init__(self, ui: Any, parameters: Callable[[], Any]) -> None:
+    def __init__(self, ui: Any, parameters: Callable[[], Any], disk: KeptAnswers) -> None:
         self._ui = ui
         self._parameters = parameters
+        self._disk = disk
         self._lastRun = ""
         self._volume = vtk.vtkWeakReference()  # the CT that the ROI is known to be meant for
         ui.modelButton.connect("clicked(bool)", self.onChooseModel)
@@ -33,7 +35,7 @@ class AdvancedPanel:
     def update(self, parameters: Any) -> None:
         """Tell what the network is and what an automatic choice means here; give a new ROI its place."""
         self._ui.usedLabel.text = self._lastRun or whatRuns(parameters.engine, parameters.device)
-        self._ui.modelLineEdit.toolTip = wrapped(modelToolTip(parameters.modelFile))
+        self._ui.modelLineEdit.toolTip = wrapped(self._disk.ask(modelToolTip, parameters.modelFile))
         if parameters.inputVolume and parameters.inputVolume.GetImageData():
             self._leaveRoi(parameters)
             if parameters.roi:
@@ -66,6 +68,7 @@ class AdvancedPanel:
         """Choose a network file."""
         path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), _("Network"), "", _("Networks (*.safetensors)"))
         if path:
+            self._disk.forget()
             self._parameters().modelFile = path
 
 

@@ -19,6 +19,7 @@ from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotYet
 from .batch_results import BatchCase, casesIn, resultsFile, showResult
 from .command_controls import CommandControls
+from .kept_answers import KeptAnswers
 from .shown_cases import removeOtherCases
 from .status_line import StatusLine
 from .table_widget import enable, showRow, showTable
@@ -34,6 +35,7 @@ class BatchPanel:
     ----------
     parameters : gives the parameter node.
     ensurePackages : installs what a run needs, see `CommandControls`.
+    disk : what is known of folders.
     isSegmenting : whether a run of the panel itself goes on, whose CT and lungs cannot be changed now.
     """
 
@@ -42,10 +44,12 @@ class BatchPanel:
         ui: Any,
         parameters: Callable[[], Any],
         ensurePackages: Callable[[], bool],
+        disk: KeptAnswers,
         isSegmenting: Callable[[], bool],
     ) -> None:
         self._ui = ui
         self._parameters = parameters
+        self._disk = disk
         self._isSegmenting = isSegmenting
         self._cases: dict[str, BatchCase] = {}
         self._lines: dict[str, int] = {}  # of the cases in the table
@@ -55,9 +59,8 @@ class BatchPanel:
         self._folder = ""  # the results that are shown
         self._status = StatusLine(ui.batchStatusLabel)
         buttonsAndBar = (ui.batchStartButton, ui.batchBar, ui.batchStopButton)
-        self._controls = CommandControls(
-            *buttonsAndBar, self._status, ensurePackages, lambda: self.update(self._parameters())
-        )
+        self._controls = CommandControls(*buttonsAndBar, self._status, ensurePackages, self._onRunChanged)
+        ui.batchCollapsibleButton.connect("contentsCollapsed(bool)", lambda collapsed: self.update(self._parameters()))
         ui.batchInputButton.connect("clicked(bool)", self.onChooseInput)
         ui.batchOutputButton.connect("clicked(bool)", self.onChooseOutput)
         ui.batchStartButton.connect("clicked(bool)", self.onStart)
@@ -73,13 +76,15 @@ class BatchPanel:
         return self._controls.running
 
     def update(self, parameters: Any) -> None:
-        """Show the results in the chosen folder, and enable what can be done now."""
+        """Show the results in the chosen folder, and enable what can be done now; a closed box asks for no folder."""
         ui, running = self._ui, self.running
+        if ui.batchCollapsibleButton.collapsed:
+            return
         if not running and parameters.batchOutput != self._folder:
             self._folder = parameters.batchOutput
             self._status.forget()
             self._show({case.name: case for case in casesIn(self._folder)})
-        reason = whyNoBatch(parameters.batchInput, parameters.batchOutput)
+        reason = self._disk.ask(whyNoBatch, parameters.batchInput, parameters.batchOutput)
         enable(ui.batchStartButton, reason, _("Segment the CTs below the folder; what is done already is skipped."))
         ui.batchStartButton.text = self._whatStartDoes()
         for widget in (
@@ -108,16 +113,22 @@ class BatchPanel:
     def onChooseInput(self, checked: bool = False) -> None:
         """Choose the folder of the scans."""
         if path := _chooseFolder(_("Folder with CT scans")):
+            self._disk.forget()
             self._parameters().batchInput = path
 
     def onChooseOutput(self, checked: bool = False) -> None:
         """Choose the folder of the results."""
         if path := _chooseFolder(_("Folder for the results")):
+            self._disk.forget()
             self._parameters().batchOutput = path
 
     def onStart(self, checked: bool = False) -> None:
         """Segment all scans in a process of its own."""
         self._controls.start(self._begin, _("Starting..."), self._onFailed)
+
+    def _onRunChanged(self) -> None:
+        self._disk.forget()
+        self.update(self._parameters())
 
     def _begin(self) -> BackgroundCommand:
         parameters = self._parameters()
@@ -228,7 +239,7 @@ class BatchPanel:
         ui, row = self._ui, self._ui.batchTable.currentRow()
         case = list(self._cases.values())[row] if 0 <= row < len(self._cases) else None
         enable(ui.batchShowButton, self._whyNotShown(case), _("Load CT and lungs of the chosen case."))
-        noResults = "" if resultsFile(self._folder).is_file() else _("There are no results yet.")
+        noResults = "" if self._disk.ask(_hasResults, self._folder) else _("There are no results yet.")
         enable(ui.batchResultsButton, noResults, _("Open results.csv: volumes and densities of all cases."))
 
     def _whyNotShown(self, case: BatchCase | None) -> str:
@@ -265,6 +276,10 @@ def whyNoBatch(inputFolder: str, outputFolder: str) -> str:
     if Path(inputFolder).resolve().is_relative_to(Path(outputFolder).resolve()):
         return _("The scans lie in the folder for the results; choose another one for the results.")
     return ""
+
+
+def _hasResults(folder: str) -> bool:
+    return resultsFile(folder).is_file()
 
 
 def _chooseFolder(title: str) -> str:

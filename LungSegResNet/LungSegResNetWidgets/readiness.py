@@ -33,14 +33,19 @@ def _firstOf(nodes: Sequence[Any]) -> Any:
     return next((node for node in scans if not node.GetHideFromEditors()), None)
 
 
-def whyNotReady(volumeNode: Any, segmentationNode: Any, modelFile: str) -> str:
-    """A sentence that says what is missing for a run; empty if nothing is."""
+def whyNoNetwork(modelFile: str) -> str:
+    """A sentence if the chosen network file is not there; empty if it is, or none was chosen."""
+    if modelFile and not Path(modelFile).is_file():
+        return _("There is no network file at {path}.").format(path=modelFile)
+    return ""
+
+
+def whyNotReady(volumeNode: Any, segmentationNode: Any) -> str:
+    """A sentence that says what is missing for a run besides the network; empty if nothing is."""
     if volumeNode is None:
         return _("Choose a CT volume; load one first if the list is empty.")
     if volumeNode.GetImageData() is None:
         return _('The volume "{name}" contains no image; choose another one.').format(name=volumeNode.GetName())
-    if modelFile and not Path(modelFile).is_file():
-        return _("There is no network file at {path}.").format(path=modelFile)
     if segmentationNode is not None and segmentationNode.GetSegmentation().GetNumberOfSegments() > 0:
         name = segmentationNode.GetName()
         if segmentationNode.GetSegmentation().GetSourceRepresentationName() != BINARY_LABELMAP:

@@ -14,9 +14,10 @@ from .advanced_panel import settingsOf
 from .choice_titles import showTitles
 from .command_controls import CommandControls, RunningCommand
 from .frames import FRAMES, browserOf
+from .kept_answers import KeptAnswers
 from .lung_segments import hasLungs
 from .parent_transform import whyToHarden
-from .readiness import whyNotReady
+from .readiness import whyNoNetwork, whyNotReady
 from .region import whyNoRegion
 from .segmentation_run import RunResult
 from .status_line import StatusLine
@@ -30,6 +31,7 @@ class RunPanel:
     ----------
     logic : the module's; starts runs and knows the parameter node.
     ensurePackages : installs what a run needs, see `CommandControls`.
+    disk : what is known of files.
     onDone : gets the `RunResult` of a run, and returns the sentences to be told of it.
     onChanged : is called when a run has begun or ended.
     """
@@ -39,11 +41,13 @@ class RunPanel:
         ui: Any,
         logic: Any,
         ensurePackages: Callable[[], bool],
+        disk: KeptAnswers,
         onDone: Callable[[RunResult], list[str]],
         onChanged: Callable[[], None],
     ) -> None:
         self._ui = ui
         self._logic = logic
+        self._disk = disk
         self._onDone = onDone
         self._status = StatusLine(ui.statusLabel)
         buttonsAndBar = (ui.segmentButton, ui.progressBar, ui.cancelButton)
@@ -70,7 +74,7 @@ class RunPanel:
             widget.setVisible(isSequence)
         ui.outputsCollapsibleButton.setVisible(not isAllFrames)
         output = None if isAllFrames else parameters.outputSegmentation
-        reason = whyNotReady(volume, output, parameters.modelFile)
+        reason = whyNotReady(volume, output) or self._disk.ask(whyNoNetwork, parameters.modelFile)
         reason = reason or whyNoRegion(volume, parameters.roi)
         enable(ui.segmentButton, reason, _("Segment the right and the left lung in the CT."))
         for widget in (ui.inputsCollapsibleButton, ui.outputsCollapsibleButton, ui.advancedCollapsibleButton):

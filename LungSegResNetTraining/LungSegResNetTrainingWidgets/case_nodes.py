@@ -63,7 +63,7 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
     from LungSegResNetLib.files.writing import write_mask
     from LungSegResNetTrainingLib.data.left_out_disease import disease_left_out
 
-    if reason := whyNoCase(volumeNode, segmentationNode, dataSet):
+    if reason := whyNoFolder(dataSet) or whyNoCase(volumeNode, segmentationNode):
         raise InputError(reason)
     name = re.sub(r"[^\w.-]+", "_", name.strip() or volumeNode.GetName())[:_LONGEST_NAME].strip("._") or "case"
     ctFile, maskFile = (Path(dataSet) / f"{name}{ending}" for ending in ("_ct.nrrd", "_lungs.seg.nrrd"))
@@ -91,12 +91,17 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
     return name
 
 
-def whyNoCase(volumeNode: Any, segmentationNode: Any, dataSet: str) -> str:
-    """A sentence that says what is missing for `writeCase`; empty if nothing is."""
+def whyNoFolder(dataSet: str) -> str:
+    """A sentence if cases cannot be added to the data set; empty if they can."""
     if not dataSet or not Path(dataSet).is_dir():
         return _("Choose the folder of the data set first; cases cannot be added to a list in CSV.")
     if (Path(dataSet) / CASE_LIST).exists():
         return _("The folder has a list of its cases (cases.csv), which a new case would not be in.")
+    return ""
+
+
+def whyNoCase(volumeNode: Any, segmentationNode: Any) -> str:
+    """A sentence that says why CT and lungs are no new case; empty if they are."""
     if volumeNode is None or volumeNode.GetImageData() is None:
         return _("Choose the CT of the new case.")
     if volumeNode.GetClassName() != "vtkMRMLScalarVolumeNode":

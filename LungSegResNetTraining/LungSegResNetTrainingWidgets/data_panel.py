@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
+from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable, showTable
 from LungSegResNetWidgets.temporary_folder import makeTemporaryFolder
@@ -15,7 +16,7 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.jobs.event_names import PROGRESS, WARNING
 
-from .case_nodes import showCase, whyNoCase, writeCase
+from .case_nodes import showCase, whyNoCase, whyNoFolder, writeCase
 from .training_command import TrainingCommand, TrainingControls
 
 if TYPE_CHECKING:
@@ -25,15 +26,18 @@ if TYPE_CHECKING:
 class DataPanel:
     """Drives the widgets of step 1; ``parameters`` gives the parameter node, or None while there is none."""
 
-    def __init__(self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool]) -> None:
+    def __init__(
+        self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool], disk: KeptAnswers
+    ) -> None:
         self._ui = ui
         self._parameters = parameters
+        self._disk = disk
         self._rows: list[ListedCase] = []
         self._checked = ""  # the data set of the rows
         self._warnings: list[str] = []  # of the check
         self._status = StatusLine(ui.dataStatusLabel)
         buttonsAndBar = (ui.checkButton, ui.checkBar, ui.stopCheckButton)
-        self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self.update)
+        self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self._onCheckChanged)
         self._dataSet = ""
         ui.dataSetFolderButton.connect("clicked(bool)", self.onChooseFolder)
         ui.dataSetListButton.connect("clicked(bool)", self.onChooseList)
@@ -56,10 +60,11 @@ class DataPanel:
             if self._controls.running:  # its verdicts would be those of other cases
                 self._controls.stop(_("Another data set was chosen, so the check was stopped."))
                 return  # which has called this again
-        reason = whyNoDataSet(parameters.dataSet)
+        reason = self._disk.ask(whyNoDataSet, parameters.dataSet)
         enable(ui.checkButton, reason, _("Look whether CTs and masks belong together."))
         self._status.update(reason or _("Ready."))
-        reason = whyNoCase(parameters.caseVolume, parameters.caseSegmentation, parameters.dataSet)
+        reason = self._disk.ask(whyNoFolder, parameters.dataSet)
+        reason = reason or whyNoCase(parameters.caseVolume, parameters.caseSegmentation)
         enable(ui.addCaseButton, reason, _("Write CT and lungs as files into the folder of the data set."))
 
     def stopAndWait(self) -> None:
@@ -70,12 +75,14 @@ class DataPanel:
         """Choose a folder of cases."""
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder with CTs and masks"))
         if path:
+            self._disk.forget()
             self._parameters().dataSet = path
 
     def onChooseList(self, checked: bool = False) -> None:
         """Choose a CSV file of cases."""
         path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), _("List of cases"), "", _("Lists (*.csv)"))
         if path:
+            self._disk.forget()
             self._parameters().dataSet = path
 
     def onCheck(self, checked: bool = False) -> None:
@@ -107,6 +114,10 @@ class DataPanel:
         self._show([])
         self._checked = dataSet
         return command
+
+    def _onCheckChanged(self) -> None:
+        self._disk.forget()
+        self.update()
 
     def onStopCheck(self, checked: bool = False) -> None:
         """End the check; nothing was changed by it."""

@@ -9,6 +9,7 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotYet
+from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
@@ -31,15 +32,21 @@ class EvaluatePanel:
     """Drives the widgets of step 3."""
 
     def __init__(
-        self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool], isTraining: Callable[[], bool]
+        self,
+        ui: Any,
+        parameters: Callable[[], Any],
+        ensurePackages: Callable[[], bool],
+        disk: KeptAnswers,
+        isTraining: Callable[[], bool],
     ) -> None:
         self._ui = ui
         self._parameters = parameters
+        self._disk = disk
         self._isTraining = isTraining
         self._folder = ""
         self._status = StatusLine(ui.evaluateStatusLabel)
         buttonsAndBar = (ui.evaluateButton, ui.evaluateBar, ui.stopEvaluateButton)
-        self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self.update)
+        self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self._onEvaluationChanged)
         self._slices: list[ListedSlice] = []
         self._warnings: list[str] = []  # of the evaluation
         self._unkept: list[Table1Row] = []  # Table 1 that has no table node yet
@@ -63,12 +70,12 @@ class EvaluatePanel:
             self._folder = folder
             self._status.forget()
             self._showResults()
-        noNetwork = _whyNoNetwork(folder)
+        noNetwork = self._disk.ask(_whyNoNetwork, folder)
         busy = _("Training goes on; wait until it has ended.") if self._isTraining() else ""
         enable(ui.evaluateButton, noNetwork or busy, _("Judge the network on the held-out cases of the run."))
-        self._status.update(noNetwork or busy or _("Ready."), _noteOnNetwork(folder))
+        self._status.update(noNetwork or busy or _("Ready."), self._disk.ask(_noteOnNetwork, folder))
         enable(ui.useNetworkButton, noNetwork, _("Let the module LungSegResNet segment with this network."))
-        noReport = "" if folder and (_report(folder) / REPORT).is_file() else _("There is no evaluation yet.")
+        noReport = "" if self._disk.ask(_hasReport, folder) else _("There is no evaluation yet.")
         enable(ui.reportButton, noReport, _("Open tables, plots and pictures in the web browser."))
 
     def stopAndWait(self) -> None:
@@ -78,6 +85,10 @@ class EvaluatePanel:
     def onEvaluate(self, checked: bool = False) -> None:
         """Judge the network in a process of its own."""
         self._controls.start(self._begin, _("Loading the network..."), self._controls.failed)
+
+    def _onEvaluationChanged(self) -> None:
+        self._disk.forget()
+        self.update()
 
     def _begin(self) -> TrainingCommand | None:
         folder = self._parameters().runFolder
@@ -195,6 +206,10 @@ def _noteOnNetwork(folder: str) -> str:
 
 def _report(folder: str) -> Path:
     return Path(folder) / "report"
+
+
+def _hasReport(folder: str) -> bool:
+    return bool(folder) and (_report(folder) / REPORT).is_file()
 
 
 def _caseList(folder: str) -> Path:

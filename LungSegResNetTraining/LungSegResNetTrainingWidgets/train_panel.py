@@ -10,6 +10,7 @@ import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotYet
 from LungSegResNetWidgets.choice_titles import deviceTitles, showTitles
+from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable
 from slicer.i18n import tr as _
@@ -43,10 +44,16 @@ class TrainPanel:
     """Drives the widgets of step 2; ``onChanged`` is called when a run has begun or ended."""
 
     def __init__(
-        self, ui: Any, parameters: Callable[[], Any], ensurePackages: Callable[[], bool], onChanged: Callable[[], None]
+        self,
+        ui: Any,
+        parameters: Callable[[], Any],
+        ensurePackages: Callable[[], bool],
+        disk: KeptAnswers,
+        onChanged: Callable[[], None],
     ) -> None:
         self._ui = ui
         self._parameters = parameters
+        self._disk = disk
         self._folder = ""
         self._status = StatusLine(ui.trainStatusLabel)
         buttonsAndBar = (ui.startButton, ui.trainBar, ui.stopButton)
@@ -78,8 +85,8 @@ class TrainPanel:
             self._takeOver(parameters)
         if not ui.runFolderLineEdit.modified:  # else somebody is typing
             ui.runFolderLineEdit.text = parameters.runFolder
-        begun = isBegun(self._folder)
-        finished = begun and isFinished(self._folder)
+        begun = self._disk.ask(isBegun, self._folder)
+        finished = begun and self._disk.ask(isFinished, self._folder)
         ui.startButton.text = _("Continue") if begun and not finished else _("Start training")
         done = _("The run in this folder is finished; choose another folder for a new run.") if finished else ""
         reason = done or self._whyNot(parameters)
@@ -125,6 +132,7 @@ class TrainPanel:
         """Choose the folder of a run, new or begun."""
         path = qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), _("Folder of the run"))
         if path:
+            self._disk.forget()
             self._parameters().runFolder = path
 
     def onFolderTyped(self) -> None:
@@ -137,6 +145,7 @@ class TrainPanel:
         """Choose the network to begin with."""
         path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), _("Network"), "", _("Networks (*.safetensors)"))
         if path:
+            self._disk.forget()
             self._parameters().startFile = path
 
     def onStart(self, checked: bool = False) -> None:
@@ -150,6 +159,7 @@ class TrainPanel:
 
         parameters = self._parameters()
         folder = parameters.runFolder
+        self._disk.forget()
         if reason := self._whyNot(parameters) or whyNotYet(folder):
             raise RuntimeError(reason)
         choices = PanelChoices.of(parameters)
@@ -241,15 +251,14 @@ class TrainPanel:
                 setattr(parameters, name, value)
             self._status.say(_("The run in this folder was begun with choices that this version does not know."))
 
-    @staticmethod
-    def _whyNot(parameters: Any) -> str:
-        if reason := whyNoDataSet(parameters.dataSet):
+    def _whyNot(self, parameters: Any) -> str:
+        if reason := self._disk.ask(whyNoDataSet, parameters.dataSet):
             return reason
         if not parameters.runFolder:
             return _("Choose a folder for the run.")
         # A run that goes on has in its checkpoint what it needs of the file.
-        begun = isBegun(parameters.runFolder)
-        if parameters.startNetwork == FILE and not begun and not Path(parameters.startFile).is_file():
+        begun = self._disk.ask(isBegun, parameters.runFolder)
+        if parameters.startNetwork == FILE and not begun and not self._disk.ask(_isFile, parameters.startFile):
             return _("Choose the network file to begin with.")
         if parameters.startNetwork == NO_START and parameters.preset == FINE_TUNE:
             return _("The preset fine-tune needs a network to begin with; choose one, or another preset.")
@@ -257,6 +266,10 @@ class TrainPanel:
 
     def _log(self, text: str) -> None:
         self._ui.logText.appendPlainText(text)
+
+
+def _isFile(path: str) -> bool:
+    return Path(path).is_file()
 
 
 def _stepsOf(folder: str) -> list[LoggedStep]:

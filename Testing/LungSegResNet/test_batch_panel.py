@@ -95,6 +95,7 @@ def shown(panel: Any) -> dict[str, tuple[str, str]]:
 
 def test_what_is_missing_is_said(host: Host, panel: Any, scans: Path, results: Path) -> None:
     ui = panel.ui
+    ui.batchCollapsibleButton.collapsed = False
     assert not ui.batchStartButton.enabled
     assert "folder with the scans" in ui.batchStatusLabel.text
     assert not ui.batchShowButton.enabled
@@ -353,6 +354,7 @@ def test_folders_that_are_typed_are_those_that_slicer_sees(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scans").mkdir()
+    panel.ui.batchCollapsibleButton.collapsed = False
     panel.ui.batchInputLineEdit.text, panel.ui.batchOutputLineEdit.text = "scans", "results"
     start_and_wait(host, panel)  # in a process that works in another folder
     assert panel.ui.batchStatusLabel.text.startswith("There is no CT")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
+from disk_questions import questions_about
 from mrml_data import (
     add_slice_view,
     add_volume,
@@ -335,3 +336,45 @@ def test_a_reload_reads_the_packages_again_too(host: Host) -> None:
         assert again.__file__ == table_widget.__file__
     finally:  # modules that are open go on with those that they know
         sys.modules.update(known)
+
+
+def test_a_change_asks_nothing_about_the_chosen_files_and_what_may_have_changed_them_does(
+    host: Host, ct: Any, panel: Any, quick_network: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "network").mkdir()
+    network = Path(shutil.copy(quick_network, tmp_path / "network"))
+    chosen = parameters(panel)
+    with questions_about(tmp_path / "scans") as asked:
+        chosen.batchInput, chosen.batchOutput = str(tmp_path / "scans"), str(tmp_path / "scans" / "out")
+    assert asked == []  # as the box of the folder is closed
+    chosen.modelFile = str(network)
+    for collapsed in (True, False):
+        panel.ui.batchCollapsibleButton.collapsed = collapsed
+        with questions_about(tmp_path) as asked:
+            chosen.smoothingMm = 2.0 + collapsed
+        assert asked == []
+    assert panel.ui.batchStartButton.enabled
+    network.unlink()
+    (tmp_path / "scans").rmdir()
+    host.leaveModule(panel)
+    host.enterModule(panel)
+    assert "no network file" in panel.ui.segmentButton.toolTip
+    assert "no folder" in panel.ui.batchStartButton.toolTip
+    (tmp_path / "scans").mkdir()
+    host.files.append(str(tmp_path / "scans"))
+    panel.ui.batchInputButton.click()
+    chosen.smoothingMm = 0.0
+    assert panel.ui.batchStartButton.enabled
+
+
+def test_a_file_that_is_gone_at_the_click_is_told_and_keeps_the_button_from_being_clicked_again(
+    ct: Any, panel: Any, quick_network: Path, tmp_path: Path
+) -> None:
+    network = Path(shutil.copy(quick_network, tmp_path / "network.safetensors"))
+    parameters(panel).modelFile = str(network)
+    network.unlink()
+    assert panel.ui.segmentButton.enabled
+    panel.ui.segmentButton.click()
+    assert panel.ui.statusLabel.text.startswith("There is no network file")
+    assert not panel.ui.segmentButton.enabled

@@ -201,7 +201,8 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     rows = check(host, panel, folder)
     assert [row[:2] for row in rows] == [["CT_of_today", "ok"]]
     (folder / "cases.csv").write_text("case,ct,mask\n", encoding="utf-8")
-    panel.updateGui()
+    host.leaveModule(panel)
+    host.enterModule(panel)
     assert "cases.csv" in panel.ui.addCaseButton.toolTip
 
 
@@ -339,7 +340,7 @@ def test_a_label_map_is_neither_offered_nor_taken_as_a_ct(host: Host, panel: Any
     assert [selector.itemText(index) for index in range(selector.count)] == ["None", "CT"]
     for node in others:
         node.SetAndObserveImageData(vtk.vtkImageData())
-        assert whyNoCase(node, None, str(tmp_path)).startswith(f'"{node.GetName()}" is no CT')
+        assert whyNoCase(node, None).startswith(f'"{node.GetName()}" is no CT')
 
 
 def test_lungs_of_another_ct_are_not_added_as_those_of_a_case(host: Host, panel: Any, tmp_path: Path) -> None:

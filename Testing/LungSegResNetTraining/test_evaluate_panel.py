@@ -88,7 +88,8 @@ def test_a_network_whose_training_has_not_finished_is_called_so_and_can_be_used_
 
     def keep(finished: bool) -> None:
         save_model(path, weights, replace(card, training={"steps_done": 40, "finished": finished}))
-        panel.updateGui()
+        host.leaveModule(panel)
+        host.enterModule(panel)
 
     parameters(panel).runFolder = str(run)
     assert ui.evaluateStatusLabel.text == "Ready."
@@ -103,7 +104,8 @@ def test_a_network_whose_training_has_not_finished_is_called_so_and_can_be_used_
     assert user.logic.getParameterNode().modelFile == str(path)
     assert "Its training has not finished." in tool_tip(user.ui.modelLineEdit)
     keep(finished=True)
-    user.updateGui()
+    host.leaveModule(user)
+    host.enterModule(user)
     assert note not in ui.evaluateStatusLabel.text
     assert ui.startButton.text == "Start training"
     assert "is finished" in ui.startButton.toolTip

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import SimpleITK as sitk
+from disk_questions import questions_about
 from mrml_data import add_volume, parameters, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
@@ -99,6 +101,29 @@ def test_ct_and_lungs_that_belong_together_are_proposed_for_a_case_and_no_others
         if not is_open:
             host.enterModule(panel)
         assert (chosen.caseVolume, chosen.caseSegmentation) == (None, None)
+
+
+def test_a_change_asks_nothing_about_the_chosen_files(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(small_network, run / "network.safetensors")
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.runFolder, chosen.startNetwork = str(data_set), str(run), "file"
+    chosen.startFile = str(run / "network.safetensors")
+    assert panel.ui.startButton.enabled
+    assert panel.ui.evaluateButton.enabled
+    with questions_about(tmp_path) as asked:
+        chosen.steps = 100
+    assert asked == []
+    shutil.rmtree(run)
+    (data_set / "cases.csv").write_text("case,ct,mask\n", encoding="utf-8")
+    host.leaveModule(panel)
+    host.enterModule(panel)
+    assert not panel.ui.startButton.enabled
+    assert not panel.ui.evaluateButton.enabled
+    assert "cases.csv" in panel.ui.addCaseButton.toolTip
 
 
 def test_the_panel_opens_without_a_main_window(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import qt
 import slicer
 import vtk
 from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
@@ -26,6 +27,7 @@ from LungSegResNetWidgets.sample_data import registerSampleData
 from LungSegResNetWidgets.segmentation_run import RunResult, RunSettings, SegmentationRun, ctWasRemoved
 from LungSegResNetWidgets.sequence_run import SequenceRun
 from LungSegResNetWidgets.slice_views import showVolume
+from LungSegResNetWidgets.watched_node import WatchedNode
 from LungSegResNetWidgets.worker_process import endKeptProcesses
 from slicer import vtkMRMLMarkupsROINode, vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -146,9 +148,11 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._connection = ParameterNodeConnection(self, self.showTitles, self.updateGui)
         self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
         self._disk = KeptAnswers()
-        # VTKObservationMixin would keep every CT that was ever chosen in memory.
-        self._volume = vtk.vtkWeakReference()
-        self._volumeObserver = 0
+        imageModified = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent  # voxels may come after a volume was chosen
+        moved = {slicer.vtkMRMLTransformableNode.TransformModifiedEvent: self.updateGuiLater}
+        self._volume = WatchedNode({imageModified: self.updateGui, **moved})
+        self._segmentation = WatchedNode(moved)
+        self._isUpdateDue = False
         self._volumeOfNews = vtk.vtkWeakReference()
 
     def setup(self) -> None:
@@ -184,7 +188,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.onQuit()
         slicer.app.disconnect("aboutToQuit()", self.onQuit)
         self._connection.disconnect()
-        self._observeVolume(None)
+        self._watch(None, None)
         self.removeObservers()
 
     def onReload(self) -> None:
@@ -208,7 +212,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.resultPanel.forgetUndo()
         self._keptChoices.keep(self.logic.getParameterNode())
         self._connection.disconnect()
-        self._observeVolume(None)
+        self._watch(None, None)
 
     def onSceneEndClose(self, caller, event) -> None:
         """The scene is empty now; the next one is segmented with the same network and settings."""
@@ -219,7 +223,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneStartImport(self, caller, event) -> None:
         """A scene is being loaded: its nodes come one by one, and selectors are emptied and filled again."""
         self._connection.disconnect()
-        self._observeVolume(None)
+        self._watch(None, None)
 
     def onSceneEndImport(self, caller, event) -> None:
         """A scene was loaded, perhaps with our parameters."""
@@ -278,8 +282,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         parameters = self._connection.node
         if not parameters:
             return
-        before = self._volume.Get()
-        self._observeVolume(parameters.inputVolume)
+        before = self._volume.node
+        self._watch(parameters.inputVolume, parameters.outputSegmentation)
         if before and before is not parameters.inputVolume:
             followCt(parameters, "inputVolume", "outputSegmentation")
         self.advancedPanel.update(parameters)
@@ -287,17 +291,21 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.resultPanel.update(parameters)
         self.batchPanel.update(parameters)
 
-    def _observeVolume(self, volume) -> None:
-        """Voxels may come after a volume was chosen."""
-        known = self._volume.Get()
-        if volume is known:
-            return
-        if known:
-            known.RemoveObserver(self._volumeObserver)
-        self._volume.Set(volume)
+    def updateGuiLater(self, caller=None, event=None) -> None:
+        """A transform was changed, or another one chosen: while it is moved, this is called for each step."""
+        if not self._isUpdateDue:
+            self._isUpdateDue = True
+            qt.QTimer.singleShot(0, self._updateNow)
+
+    def _updateNow(self) -> None:
+        self._isUpdateDue = False
+        self.updateGui()
+
+    def _watch(self, volume, segmentation) -> None:
+        """Follow the changes of CT and lungs; news of another CT are none."""
+        self._volume.watch(volume)
+        self._segmentation.watch(segmentation)
         if volume:
-            event = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent
-            self._volumeObserver = volume.AddObserver(event, self.updateGui)
             if volume is not self._volumeOfNews.Get():
                 self.runPanel.forgetNews()
             self._volumeOfNews.Set(volume)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mrml_data import put_under_acquisition_transform, run_to_the_end, tool_tip
+import vtk
+from mrml_data import parameters, put_under_acquisition_transform, run_to_the_end, tool_tip
 from slicer_host import Host
 
 HARDEN = "which is not linear and moves it by up to 20.0 mm. Harden it"
@@ -68,3 +69,31 @@ def test_how_far_a_transform_is_from_a_linear_one_and_from_none(host: Host, ct: 
     straight = np.polyval(np.polyfit(slices, steps[:, 2], 1), slices)
     assert found.bendMm == pytest.approx(np.abs(steps[:, 2] - straight).max())
     assert found.shiftMm == pytest.approx(30)
+
+
+def test_a_transform_that_is_put_on_moved_or_hardened_shows_while_the_panel_is_open(
+    host: Host, done: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slicer, chosen = host.slicer, parameters(done)
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Registration")
+    chosen.inputVolume.SetAndObserveTransformNodeID(transform.GetID())
+    slicer.app.processEvents()
+    assert "another transform" in done.ui.segmentButton.toolTip
+    assert "Registration" in done.ui.measurementsLabel.text
+    chosen.outputSegmentation.SetAndObserveTransformNodeID(transform.GetID())
+    slicer.app.processEvents()
+    assert done.ui.segmentButton.enabled
+    updates: list[str] = []
+    monkeypatch.setattr(done, "updateGui", lambda *_: updates.append(""))
+    for step in range(20):
+        moved = vtk.vtkTransform()
+        moved.Translate(step + 1.0, 0, 0)
+        transform.SetMatrixTransformToParent(moved.GetMatrix())
+    assert updates == []
+    slicer.app.processEvents()
+    assert len(updates) == 1
+    monkeypatch.undo()
+    for node in (chosen.inputVolume, chosen.outputSegmentation):
+        node.HardenTransform()
+    slicer.app.processEvents()
+    assert done.ui.measurementsLabel.text == "Phantom"

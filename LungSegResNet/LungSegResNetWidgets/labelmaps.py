@@ -14,6 +14,7 @@ from LungSegResNetLib.boxes import bounding_box
 from .volume_nodes import ijkToRas
 
 BINARY_LABELMAP = "Binary labelmap"
+_SAME_PLACE = 0.01  # of a voxel; a file keeps fewer digits than the scene
 
 
 def labelmapOf(segmentationNode: Any, segmentId: str) -> Any:
@@ -53,6 +54,17 @@ def cropped(labelmap: Any) -> tuple[list[int], np.ndarray]:
     box = bounding_box(inside)
     starts = labelmap.GetExtent()[::2]
     return [start + side.start for start, side in zip(starts, reversed(box), strict=True)], inside[box]
+
+
+def isOnVoxels(volumeNode: Any, labelmap: Any) -> bool:
+    """Whether the voxels of a labelmap are voxels of the volume, or would be if it were larger."""
+    labelmapToRas = vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(labelmapToRas)
+    toVoxels = np.linalg.inv(ijkToRas(volumeNode)) @ slicer.util.arrayFromVTKMatrix(labelmapToRas)
+    corners = np.reshape(labelmap.GetExtent(), (3, 2)).T
+    moved = (toVoxels @ np.c_[corners, np.ones(2)].T)[:3].T
+    isTurned = not np.allclose(toVoxels[:3, :3], np.eye(3), atol=1e-3)
+    return not isTurned and bool(np.allclose(moved, np.round(moved), atol=_SAME_PLACE))
 
 
 def nearestVoxel(volumeNode: Any, labelmap: Any, ijk: list[int]) -> list[int]:

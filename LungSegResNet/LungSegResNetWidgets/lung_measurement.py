@@ -12,7 +12,8 @@ from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as
 from LungSegResNetLib.files.left_out_segments import LeftOutSegments, numbered
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS
 
-from .lung_segments import hasSides, idsOfLungs, voxelsOfLung
+from .labelmaps import cropped, isOnVoxels, labelmapOf, nearestVoxel
+from .lung_segments import findLung, hasSides, idsOfLungs, voxelsOfLung
 from .volume_nodes import ctOf, onCtAxes
 
 
@@ -21,7 +22,8 @@ def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
 
     Where both lungs are one segment there is one row, that of both.
     """
-    rows = measurements_as_json(measure_lungs(*ctAndLungs(volumeNode, segmentationNode)))
+    measured = _inBox(volumeNode, segmentationNode) or ctAndLungs(volumeNode, segmentationNode)
+    rows = measurements_as_json(measure_lungs(*measured))
     return rows if hasSides(segmentationNode) else rows[-1:]
 
 
@@ -39,6 +41,41 @@ def ctAndLungs(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.nda
     for lung in LUNG_SEGMENTS if hasSides(segmentationNode) else (BOTH_LUNGS,):
         labels[voxelsOfLung(segmentationNode, lung, volumeNode)] = lung.label
     return ctOf(volumeNode), onCtAxes(volumeNode, labels)
+
+
+def _inBox(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.ndarray] | None:
+    """`ctAndLungs` in a box around the lungs, which takes a fraction of the time.
+
+    None where there are no lungs in the volume, or where they lie on other voxels than its own.
+    """
+    if segmentationNode.GetParentTransformNode() is not volumeNode.GetParentTransformNode():
+        return None
+    shape = slicer.util.arrayFromVolume(volumeNode).shape
+    parts = []
+    for lung in LUNG_SEGMENTS if hasSides(segmentationNode) else (BOTH_LUNGS,):
+        segmentId = findLung(segmentationNode, lung)
+        labelmap = labelmapOf(segmentationNode, segmentId) if segmentId else None
+        if labelmap is None:
+            continue
+        if not isOnVoxels(volumeNode, labelmap):
+            return None
+        first, inside = cropped(labelmap)
+        start = np.array(nearestVoxel(volumeNode, labelmap, first)[::-1])
+        # What was painted outside of the volume is not measured.
+        low, high = np.maximum(start, 0), np.minimum(start + inside.shape, shape)
+        if np.all(low < high):
+            parts.append((lung.label, low, high, inside[_slices(low - start, high - start)]))
+    if not parts:
+        return None
+    lowest, highest = np.min([part[1] for part in parts], axis=0), np.max([part[2] for part in parts], axis=0)
+    labels = np.zeros(highest - lowest, np.uint8)
+    for label, low, high, inside in parts:
+        labels[_slices(low - lowest, high - lowest)][inside] = label
+    return ctOf(volumeNode, _slices(lowest, highest)), onCtAxes(volumeNode, labels)
+
+
+def _slices(starts: np.ndarray, stops: np.ndarray) -> tuple[slice, ...]:
+    return tuple(slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
 
 
 def otherSegments(volumeNode: Any, segmentationNode: Any) -> LeftOutSegments:

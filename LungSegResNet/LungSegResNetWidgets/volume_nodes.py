@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,19 @@ def ijkToRas(volumeNode: Any) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def ctOf(volumeNode: Any) -> CTVolume:
-    """The volume without its parent transform."""
-    return CTVolume.from_array(slicer.util.arrayFromVolume(volumeNode), _geometryOf(volumeNode), volumeNode.GetName())
+def ctOf(volumeNode: Any, box: tuple[slice, ...] | None = None) -> CTVolume:
+    """The volume without its parent transform, or a box of it: slices of its array (k, j, i) with start and stop."""
+    voxels, geometry = slicer.util.arrayFromVolume(volumeNode), _geometryOf(volumeNode)
+    if box is not None:
+        starts, stops = ([getattr(side, end) for side in reversed(box)] for end in ("start", "stop"))
+        origin = np.add(geometry.origin, geometry.steps @ starts)
+        size = tuple(stop - start for start, stop in zip(starts, stops, strict=True))
+        voxels, geometry = voxels[box], replace(geometry, size=size, origin=tuple(origin.tolist()))
+    return CTVolume.from_array(voxels, geometry, volumeNode.GetName())
 
 
 def onCtAxes(volumeNode: Any, labels: np.ndarray) -> np.ndarray:
-    """Labels on the voxels of the volume (k, j, i), in the order of axes of its `CTVolume`."""
+    """Labels on the voxels of the volume, or of a box of it (k, j, i), in the order of axes of its `CTVolume`."""
     return CTVolume.from_array(labels, _geometryOf(volumeNode), volumeNode.GetName()).hu
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from LungSegResNetTrainingLib.choices import FINE_TUNE, SHIPPED
 from LungSegResNetTrainingLib.training.run_files import CHECKPOINT, NETWORK
 
 _CHOICES = "panel.json"
-_UNFINISHED = "LungSegResNetTraining/unfinishedRun"  # in Slicer's settings
+# In Slicer's settings, which all Slicers of a user share: a key for each folder.
+_UNFINISHED = "LungSegResNetTraining/unfinishedRuns"
 # Little is lost by Stop; writing takes a fraction of a second.
 _CHECKPOINT_SECONDS = 15
 NO_START, FILE = "none", "file"  # what training begins with, beside SHIPPED
@@ -115,20 +117,38 @@ def stepsOfUnfinished(folder: str) -> int | None:
 def keepUnfinished(folder: str) -> None:
     """Remember the folder of a run that may end with Slicer."""
     settings = qt.QSettings()
-    settings.setValue(_UNFINISHED, folder)
+    settings.setValue(_keyOf(folder), str(Path(folder).absolute()))
     settings.sync()  # a crash leaves no time for it
 
 
 def forgetUnfinished(folder: str) -> None:
-    """The run in this folder has ended in another way; that of another Slicer stays remembered."""
-    if qt.QSettings().value(_UNFINISHED) == folder:
-        keepUnfinished("")
+    """The run in this folder has ended in another way; those of other Slicers stay remembered."""
+    settings = qt.QSettings()
+    settings.remove(_keyOf(folder))
+    settings.sync()
 
 
 def unfinishedRun() -> str:
-    """Folder of the run that ended with Slicer and can be continued; empty if there is none."""
-    folder = str(qt.QSettings().value(_UNFINISHED) or "")
-    return folder if isBegun(folder) and not isFinished(folder) and not _isTrainedIn(folder) else ""
+    """Folder (absolute) of a run that ended with Slicer and can be continued; empty if there is none.
+
+    Runs that have finished since then, or whose folder is gone, are forgotten.
+    """
+    settings = qt.QSettings()
+    settings.beginGroup(_UNFINISHED)
+    folders = [str(settings.value(key)) for key in settings.childKeys()]
+    settings.endGroup()
+    for folder in folders:
+        if not Path(folder).is_dir() or isFinished(folder):
+            forgetUnfinished(folder)
+        elif isBegun(folder) and not _isTrainedIn(folder):
+            return folder
+    return ""
+
+
+def _keyOf(folder: str) -> str:
+    # The path itself may have characters that a key may not have.
+    name = hashlib.sha1(str(Path(folder).absolute()).encode(errors="replace"), usedforsecurity=False).hexdigest()
+    return f"{_UNFINISHED}/{name}"
 
 
 def _isTrainedIn(folder: str) -> bool:

@@ -117,7 +117,7 @@ class TrainPanel:
         parameters, folder = self._parameters(), unfinishedRun()
         if not folder:
             return
-        if parameters.runFolder and parameters.runFolder != folder:
+        if parameters.runFolder and str(Path(parameters.runFolder).absolute()) != folder:
             text = _("The run in {path} ended with Slicer; to go on with it, choose its folder.")
         else:
             parameters.runFolder = folder

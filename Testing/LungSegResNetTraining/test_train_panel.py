@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -404,6 +405,31 @@ def test_a_run_that_ends_forgets_no_other_one(panel: Any, tmp_path: Path) -> Non
     assert unfinishedRun() == str(tmp_path / "other")
     forgetUnfinished(str(tmp_path / "other"))
     assert unfinishedRun() == ""
+
+
+def test_runs_of_several_slicers_are_offered_one_after_another_and_those_that_finished_or_are_gone_are_forgotten(
+    host: Host, panel: Any, small_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetTrainingWidgets.run_folder import keepUnfinished, unfinishedRun
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("first", "second", "finished", "gone", "begins"):
+        (tmp_path / name).mkdir()
+        if name != "begins":
+            (tmp_path / name / "checkpoint.pt").touch()
+        keepUnfinished(name)
+    shutil.copy(small_network, tmp_path / "finished" / "network.safetensors")
+    shutil.rmtree(tmp_path / "gone")
+    monkeypatch.chdir(tmp_path.parent)
+    offered = set()
+    for _time in range(2):
+        offered.add(unfinishedRun())
+        shutil.rmtree(unfinishedRun())
+    assert offered == {str(tmp_path / "first"), str(tmp_path / "second")}
+    assert unfinishedRun() == ""
+    settings = host.qt.QSettings()
+    kept = [settings.value(key) for key in settings.allKeys() if "unfinishedRuns" in key]
+    assert kept == [str(tmp_path / "begins")]  # another Slicer may be about to write its first checkpoint
 
 
 def test_a_run_whose_process_dies_is_told(

@@ -86,6 +86,7 @@ class LungSegResNetTrainingParameterNode:
     validateEvery - Steps between validations.
     device - Where the network is trained and judged.
     includeDoubtful - Whether cases that the check doubts are trained on, too.
+    workers - Processes that prepare slices; 0: that which trains; -1: what suits the device.
     """
 
     caseVolume: vtkMRMLScalarVolumeNode
@@ -100,6 +101,7 @@ class LungSegResNetTrainingParameterNode:
     validateEvery: Annotated[int, WithinRange(1, 10000)] = 50
     device: Annotated[str, Choice(list(TORCH_DEVICES))] = TORCH_DEVICES[0]
     includeDoubtful: bool = False
+    workers: Annotated[int, WithinRange(-1, 16)] = -1
 
 
 #

@@ -24,7 +24,7 @@ NO_START, FILE = "none", "file"  # what training begins with, beside SHIPPED
 
 @dataclass(frozen=True)
 class PanelChoices:
-    """What the panel begins a run with, or goes on with it; 0 is the preset's number."""
+    """What the panel begins a run with, or goes on with it; 0: the preset's number; -1: what suits the device."""
 
     dataSet: str
     preset: str = FINE_TUNE
@@ -35,6 +35,7 @@ class PanelChoices:
     validateEvery: int = 50
     device: str = "auto"
     includeDoubtful: bool = False
+    workers: int = -1
 
     @classmethod
     def of(cls, parameters: Any) -> PanelChoices:
@@ -55,6 +56,8 @@ class PanelChoices:
         for option, value in (("--steps", self.steps), ("--batch-size", self.batchSize)):
             if value:
                 texts += [option, str(value)]
+        if self.workers >= 0:
+            texts += ["--workers", str(self.workers)]
         return texts
 
     def save(self, folder: Path) -> None:

@@ -39,7 +39,7 @@ def clear_choices(widget: Any) -> None:
         setattr(parameters, name, "")
     parameters.preset, parameters.startNetwork, parameters.device = "fine-tune", "shipped", "auto"
     parameters.steps = parameters.batchSize = 0
-    parameters.validateEvery, parameters.includeDoubtful = 50, False
+    parameters.validateEvery, parameters.includeDoubtful, parameters.workers = 50, False, -1
 
 
 @pytest.fixture

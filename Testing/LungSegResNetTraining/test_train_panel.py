@@ -138,6 +138,31 @@ def test_paths_that_are_typed_are_those_that_slicer_sees(
     assert PanelChoices.of(parameters(panel)).arguments(tmp_path)[1] == choices.dataSet
 
 
+def test_the_number_of_loading_processes_is_chosen_and_changed_when_a_run_is_continued(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    from LungSegResNetTrainingWidgets.run_folder import PanelChoices
+    from LungSegResNetWidgets.background_command import whyNotYet
+
+    spin_box = panel.ui.workersSpinBox
+    assert (spin_box.value, spin_box.text) == (-1, "automatic")
+    assert "--workers" not in PanelChoices.of(parameters(panel)).arguments(tmp_path)
+    spin_box.value = 0
+    assert PanelChoices.of(parameters(panel)).arguments(tmp_path)[-2:] == ["--workers", "0"]
+    run = tmp_path / "run"
+    prepare_run(panel, data_set, run, small_network, 100000)
+    panel.ui.startButton.click()
+    host.wait(lambda: len(panel.trainPanel.curves.steps) > 1, 300)
+    assert len(processes_of(panel)) == 2
+    panel.ui.stopButton.click()
+    host.wait(lambda: not whyNotYet(run), 30)
+    spin_box.value = 1
+    assert panel.ui.startButton.text == "Continue"
+    panel.ui.startButton.click()
+    host.wait(lambda: len(processes_of(panel)) > 2, 300)
+    panel.ui.stopButton.click()
+
+
 def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
 ) -> None:

@@ -59,7 +59,7 @@ def lost_workers_told() -> Iterator[None]:
         sys.unraisablehook = partial(_tell_unless_a_worker_is_lost, sys.unraisablehook)
         raise DeviceError(
             "A process that prepares slices was ended from outside, perhaps for want of memory (in a container, of "
-            "shared memory); run the same command again to go on, with fewer --workers."
+            "shared memory); resume the run with fewer loading processes (--workers)."
         ) from error
 
 

@@ -171,7 +171,8 @@ def train(
         )
     if last and last[0].waiting_share > 0.1:
         reporter.warning(
-            f"{100 * last[0].waiting_share:.0f} % of the time went into waiting for slices; more --workers would help."
+            f"{100 * last[0].waiting_share:.0f} % of the time went into waiting for slices; more loading processes "
+            "(--workers) would help."
         )
     return path
 

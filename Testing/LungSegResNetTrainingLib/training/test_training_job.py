@@ -105,7 +105,8 @@ def test_a_run_that_waits_for_its_slices_says_what_would_help(
     reporter = StopsAfter()
     train(cases, replace(_SETTINGS, steps=1), tmp_path / "run", RunOptions(workers=0), Processes(), reporter)
     assert re.fullmatch(
-        r"[1-9]\d % of the time went into waiting for slices; more --workers would help\.", reporter.warnings[-1]
+        r"[1-9]\d % of the time went into waiting for slices; more loading processes \(--workers\) would help\.",
+        reporter.warnings[-1],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import vtk
@@ -32,6 +32,7 @@ class ParameterNodeConnection:
         self._onModified = onModified
         self._wrapper: Any = None
         self._guiTag: Any = None
+        self._guiObservers: Sequence[int] = ()
 
     def connect(self, wrapper: Any) -> None:
         """Show and observe the node of this wrapper."""
@@ -42,7 +43,7 @@ class ParameterNodeConnection:
         # call it last, and what the next line adds after what the wrapper added when it was made, not before.
         observed = (wrapper.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onModified)
         self._widget.addObserver(*observed, priority=-1.0)
-        self._guiTag = wrapper.connectGui(self._widget.ui)
+        self._connectGui()
         self._onConnected()
         self._onModified()
 
@@ -50,8 +51,24 @@ class ParameterNodeConnection:
         """Show none."""
         if self.node:
             self.node.disconnectGui(self._guiTag)
+            for tag in self._guiObservers:
+                self.node.parameterNode.RemoveObserver(tag)
             self._widget.removeObserver(self.node.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onModified)
             self.node = None
+
+    def _connectGui(self) -> None:
+        """Up to Slicer 5.10, what this has the wrapper observe stays for good, and writes all widgets once more.
+
+        VTK numbers the observers of an object, so those that came between two others are known.
+        """
+        node = self.node.parameterNode
+        mark = (vtk.vtkCommand.UserEvent, lambda *_: None)
+        first = node.AddObserver(*mark)
+        self._guiTag = self.node.connectGui(self._widget.ui)
+        last = node.AddObserver(*mark)
+        self._guiObservers = range(first + 1, last)
+        for tag in (first, last):
+            node.RemoveObserver(tag)
 
     def _same(self, wrapper: Any) -> Any:
         """The wrapper of the same node that was given before, if there is one, brought up to date; else this one."""

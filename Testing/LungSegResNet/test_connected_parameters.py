@@ -33,6 +33,33 @@ def test_one_wrapper_of_the_parameters_serves_all_visits_and_scenes(host: Host, 
 
 
 @pytest.mark.parametrize("name", ["LungSegResNet", "LungSegResNetTraining"])
+def test_a_change_is_written_into_the_widgets_as_often_after_many_visits_as_after_one(
+    host: Host, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    panel = host.openModule(name)
+    selector = panel.ui.inputSelector if name == "LungSegResNet" else panel.ui.caseVolumeSelector
+    written: list[Any] = []
+
+    def times() -> int:
+        written.clear()
+        parameters(panel).device = "cpu" if parameters(panel).device == "auto" else "auto"
+        return len(written)
+
+    write = selector.setCurrentNode
+    monkeypatch.setattr(selector, "setCurrentNode", lambda node: (written.append(node), write(node)))
+    once = times()
+    for _ in range(5):
+        host.leaveModule(panel)
+        host.slicer.mrmlScene.Clear(False)
+        host.enterModule(panel)
+    assert times() == once > 0
+    assert times() == once
+    assert panel.ui.deviceComboBox.currentIndex >= 0
+    parameters(panel).device = "auto"
+    host.closeModule(panel)
+
+
+@pytest.mark.parametrize("name", ["LungSegResNet", "LungSegResNetTraining"])
 def test_a_visit_alone_changes_no_scene(host: Host, ct: Any, name: str) -> None:
     """Slicer would ask whether to save it."""
     panel = host.openModule(name)

@@ -60,6 +60,13 @@ def test_a_table_that_a_spreadsheet_has_saved_is_shown_all_the_same(panel: Any, 
     assert rows_of(panel.ui.table1) == [["Dice", "0.9750", "0.0100", "0.9500", "0.9850"]]
 
 
+def test_the_lines_above_the_tables_do_not_widen_the_panel(panel: Any, run: Path) -> None:
+    parameters(panel).runFolder = str(run)
+    for label in (panel.ui.table1Label, panel.ui.worstLabel):
+        assert label.visible
+        assert label.wordWrap
+
+
 def test_volumes_and_single_slices_are_shown_pooled(panel: Any, run: Path) -> None:
     header, row = _SUMMARY.splitlines()
     rows = [row.replace("all,", f"all,{kind},").replace("0.975", mean) for kind, mean in _BY_KIND.items()]

@@ -258,6 +258,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Slicer ends: so do its processes."""
         self.runPanel.stopAndWait()
         self.batchPanel.stopAndWait()
+        self.resultPanel.stopMeasuring()
         endKeptProcesses()
 
     def ensurePackages(self) -> bool:

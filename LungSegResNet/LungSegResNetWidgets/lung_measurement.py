@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,19 @@ def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
 
     Where both lungs are one segment there is one row, that of both.
     """
-    measured = _inBox(volumeNode, segmentationNode) or ctAndLungs(volumeNode, segmentationNode)
-    rows = measurements_as_json(measure_lungs(*measured))
-    return rows if hasSides(segmentationNode) else rows[-1:]
+    return measurementOf(volumeNode, segmentationNode)()
+
+
+def measurementOf(volumeNode: Any, segmentationNode: Any) -> Callable[[], list[dict[str, Any]]]:
+    """A function that gives the rows of `measure`; it has copies of what it needs, so that any thread may call it."""
+    ct, labels = _inBox(volumeNode, segmentationNode) or ctAndLungs(volumeNode, segmentationNode)
+    ct, isOfSides = replace(ct, hu=ct.hu.copy()), hasSides(segmentationNode)
+
+    def rows() -> list[dict[str, Any]]:
+        measured = measurements_as_json(measure_lungs(ct, labels))
+        return measured if isOfSides else measured[-1:]
+
+    return rows
 
 
 def measureLabels(volumeNode: Any, labels: np.ndarray) -> list[dict[str, Any]]:

@@ -35,8 +35,11 @@ class MeasurementPanel:
         ui.copyButton.connect("clicked(bool)", self.onCopy)
         ui.exportButton.connect("clicked(bool)", self.onExport)
 
-    def show(self, volumeNode: Any, segmentationNode: Any) -> None:
-        """Show the measurements of a CT and its lungs; nothing where they are of another frame than the shown one."""
+    def show(self, volumeNode: Any, segmentationNode: Any, isMeasuring: bool) -> None:
+        """Show the measurements of a CT and its lungs.
+
+        Nothing is shown where they are of another frame than the shown one, or of lungs that are being measured anew.
+        """
         self._rows, otherFrame = shownRows(MEASUREMENTS, volumeNode, segmentationNode)
         self._volumeNode.Set(volumeNode)
         self._segmentationNode.Set(segmentationNode)
@@ -44,6 +47,8 @@ class MeasurementPanel:
         if otherFrame is not None:
             nothing = _("The measurements are of frame {number}; click Measure for the one that is shown.")
             nothing = nothing.format(number=otherFrame)
+        if isMeasuring:
+            self._rows, nothing = [], _("Measuring...")
         showRows(self._ui.measurementsTable, self._rows)
         self._ui.measurementsTable.setVisible(bool(self._rows))
         self._ui.measurementsLabel.text = nothing or "\n".join([self._ct, *self._notes])

@@ -10,6 +10,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from .background_measurement import BackgroundMeasurement
 from .check_panel import CheckPanel, keepSlices
 from .ct_of_lungs import whyNotTogether
 from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, isOutdated, keepTable, removeTable
@@ -50,6 +51,7 @@ class ResultPanel:
         self._undos: dict[str, _Undo] = {}
         # The pair that is shown; weak references, so that nothing that was closed stays in memory.
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
+        self._measuring = BackgroundMeasurement(self._onMeasured, onChanged)
         self._measurementPanel = MeasurementPanel(ui, say)
         self._checkPanel = CheckPanel(ui)
         ui.editButton.connect("clicked(bool)", self.onEdit)
@@ -80,11 +82,12 @@ class ResultPanel:
         enable(
             ui.measureButton, noLungs or noCt, _("Measure the segments as they are now, for example after corrections.")
         )
-        self._measurementPanel.show(volume, segmentation)
+        self._measurementPanel.show(volume, segmentation, self._measuring.isAbout(volume, segmentation))
         self._checkPanel.show(volume, segmentation)
 
     def take(self, result: RunResult) -> None:
         """Make the result of a run the one that is shown and can be undone."""
+        self._measuring.stop()
         if result.before is not None:
             self._undos[result.segmentationNode.GetID()] = _Undo(result)
         parameters = self._logic.getParameterNode()
@@ -92,6 +95,10 @@ class ResultPanel:
         parameters.outputSegmentation = result.segmentationNode
         keepTable(MEASUREMENTS, result.summary["measurements"], result.volumeNode, result.segmentationNode)
         keepSlices(result.volumeNode, result.segmentationNode, result.summary["slices_to_check"])
+
+    def stopMeasuring(self) -> None:
+        """Slicer quits."""
+        self._measuring.stop()
 
     def forgetUndo(self) -> None:
         """The scene is about to be closed."""
@@ -110,9 +117,25 @@ class ResultPanel:
         """Measure again if the lungs were changed after they were measured, as in Segment Editor."""
         parameters = self._logic.getParameterNode()
         volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
-        if isOutdated(volume, segmentation) and self._measure(volume, segmentation):
-            self._say(_("The segments had changed, so the measurements were updated."))
-            self._onChanged()
+        if not isOutdated(volume, segmentation):
+            return
+        if volume.GetImageData() and hasLungs(segmentation):
+            self._measuring.start(volume, segmentation)
+        elif self._measure(volume, segmentation):
+            self._tellRenewed()
+        self._onChanged()
+
+    def _onMeasured(self, volume: Any, segmentation: Any, rows: list[dict[str, Any]] | None) -> None:
+        if rows is None:
+            self._say(_("The lungs could not be measured."))
+            removeTable(MEASUREMENTS, volume, segmentation)
+        else:
+            keepTable(MEASUREMENTS, rows, volume, segmentation)
+            self._tellRenewed()
+        self._onChanged()
+
+    def _tellRenewed(self) -> None:
+        self._say(_("The segments had changed, so the measurements were updated."))
 
     def onEdit(self, checked: bool = False) -> None:
         """Open Segment Editor with the lungs and the CT."""
@@ -156,6 +179,7 @@ class ResultPanel:
 
         Returns False if it could not be done, which the user was told then.
         """
+        self._measuring.stop()
         problem, rows, isMeasured = _("The lungs could not be measured."), [], False
         try:
             with slicer.util.tryWithErrorDisplay(problem, waitCursor=True):

@@ -7,6 +7,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,17 @@ def test_show_3d_makes_a_closed_surface(done: Any) -> None:
     assert segmentation.GetClosedSurfaceInternalRepresentation("left_lung").GetNumberOfPoints() > 100
 
 
+def wait_for_measurements(host: Host, panel: Any) -> None:
+    """They are taken in a thread."""
+    host.wait(lambda: panel.ui.measurementsLabel.text != "Measuring...")
+
+
+def come_back(host: Host, panel: Any) -> None:
+    """The panel is opened again, as after Segment Editor, and is up to date."""
+    host.enterModule(panel)
+    wait_for_measurements(host, panel)
+
+
 def test_coming_back_from_segment_editor_measures_edited_lungs_again(
     host: Host, ct: Any, done: Any, drawn: np.ndarray
 ) -> None:
@@ -122,7 +134,7 @@ def test_coming_back_from_segment_editor_measures_edited_lungs_again(
     host.slicer.util.updateSegmentBinaryLabelmapFromArray(
         (edited == 1).astype(np.uint8), segmentation, "right_lung", ct
     )
-    host.enterModule(done)
+    come_back(host, done)
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx((edited == 1).sum() * voxel_ml, abs=0.51)
     assert "measurements were updated" in done.ui.statusLabel.text
@@ -133,7 +145,7 @@ def test_surfaces_are_no_change_of_the_lungs(host: Host, ct: Any, done: Any) -> 
     for _shown in (True, False):
         done.ui.show3DButton.click()
         host.leaveModule(done)
-        host.enterModule(done)
+        come_back(host, done)
         assert done.ui.statusLabel.text == news
 
 
@@ -142,14 +154,14 @@ def test_a_renamed_lung_is_no_change_of_the_lungs_and_a_changed_voxel_is(host: H
     segmentation = parameters(done).outputSegmentation
     host.leaveModule(done)
     segmentation.GetSegmentation().GetSegment("right_lung").SetName("Lung, right")
-    host.enterModule(done)
+    come_back(host, done)
     assert done.ui.statusLabel.text == news
     host.leaveModule(done)
     # As Segment Editor's effects do it: voxels are changed in place.
     labelmap = segmentation.GetBinaryLabelmapInternalRepresentation("right_lung")
     labelmap.GetPointData().GetScalars().Fill(0)
     labelmap.Modified()
-    host.enterModule(done)
+    come_back(host, done)
     assert "measurements were updated" in done.ui.statusLabel.text
     assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
 
@@ -157,7 +169,7 @@ def test_a_renamed_lung_is_no_change_of_the_lungs_and_a_changed_voxel_is(host: H
 def test_a_lung_that_was_removed_is_measured_no_more(host: Host, done: Any) -> None:
     host.leaveModule(done)
     parameters(done).outputSegmentation.GetSegmentation().RemoveSegment("right_lung")
-    host.enterModule(done)
+    come_back(host, done)
     assert "measurements were updated" in done.ui.statusLabel.text
     assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
 
@@ -172,7 +184,7 @@ def test_segments_that_were_all_replaced_are_measured_again(host: Host, ct: Any,
     smaller[:5] = 0
     lung_segments.placeWithVolume(segmentation, ct)
     lung_segments.writeLungs(segmentation, ct, smaller)
-    host.enterModule(done)
+    come_back(host, done)
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     assert float(done.ui.measurementsTable.item(0, 0).text()) == pytest.approx(
         (smaller == 1).sum() * voxel_ml, abs=0.51
@@ -196,6 +208,7 @@ def test_lungs_that_were_corrected_while_another_ct_was_chosen_are_measured_agai
     correct(host, lungs, ct, smaller)
     done.ui.inputSelector.setCurrentNode(ct)
     assert parameters(done).outputSegmentation is lungs
+    wait_for_measurements(host, done)
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     volume_ml = float(done.ui.measurementsTable.item(0, 0).text())
     assert volume_ml == pytest.approx((smaller == 1).sum() * voxel_ml, abs=0.51)
@@ -216,11 +229,84 @@ def test_a_scene_that_was_saved_with_corrected_lungs_is_measured_again_and_anoth
     save_scene(host, tmp_path / "scene.mrml", *nodes)
     scene.Clear(False)
     scene.Connect()
+    wait_for_measurements(host, done)
     voxel_ml = np.prod(parameters(done).inputVolume.GetSpacing()) / 1000
     volume_ml = float(done.ui.measurementsTable.item(0, 0).text())
     assert ("measurements were updated" in done.ui.statusLabel.text) == is_corrected
     wanted = smaller if is_corrected else drawn
     assert volume_ml == pytest.approx((wanted == 1).sum() * voxel_ml, abs=0.51)
+
+
+def test_while_changed_lungs_are_measured_the_window_goes_on_and_old_figures_are_not_shown(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets import background_measurement
+
+    go_on, measurement = threading.Event(), background_measurement.measurementOf
+
+    def slowly(*nodes: Any) -> Any:
+        rows = measurement(*nodes)
+        return lambda: go_on.wait(60) and rows()
+
+    monkeypatch.setattr(background_measurement, "measurementOf", slowly)
+    lungs = parameters(done).outputSegmentation
+    before = rows_of(done.ui.measurementsTable)
+    host.leaveModule(done)
+    correct(host, lungs, ct, np.where(np.arange(len(drawn))[:, None, None] < 5, 0, drawn))
+    host.enterModule(done)
+    for _time in range(5):
+        host.slicer.app.processEvents()
+    assert done.ui.measurementsLabel.text == "Measuring..."
+    assert not done.ui.measurementsTable.visible
+    assert not done.ui.copyButton.enabled
+    correct(host, lungs, ct, drawn)  # changed back before that is done, so that it is of other lungs
+    go_on.set()
+    wait_for_measurements(host, done)
+    assert rows_of(done.ui.measurementsTable) == before
+    assert "had changed" not in done.ui.statusLabel.text
+
+
+def test_a_click_on_measure_does_not_wait_for_a_measurement_that_goes_on_and_is_not_followed_by_it(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray
+) -> None:
+    host.leaveModule(done)
+    correct(host, done.logic.getParameterNode().outputSegmentation, ct, np.zeros_like(drawn))
+    host.enterModule(done)
+    assert done.ui.measurementsLabel.text == "Measuring..."
+    done.ui.measureButton.click()
+    assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
+    for _time in range(50):
+        host.slicer.app.processEvents()
+    assert done.ui.statusLabel.text == "The measurements were updated."
+
+
+def test_a_measurement_that_fails_in_its_thread_is_told_and_leaves_no_old_figures(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets import background_measurement
+
+    monkeypatch.setattr(background_measurement, "measurementOf", lambda *nodes: lambda: 1 / 0)
+    host.leaveModule(done)
+    correct(host, done.logic.getParameterNode().outputSegmentation, ct, np.zeros_like(drawn))
+    come_back(host, done)
+    assert done.ui.statusLabel.text == "The lungs could not be measured."
+    assert table_of(done) is None
+
+
+@pytest.mark.parametrize("what", ["scene", "module"])
+def test_what_is_closed_while_changed_lungs_are_measured_is_not_asked_for(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, what: str
+) -> None:
+    host.leaveModule(done)
+    correct(host, done.logic.getParameterNode().outputSegmentation, ct, np.zeros_like(drawn))
+    host.enterModule(done)
+    if what == "scene":
+        host.slicer.mrmlScene.Clear(False)
+        assert "Measuring" not in done.ui.measurementsLabel.text
+    else:
+        host.leaveModule(done)
+    host.wait(lambda: done.resultPanel._measuring._future is None)
+    assert (table_of(done) is None) == (what == "scene")
 
 
 def test_lungs_that_cannot_be_measured_are_told_once_and_have_no_figures(
@@ -236,7 +322,7 @@ def test_lungs_that_cannot_be_measured_are_told_once_and_have_no_figures(
     assert done.ui.statusLabel.text == "The lungs could not be measured."
     assert not done.ui.measurementsTable.visible
     host.leaveModule(done)
-    host.enterModule(done)
+    come_back(host, done)
     assert len(dialogs) == 1
     ct.SetAndObserveImageData(image)
     done.ui.measureButton.click()
@@ -322,7 +408,7 @@ def test_that_measurements_do_not_follow_a_transform_stays_with_them_wherever_th
     for node in (ct, parameters(done).outputSegmentation):
         node.SetAndObserveTransformNodeID(transform.GetID())
     host.leaveModule(done)
-    host.enterModule(done)
+    come_back(host, done)
     done.ui.measureButton.click()
     assert done.ui.statusLabel.text == "The measurements were updated."
     assert done.ui.measurementsLabel.text == f"Phantom\n{note}"

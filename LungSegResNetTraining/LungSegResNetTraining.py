@@ -223,8 +223,8 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
     def mayClose(self) -> bool:
         """Ask before a training run is ended by quitting."""
         question = _(
-            "A training run goes on. Quit and stop it? This panel offers to go on with it from its last checkpoint "
-            "at the next start."
+            "A training run is still going. Quit and stop it? This panel will offer to resume it from its last "
+            "checkpoint the next time."
         )
         return not self.trainPanel.running or bool(slicer.util.confirmYesNoDisplay(question))
 

@@ -110,7 +110,7 @@ def segmenting(host: slicer_host.Host, folder: Path) -> None:
 
 
 def batch(host: slicer_host.Host, folder: Path, data: Path) -> None:
-    """The panel LungSegResNet after a folder of drawn patients, one of whose files is no CT."""
+    """The panel LungSegResNet after a folder of drawn patients, one of whose files is not a CT."""
     scans = data / "scans"
     scans.mkdir()
     for number in range(3):

@@ -80,7 +80,7 @@ def refuse_unwritable(*targets: Path) -> None:
         folders = (folder for folder in target.absolute().parents if os.path.lexists(folder))
         folder = next(folders, None)
         if folder and not os.path.isdir(folder):  # noqa: PTH112
-            raise OutputError(f"{target} could not be written: {folder} is no folder.")
+            raise OutputError(f"{target} could not be written: {folder} is not a folder.")
         if folder and not is_writable(folder):
             raise OutputError(f"{target} cannot be written: no permission.")
 

@@ -98,7 +98,7 @@ def read_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
 
     Raises
     ------
-    InputError : the file cannot be read, is no text in UTF-8, or lacks a column that is needed.
+    InputError : the file cannot be read, is not UTF-8 text, or lacks a column that is needed.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -142,4 +142,4 @@ def whyNotYet(place: str | Path) -> str:
     """A sentence while a command that was stopped may still write into this folder; empty if none does."""
     if all(command.place != Path(place).resolve() for command in _unfinished):
         return ""
-    return _("The process that was stopped is still ending; try again in a moment.")
+    return _("The cancelled process is still ending; try again in a moment.")

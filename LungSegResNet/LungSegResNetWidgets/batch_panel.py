@@ -246,7 +246,7 @@ class BatchPanel:
         if case is None:
             return _("Choose a case in the table.")
         if case.status == NO_CT:
-            return _("{name} is no CT.").format(name=case.name)
+            return _("{name} is not a CT.").format(name=case.name)
         if case.status not in _WITH_LUNGS:
             return _("{name} has no lungs yet.").format(name=case.name)
         if self._isSegmenting():

@@ -22,7 +22,7 @@ def deviceTitles() -> dict[str, str]:
     """Of the devices that the network runs on."""
     return {
         "auto": _("automatic"),
-        "cuda": _("NVIDIA graphics card"),
-        "mps": _("Apple graphics processor"),
-        "cpu": _("processor"),
+        "cuda": _("NVIDIA GPU"),
+        "mps": _("Apple GPU"),
+        "cpu": _("CPU"),
     }

@@ -142,6 +142,6 @@ class CommandControls:
 def _whyNotStarted(error: RuntimeError | OSError) -> str:
     """A sentence about what kept a command from being started."""
     if isinstance(error, OSError):
-        text = _("It could not be started ({reason}); look whether the disk is full and its folders can be written.")
+        text = _("It could not be started ({reason}); check that the disk is not full and its folders are writable.")
         return text.format(reason=error.strerror or error)
     return str(error)

@@ -71,7 +71,7 @@ def ensurePackages(requirementsFile: str, engine: str, device: str = "auto") -> 
 
 def whyNothingRuns() -> str:
     """What to tell who answered the question with no."""
-    return _("The packages were not installed, and without them this cannot run; click again to be asked once more.")
+    return _("The packages are required and were not installed. Click again to install them.")
 
 
 def _wantsTorch(engine: str, device: str) -> bool:
@@ -93,7 +93,7 @@ def _askAndInstall(missing: list[str], otherwise: str = "") -> bool:
         return True
     torchIsMissing = any(text.startswith("torch") for text in missing)
     if torchIsMissing and (sys.platform, platform.machine()) == ("darwin", "x86_64"):
-        raise RuntimeError(_("There is no PyTorch for Macs with an Intel processor that is new enough."))
+        raise RuntimeError(_("There is no recent enough PyTorch for Intel Macs."))
     if torchIsMissing and not hasTorchExtension():
         raise RuntimeError(
             _("PyTorch is missing: install the extension PyTorch in the Extensions Manager and restart Slicer.")
@@ -121,8 +121,8 @@ def _askAndInstall(missing: list[str], otherwise: str = "") -> bool:
     except (RuntimeError, subprocess.CalledProcessError) as error:
         raise RuntimeError(
             _(
-                "The Python packages could not be installed ({reason}). Without a network connection they cannot be; "
-                "with one, the application log tells more."
+                "The Python packages could not be installed ({reason}). A network connection is needed; if there is "
+                "one, see the application log."
             ).format(reason=error)
         ) from error
     return True

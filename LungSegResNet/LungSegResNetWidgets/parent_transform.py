@@ -79,8 +79,9 @@ def whyToHarden(volumeNode: Any) -> str:
         return ""
     text = _(
         'The CT is under the transform "{name}", which is not linear and moves it by up to {mm:.1f} mm. Harden it '
-        "before you go on, also on lungs that are there already (module Data, right click in the column of transforms, "
-        "Harden transform): otherwise Segment Editor draws beside the place, and volumes are of the scan without it."
+        "first, also on lungs that are there already (module Data, right click in the column of transforms, "
+        "Harden transform): otherwise Segment Editor draws in the wrong place, and volumes are those of the scan "
+        "without it."
     )
     return text.format(name=volumeNode.GetParentTransformNode().GetName(), mm=shift)
 

@@ -55,7 +55,7 @@ def whyNotReady(volumeNode: Any, segmentationNode: Any) -> str:
             ).format(name=name)
         if segmentationNode.GetParentTransformNode() is not volumeNode.GetParentTransformNode():
             return _(
-                'The segmentation "{name}" lies under another transform than the CT; choose another or a new one.'
+                'The segmentation "{name}" is under a different transform from the CT; choose another or a new one.'
             ).format(name=name)
     return whyNotTogether(volumeNode, segmentationNode)
 
@@ -87,11 +87,11 @@ def whatRuns(engine: str, device: str) -> str:
     if device != "auto":
         return _("After a run: which engine and device were used, and why.")
     if engine == "openvino":
-        return _("Automatic means here: OpenVINO on the processor.")
-    processor = _("PyTorch on the processor") if engine == "torch" else _("OpenVINO on the processor")
-    text = _("Automatic means here: PyTorch on the graphics card, or {processor} if it cannot be used.")
+        return _("Automatic means here: OpenVINO on the CPU.")
+    processor = _("PyTorch on the CPU") if engine == "torch" else _("OpenVINO on the CPU")
+    text = _("Automatic means here: PyTorch on the GPU, or {processor} if it cannot be used.")
     if not may_have_graphics_card():
-        text = _("Automatic means here: {processor}, since no graphics card for PyTorch was found.")
+        text = _("Automatic means here: {processor}, since no GPU for PyTorch was found.")
     elif importlib.util.find_spec("torch") is None and not hasTorchExtension():
-        text = _("Automatic means here: {processor}; for the graphics card, install the extension PyTorch.")
+        text = _("Automatic means here: {processor}; to use the GPU, install the extension PyTorch.")
     return text.format(processor=processor)

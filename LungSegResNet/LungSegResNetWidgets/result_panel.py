@@ -155,7 +155,7 @@ class ResultPanel:
         saved = saveLungs(segmentation)
         self._undos[segmentation.GetID()] = _Undo(replace(result, before=saved), isUndone)
         restoreLungs(segmentation, result.before)
-        text = _('"{name}" is as it was before the run; Redo brings back its lungs.')
+        text = _('"{name}" is as it was before the run; Redo brings its lungs back.')
         if not isUndone:
             text = _('The lungs that Undo took away are back in "{name}".')
         self._say(text.format(name=segmentation.GetName()))

@@ -116,7 +116,7 @@ class RunPanel:
 
     def onCancel(self, checked: bool = False) -> None:
         """Stop at once."""
-        self.stop(_("Stopped; the scene is as it was."))
+        self.stop(_("Cancelled; the scene is unchanged."))
 
     def stop(self, sentence: str) -> None:
         """End the run, if there is one, and say why."""
@@ -150,7 +150,7 @@ class RunPanel:
         self._controls.done(*self._onDone(result))
 
     def _onRunFailed(self, sentence: str) -> None:
-        self._controls.failed(sentence, _("The scene is as it was."))
+        self._controls.failed(sentence, _("The scene is unchanged."))
 
 
 def _mayReplace(segmentation: Any) -> bool:

@@ -99,7 +99,7 @@ class SequenceRun:
         if self._sequence.GetScene() is None or self._browser.GetScene() is None:
             self._onFailed(_("The sequence was removed from the scene, so the run was stopped."))
         elif self._sequence.GetNumberOfDataNodes() != self._count:
-            self._onFailed(_("The sequence has other frames than before, so the run was stopped; start it again."))
+            self._onFailed(_("The frames of the sequence have changed, so the run was stopped; start it again."))
         elif len(self._results) == self._count:
             self._onDone(self._import())
         else:
@@ -109,9 +109,9 @@ class SequenceRun:
                 self._onFrameFailed(str(error))
 
     def _onFrameFailed(self, sentence: str) -> None:
-        text = _("Frame {number} of {all}: {sentence} The scene is as it was.")
+        text = _("Frame {number} of {all}: {sentence} The scene is unchanged.")
         if len(self._results) == self._count:
-            text = _("{sentence} The scene is as it was.")
+            text = _("{sentence} The scene is unchanged.")
         self._onFailed(text.format(number=len(self._results) + 1, all=self._count, sentence=sentence))
 
     def _import(self) -> RunResult:

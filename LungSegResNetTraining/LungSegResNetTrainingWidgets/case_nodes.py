@@ -73,18 +73,18 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
             raise OutputError(text.format(name=name, ct=volumeNode.GetName()))
     ct, labels = ctAndLungs(volumeNode, segmentationNode)
     if not labels.any():
-        raise InputError(_("The lungs of the segmentation lie outside of the CT; choose those that belong together."))
+        raise InputError(_("The lungs of the segmentation lie outside the CT; choose those that belong together."))
     # In the files there are the lungs alone, so that no check could find it.
     if disease := disease_left_out(ct, labels > 0, otherSegments(volumeNode, segmentationNode)):
         raise InputError(
-            _("{reason} If it is no lung, move it into another segmentation.").format(reason=" ".join(disease))
+            _("{reason} If it is not lung, move it into another segmentation.").format(reason=" ".join(disease))
         )
     with write_atomically(ctFile, overwrite=False) as temporary:
         temporary.touch()  # no permission shows here, as an OSError with its reason
         try:
             sitk.WriteImage(ct.to_native(ct.hu), library_path(temporary), useCompression=True)
         except (RuntimeError, UnusableNameError) as error:
-            text = _("{path} could not be written ({reason}); look whether the disk is full.")
+            text = _("{path} could not be written ({reason}); check whether the disk is full.")
             raise OutputError(text.format(path=ctFile, reason=reason_of(error))) from error
         # A CT without its mask is no case, so the CT gets its name after the mask.
         write_mask(maskFile, labels, ct, overwrite=False)
@@ -105,13 +105,15 @@ def whyNoCase(volumeNode: Any, segmentationNode: Any) -> str:
     if volumeNode is None or volumeNode.GetImageData() is None:
         return _("Choose the CT of the new case.")
     if volumeNode.GetClassName() != "vtkMRMLScalarVolumeNode":
-        return _('"{name}" is no CT; choose a volume with one value in each voxel.').format(name=volumeNode.GetName())
+        return _('"{name}" is not a CT; choose a volume with one value in each voxel.').format(
+            name=volumeNode.GetName()
+        )
     if segmentationNode is None or not hasSides(segmentationNode):
         return _("Choose a segmentation with the segments right lung and left lung.")
     if reason := whyNotTogether(volumeNode, segmentationNode):
         return reason
     if segmentationNode.GetTransformNodeID() != volumeNode.GetTransformNodeID():
-        return _("The segmentation lies under another transform than the CT.")
+        return _("The segmentation is under a different transform from the CT.")
     return ""
 
 

@@ -61,7 +61,7 @@ class DataPanel:
                 self._controls.stop(_("Another data set was chosen, so the check was stopped."))
                 return  # which has called this again
         reason = self._disk.ask(whyNoDataSet, parameters.dataSet)
-        enable(ui.checkButton, reason, _("Look whether CTs and masks belong together."))
+        enable(ui.checkButton, reason, _("Check that CTs and masks belong together."))
         self._status.update(reason or _("Ready."))
         reason = self._disk.ask(whyNoFolder, parameters.dataSet)
         reason = reason or whyNoCase(parameters.caseVolume, parameters.caseSegmentation)
@@ -159,7 +159,7 @@ class DataPanel:
             slicer.app.restoreOverrideCursor()
         self._ui.caseNameLineEdit.text = ""  # which is no name for the next one
         parameters.caseVolume = parameters.caseSegmentation = None  # nor are they the next one
-        self._status.say(_("{name} is a case of the data set now; click Check to have it judged.").format(name=name))
+        self._status.say(_("{name} is a case of the data set now; click Check to have it checked.").format(name=name))
 
     def _onEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == PROGRESS:

@@ -71,8 +71,8 @@ class EvaluatePanel:
             self._status.forget()
             self._showResults()
         noNetwork = self._disk.ask(_whyNoNetwork, folder)
-        busy = _("Training goes on; wait until it has ended.") if self._isTraining() else ""
-        enable(ui.evaluateButton, noNetwork or busy, _("Judge the network on the held-out cases of the run."))
+        busy = _("Training is still running; wait until it has ended.") if self._isTraining() else ""
+        enable(ui.evaluateButton, noNetwork or busy, _("Evaluate the network on the held-out cases of the run."))
         self._status.update(noNetwork or busy or _("Ready."), self._disk.ask(_noteOnNetwork, folder))
         enable(ui.useNetworkButton, noNetwork, _("Let the module LungSegResNet segment with this network."))
         noReport = "" if self._disk.ask(_hasReport, folder) else _("There is no evaluation yet.")

@@ -118,10 +118,10 @@ class TrainPanel:
         if not folder:
             return
         if parameters.runFolder and str(Path(parameters.runFolder).absolute()) != folder:
-            text = _("The run in {path} ended with Slicer; to go on with it, choose its folder.")
+            text = _("The run in {path} was interrupted when Slicer closed; to resume it, choose its folder.")
         else:
             parameters.runFolder = folder
-            text = _("The run in {path} ended with Slicer; click Continue to go on.")
+            text = _("The run in {path} was interrupted when Slicer closed; click Continue to resume.")
         self._status.say(text.format(path=folder))
 
     def stopAndWait(self) -> None:
@@ -180,9 +180,9 @@ class TrainPanel:
     def onStop(self, checked: bool = False) -> None:
         """End the process; the run can be gone on with."""
         forgetUnfinished(self._folder)
-        text = _("The run was stopped; click Continue to go on.")
+        text = _("The run was stopped; click Continue to resume.")
         if not isBegun(self._folder):
-            text = _("The run was stopped before its first checkpoint; Start training begins it anew.")
+            text = _("The run was stopped before its first checkpoint; Start training starts it again.")
         self._controls.stop(text)
         self._log(text)
 

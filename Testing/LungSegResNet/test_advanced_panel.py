@@ -196,11 +196,11 @@ def test_the_choices_survive_saving_and_loading_the_scene(host: Host, ct: Any, p
 @pytest.mark.parametrize(
     ("card", "torch", "engine", "means"),
     [
-        (False, True, "auto", "OpenVINO on the processor, since no graphics card for PyTorch was found."),
-        (False, True, "torch", "PyTorch on the processor, since no graphics card for PyTorch was found."),
-        (True, True, "auto", "PyTorch on the graphics card, or OpenVINO on the processor if it cannot be used."),
-        (True, False, "auto", "OpenVINO on the processor; for the graphics card, install the extension PyTorch."),
-        (True, True, "openvino", "OpenVINO on the processor."),
+        (False, True, "auto", "OpenVINO on the CPU, since no GPU for PyTorch was found."),
+        (False, True, "torch", "PyTorch on the CPU, since no GPU for PyTorch was found."),
+        (True, True, "auto", "PyTorch on the GPU, or OpenVINO on the CPU if it cannot be used."),
+        (True, False, "auto", "OpenVINO on the CPU; to use the GPU, install the extension PyTorch."),
+        (True, True, "openvino", "OpenVINO on the CPU."),
     ],
 )
 def test_what_an_automatic_device_means_is_told_before_the_first_run(

@@ -172,7 +172,7 @@ def test_a_folder_without_a_ct_is_no_failure_and_has_nothing_to_show(
     assert "only CT (localizer)" in cases["scout"][1]
     panel.ui.batchTable.selectRow(list(cases).index("scout"))
     assert not panel.ui.batchShowButton.enabled
-    assert tool_tip(panel.ui.batchShowButton) == "scout is no CT."
+    assert tool_tip(panel.ui.batchShowButton) == "scout is not a CT."
     assert panel.ui.batchStartButton.text == "Look for new scans"
 
 
@@ -378,18 +378,18 @@ def test_a_table_that_a_spreadsheet_has_saved_is_still_listed(
     host: Host, panel: Any, scans: Path, results: Path, separator: str, encoding: str
 ) -> None:
     results.mkdir()
-    rows = (["case", "status", "error"], ["a", "failed", "It is no CT."], ["b", "done", ""])
+    rows = (["case", "status", "error"], ["a", "failed", "It is not a CT."], ["b", "done", ""])
     table = "".join(separator.join(row) + "\r\n" for row in rows)
     (results / "results.csv").write_bytes(table.encode(encoding))
     choose(host, panel, scans, results)
-    assert shown(panel) == {"a": ("failed", "It is no CT."), "b": ("done", "")}
+    assert shown(panel) == {"a": ("failed", "It is not a CT."), "b": ("done", "")}
 
 
 def test_folders_and_results_are_found_again_after_saving_and_loading_the_scene(
     host: Host, panel: Any, scans: Path, results: Path, tmp_path: Path
 ) -> None:
     results.mkdir()
-    (results / "results.csv").write_text("case,status,error\na,failed,It is no CT.\n", encoding="utf-8")
+    (results / "results.csv").write_text("case,status,error\na,failed,It is not a CT.\n", encoding="utf-8")
     choose(host, panel, scans, results)
     panel.ui.batchFormatComboBox.currentIndex = 1
     scene = host.slicer.mrmlScene
@@ -403,7 +403,7 @@ def test_folders_and_results_are_found_again_after_saving_and_loading_the_scene(
     scene.Connect()
     assert panel.ui.batchInputLineEdit.text == str(scans)
     assert panel.ui.batchFormatComboBox.currentText == "nii.gz"
-    assert shown(panel) == {"a": ("failed", "It is no CT.")}
+    assert shown(panel) == {"a": ("failed", "It is not a CT.")}
 
 
 def test_folders_that_change_while_packages_are_installed_are_read_again(

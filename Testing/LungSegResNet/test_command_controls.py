@@ -128,11 +128,11 @@ def test_the_end_of_a_command_is_told_in_other_modules_too(host: Host, panel: Pa
     assert panel.label.text == "Done: 3 slices.\nThe lungs touch the edge."
     assert told_elsewhere(host) == "LungSegResNet: Done: 3 slices."
     panel.start()
-    panel.controls.failed("No lungs were found.\nThe CT may be another one.", "The scene is as it was.")
+    panel.controls.failed("No lungs were found.\nThe CT may be another one.", "The scene is unchanged.")
     assert panel.label.text.splitlines() == [
         "No lungs were found.",
         "The CT may be another one.",
-        "The scene is as it was.",
+        "The scene is unchanged.",
     ]
     assert told_elsewhere(host) == "LungSegResNet: No lungs were found."
     assert not panel.controls.running

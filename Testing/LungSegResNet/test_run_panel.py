@@ -455,7 +455,7 @@ def test_a_volume_that_is_no_ct_is_an_error_in_one_sentence(host: Host, panel: A
     assert "Brain MR Ä/1" in text
     assert "ct.nrrd" not in text
     assert "Traceback" not in text
-    assert scene == "The scene is as it was."
+    assert scene == "The scene is unchanged."
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
     assert panel.ui.segmentButton.enabled
 

@@ -279,7 +279,7 @@ def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
     panel.ui.addCaseButton.click()
     told = panel.ui.dataStatusLabel.text
     assert told.startswith(f"The segment 'consolidation' ({dense.sum() * 0.36:.0f} ml) lies within the lungs")
-    assert told.endswith("If it is no lung, move it into another segmentation.")
+    assert told.endswith("If it is not lung, move it into another segmentation.")
     assert list(tmp_path.iterdir()) == []
 
     # A segment that is no disease, and one without a voxel, do no harm.
@@ -340,7 +340,7 @@ def test_a_label_map_is_neither_offered_nor_taken_as_a_ct(host: Host, panel: Any
     assert [selector.itemText(index) for index in range(selector.count)] == ["None", "CT"]
     for node in others:
         node.SetAndObserveImageData(vtk.vtkImageData())
-        assert whyNoCase(node, None).startswith(f'"{node.GetName()}" is no CT')
+        assert whyNoCase(node, None).startswith(f'"{node.GetName()}" is not a CT')
 
 
 def test_lungs_of_another_ct_are_not_added_as_those_of_a_case(host: Host, panel: Any, tmp_path: Path) -> None:

@@ -377,7 +377,10 @@ def test_a_run_that_ended_with_slicer_is_offered_at_the_next_start(
     again = host.openModule("LungSegResNetTraining")
     assert (parameters(again).runFolder, parameters(again).dataSet) == (str(run), str(data_set))
     assert (again.ui.startButton.text, again.ui.startButton.enabled) == ("Continue", True)
-    assert again.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; click Continue to go on."
+    assert (
+        again.ui.trainStatusLabel.text
+        == f"The run in {run} was interrupted when Slicer closed; click Continue to resume."
+    )
     again.ui.startButton.click()
     assert again.trainPanel.running
     again.ui.stopButton.click()
@@ -405,7 +408,10 @@ def test_a_run_that_ended_with_a_crash_is_offered_unless_somebody_trains_in_its_
     panel.trainPanel._controls.command.cancelAndWait()  # a crash ends the process, and calls nothing of the panel
     again = host.openModule("LungSegResNetTraining")
     assert parameters(again).runFolder == str(run)
-    assert again.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; click Continue to go on."
+    assert (
+        again.ui.trainStatusLabel.text
+        == f"The run in {run} was interrupted when Slicer closed; click Continue to resume."
+    )
     monkeypatch.setattr("LungSegResNetWidgets.dependencies.missingPackages", lambda *_: ["a-package-that-is-missing"])
     host.answers.append(False)
     again.ui.startButton.click()
@@ -416,7 +422,10 @@ def test_a_run_that_ended_with_a_crash_is_offered_unless_somebody_trains_in_its_
 
     later = host.openModule("LungSegResNetTraining")
     assert parameters(later).runFolder == str(tmp_path / "another")
-    assert later.ui.trainStatusLabel.text == f"The run in {run} ended with Slicer; to go on with it, choose its folder."
+    assert (
+        later.ui.trainStatusLabel.text
+        == f"The run in {run} was interrupted when Slicer closed; to resume it, choose its folder."
+    )
     host.closeModule(later)
 
 

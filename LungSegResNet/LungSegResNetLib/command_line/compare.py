@@ -12,8 +12,8 @@ SUMMARY = "compare two masks of one CT: Dice, surface distances and other metric
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument("ct", type=given_path, help="the CT, as for segment")
-    parser.add_argument("reference", type=given_path, help="mask taken as right")
-    parser.add_argument("prediction", type=given_path, help="mask to judge")
+    parser.add_argument("reference", type=given_path, help="reference mask")
+    parser.add_argument("prediction", type=given_path, help="mask to evaluate")
     parser.add_argument("--series", help="DICOM series of the CT")
     parser.add_argument("--output", type=given_path, metavar="FILE", help="write .csv or .json")
     parser.add_argument("--overlay", type=given_path, metavar="FILE", help="write a picture with both contours (.png)")

@@ -36,9 +36,9 @@ def read_masks(
         lungs.append(mask)
         warnings += more
         if not mask.any():
-            warnings.append(f"{path.name} holds no lung.")
+            warnings.append(f"{path.name} contains no lung.")
         elif mask.dtype != bool and sides_exchanged(ct, mask):
-            warnings.append(f"{path.name} has the right lung on the patient's left side: are right and left exchanged?")
+            warnings.append(f"{path.name} has the right lung on the patient's left side: are right and left swapped?")
     reporter = WarningReporter()
     for text in warnings:
         reporter.warning(text)

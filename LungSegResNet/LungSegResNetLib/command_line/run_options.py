@@ -37,7 +37,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--one-segment",
         action="store_true",
-        help="write both lungs as one segment with the label 1; measurements still tell right and left",
+        help="write both lungs as one segment with the label 1; measurements are still reported per lung",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace results that exist")
     add_progress_option(parser)

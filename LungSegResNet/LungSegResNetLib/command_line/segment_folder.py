@@ -10,7 +10,7 @@ from ..jobs.case_status import ALREADY_DONE, DONE, FAILED, NO_CT
 from .run_options import add_run_options, engine_settings, mask_options
 from .values import given_path, positive
 
-SUMMARY = "segment one CT per file and DICOM folder below a folder; goes on after a stop, and writes a CSV"
+SUMMARY = "segment one CT per file and DICOM folder below a folder; resumes after an interruption and writes a CSV"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="cases at a time, each takes up to 3 GB (default: one a core, at most 4, if memory suffices; one on a "
-        "graphics card)",
+        "GPU)",
     )
     where.add_argument(
         "--dask",

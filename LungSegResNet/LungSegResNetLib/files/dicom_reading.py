@@ -87,17 +87,18 @@ def _lies_among_others(path: Path) -> bool:
 def read_series(series: Series, damaged: int = 0) -> tuple[CTVolume, list[str]]:
     """Voxels and geometry of one series, of which so many further files are ``damaged``.
 
-    Raises InputError if it is no CT, does not form an even, straight stack or lost a part with the damaged files.
+    Raises InputError if it is not a CT, does not form an even, straight stack or lost a part with the damaged files.
     """
     info = series.info
     name = f"Series '{info.description}'" if info.description else series.headers[0].path.name
     if info.modality and info.modality != "CT":
-        raise InputError(f"{name} is no CT: its modality is {info.modality}.")
+        raise InputError(f"{name} is not a CT: its modality is {info.modality}.")
     if series.headers[0].is_coloured:
         raise InputError(f"{name} is a colour picture, not a CT in Hounsfield units.")
     if series.headers[0].is_inverted:
         raise InputError(
-            f"{name} stores inverted grey values (MONOCHROME1), which cannot be brought to Hounsfield units; export it "
+            f"{name} stores inverted grey values (MONOCHROME1), which cannot be converted to Hounsfield units; export "
+            "it "
             "again as it came from the scanner."
         )
     warnings = _left_out(series, name)
@@ -114,7 +115,7 @@ def read_series(series: Series, damaged: int = 0) -> tuple[CTVolume, list[str]]:
     buffer = _read_pixels(headers, grid)
     _refuse_lost_rescales(headers, buffer, name)
     if first.orientation is None or first.spacing is None:
-        raise InputError(f"{name} does not tell its voxel size and orientation, so nothing can be measured in it.")
+        raise InputError(f"{name} does not give its voxel size and orientation, so nothing can be measured in it.")
     if tilt > _TILT_DEGREES:
         warnings.append(
             f"{name} {TILTED} by {tilt:.0f} degrees; "
@@ -128,8 +129,7 @@ def read_series(series: Series, damaged: int = 0) -> tuple[CTVolume, list[str]]:
     if distance is None:
         distance = 1.0
         warnings.append(
-            f"{name} does not tell how thick its slice is; 1 mm was taken, so that volumes and masses are not to be "
-            "relied on."
+            f"{name} does not give its slice thickness; 1 mm was assumed, so volumes and masses are unreliable."
         )
     native = Geometry(
         (first.size[0], first.size[1], len(grid.order)),
@@ -160,7 +160,7 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
     used = list(headers)
     if not all(header.has_places for header in used):
         raise InputError(
-            f"{name} does not tell where its slices lie (no position or no valid orientation in its files)."
+            f"{name} does not say where its slices lie (no position or no valid orientation in its files)."
         )
     warnings = []
     try:

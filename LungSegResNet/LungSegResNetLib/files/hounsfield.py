@@ -58,7 +58,7 @@ def to_hounsfield(buffer: HounsfieldBuffer, source: str) -> list[str]:
     scan.refuse_other_images()
     warnings = []
     if buffer.not_numbers:
-        warnings.append(f"{source} has {buffer.not_numbers} voxels that are no numbers; they count as air.")
+        warnings.append(f"{source} has {buffer.not_numbers} voxels that are not numbers; they count as air.")
     warnings += scan.fill()
     warnings += scan.offset()
     warnings += scan.window()

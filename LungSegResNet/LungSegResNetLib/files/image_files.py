@@ -41,13 +41,17 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
         if not path.exists():
             raise InputError(f"There is no file or folder {path}.")
         if not path.name.lower().endswith(CT_ENDINGS):
-            raise InputError(f"{path.name} has no ending that is known; readable are DICOM, {', '.join(CT_ENDINGS)}.")
+            raise InputError(
+                f"{path.name} has an unknown file name ending; readable are DICOM, {', '.join(CT_ENDINGS)}."
+            )
         with path.open("rb") as file:  # SimpleITK would call a file damaged that it may not open
             start = file.read(len(GZIP_MARK))
         if not start:
             raise InputError(f"{path.name} is empty (0 bytes); copy or export it again.")
         if has_mixed_ending(path):
-            raise InputError(f"{path.name} ends in capital and small letters, which cannot be read; rename it.")
+            raise InputError(
+                f"{path.name} has an ending in mixed upper and lower case, which cannot be read; rename it."
+            )
         if start == GZIP_MARK and path.suffix.lower() == ".nii":
             raise InputError(f"{path.name} is compressed; rename it to {path.name}.gz.")
     except OSError as error:
@@ -65,7 +69,7 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
         raise _damaged(path, error) from error
     if not 0 < math.prod(reader.GetSize()) <= _MOST_VOXELS:
         size = " x ".join(map(str, reader.GetSize()))
-        raise InputError(f"{path.name} is damaged: its header tells an impossible size of {size} voxels.")
+        raise InputError(f"{path.name} is damaged: its header gives an impossible size of {size} voxels.")
     return reader
 
 

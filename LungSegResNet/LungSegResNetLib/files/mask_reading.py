@@ -71,7 +71,7 @@ def read_mask_file(path: str | os.PathLike[str]) -> MaskFile:
     path = Path(path)
     try:
         if path.exists() and not path.name.lower().endswith(CT_ENDINGS):
-            raise InputError(f"{path.name} is no mask that can be read; readable are {', '.join(CT_ENDINGS)}.")
+            raise InputError(f"{path.name} is not a readable mask; readable are {', '.join(CT_ENDINGS)}.")
         return _read(path)
     except OSError as error:
         raise unreadable(path, error) from error
@@ -93,7 +93,8 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     warnings += mask.warnings
     if not mask.tells_orientation:
         warnings.append(
-            f"{path.name} does not say how its voxels lie in the patient; the mask may be turned against {ct.source}."
+            f"{path.name} does not say how its voxels lie in the patient; the mask may be rotated relative to "
+            f"{ct.source}."
         )
     values = np.unique(sitk.GetArrayViewFromImage(mask.labels))
     values = values[values > 0].tolist()
@@ -108,7 +109,8 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     raise InputError(
         f"{path.name} holds the labels {', '.join(map(str, values))}; "
         f"give a mask with {RIGHT_LUNG} for the right and {LEFT_LUNG} for the left lung, or with one label for both. "
-        "Set what is no lung, such as airways, to 0, and disease drawn as a label of its own to that of its lung."
+        "Set what is not lung, such as airways, to 0, and disease drawn with a label of its own to the label of its "
+        "lung."
     )
 
 
@@ -123,15 +125,16 @@ def _read(path: Path) -> MaskFile:
         sides = _both_lungs_alone(path, segments, lungs)
     if not any(sides) and (lobes := _names_of_lobes(segments, named)):
         raise InputError(
-            f"{path.name} has not all lobes of a lung, only {', '.join(lobes)}; add the others, or the whole lung."
+            f"{path.name} does not contain all lobes of a lung, only {', '.join(lobes)}; add the others, or the whole "
+            "lung."
         )
     left_out = _names_without_side(segments, sides) if any(sides) else []
     numbers = None
     if tells_sides and left_out and len(set(filter(None, sides))) == 1:
         (found,) = [lung.name for lung in LUNG_SEGMENTS if lung.label in sides]
         raise InputError(
-            f"{path.name} has the {found} and segments of unknown side ({in_quotes(left_out)}); call the other lung "
-            "'right lung' or 'left lung', or delete what is no lung."
+            f"{path.name} has the {found} and segments of unknown side ({in_quotes(left_out)}); name the other lung "
+            "'right lung' or 'left lung', or delete what is not lung."
         )
     if segments:
         image = read_voxels(reader)
@@ -150,7 +153,7 @@ def _read(path: Path) -> MaskFile:
         image = read_voxels(reader)
         labels = sitk.GetArrayViewFromImage(image)
         if not _whole_numbers_to_255(labels):
-            raise InputError(f"{path.name} is no mask: it holds other values than whole numbers from 0 to 255.")
+            raise InputError(f"{path.name} is not a mask: it holds values other than whole numbers from 0 to 255.")
     geometry = Geometry.of(image)
     labels_image = geometry.apply_to(sitk.GetImageFromArray(labels.astype(np.uint8)))
     numbers_image = None if numbers is None else geometry.apply_to(sitk.GetImageFromArray(numbers))
@@ -183,7 +186,7 @@ def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
             f"Nothing of the mask lies inside {ct.source}: it belongs to another scan or has lost its position."
         )
     if not _on_same_lattice(on_mask_grid.geometry, ct.geometry):
-        warnings.append(f"The mask has another grid than {ct.source}; it was resampled to the nearest voxel.")
+        warnings.append(f"The mask has a different grid from {ct.source}; it was resampled to the nearest voxel.")
     if before and after < 0.95 * before:
         warnings.append(f"{100 * (1 - after / before):.0f} % of the mask lies outside {ct.source} and was cut off.")
     return labels, warnings

@@ -29,15 +29,15 @@ def doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
         mm, other_mm = (" x ".join(f"{step:.3g}" for step in np.linalg.norm(m, axis=0)) for m in (axes, steps))
         how = ", with sheared axes" if _is_sheared(steps) else ""
         text = (
-            f"{path.name} says twice how its voxels lie, and differently: voxels of {mm} mm were taken; its sform has "
-            f"{other_mm} mm{how}. Other programs may take that, so that volumes and the place of the mask differ."
+            f"{path.name} has a qform and an sform that disagree: voxels of {mm} mm were used; the sform gives "
+            f"{other_mm} mm{how}. Other programs may use that, so that volumes and the position of the mask differ."
         )
         return [text]
     aside = float(np.linalg.norm(origin - taken.origin))
     if aside > _ASIDE * min(taken.spacing):
         text = (
-            f"{path.name} says twice where its voxels lie, and differently: its sform puts them {aside:.1f} mm away "
-            "from where they were taken to lie. Other programs may take that, so that the place of the mask differs."
+            f"{path.name} has a qform and an sform that disagree: the sform puts its voxels {aside:.1f} mm away from "
+            "where they were assumed to lie. Other programs may use that, so that the position of the mask differs."
         )
         return [text]
     return []
@@ -45,7 +45,7 @@ def doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
 
 def lacks_voxel_size(path: Path) -> str:
     """The warning about a file of any format that lacks a size of its voxels."""
-    return f"{path.name} lacks a size of its voxels, for which 1 mm was taken; volumes are right only if that is."
+    return f"{path.name} lacks a voxel size, for which 1 mm was assumed; volumes are correct only if that is true."
 
 
 def _is_sheared(axes: np.ndarray) -> bool:

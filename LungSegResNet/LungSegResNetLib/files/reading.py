@@ -48,7 +48,7 @@ def read_ct(
 
     Raises
     ------
-    InputError : the scan cannot be read, is no CT in Hounsfield units or has an impossible geometry. NoCTError, if
+    InputError : the scan cannot be read, is not a CT in Hounsfield units or has an impossible geometry. NoCTError, if
         nothing in a folder claims to be CT.
     UsageError : ``series`` fits none or several, is given with a file, or is needed because several series are about
         equally large.
@@ -85,13 +85,13 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
         warnings.append(lacks_voxel_size(path))
     if reader.GetDimension() == 2:
         warnings.append(
-            f"{path.name} is a picture of two dimensions, which does not tell how thick its slice is; 1 mm was taken, "
-            "so that volumes and masses are not to be relied on."
+            f"{path.name} is a 2D image, which does not give its slice thickness; 1 mm was assumed, so volumes and "
+            "masses are unreliable."
         )
     if not tells_orientation(reader):
         warnings.append(
             f"{path.name} does not say how the patient lies; right and left, front and back, and top and bottom "
-            "may be exchanged."
+            "may be swapped."
         )
     return CTVolume.from_array(buffer.array, native, path.name), warnings
 

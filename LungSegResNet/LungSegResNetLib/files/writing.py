@@ -37,7 +37,7 @@ def refuse_other_ending(path: Path) -> None:
         )
     if has_mixed_ending(path):
         raise UsageError(
-            f"The mask cannot be written as {path.name}, whose ending is in capital and small letters; other programs "
+            f"The mask cannot be written as {path.name}, whose ending is in mixed upper and lower case; other programs "
             "could not read it."
         )
 

@@ -115,7 +115,7 @@ def _row_without_message(future: Future, task: FolderTask) -> Row:
     from distributed.scheduler import KilledWorker
 
     if future.status in ("cancelled", "lost"):
-        raise DeviceError("The Dask scheduler was lost; run the same command again to go on where it stopped.")
+        raise DeviceError("The Dask scheduler was lost; run the same command again to resume where it stopped.")
     error = future.exception()
     if isinstance(error, LungSegError):
         raise error
@@ -123,7 +123,7 @@ def _row_without_message(future: Future, task: FolderTask) -> Row:
         return task.failed(f"{error.allowed_failures + 1} workers were lost while they had it.")
     if error:
         raise DeviceError(
-            f"A worker could not begin ({type(error).__name__}: {error}); "
+            f"A worker could not start ({type(error).__name__}: {error}); "
             "every worker needs this version of LungSegResNet."
         ) from error
     return task.settled() or task.read_summary() or task.failed("Its summary could not be written.")
@@ -145,7 +145,7 @@ def _connected(address: str) -> Client:
     except OSError as error:  # a timeout is one, too
         raise DeviceError(f"No Dask scheduler answers at {address}; start one with 'dask scheduler'.") from error
     except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"'{address}' is no address of a Dask scheduler, such as tcp://host:8786.") from error
+        raise UsageError(f"'{address}' is not the address of a Dask scheduler, such as tcp://host:8786.") from error
 
 
 # What follows runs on the workers.
@@ -168,7 +168,8 @@ def _row(task: FolderTask, settings: EngineSettings, seen: Path) -> Row:
             )
     if network_digest(settings.model) != task.made_from["network"]:
         return task.failed(
-            f"The worker on {socket.gethostname()} has another network file than this run; install the same version of "
+            f"The worker on {socket.gethostname()} has a different network file from this run; install the same "
+            "version of "
             "LungSegResNet there, or give a network that all workers see with --model."
         )
     return do_task(task, shared_engine(settings), NullReporter())

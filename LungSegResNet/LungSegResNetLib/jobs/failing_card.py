@@ -32,6 +32,6 @@ def segment_in_any_case(
     except DeviceError as error:
         if engine.on_processor is None:
             raise
-        on_warning(f"{error} The scan was segmented on the processor instead.")
+        on_warning(f"{error} The scan was segmented on the CPU instead.")
     on_processor = engine.on_processor()
     return segment(ct, on_processor.predictor, on_progress, smoothing_mm=smoothing_mm), on_processor

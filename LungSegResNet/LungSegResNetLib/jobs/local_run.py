@@ -123,7 +123,7 @@ class _Lanes:
                 if self._ending:
                     raise
                 del self._lane.executor  # a case that does this each time is given up by ``do_task``
-        raise DeviceError("The processes that segment end before they begin; try --processes 1 or another --engine.")
+        raise DeviceError("The segmentation processes end before they start; try --processes 1 or another --engine.")
 
     def _process(self) -> ProcessPoolExecutor:
         if not hasattr(self._lane, "executor"):

@@ -47,7 +47,8 @@ def _warnings(folders: dict[Path, Header]) -> dict[Path, str]:
         other = next(other for other in places if places[other] != place)
         more = len(places) - at_place[place] - 1
         texts[folder] = (
-            f"The series of this folder goes on in {other}{f' and {more} more' if more else ''}; if these are parts of "
+            f"The series of this folder continues in {other}{f' and {more} more' if more else ''}; if these are parts "
+            "of "
             f"one scan, give their common folder, {common}, to 'segment'."
         )
     return texts

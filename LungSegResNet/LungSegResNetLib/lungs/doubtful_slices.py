@@ -98,9 +98,9 @@ def rank_slices(mask: np.ndarray, spacing_zyx: tuple[float, float, float], doubt
     def ranked(z: int) -> DoubtfulSlice:
         section = max(area[z], doubt.expected_mm2[z]) / 100
         areas = {
-            f"unsure about {{:.1f}} of {section:.1f} cm²": doubt.unsure_mm2[z],
-            "{:.1f} cm² less than above and below": missing[z],
-            "{:.1f} cm² more than above and below": extra[z],
+            f"uncertain in {{:.1f}} of {section:.1f} cm²": doubt.unsure_mm2[z],
+            "{:.1f} cm² less than in both neighbouring slices": missing[z],
+            "{:.1f} cm² more than in both neighbouring slices": extra[z],
         }
         spot = _densest(_odd(mask, z), spacing_zyx[1:]) if changes[z] else doubt.spots_mm[z]
         return DoubtfulSlice(z, float(score[z]), _reason(areas), (float(spot[0]), float(spot[1])))

@@ -46,7 +46,9 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
         warnings += _missing_lungs(missing, mask, ct.spacing_zyx[2], midline_mm)
     elif max(volumes.values()) > LARGEST_RATIO * min(volumes.values()):
         text = " and ".join(f"{name} {ml:.0f} ml" for name, ml in volumes.items())
-        warnings.append(f"The lungs differ much in volume ({text}){_why_volumes_differ(volumes, dense, midline_mm)}.")
+        warnings.append(
+            f"The lungs differ greatly in volume ({text}){_why_volumes_differ(volumes, dense, midline_mm)}."
+        )
     if not missing and spine_is_in_front(ct.hu, mask, ct.spacing_zyx):
         warnings.append(
             "The spine seems to lie in front of the lungs: the orientation in the header is probably wrong, so check "
@@ -65,7 +67,7 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
             "not; look for missed parts, too."
         )
     elif total > 0 and (mean_hu := sums_hu.sum() / voxels.sum()) > _LITTLE_AIR_HU:
-        warnings.append(f"The lungs hold little air (mean {mean_hu:.0f} HU): check whether dense parts are missing.")
+        warnings.append(f"The lungs contain little air (mean {mean_hu:.0f} HU): check whether dense parts are missing.")
     return warnings + _empty_air(ct, mask) + _wide_ends(mask) + _cut_off(ct, mask)
 
 
@@ -99,8 +101,9 @@ def _two_as_one(mask: np.ndarray) -> list[str]:
     if np.count_nonzero(sizes > _LARGE_SHARE * sizes.sum()) < 2:
         return []
     text = (
-        "What was taken for one lung are two large separate parts: if the patient lay on the side although the scan "
-        "says otherwise, right and left cannot be relied on."
+        "What was labelled as one lung consists of two large separate parts: if the patient lay on the side although "
+        "the scan "
+        "says otherwise, right and left are unreliable."
     )
     return [text]
 

@@ -53,18 +53,16 @@ def choose_device(wanted: str = "auto") -> DeviceChoice:
     has_cuda = torch.cuda.is_available()
     has_mps = torch.backends.mps.is_available()
     if wanted == "cuda" and not has_cuda:
-        raise DeviceError("No CUDA graphics card can be used here; choose the device auto or processor (cpu).")
+        raise DeviceError("No CUDA GPU can be used here; choose the device auto or cpu.")
     if wanted == "mps" and not has_mps:
-        raise DeviceError(
-            "No Apple graphics processor (MPS) can be used here; choose the device auto or processor (cpu)."
-        )
+        raise DeviceError("No Apple GPU (MPS) can be used here; choose the device auto or cpu.")
     if wanted != "auto":
         return DeviceChoice(wanted, "asked for")
     if has_cuda:
-        return DeviceChoice("cuda", f"CUDA graphics card found ({torch.cuda.get_device_name()})")
+        return DeviceChoice("cuda", f"CUDA GPU found ({torch.cuda.get_device_name()})")
     if has_mps:
-        return DeviceChoice("mps", "Apple graphics processor found")
-    return DeviceChoice("cpu", "no graphics card found")
+        return DeviceChoice("mps", "Apple GPU found")
+    return DeviceChoice("cpu", "no GPU found")
 
 
 def device_name(device: str) -> str:
@@ -75,7 +73,7 @@ def device_name(device: str) -> str:
         import torch
 
         return torch.cuda.get_device_name()
-    return "Apple graphics processor" if device == "mps" else device
+    return "Apple GPU" if device == "mps" else device
 
 
 def processor_name() -> str:

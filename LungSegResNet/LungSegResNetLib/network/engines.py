@@ -14,10 +14,10 @@ from .model_file import default_model_path
 from .predictor import Predictor
 
 _DEVICES = {  # in words
-    "cpu": "the processor",
-    "cuda": "the NVIDIA graphics card",
-    "mps": "the Apple graphics processor",
-    "gpu": "the Intel graphics processor",
+    "cpu": "the CPU",
+    "cuda": "the NVIDIA GPU",
+    "mps": "the Apple GPU",
+    "gpu": "the Intel GPU",
 }
 
 
@@ -52,7 +52,7 @@ class LoadedEngine:
 
 
 def load_engine(settings: EngineSettings) -> LoadedEngine:
-    """Load the network: PyTorch on a graphics processor, else OpenVINO, else PyTorch on the processor.
+    """Load the network: PyTorch on a graphics processor, else OpenVINO, else PyTorch on the CPU.
 
     PyTorch is not even imported where OpenVINO does the work. With the device ``auto``, the processor takes over from a
     graphics processor that cannot be used, and with the engine ``auto``, PyTorch from an OpenVINO that cannot be; the
@@ -82,7 +82,7 @@ def _load(settings: EngineSettings) -> LoadedEngine:
     if settings.engine == "torch":
         return _load_torch(settings)
     if settings.device == "gpu":
-        return _load_openvino(settings, "the engine for Intel graphics")
+        return _load_openvino(settings, "the engine for Intel GPUs")
     has_openvino, has_torch = (importlib.util.find_spec(name) is not None for name in ("openvino", "torch"))
     if not has_openvino and not has_torch:
         raise DeviceError(
@@ -91,14 +91,14 @@ def _load(settings: EngineSettings) -> LoadedEngine:
     if has_torch and settings.device == "auto" and may_have_graphics_card() and choose_device().device != "cpu":
         return _load_torch(settings)
     if has_openvino and settings.device in ("auto", "cpu"):
-        why = "no graphics card for PyTorch found; " if settings.device == "auto" else ""
+        why = "no GPU for PyTorch found; " if settings.device == "auto" else ""
         try:
-            return _load_openvino(settings, f"{why}the fastest engine on a processor")
+            return _load_openvino(settings, f"{why}the fastest engine on a CPU")
         except DeviceError as error:
             if not has_torch:
                 raise
             return _load_torch(settings, f"; {error}")
-    return _load_torch(settings, "" if has_openvino else "; OpenVINO, which is faster on a processor, is not installed")
+    return _load_torch(settings, "" if has_openvino else "; OpenVINO, which is faster on a CPU, is not installed")
 
 
 def runs_on_processor(settings: EngineSettings) -> bool:
@@ -137,8 +137,7 @@ def _load_openvino(settings: EngineSettings, reason: str) -> LoadedEngine:
         raise DeviceError("OpenVINO is not installed; install it with: pip install 'lungsegresnet[openvino]'.")
     if settings.device in ("cuda", "mps"):
         raise DeviceError(
-            f"OpenVINO cannot use the device {settings.device}; choose the engine PyTorch (torch) or the device "
-            "processor (cpu)."
+            f"OpenVINO cannot use the device {settings.device}; choose the engine PyTorch (torch) or the device cpu."
         )
     try:
         from .openvino_predictor import OpenVinoPredictor

@@ -160,7 +160,7 @@ class OpenVinoPredictor:
 def _refuse_missing(core: ov.Core, name: str) -> None:
     # Graphics processors are numbered (GPU.0, GPU.1) where there are several.
     if name not in {found.partition(".")[0] for found in core.available_devices}:
-        raise DeviceError("OpenVINO finds no Intel graphics processor here; choose the device auto or processor (cpu).")
+        raise DeviceError("OpenVINO finds no Intel GPU here; choose the device auto or cpu.")
 
 
 def _device_error(error: RuntimeError) -> DeviceError:

@@ -214,7 +214,7 @@ class TorchPredictor:
 
 def _device_error(device: torch.device, error: RuntimeError) -> DeviceError:
     reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-    return DeviceError(f"PyTorch cannot use the {device.type} device ({reason}); choose the device processor (cpu).")
+    return DeviceError(f"PyTorch cannot use the {device.type} device ({reason}); choose the device cpu.")
 
 
 def _lung_probability(logits: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from LungSegResNetLib.command_line.values import given_path
 if TYPE_CHECKING:
     from ..data.case_check import CaseCheck
 
-SUMMARY = "look whether CTs and reference masks belong together before training on them"
+SUMMARY = "check that CTs and reference masks belong together before training on them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from LungSegResNetLib.choices import TORCH_DEVICES
 from LungSegResNetLib.command_line.run_options import add_progress_option
 from LungSegResNetLib.command_line.values import given_path
 
-SUMMARY = "judge a network on cases with reference masks: tables, plots and pictures in one report"
+SUMMARY = "evaluate a network on cases with reference masks: tables, plots and pictures in one report"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,28 +20,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("dataset", type=given_path, help="CSV with the columns case, ct and mask, or a folder of cases")
     parser.add_argument(
-        "--out", type=given_path, required=True, metavar="REPORT", help="folder of the report; run again to go on"
+        "--out", type=given_path, required=True, metavar="REPORT", help="folder of the report; run again to resume"
     )
     parser.add_argument(
         "--split",
-        help="cases to judge, or 'all' (default: validation or, where the data set has no such split, all, without "
+        help="cases to evaluate, or 'all' (default: validation or, where the data set has no such split, all, without "
         "patients that the network was trained on)",
     )
     parser.add_argument(
         "--folds",
         type=int,
-        help="judge the cases of a cross-validation of so many folds, each by a network that never saw its patient; "
-        "cases of the split test are in no fold and are not judged",
+        help="evaluate the cases of a cross-validation of this many folds, each with a network that never saw its "
+        "patient; "
+        "cases of the split test are in no fold and are not evaluated",
     )
     parser.add_argument(
-        "--include-doubtful", action="store_true", help="judge cases that the list calls doubtful in its status, too"
+        "--include-doubtful", action="store_true", help="also evaluate cases whose status in the list is doubtful"
     )
-    parser.add_argument("--no-baseline", action="store_true", help="leave out the thresholding beside the network")
+    parser.add_argument("--no-baseline", action="store_true", help="skip the thresholding baseline")
     parser.add_argument(
         "--device",
         choices=TORCH_DEVICES,
         default="auto",
-        help="where the network runs (default: auto, a graphics card if there is one)",
+        help="where the network runs (default: auto, a GPU if there is one)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the evaluation of another network or data")
     add_progress_option(parser)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..training.settings import TrainingSettings
     from ..training.start_network import StartNetwork
 
-SUMMARY = "train a network, or go on with an interrupted run"
+SUMMARY = "train a network, or resume an interrupted run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with CTs and masks, or CSV with the columns case, ct, mask and, if known, split, patient, group",
     )
     parser.add_argument(
-        "--out", type=given_path, required=True, metavar="RUN", help="folder of the run; run again to go on"
+        "--out", type=given_path, required=True, metavar="RUN", help="folder of the run; run again to resume"
     )
     parser.add_argument(
         "--cache",
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--start-network",
         metavar="FILE",
         help="begin with this network, or 'shipped', instead of random weights; with --folds also the folder of "
-        "another cross-validation, of which each fold goes on from its own network",
+        "another cross-validation, of which each fold continues from its own network",
     )
     training.add_argument("--steps", type=int, help="optimiser steps (default: the preset's)")
     training.add_argument("--batch-size", type=int, help="slices per step (default: the preset's)")
@@ -101,17 +101,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="end after N validations without a better Dice, and keep the best network instead of the last",
     )
 
-    machine = parser.add_argument_group("machine (several graphics cards or machines: start with torchrun)")
+    machine = parser.add_argument_group("machine (several GPUs or machines: start with torchrun)")
     machine.add_argument(
         "--device",
         choices=TORCH_DEVICES,
         default="auto",
-        help="where to train (default: auto, a graphics card if there is one)",
+        help="where to train (default: auto, a GPU if there is one)",
     )
     machine.add_argument(
         "--workers",
         type=int,
-        help="processes that prepare slices (default: half the cores, beside a graphics card all but one; at most 16)",
+        help="processes that prepare slices (default: half the cores, with a GPU all but one; at most 16)",
     )
     machine.add_argument(
         "--slices-at-once", type=int, metavar="N", help="slices in memory together, when a whole step needs too much"
@@ -119,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     machine.add_argument(
         "--measure-speed",
         action="store_true",
-        help="measure loading and training each alone, beside the peak of the processor, instead of training",
+        help="measure loading and training each alone, beside the peak of the CPU, instead of training",
     )
 
 
@@ -170,7 +170,7 @@ def run(options: argparse.Namespace) -> int:
         if len(plans) > 1:
             train_folds(cases, plans, options.out, run_options, processes, reporter)
             if processes.first:
-                print(f"The networks are in {options.out}; judge each case by the one that has not seen it with:")
+                print(f"The networks are in {options.out}; evaluate each case with the one that has not seen it:")
                 places = f"{quoted(options.out)} {quoted(options.dataset)}"
                 print(f"lungsegresnet-train evaluate {places} --folds {len(plans)} --out REPORT")
             return 0

@@ -9,7 +9,7 @@ from LungSegResNetLib.command_line.program import Program
 
 PROGRAM = Program(
     name="lungsegresnet-train",
-    description="Train and judge lung segmentation networks on your own scans. Nothing leaves your computers.",
+    description="Train and evaluate lung segmentation networks on your own scans. Nothing leaves your computers.",
     package="LungSegResNetTrainingLib.command_line",
     commands={
         "check": "check",

@@ -127,7 +127,7 @@ def read_case_list(csv_path: Path) -> list[ListedCase]:
             rows = [(above + table.line_num, row) for row in table if any(_texts(row))]
     except UnicodeDecodeError as error:
         raise InputError(
-            f"The case list {csv_path} is no text in UTF-8; in a spreadsheet, save it as 'CSV UTF-8'."
+            f"The case list {csv_path} is not UTF-8 text; in a spreadsheet, save it as 'CSV UTF-8'."
         ) from error
     except (OSError, csv.Error) as error:
         raise InputError(f"The case list {csv_path} cannot be read ({error}).") from error

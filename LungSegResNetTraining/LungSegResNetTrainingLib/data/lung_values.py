@@ -77,8 +77,8 @@ def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np
     raise InputError(
         f"The mask {source} has the values {shown}; expected are 1 = right and 2 = left lung, one value for both, "
         "lobes as PTK (1, 2, 4, 5, 6) or lungmask (1 to 5) number them, or lungs as LUNA16 does (3 left, 4 right, 5 "
-        "airways), each on its side of the body. Take out what is no lung, such as airways, and give "
-        "disease that was drawn with a value of its own that of its lung."
+        "airways), each on its side of the body. Remove what is not lung, such as airways, and give "
+        "disease that was drawn with a value of its own the value of its lung."
     )
 
 

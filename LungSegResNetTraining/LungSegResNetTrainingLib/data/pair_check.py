@@ -96,12 +96,14 @@ def check_pair(ct: CTVolume, labels: np.ndarray, left_out: LeftOutSegments | Non
         return PairVerdict(REFUSED, (reason, _MAY_BE_ACCEPTED), volumes, mean_hu)
     reasons = []
     if aerated < _AERATED_SHARE:
-        reasons.append(f"Only {100 * aerated:.0f} % of the mask is aerated (mean {mean_hu:.0f} HU): is it in place?")
+        reasons.append(
+            f"Only {100 * aerated:.0f} % of the mask is aerated (mean {mean_hu:.0f} HU): is it aligned with the CT?"
+        )
     if (inside < _AIR_HU).mean() > _PURE_AIR_SHARE:
         reasons.append("Much of the mask is pure air: it covers air outside the patient or bowel gas.")
     reasons += _better_elsewhere(ct, lung)
     if sides_exchanged(ct, labels):
-        reasons.append("Right and left are exchanged: the right lung lies on the patient's left side.")
+        reasons.append("Right and left are swapped: the right lung lies on the patient's left side.")
     reasons += _volume(volumes, single_slice=len(ct.hu) == 1) + _place(ct, lung) + _coverage(labels)
     if left_out is not None:
         reasons += disease_left_out(ct, lung, left_out)
@@ -129,7 +131,7 @@ def _better_elsewhere(ct: CTVolume, lung: np.ndarray) -> list[str]:
                 others[f"moved {direction}"] = np.roll(mask, sign * voxels, axis)
     best = max(others, key=lambda name: np.count_nonzero(aerated & others[name]))
     if np.count_nonzero(aerated & others[best]) > own:
-        return [f"The mask would fit the scan better {best}: it is not in its place."]
+        return [f"The mask would fit the scan better {best}: it is misaligned."]
     return []
 
 
@@ -145,7 +147,7 @@ def _volume(volumes: tuple[float, float], single_slice: bool) -> list[str]:
         reasons.append(f"The lungs measure {total:.0f} ml, more than is plausible: is the voxel spacing right?")
     if max(volumes) > LARGEST_RATIO * min(volumes):
         reasons.append(
-            f"The lungs differ much in volume (right {volumes[0]:.0f} ml, left {volumes[1]:.0f} ml): "
+            f"The lungs differ greatly in volume (right {volumes[0]:.0f} ml, left {volumes[1]:.0f} ml): "
             "is dense or collapsed lung missing, or a lung left out?"
         )
     return reasons

@@ -41,7 +41,7 @@ def choose_cases(
             raise InputError(f"{problem}. {HELD_NOBODY_BACK} Scans of other patients can be evaluated as they are.")
         raise InputError(
             f"{problem}; give the cases.csv of its run folder, which names those held back, or scans of other "
-            f"patients, or judge all cases with --split {ALL}."
+            f"patients, or evaluate all cases with --split {ALL}."
         )
     if found.cases and not cases:
         splits = sorted({case.split for case in found.cases})

@@ -1,4 +1,4 @@
-"""What is known about one judged case, and about one that could not be judged."""
+"""What is known about one judged case, and about one that could not be evaluated."""
 
 from __future__ import annotations
 

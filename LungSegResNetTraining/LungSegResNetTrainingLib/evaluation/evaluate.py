@@ -60,7 +60,7 @@ class Judge:
 class Evaluation:
     """All that a report is made of; in a cross-validation there are several judges, one for each fold.
 
-    ``failed`` could not be judged, ``left_out`` were not to be judged; ``kept`` counts results of an earlier run.
+    ``failed`` could not be evaluated, ``left_out`` were not to be judged; ``kept`` counts results of an earlier run.
     """
 
     judges: Sequence[Judge]
@@ -141,5 +141,5 @@ class _Job:
         except RefusedPairError as error:
             return UnjudgedCase(self.case.name, str(error), self.case.group, REFUSED), False
         except Exception as error:  # the other cases are still worth judging
-            reason = sentence_of(error, "The case could not be judged")
+            reason = sentence_of(error, "The case could not be evaluated")
             return UnjudgedCase(self.case.name, reason, self.case.group), False

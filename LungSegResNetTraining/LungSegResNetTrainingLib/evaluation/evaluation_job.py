@@ -108,7 +108,7 @@ def run_evaluation(
         reasons = [f"{case.name}: {case.reason}" for case in evaluation.failed]
         reasons += [item.line() for item in (*found.problems, *found.left_out)]
         count = len(evaluation.failed) + len(evaluation.left_out)
-        raise InputError(" ".join([f"None of {counted(count, 'case')} could be judged.", *reasons[:1]]))
+        raise InputError(" ".join([f"None of {counted(count, 'case')} could be evaluated.", *reasons[:1]]))
     return Findings(evaluation, marks)
 
 
@@ -120,16 +120,18 @@ def _assign(
         seen = judge.record.seen_scans
         cases = choose_cases(found, options.split, seen, judge.record.validation_scans, marks)
         if len(cases) < len(found.cases):
-            tell(f"{len(cases)} of {len(found.cases)} cases are judged; --split {ALL} judges every one.")
+            tell(f"{len(cases)} of {len(found.cases)} cases are evaluated; --split {ALL} evaluates all.")
         left_out = left_out_cases(found, options.split, seen, marks)
         return _Assignment([(case, judge) for case in cases], [], left_out)
     if options.split:
-        raise UsageError("--split has no meaning with --folds, which judges all cases but those of the split test.")
+        raise UsageError(
+            "--split has no meaning with --folds, which evaluates all cases except those of the split test."
+        )
     networks = read_fold_networks(Path(options.model), options.folds)
     assigned, unassigned = assign_networks(found.cases, networks, marks)
     for_tests = sum(case.split == TEST for case in found.cases)
     if for_tests:
-        tell(f"{for_tests} of {len(found.cases)} cases are for tests: they are in no fold and are not judged.")
+        tell(f"{for_tests} of {len(found.cases)} cases are for tests: they are in no fold and are not evaluated.")
     judges = {network.fold: Judge.load(network.path, options.device, network.fold) for network in networks}
     in_folds = dataclasses.replace(
         found, left_out=[item for item in found.left_out if item.case is None or item.case.split != TEST]

@@ -80,7 +80,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
     unfinished = [str(one.fold) for one in networks if one.card.is_unfinished]
     if unfinished:
         raise InputError(
-            f"The training of fold {', '.join(unfinished)} has not finished; go on with it first "
+            f"The training of fold {', '.join(unfinished)} has not finished; resume it first "
             f"(lungsegresnet-train fit DATASET --folds {folds} --out {quoted(runs)}, with the options it began with)."
         )
     for network in networks:
@@ -89,7 +89,7 @@ def read_fold_networks(runs: Path, folds: int) -> list[FoldNetwork]:
         if network.recipe != networks[0].recipe:
             raise InputError(
                 f"The network of fold {network.fold} was trained with other settings than that of fold 1; "
-                "a cross-validation judges one way of training."
+                "a cross-validation evaluates one way of training."
             )
     return networks
 
@@ -121,7 +121,7 @@ def assign_networks(
             if patient in (copy.patient, owner.patient):
                 advice = (
                     f"{copy.name} has the same CT as {owner.name}: leave one of the two out, or name the same patient "
-                    "for both, and train all folds anew"
+                    "for both, and train all folds again"
                 )
         raise InputError(f"{problem}; {advice}.")
 
@@ -133,14 +133,14 @@ def assign_networks(
                 refuse(
                     patient,
                     f"Patient {patient} is in fold {judges[patient].fold} and in fold {network.fold}",
-                    "the runs were divided differently and have to be trained anew together",
+                    "the runs were divided differently and have to be trained again together",
                 )
             if patient in seen[network.fold]:
                 refuse(
                     patient,
                     f"The network of fold {network.fold} was trained on a scan of patient {patient}, whom it should "
                     "judge",
-                    "train all folds anew, from networks that have not seen the patient and with each CT listed once",
+                    "train all folds again, from networks that have not seen the patient and with each CT listed once",
                 )
             judges[patient] = network
     for case in cases:

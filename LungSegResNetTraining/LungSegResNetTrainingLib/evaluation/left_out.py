@@ -14,7 +14,7 @@ from .case_choice import ALL, cases_trained_on, trained_patients
 from .case_result import TRAINED_ON, UnjudgedCase
 
 _TRAINED_ON_REASON = (
-    "The network was trained on its scan or patient, or on one of this name; --split {split} judges it."
+    "The network was trained on its scan or patient, or on one of this name; --split {split} evaluates it."
 )
 
 
@@ -71,6 +71,7 @@ def doubted_text(fine: Sequence[str], doubted: Sequence[str]) -> str:
             without = " without a group" if title == NO_GROUP and len(groups) > 1 else ""
             counts.append(f"{missing} of {which}{without}")
     return (
-        f"In no figure, because the pair of scan and reference is doubtful or was refused: {', '.join(counts)}. True "
-        "pairs with dense disease may be among these, and then the figures are of the less diseased."
+        "Excluded from all figures because the pair of scan and reference is doubtful or was refused: "
+        f"{', '.join(counts)}. True "
+        "pairs with dense disease may be among these, and then the figures describe less diseased lungs."
     )

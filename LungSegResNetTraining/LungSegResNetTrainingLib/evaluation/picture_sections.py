@@ -96,4 +96,4 @@ def _doubt(result: CaseResult) -> str:
 
 
 def _fold(result: CaseResult) -> str:
-    return f" Judged by the network of fold {result.fold}." if result.fold else ""
+    return f" Evaluated with the network of fold {result.fold}." if result.fold else ""

@@ -76,7 +76,7 @@ def publish(
     Parameters
     ----------
     network : ``network.safetensors`` of a run.
-    cases : the data set it was trained and judged on.
+    cases : the data set it was trained and evaluated on.
     report : folder written by ``evaluate``; its ``cases.csv`` is where all figures come from.
     target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
     tell : is called with what to know before the files are handed on.
@@ -90,7 +90,7 @@ def publish(
     """
     card, weights = load_model(network)
     if card.is_unfinished:
-        raise InputError(f"The training of {network.name} has not finished; go on with it, and evaluate it then.")
+        raise InputError(f"The training of {network.name} has not finished; resume it, and evaluate it then.")
     section = _read_text(publication.section).strip() if publication.section else ""
     limits = [line.strip() for line in _read_text(publication.limits).splitlines() if line.strip()]
     rows, unjudged, trained_on = _read_rows(report / CASES)
@@ -141,7 +141,7 @@ def _judges_of(report: Path) -> str:
     """Digests of the networks whose evaluation is in the folder ``report``. Raises InputError where there is none."""
     evaluation = evaluation_in(report)
     if evaluation is None:
-        raise InputError(f"{report} is no report of an evaluation; run lungsegresnet-train evaluate first.")
+        raise InputError(f"{report} is not the report of an evaluation; run lungsegresnet-train evaluate first.")
     return evaluation.network
 
 
@@ -160,7 +160,8 @@ def _listed(judged: Set[str], cases: Sequence[Case]) -> list[Case]:
     listed = [case for case in cases if case.name in judged]
     if unknown := judged - {case.name for case in listed}:
         raise InputError(
-            f"The report judges cases that the data set does not have ({some_of(sorted(unknown))}), so nobody can tell "
+            f"The report evaluates cases that the data set does not have ({some_of(sorted(unknown))}), so nobody can "
+            "tell "
             "whether the network was trained on them; give the data set that was evaluated."
         )
     return listed
@@ -173,20 +174,20 @@ def _refuse_cases_trained_on(record: TrainingRecord, judged: Sequence[Case], mar
         raise InputError(f"The network was trained on cases of the report ({some_of(trained_on)}). {HELD_NOBODY_BACK}")
     if trained_on:
         raise InputError(
-            f"The report judges cases whose scan or patient the network was trained on ({some_of(trained_on)}); "
+            f"The report evaluates cases whose scan or patient the network was trained on ({some_of(trained_on)}); "
             "evaluate it on others, or name the patients in the data set where only the names of cases are the same."
         )
 
 
 def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[dict[str, str]], list[dict[str, str]]]:
-    """Rows of judged cases with lung, of cases that could not be judged or whose pair is doubtful or refused, and of
+    """Rows of judged cases with lung, of cases that could not be evaluated or whose pair is doubtful or refused, and of
     those that are left out only because the network was trained on them."""
     try:
         found = read_rows(path, _REPORT_COLUMNS)
         judged = [row for row in found if row["method"] in METHODS]
         rows = [row for row in judged if float(row["reference_ml"]) > 0]  # else Dice is the share of nothing
     except (InputError, ValueError) as error:
-        raise InputError(f"{path} is no table of an evaluation; run lungsegresnet-train evaluate first.") from error
+        raise InputError(f"{path} is not a table of an evaluation; run lungsegresnet-train evaluate first.") from error
     if not rows:
         raise InputError(f"{path} holds no evaluated case with lung.")
     unjudged = [row for row in found if row.get("status") == FAILED or is_doubt(row.get("cause", ""))]
@@ -201,11 +202,13 @@ def _unjudged_text(fine: Sequence[dict[str, str]], unjudged: Sequence[dict[str, 
     names = []
     for row in unjudged:
         cause = row.get("cause", "")
-        why = f"{cause} reference" if is_doubt(cause) else "could not be judged"
+        why = f"{cause} reference" if is_doubt(cause) else "could not be evaluated"
         names.append(f"{row['case']} ({', '.join(filter(None, (row.get('group', ''), why)))})")
     group_of = {row["case"]: row.get("group", "") for row in fine}
     doubted = [row.get("group", "") for row in unjudged if is_doubt(row.get("cause", ""))]
-    return " ".join(filter(None, [f"Not judged: {', '.join(names)}.", doubted_text(list(group_of.values()), doubted)]))
+    return " ".join(
+        filter(None, [f"Not evaluated: {', '.join(names)}.", doubted_text(list(group_of.values()), doubted)])
+    )
 
 
 def _sources(

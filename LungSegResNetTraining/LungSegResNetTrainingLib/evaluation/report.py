@@ -103,5 +103,5 @@ def _key_figures(findings: Findings) -> list[tuple[str, str]]:
     if doubted := sum(is_doubt(one.cause) for one in findings.evaluation.left_out):
         figures.append((str(doubted), "left out as doubtful or refused"))
     if failed:
-        figures.append((str(failed), "could not be judged"))
+        figures.append((str(failed), "could not be evaluated"))
     return figures

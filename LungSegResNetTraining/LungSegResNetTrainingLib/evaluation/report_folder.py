@@ -96,7 +96,7 @@ def holds_another(folder: Path, about: EvaluationId) -> bool:
 
 
 def claim_folder(folder: Path, about: EvaluationId, overwrite: bool, cases: Sequence[Case]) -> None:
-    """Make ``folder`` the place of the evaluation ``about``; going on with the same one is allowed.
+    """Make ``folder`` the place of the evaluation ``about``; continuing with the same one is allowed.
 
     The report of another one, or of other cases of its data set, is removed, so that nobody takes its figures for those
     of this one, and so are results and pictures of cases that are not among ``cases``.
@@ -162,7 +162,7 @@ def _refuse_other_files(folder: Path) -> None:
     except OSError as error:
         raise OutputError(f"{folder} cannot be used ({error.strerror or error}); choose another folder.") from error
     if is_used:
-        raise OutputError(f"{folder} holds files that are no evaluation; choose another folder.")
+        raise OutputError(f"{folder} holds files that are not an evaluation; choose another folder.")
 
 
 def _remove_report(folder: Path) -> None:

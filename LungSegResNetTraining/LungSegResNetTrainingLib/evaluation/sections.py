@@ -87,7 +87,7 @@ def sections_of(findings: Findings, plots: BoxPlots | None) -> list[Section]:
             nothing_found = nothing_found_text(comparisons[0].nothing_found)
             few = _note_on_few(one.patients for one in comparisons)
             note = _joined(_THRESHOLDING_NOTE, BEGUN_NOTE, nothing_found, few, findings.pooled)
-            sections.append(Section("Beside plain thresholding", note, baseline_text(comparisons)))
+            sections.append(Section("Comparison with plain thresholding", note, baseline_text(comparisons)))
         sections.append(Section("Distributions", findings.pooled, figures=[box_plot_figure(plots)]))
         sections += _group_sections(findings)
         sections.append(
@@ -126,7 +126,7 @@ def _note_on_sides(results: Sequence[CaseResult]) -> str:
         return ""
     they_are = "it is" if count == 1 else "they are"
     return (
-        f"The reference of {counted(count, 'case')} has one value for both lungs. Both masks were parted by the same "
+        f"The reference of {counted(count, 'case')} has one value for both lungs. Both masks were divided by the same "
         f"function there, which would partly be compared with itself, so {they_are} in no figure of a side."
     )
 

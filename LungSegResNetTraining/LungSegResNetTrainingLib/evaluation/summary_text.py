@@ -40,7 +40,7 @@ def _what_was_judged(findings: Findings) -> str:
     groups = f" ({', '.join(counts)})" if counts else ""
     slices = sum(result.slices for result in results)
     judged = (
-        f"judged on {_cases(len(results))} of {counted(len(set(patients_of(results))), 'patient')}{groups} "
+        f"evaluated on {_cases(len(results))} of {counted(len(set(patients_of(results))), 'patient')}{groups} "
         f"with {counted(slices, 'slice')} in all"
     )
     if len(evaluation.judges) > 1:
@@ -64,8 +64,8 @@ def unnamed_text(judged: Sequence[Case]) -> list[str]:
         return []
     text = (
         f"{unnamed}: where some are of the same patient, there are fewer patients, the intervals are too narrow, and a "
-        "network may have been trained on a patient whom it judged; the column patient of a case list says whose scans "
-        "they are."
+        "network may have been trained on a patient on whom it was evaluated; the column patient of a case list says "
+        "whose scans they are."
     )
     return [text]
 
@@ -120,8 +120,8 @@ def _chosen_by_judged(findings: Findings) -> list[str]:
     count = sum(choosing[result.fold].holds_case(result.case, findings.marks) for result in findings.results)
     if count and len(findings.evaluation.judges) > 1:
         text = (
-            "The Dice is optimistic: networks were trained with --patience, which chose their steps by the very cases "
-            "that they judge here."
+            "The Dice is optimistic: early stopping (--patience) selected the networks' steps on the same cases that "
+            "are evaluated here."
         )
         return [text]
     return chosen_by_judged(count)
@@ -160,7 +160,7 @@ def _by_kind(findings: Findings) -> list[str]:
         f"({dice.interval_text})"
         for kind, dice in findings.dice_by_kind.items()
     ]
-    return [f"Pooled are {' and '.join(parts)}."] if parts else []
+    return [f"The pooled cases are {' and '.join(parts)}."] if parts else []
 
 
 def _nothing_found(findings: Findings) -> list[str]:
@@ -241,7 +241,7 @@ def _not_judged(evaluation: Evaluation) -> list[str]:
     failed, left_out = len(evaluation.failed), len(evaluation.left_out)
     told = []
     if failed:
-        told.append(f"{_cases(failed)} could not be judged; the reasons are listed at the end.")
+        told.append(f"{_cases(failed)} could not be evaluated; the reasons are listed at the end.")
     if left_out:
         verb = "was" if left_out == 1 else "were"
         told.append(f"{_cases(left_out)} {verb} left out; the reasons are listed at the end.")

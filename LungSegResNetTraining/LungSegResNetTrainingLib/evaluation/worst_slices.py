@@ -51,7 +51,7 @@ def find_worst_slices(ct: CTVolume, reference: np.ndarray, predicted: np.ndarray
     for reason, badness in (
         ("lowest Dice", 1.0 - dice),
         ("most lung missed", missed),
-        ("most added that is no lung", added),
+        ("most added that is not lung", added),
     ):
         badness = np.where(candidates, badness, 0.0)
         if badness.any():

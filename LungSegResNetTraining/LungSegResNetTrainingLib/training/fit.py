@@ -119,7 +119,8 @@ def refuse_other_files(folder: Path) -> None:
             others.append(CASE_LIST)
         if others:
             raise InputError(
-                f"{folder} has {' and '.join(others)} but no run that could go on; choose another folder or move them "
+                f"{folder} has {' and '.join(others)} but no run that could be resumed; choose another folder or move "
+                "them "
                 "away."
             )
 
@@ -139,7 +140,7 @@ def refuse_impossible(
     if validation and not any(len(case.lung_slices) for case in validation):
         raise InputError("No validation case has a slice with lung.")
     if patience is not None and not validation:
-        raise UsageError("Without validation cases there is no Dice to end a run early by; leave --patience out.")
+        raise UsageError("Without validation cases there is no Dice to end a run early by; omit --patience.")
     if settings.batch_size < processes.count:
         raise UsageError(
             f"{processes.count} processes cannot share {settings.batch_size} slices a step; "

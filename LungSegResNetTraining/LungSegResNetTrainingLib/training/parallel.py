@@ -99,15 +99,15 @@ def joined_processes(device: str) -> Iterator[Processes]:
         rank, count, local_rank = (int(os.environ.get(name, "0")) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
     except ValueError as error:
         raise UsageError(
-            "RANK, WORLD_SIZE or LOCAL_RANK is no number: start several processes with torchrun, or unset them."
+            "RANK, WORLD_SIZE or LOCAL_RANK is not a number: start several processes with torchrun, or unset them."
         ) from error
     processes = Processes(rank, count, local_rank)
     if device == "mps":
-        raise UsageError("Several processes can train on CUDA or CPU only; choose --device cpu or leave torchrun out.")
+        raise UsageError("Several processes can train on CUDA or CPU only; choose --device cpu or do not use torchrun.")
     if device == "cuda":
         if processes.local_rank >= torch.cuda.device_count():
             raise DeviceError(
-                f"There are {torch.cuda.device_count()} graphics cards for more processes; "
+                f"There are {torch.cuda.device_count()} GPUs for more processes; "
                 "start as many with torchrun --nproc-per-node."
             )
         torch.cuda.set_device(processes.local_rank)

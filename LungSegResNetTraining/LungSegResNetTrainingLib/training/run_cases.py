@@ -181,7 +181,7 @@ def record_cases(
             )
         if changed := _changed_files(path, cases):
             on_warning(
-                f"CT or mask of {some_of(changed)} changed since the run began; it goes on with what they are now."
+                f"CT or mask of {some_of(changed)} changed since the run began; it continues with what they are now."
             )
         return cases.in_order([name for name, *_ in before])
     rows = [

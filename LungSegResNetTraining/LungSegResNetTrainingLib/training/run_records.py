@@ -94,7 +94,7 @@ class RunRecords:
         except OSError as error:
             raise OutputError(
                 f"The run folder {self._folder} cannot be written ({error.strerror or error}); make room there and run "
-                "the same command again to go on."
+                "the same command again to resume."
             ) from error
 
     def _warn_once(self, name: str, error: OutputError) -> None:
@@ -102,7 +102,7 @@ class RunRecords:
             self._held.add(name)
             in_use = f"{name} cannot be written; is it open in another program?"
             reason = in_use if isinstance(error, OutputInUseError) else str(error)
-            self._on_warning(f"{reason} Training goes on and tries again.")
+            self._on_warning(f"{reason} Training continues and tries again.")
 
 
 def _log_of(path: Path) -> ProgressLog:
@@ -112,5 +112,5 @@ def _log_of(path: Path) -> ProgressLog:
         raise unreadable(path, error) from error
     except ValueError as error:
         raise InputError(
-            f"{path} cannot be used: {error}. Bring it back to what it was, or move it away to go on without it."
+            f"{path} cannot be used: {error}. Bring it back to what it was, or move it away to continue without it."
         ) from error

@@ -58,7 +58,7 @@ def lost_workers_told() -> Iterator[None]:
         # PyTorch, which may know only when it is done with the processes, would tell once more, with a traceback.
         sys.unraisablehook = partial(_tell_unless_a_worker_is_lost, sys.unraisablehook)
         raise DeviceError(
-            "A process that prepares slices was ended from outside, perhaps for want of memory (in a container, of "
+            "A process that prepares slices was ended from outside, perhaps for lack of memory (in a container, of "
             "shared memory); resume the run with fewer loading processes (--workers)."
         ) from error
 

@@ -86,12 +86,12 @@ def start_of_run(name: str, kept: StartNetwork | None, on_warning: Callable[[str
     except ModelError as error:
         if kept is None:
             raise
-        on_warning(f"{error} The run goes on without it, from its checkpoint.")
+        on_warning(f"{error} The run continues from its checkpoint without it.")
         return kept
     if kept is None:
         return given
     if digest_in(given.fingerprint) != digest_in(kept.fingerprint):
         on_warning(
-            f"The run began with {kept.fingerprint} and goes on from its checkpoint; {given.fingerprint} is not used."
+            f"The run began with {kept.fingerprint} and continues from its checkpoint; {given.fingerprint} is not used."
         )
     return kept

@@ -107,8 +107,8 @@ def _refuse_copies(cases: Sequence[PreparedCase]) -> None:
         copy, owner = copies[0]
         raise InputError(
             f"{copy.name} has the same CT as {owner.name}, though they count as two patients, so that a network would "
-            "be judged on a scan it was trained on; leave one of the two out, or name the same patient for both in a "
-            "case list."
+            "be evaluated on a scan it was trained on; leave one of the two out, or name the same patient for both in "
+            "a case list."
         )
 
 
@@ -116,10 +116,10 @@ def refuse_seen_fold(cases: TrainingCases, fold: int, start: StartNetwork | None
     """Raise InputError where the start network has seen patients of the fold that is to judge what comes of it."""
     if start is not None and (seen := _validated_and_seen(cases, start)):
         raise InputError(
-            f"The start network was trained on {len(seen)} of the cases of fold {fold} ({some_of(seen)}), which could "
-            "not judge the network that comes of it; begin with one that has not seen them, give the folder of a "
-            "cross-validation with the same folds to --start-network, or name the patients in a case list where only "
-            "the names of cases are the same."
+            f"The start network was trained on {len(seen)} of the cases of fold {fold} ({some_of(seen)}), which then "
+            "could not be used to evaluate the resulting network; begin with one that has not seen them, give the "
+            "folder of a cross-validation with the same folds to --start-network, or name the patients in a case list "
+            "where only the names of cases are the same."
         )
 
 

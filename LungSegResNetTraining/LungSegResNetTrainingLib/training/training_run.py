@@ -133,7 +133,7 @@ class TrainingRun:
         loss = self.processes.sum(loss, self.device)
         if not torch.isfinite(torch.tensor(loss)):
             raise ModelError(
-                f"The loss is no longer a number at step {self.step + 1}; start anew with a lower learning rate."
+                f"The loss is no longer a number at step {self.step + 1}; start again with a lower learning rate."
             )
         self.optimiser.step()
         self.schedule.step()
@@ -179,7 +179,7 @@ class TrainingRun:
             ) from error
         self.slices_at_once = fewer
         self._on_warning(
-            f"There is too little memory for {tried} slices at once; going on with {fewer} at once and the same "
+            f"There is too little memory for {tried} slices at once; continuing with {fewer} at once and the same "
             f"{self.settings.batch_size} slices for each step."
         )
 
@@ -257,7 +257,7 @@ def _damage_told(checkpoint: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # a broken archive can fail in many ways
-        raise ModelError(f"The checkpoint {checkpoint} is damaged; move it away to start anew.") from error
+        raise ModelError(f"The checkpoint {checkpoint} is damaged; move it away to start again.") from error
 
 
 class _JointPasses(nn.Module):

@@ -46,7 +46,7 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
     last = loaded[-1]
     for other in loaded:
         if other.card.is_unfinished:
-            raise ModelError(f"The training of {other.fingerprint} has not finished; go on with it first.")
+            raise ModelError(f"The training of {other.fingerprint} has not finished; resume it first.")
         differing = [name for name in _KIND if getattr(other.card, name) != getattr(last.card, name)]
         if differing or {n: w.shape for n, w in other.weights.items()} != {n: w.shape for n, w in last.weights.items()}:
             raise ModelError(
@@ -59,7 +59,7 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
     if leaked := reduce(or_, validated).shared_with(seen).names:
         raise InputError(
             f"The case {leaked[0]} was trained on by one network and is kept for validation by another; "
-            "their mean could not be judged on it."
+            "their mean could not be evaluated on it."
         )
     kept = reduce(ScanSet.shared_with, reversed(validated))
     record = dataclasses.replace(

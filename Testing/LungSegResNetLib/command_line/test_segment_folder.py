@@ -415,7 +415,7 @@ def test_a_series_that_lies_in_two_folders_is_told_of_in_both_rows(
     code, rows = segment_folder(capsys, archive, out)
     assert (code, [row["status"] for row in rows]) == (0, ["done", "done"])
     for row, other in zip(rows, "BA", strict=True):
-        assert row["warnings"][0].startswith(f"The series of this folder goes on in {archive / other}; ")
+        assert row["warnings"][0].startswith(f"The series of this folder continues in {archive / other}; ")
         assert row["warnings"][0] in table(out)[row["case"]]["warnings"]
     assert main(["segment", str(archive), str(tmp_path / "lungs.nii.gz"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["slices"] == image.GetDepth()

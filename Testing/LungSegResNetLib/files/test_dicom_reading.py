@@ -309,7 +309,7 @@ def test_a_single_slice_of_unknown_thickness_is_read_with_a_warning(thickness, i
     (file,) = write_series(tmp_path, image[:, :, 16:17], SliceThickness=thickness)
     volume, (warning,) = read_ct(file)
     assert volume.spacing_zyx[0] == 1.0
-    assert "does not tell how thick its slice is; 1 mm was taken" in warning
+    assert "does not give its slice thickness; 1 mm was assumed" in warning
 
 
 @pytest.mark.parametrize("ending", [".dcm", ".ima", ".dicom"])

@@ -104,7 +104,7 @@ def test_the_lps_geometry_agrees_with_simpleitk_on_an_oblique_left_handed_grid(s
 def test_a_single_slice_becomes_a_volume_with_one_slice_of_unknown_thickness(ending, scan, hu, tmp_path):
     volume, warnings = read_ct(save(scan[0][:, :, 16], tmp_path / f"slice.{ending}"))
     np.testing.assert_array_equal(volume.hu, hu[16:17])
-    assert sum("how thick its slice is" in text for text in warnings) == 1
+    assert sum("does not give its slice thickness" in text for text in warnings) == 1
     _, warnings = read_ct(save(scan[0][:, :, 16:17], tmp_path / f"thick.{ending}"))
     assert warnings == []
 
@@ -231,7 +231,7 @@ def test_a_file_whose_header_lacks_a_voxel_size_is_read_with_a_warning(ending, f
     path.write_bytes(b"\n".join(line for line in path.read_bytes().split(b"\n") if not line.startswith(field)))
     volume, warnings = read_ct(path)
     assert volume.spacing_zyx == (1.0, 1.0, 1.0)
-    assert any("1 mm was taken" in text for text in warnings)
+    assert any("1 mm was assumed" in text for text in warnings)
 
 
 @pytest.mark.parametrize("size", [0.0, float("nan")])
@@ -242,7 +242,7 @@ def test_a_nifti_file_without_a_voxel_size_is_read_with_a_warning(size, scan, tm
     path.write_bytes(content)
     volume, (warning,) = read_ct(path)
     assert volume.spacing_zyx[0] == 1.0
-    assert "1 mm was taken" in warning
+    assert "1 mm was assumed" in warning
 
 
 def test_a_nifti_file_whose_voxels_are_nowhere_is_refused(scan, tmp_path):
@@ -363,7 +363,7 @@ def test_values_that_are_no_numbers_become_air_with_a_warning(scan, hu, tmp_path
     volume, warnings = read_ct(save(from_array(values, scan[0]), tmp_path / "nan.nrrd"))
     assert (volume.hu[3, 4, :6] == -1024).all()
     np.testing.assert_array_equal(volume.hu[5:], hu[5:])
-    assert "6 voxels that are no numbers" in warnings[0]
+    assert "6 voxels that are not numbers" in warnings[0]
 
 
 def test_a_high_value_that_was_filled_in_around_the_field_of_view_is_air(scan, hu, tmp_path):
@@ -662,7 +662,11 @@ class TestMasks:
         np.testing.assert_array_equal(values, labels)
         assert warnings == []
         path = self.slicer_file(tmp_path / "lobe.seg.nrrd", from_array(lobes, scan[1]), segments[0])
-        with pytest.raises(InputError, match=r"has not all lobes of a lung, only 'right upper lobe'; add the others"):
+        with pytest.raises(
+            InputError,
+            match=r"does not contain all lobes of a lung, only 'right upper lobe'; add the "
+            r"others",
+        ):
             read_lungs(path, ct)
 
     def test_segments_beside_both_lungs_are_left_out_by_name(self, scan, ct, labels, tmp_path):
@@ -722,7 +726,7 @@ class TestMasks:
     def test_a_mask_in_a_format_of_scans_only_is_told_what_masks_can_be(self, name, ct, tmp_path):
         (tmp_path / "folder").mkdir()
         (tmp_path / "mask.dcm").write_bytes(bytes(128) + b"DICM")
-        with pytest.raises(InputError, match=r"is no mask that can be read; readable are \.nii"):
+        with pytest.raises(InputError, match=r"is not a readable mask; readable are \.nii"):
             read_lungs(tmp_path / name, ct)
 
     def test_a_mask_that_may_not_be_read_is_not_called_damaged(self, scan, ct, tmp_path):

@@ -99,7 +99,7 @@ def test_a_worker_with_another_network_says_so_instead_of_segmenting(cluster: Lo
         options=MaskOptions(),
     )
     assert row["status"] == "failed"
-    assert "has another network file than this run" in row["error"]
+    assert "has a different network file from this run" in row["error"]
     assert list(out.glob("*.seg.nrrd")) == []
 
 

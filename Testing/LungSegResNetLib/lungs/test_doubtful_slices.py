@@ -89,7 +89,7 @@ def test_the_slice_that_the_network_is_unsure_of_comes_before_the_others() -> No
     doubt.unsure_mm2[5] = 90.0
     first = rank_slices(mask, SPACING, doubt)[0]
     assert first.index == 5
-    assert first.reason == f"unsure about 0.9 of {np.count_nonzero(mask[5]) / 100:.1f} cm²"
+    assert first.reason == f"uncertain in 0.9 of {np.count_nonzero(mask[5]) / 100:.1f} cm²"
 
 
 def test_doubt_far_from_the_lungs_counts_for_little() -> None:
@@ -118,7 +118,12 @@ def test_of_several_reasons_the_largest_area_is_named_first() -> None:
     mask[4, 22:42, 22:42] = 0  # 4 cm2 that both neighbours have
     mask[4, :10, :25] = 1  # 2.5 cm2 that none has
     first = rank_slices(mask, SPACING, sure_network(cylinder()))[0]
-    assert first.reason == "4.0 cm² less than above and below; 2.5 cm² more than above and below"
+    assert (
+        first.reason == "4.0 cm² less than in both neighbouring slices; 2.5 cm² more than in both neighbouring slices"
+    )
     mask[4, :10, :25] = 0
     mask[4, :10, :19] = 1  # less than half of the largest
-    assert rank_slices(mask, SPACING, sure_network(cylinder()))[0].reason == "4.0 cm² less than above and below"
+    assert (
+        rank_slices(mask, SPACING, sure_network(cylinder()))[0].reason
+        == "4.0 cm² less than in both neighbouring slices"
+    )

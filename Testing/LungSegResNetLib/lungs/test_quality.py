@@ -74,7 +74,7 @@ def test_lungs_with_little_air_are_told(hu: int, is_told: bool) -> None:
     ct, mask = scan(), lungs()
     ct.hu[mask > 0] = hu
     assert quality_warnings(ct, mask, MIDLINE_MM) == (
-        [f"The lungs hold little air (mean {hu} HU): check whether dense parts are missing."] if is_told else []
+        [f"The lungs contain little air (mean {hu} HU): check whether dense parts are missing."] if is_told else []
     )
 
 
@@ -106,7 +106,7 @@ def test_what_to_look_for_is_said_once_for_a_small_dense_lung() -> None:
     ct, mask = scan(), lungs(right_columns=16)
     ct.hu[mask == 1] = 40
     volumes, dense = quality_warnings(ct, mask, MIDLINE_MM)
-    assert volumes == "The lungs differ much in volume (right lung 430 ml and left lung 1344 ml)."
+    assert volumes == "The lungs differ greatly in volume (right lung 430 ml and left lung 1344 ml)."
     assert "look for missed parts" in dense
     ct.hu[mask > 0] = np.where(mask == 2, 40, -850)[mask > 0]
     assert "check for missed dense lung" in quality_warnings(ct, mask, MIDLINE_MM)[0]

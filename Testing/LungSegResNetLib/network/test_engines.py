@@ -89,7 +89,7 @@ def test_openvino_segments_a_scan_without_pytorch_and_without_its_telemetry(tmp_
     summary, loaded = result.stdout.rsplit("loaded:", 1)
     assert loaded.split() == ["openvino"]
     assert json.loads(summary)["engine"] == "openvino"
-    assert json.loads(summary)["why"].startswith("OpenVINO on the processor: ")
+    assert json.loads(summary)["why"].startswith("OpenVINO on the CPU: ")
     assert (sitk.GetArrayFromImage(sitk.ReadImage(tmp_path / "lungs.nii.gz")) > 0).any()
 
 
@@ -104,7 +104,7 @@ def test_pytorch_is_not_loaded_where_openvino_does_the_work(small_network: Path)
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     reason, loaded = result.stdout.splitlines()
-    assert reason == "OpenVINO on the processor: no graphics card for PyTorch found; the fastest engine on a processor"
+    assert reason == "OpenVINO on the CPU: no GPU for PyTorch found; the fastest engine on a CPU"
     assert loaded == "False"
 
 
@@ -134,7 +134,7 @@ def test_pytorch_does_the_work_where_openvino_is_not_installed(small_network: Pa
         "print(engine.predictor.engine, engine.reason)\n"
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout.startswith("torch PyTorch on the processor: asked for; OpenVINO")
+    assert result.stdout.startswith("torch PyTorch on the CPU: asked for; OpenVINO")
 
 
 @pytest.mark.parametrize("command", ["segment", "segment-folder"])
@@ -172,7 +172,7 @@ def test_pytorch_does_the_work_of_an_openvino_that_cannot_be_loaded_and_says_why
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.startswith(
-        "PyTorch on the processor: asked for; OpenVINO is installed but cannot be loaded (libopenvino"
+        "PyTorch on the CPU: asked for; OpenVINO is installed but cannot be loaded (libopenvino"
     )
 
 
@@ -224,7 +224,7 @@ def test_an_engine_on_the_processor_has_nothing_to_fall_back_to() -> None:
     assert load_engine(EngineSettings(device="cpu")).on_processor is None
 
 
-@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple graphics processor here")
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple GPU here")
 def test_the_processor_takes_over_from_a_graphics_processor_that_cannot_be_used(
     small_network: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

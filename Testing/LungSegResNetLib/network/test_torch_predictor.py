@@ -191,7 +191,7 @@ def test_a_pass_has_the_slices_that_half_of_the_free_memory_holds() -> None:
     assert slices_in(80 << 30) == 64
 
 
-@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple graphics processor here")
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is an Apple GPU here")
 def test_a_graphics_processor_that_cannot_be_used_is_one_sentence(model_path: Path, slices: np.ndarray) -> None:
     with pytest.raises(DeviceError, match="cannot use the mps device"):
         TorchPredictor(model_path, "mps")

@@ -394,7 +394,7 @@ def test_a_run_is_not_begun_in_the_data_set_nor_beside_a_list_of_somebody(
         encoding="utf-8",
     )
     assert _fit(listed / "cases.csv", "--out", str(listed), "--validation-share", "0") == 3
-    assert "has cases.csv but no run that could go on" in capsys.readouterr().err
+    assert "has cases.csv but no run that could be resumed" in capsys.readouterr().err
 
 
 def test_folds_validate_every_case_once(data: Path) -> None:

@@ -127,7 +127,7 @@ def test_the_report_needs_nothing_but_itself(report: tuple[int, Path, Path]) -> 
     said = " ".join(" ".join(texts).split())
     assert "was judged on 3 cases of 3 patients (2 normal, 1 COVID-19)" in said
     assert re.search(r"The mean Dice is 0\.\d{4} \(no interval: 3 patients are too few\)", said)
-    assert "1 case could not be judged" in said
+    assert "1 case could not be evaluated" in said
     assert "too few for a statement" in said
     assert "0.980 ± 0.003" in said  # of the article
     assert "doi:10.1/x&y" in said
@@ -258,7 +258,7 @@ def test_a_pair_that_the_check_refuses_is_not_judged(odd_report: tuple[int, str,
 
 def test_a_pair_that_the_check_doubts_is_judged_and_marked(odd_report: tuple[int, str, Path, str]) -> None:
     _, printed, data, page = odd_report
-    reason = "Right and left are exchanged: the right lung lies on the patient&#x27;s left side."
+    reason = "Right and left are swapped: the right lung lies on the patient&#x27;s left side."
     assert f"<td>* exchanged</td><td>{reason}</td>" in page
     assert "doubtful: Right and left are exchanged" in printed
     with (data / "out" / "cases.csv").open(newline="", encoding="utf-8") as file:
@@ -327,10 +327,10 @@ def test_a_data_set_of_which_nothing_can_be_judged_says_why(tmp_path: Path, caps
     (tmp_path / "broken_ct.nii").write_bytes(b"cut off")
     (tmp_path / "broken_mask.nii").write_bytes(b"cut off")
     assert main(["evaluate", "shipped", str(tmp_path / "list.csv"), "--out", str(tmp_path / "out")]) == 3
-    assert "None of 1 case could be judged. broken: " in capsys.readouterr().err
+    assert "None of 1 case could be evaluated. broken: " in capsys.readouterr().err
 
 
 def test_a_data_set_whose_cases_are_all_doubtful_says_so(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     (tmp_path / "list.csv").write_text("case,ct,mask,status,reasons\na,a.nii,m.nii,doubtful,Odd.\n", encoding="utf-8")
     assert main(["evaluate", "shipped", str(tmp_path / "list.csv"), "--out", str(tmp_path / "out")]) == 3
-    assert "None of 1 case could be judged. a is left out (doubtful): Odd." in capsys.readouterr().err
+    assert "None of 1 case could be evaluated. a is left out (doubtful): Odd." in capsys.readouterr().err

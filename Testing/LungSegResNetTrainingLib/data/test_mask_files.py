@@ -268,7 +268,7 @@ def test_a_third_value_beside_right_and_left_lung_is_no_lobe(
     y = np.arange(truth.shape[1])[None, :, None]
     values[_trachea(ct, truth) if third == "airways" else (truth == 1) & (y > truth.shape[1] // 2)] = 3
     ptk_files.write_label_map(tmp_path / "lungs.nii.gz", values, ct)
-    with pytest.raises(InputError, match=r"has the values 1, 2, 3; expected .* Take out what is no lung"):
+    with pytest.raises(InputError, match=r"has the values 1, 2, 3; expected .* Remove what is not lung"):
         read_reference_mask(tmp_path / "lungs.nii.gz", ct)
 
 

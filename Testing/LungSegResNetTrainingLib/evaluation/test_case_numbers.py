@@ -77,7 +77,7 @@ def test_numbers_stand_for_names_in_network_and_card_and_the_key_stays_with_the_
     assert sorted(key.values()) == ["own-2-1", "own-2-2", "own-2-3"]
     card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert f"| {key['SCHMIDT']} | 0.500 |" in card
-    assert f"Not judged: {key['MEIER']} (doubtful reference)." in card
+    assert f"Not evaluated: {key['MEIER']} (doubtful reference)." in card
     record = read_card(out / "own.safetensors")
     assert record.training["training_cases"] == [key["MUELLER_1950"]]
     training, marks = TrainingRecord.of(record), ScanMarks()

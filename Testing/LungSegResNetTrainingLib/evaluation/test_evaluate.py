@@ -92,7 +92,7 @@ def test_the_summary_says_how_many_cases_the_network_was_trained_on(judge: Judge
     assert not [text for text in sentences(Findings(other)) if "trained on patients" in text]
 
 
-@pytest.mark.parametrize("trouble", [InputError("It is no CT."), MemoryError(), RuntimeError("out of luck")])
+@pytest.mark.parametrize("trouble", [InputError("It is not a CT."), MemoryError(), RuntimeError("out of luck")])
 def test_trouble_of_one_case_costs_no_other(
     judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
 ) -> None:
@@ -103,7 +103,7 @@ def test_trouble_of_one_case_costs_no_other(
 
     monkeypatch.setattr("LungSegResNetTrainingLib.evaluation.evaluate.judge_case", fail)
     evaluation = evaluate([(case, judge) for case in cases], tmp_path / "out")
-    words = {InputError: "It is no CT.", MemoryError: "not enough memory", RuntimeError: "RuntimeError: out of luck"}
+    words = {InputError: "It is not a CT.", MemoryError: "not enough memory", RuntimeError: "RuntimeError: out of luck"}
     assert [failed.name for failed in evaluation.failed] == ["a", "b"]
     assert all(words[type(trouble)] in failed.reason for failed in evaluation.failed)
 

@@ -102,7 +102,9 @@ def test_a_network_that_has_seen_a_patient_it_should_judge_is_refused(
 ) -> None:
     _write(tmp_path, 1, training, "a", start)
     _write(tmp_path, 2, "ab", "cd")
-    with pytest.raises(InputError, match="network of fold 1 was trained on a scan of patient p, whom it should judge"):
+    with pytest.raises(
+        InputError, match="network of fold 1 was trained on a scan of patient p, on whom it should be evaluated"
+    ):
         _judges(tmp_path)
 
 
@@ -128,7 +130,7 @@ def test_a_copy_under_another_patient_is_named_where_it_makes_the_networks_no_di
         InputError, match="copy has the same CT as a: leave one of the two out, or name the same patient"
     ):
         assign_networks([*cases, copy], read_fold_networks(tmp_path, 2), ScanMarks())
-    with pytest.raises(InputError, match=r"train all folds anew, .* with each CT listed once"):
+    with pytest.raises(InputError, match=r"train all folds again, .* with each CT listed once"):
         assign_networks(cases, read_fold_networks(tmp_path, 2), ScanMarks())
 
 

@@ -45,7 +45,7 @@ def test_a_card_that_fails_hands_its_case_to_the_processor_and_the_report_says_s
     judged = [judge_case(case, tmp_path / "out", engine, with_baseline=False) for engine in (card, processor)]
     assert judged[0].comparisons == judged[1].comparisons
     told, *others = judged[0].notes
-    assert told.endswith("too little free memory for a single slice. The scan was segmented on the processor instead.")
+    assert told.endswith("too little free memory for a single slice. The scan was segmented on the CPU instead.")
     assert tuple(others) == judged[1].notes
     with pytest.raises(DeviceError, match="too little free memory"):
         judge_case(case, tmp_path / "out", LoadedEngine(FullCard(), "cuda", ""), with_baseline=False)

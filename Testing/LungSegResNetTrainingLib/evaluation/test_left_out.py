@@ -78,7 +78,7 @@ def test_the_sickest_cases_that_check_and_training_left_out_are_told_up_to_the_m
     named = "severe (COVID-19, doubtful reference), white (COVID-19, refused reference)."
     card = (tmp_path / "out" / "MODEL_CARD.md").read_text(encoding="utf-8")
     for text in (capsys.readouterr().out, card):
-        assert f"Not judged: {named}" in text
+        assert f"Not evaluated: {named}" in text
         assert told in text
 
 

@@ -192,9 +192,12 @@ def test_cases_that_are_in_no_figure_are_named_but_for_those_trained_on(
             writer.writerow({"case": f"no{n}", "status": status, "group": group, "cause": cause})
     told: list[str] = []
     publish(*run, tmp_path / "lungs.safetensors", Publication(**ABOUT, limits=limits_file(run[2])), tell=told.append)
-    names = "no0 (normal, could not be judged), no1 (COVID-19, doubtful reference), no2 (COVID-19, refused reference)"
+    names = (
+        "no0 (normal, could not be evaluated), no1 (COVID-19, doubtful reference), no2 (COVID-19, refused reference)"
+    )
     text = (
-        f"Not judged: {names}. In no figure, because the pair of scan and reference is doubtful or was refused: 2 of 5 "
+        f"Not evaluated: {names}. Excluded from all figures because the pair of scan and reference is doubtful or was "
+        "refused: 2 of 5 "
         "COVID-19 cases. True pairs with dense disease may be among these, and then the figures are of the less "
         "diseased."
     )

@@ -60,7 +60,7 @@ def test_few_patients_are_told_of_beside_both_comparisons(tmp_path: Path, patien
 def test_the_comparison_with_thresholding_says_whom_corrected_references_favour(tmp_path: Path) -> None:
     page = write_page(findings_on(two_groups(), tmp_path), tmp_path / "out").with_name("report.md")
     told = "draft of thresholding and then corrected favours thresholding.*favours that network"
-    assert re.search(rf"## Beside plain thresholding\n\n.*{told}", page.read_text(encoding="utf-8"))
+    assert re.search(rf"## Comparison with plain thresholding\n\n.*{told}", page.read_text(encoding="utf-8"))
 
 
 def test_a_comparison_of_groups_says_that_it_is_of_their_means(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_pooled_volumes_and_single_slices_are_counted_beside_every_figure_of_bot
     findings = findings_on(results, tmp_path)
     page = write_page(findings, tmp_path / "out").with_name("report.md").read_text(encoding="utf-8")
     sections = re.findall(r"^###? (.*)\n\n.*8 volumes and 4 single slices are pooled\.", page, re.MULTILINE)
-    assert sections == ["Right and left lung", "Beside plain thresholding", "Groups compared"]
+    assert sections == ["Right and left lung", "Comparison with plain thresholding", "Groups compared"]
     assert "Volumes and single slices are pooled but for the last two columns." in page
     (told,) = [text for text in sentences(findings) if text.startswith("Pooled are")]
     assert re.sub(r"\(.*?\)", "(...)", told) == (
@@ -100,7 +100,7 @@ def test_cases_in_which_nothing_was_found_are_told_of_beside_the_figures_that_le
     page = write_page(findings, tmp_path / "out").with_name("report.md").read_text(encoding="utf-8")
     told = r"^###? (.*)\n\n.*1 case in which nothing was found has no distance and no mean HU and is not in them\."
     assert re.findall(told, page, re.MULTILINE) == [
-        "Table 1", "Further metrics", "Right and left lung", "Beside plain thresholding",
+        "Table 1", "Further metrics", "Right and left lung", "Comparison with plain thresholding",
     ]  # fmt: skip
     with (tmp_path / "out" / "summary.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if (row["group"], row["method"]) == ("all", "network")]
@@ -155,7 +155,7 @@ def test_page_and_markdown_have_the_same_sections_in_the_same_order_but_for_thos
     in_text = re.findall(r"^###? (.*)$", text, re.MULTILINE)
     assert [title for title in in_page if title not in ("Distributions", "Typical results")] == in_text
     assert in_text == [
-        "Table 1", "Further metrics", "Right and left lung", "Beside plain thresholding", "Groups compared",
+        "Table 1", "Further metrics", "Right and left lung", "Comparison with plain thresholding", "Groups compared",
         "b against a", "Cases", "Definitions", "How this was made",
     ]  # fmt: skip
     assert "R reference, P prediction" in text

@@ -35,7 +35,7 @@ def test_lowest_dice_most_missed_and_most_added_are_found() -> None:
     assert [(one.index, one.position, one.reason, one.picture) for one in found] == [
         (0, "S 0.0 mm", "lowest Dice", "slice_001.png"),
         (1, "S 5.0 mm", "most lung missed", "slice_002.png"),
-        (2, "S 10.0 mm", "most added that is no lung", "slice_003.png"),
+        (2, "S 10.0 mm", "most added that is not lung", "slice_003.png"),
     ]
     assert found[0].dice == 80 / 140
     assert (found[1].missed_cm2, found[1].added_cm2) == (10.0, 0.0)

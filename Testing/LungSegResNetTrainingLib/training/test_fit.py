@@ -155,7 +155,7 @@ def test_a_run_of_no_step_may_begin_anew_with_other_settings(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["network.safetensors", "progress.csv", "curves.png"])
 def test_files_of_a_folder_that_holds_no_run_are_not_replaced(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
-    with pytest.raises(InputError, match=f"has {name} but no run that could go on"):
+    with pytest.raises(InputError, match=f"has {name} but no run that could be resumed"):
         refuse_other_files(tmp_path)
 
 
@@ -219,7 +219,7 @@ def test_a_checkpoint_that_another_program_holds_for_a_while_ends_no_training(
     assert path.read_bytes() == (finished / "network.safetensors").read_bytes()
     assert torch.load(tmp_path / "finished" / "checkpoint.pt", weights_only=True)["step"] == 6
     assert warnings == [
-        "checkpoint.pt cannot be written; is it open in another program? Training goes on and tries again."
+        "checkpoint.pt cannot be written; is it open in another program? Training continues and tries again."
     ]
 
 
@@ -299,7 +299,7 @@ def test_a_damaged_checkpoint_is_named_and_left_as_it_is(killed: Path, damage: C
     checkpoint = killed / "checkpoint.pt"
     content = damage(checkpoint)
     checkpoint.write_bytes(content)
-    with pytest.raises(ModelError, match=r"checkpoint\.pt is damaged; move it away to start anew"):
+    with pytest.raises(ModelError, match=r"checkpoint\.pt is damaged; move it away to start again"):
         _fit(killed)
     assert checkpoint.read_bytes() == content
 

@@ -137,7 +137,7 @@ def test_a_picture_that_cannot_be_replaced_is_a_warning(tmp_path: Path) -> None:
     (warning,) = warnings
     assert CURVES in warning
     assert "another program" not in warning
-    assert warning.endswith("Training goes on and tries again.")
+    assert warning.endswith("Training continues and tries again.")
 
 
 def test_a_disk_that_is_full_from_the_beginning_ends_a_run_with_a_sentence(

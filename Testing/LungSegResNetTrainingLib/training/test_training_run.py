@@ -132,7 +132,7 @@ def test_a_step_that_does_not_fit_into_memory_is_done_in_parts(tmp_path: Path) -
     by_ones = TrainingRun(SETTINGS, tmp_path / "ones", "cpu", slices_at_once=1)
     assert run.train_step(*_equal_slices(4)) == by_ones.train_step(*_equal_slices(4))
     assert said == [
-        f"There is too little memory for {tried} slices at once; going on with {fewer} at once and the same 4 slices "
+        f"There is too little memory for {tried} slices at once; continuing with {fewer} at once and the same 4 slices "
         "for each step."
         for tried, fewer in ((4, 2), (2, 1))
     ]

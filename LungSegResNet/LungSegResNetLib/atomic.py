@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from .early_end import completing, undone_by_an_end
 from .errors import OutputError, OutputExistsError, OutputInUseError
+from .process_exit import completing, undone_on_exit
 
 # Endings that readers look at to choose a format, longest first.
 _DOUBLE_ENDINGS = (".seg.nrrd", ".nii.gz")
@@ -39,7 +39,7 @@ def write_atomically(target: str | os.PathLike[str], overwrite: bool) -> Iterato
     try:
         with explained(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with undone_by_an_end(temporary.unlink):
+            with undone_on_exit(temporary.unlink):
                 yield temporary
                 with completing:
                     refuse_existing(target, overwrite=overwrite)  # somebody may have put it there meanwhile

@@ -11,7 +11,7 @@ import slicer
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as_json
-from LungSegResNetLib.files.left_out_segments import LeftOutSegments, numbered
+from LungSegResNetLib.files.other_segments import OtherSegments, numbered
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS
 
 from .labelmaps import cropped, isOnVoxels, labelmapOf, nearestVoxel
@@ -90,7 +90,7 @@ def _slices(starts: np.ndarray, stops: np.ndarray) -> tuple[slice, ...]:
     return tuple(slice(int(start), int(stop)) for start, stop in zip(starts, stops, strict=True))
 
 
-def otherSegments(volumeNode: Any, segmentationNode: Any) -> LeftOutSegments:
+def otherSegments(volumeNode: Any, segmentationNode: Any) -> OtherSegments:
     """The segments that are no lungs, on the voxels of the volume in the order of axes of a `CTVolume`."""
     lungs, segmentation = idsOfLungs(segmentationNode), segmentationNode.GetSegmentation()
     ids = [segmentId for segmentId in segmentation.GetSegmentIDs() if segmentId not in lungs]
@@ -100,4 +100,4 @@ def otherSegments(volumeNode: Any, segmentationNode: Any) -> LeftOutSegments:
         for number, segmentId in enumerate(ids, start=1)
     )
     names = tuple(segmentation.GetSegment(segmentId).GetName() for segmentId in ids)
-    return LeftOutSegments(names, onCtAxes(volumeNode, numbered(layers, shape)))
+    return OtherSegments(names, onCtAxes(volumeNode, numbered(layers, shape)))

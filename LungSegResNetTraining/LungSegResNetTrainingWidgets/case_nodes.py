@@ -61,7 +61,7 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
     from LungSegResNetLib.files.library_errors import reason_of
     from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
     from LungSegResNetLib.files.writing import write_mask
-    from LungSegResNetTrainingLib.data.left_out_disease import disease_left_out
+    from LungSegResNetTrainingLib.data.disease_in_other_segments import disease_left_out
 
     if reason := whyNoFolder(dataSet) or whyNoCase(volumeNode, segmentationNode):
         raise InputError(reason)

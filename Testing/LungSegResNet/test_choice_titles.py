@@ -9,7 +9,7 @@ from mrml_data import parameters
 from slicer_host import Host
 
 _GERMAN = {
-    "processor": "Prozessor",
+    "CPU": "Prozessor",
     "fine-tune": "nachtrainieren",
     "own network file": "Datei",
     "current frame": "dieses Bild",

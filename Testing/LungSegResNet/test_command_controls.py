@@ -178,7 +178,7 @@ def test_a_no_to_a_question_starts_nothing(panel: Panel) -> None:
     panel.ensurePackages = lambda: False
     panel.start(begin)
     assert begun == []
-    assert panel.label.text.startswith("The packages were not installed")
+    assert panel.label.text.startswith("The packages are required and were not installed")
     panel.ensurePackages = lambda: True
     panel.start(begin)
     assert begun == ["asked"]

@@ -26,7 +26,7 @@ def test_one_wrapper_of_the_parameters_serves_all_visits_and_scenes(host: Host, 
         host.enterModule(panel)
     assert wrappers() == known
     parameters(panel).device = "cpu"
-    assert panel.ui.deviceComboBox.currentText == "processor"
+    assert panel.ui.deviceComboBox.currentText == "CPU"
     panel.ui.deviceComboBox.currentIndex = 0
     assert parameters(panel).device == "auto"
     host.closeModule(panel)

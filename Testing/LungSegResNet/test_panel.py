@@ -144,7 +144,7 @@ def test_parameters_lungs_and_measurements_survive_saving_and_loading_the_scene(
     assert done.ui.inputSelector.currentNode().GetName() == "Phantom"
     assert done.ui.outputSelector.currentNode().GetName() == "Lungs"
     assert (loaded.device, loaded.batchSize) == ("cpu", 2)
-    assert done.ui.deviceComboBox.currentText == "processor"
+    assert done.ui.deviceComboBox.currentText == "CPU"
     assert done.ui.batchSizeSpinBox.value == 2
     assert [table.item(row, 0).text() for row in range(table.rowCount)] == shown
     np.testing.assert_array_equal(

@@ -78,7 +78,7 @@ def test_a_transform_that_is_put_on_moved_or_hardened_shows_while_the_panel_is_o
     transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Registration")
     chosen.inputVolume.SetAndObserveTransformNodeID(transform.GetID())
     slicer.app.processEvents()
-    assert "another transform" in done.ui.segmentButton.toolTip
+    assert "different transform" in done.ui.segmentButton.toolTip
     assert "Registration" in done.ui.measurementsLabel.text
     chosen.outputSegmentation.SetAndObserveTransformNodeID(transform.GetID())
     slicer.app.processEvents()

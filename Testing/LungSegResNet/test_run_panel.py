@@ -108,7 +108,7 @@ def test_cancel_waits_for_no_process_ends_them_all_and_changes_nothing(host: Hos
     assert all(map(is_alive, processes))
     assert panel.ui.segmentButton.visible
     assert panel.ui.segmentButton.enabled
-    assert panel.ui.statusLabel.text.startswith("Stopped")
+    assert panel.ui.statusLabel.text.startswith("Cancelled")
     for process in processes:
         psutil.Process(process).resume()
     wait_until_ended(host, processes, CANCEL_SECONDS)

@@ -267,7 +267,7 @@ def test_a_run_over_frames_that_is_stopped_leaves_no_segmentation(
     folder = Path(panel.runPanel.run._run._folder.name)
     if way == "cancel":
         panel.ui.cancelButton.click()
-        assert panel.ui.statusLabel.text.startswith("Stopped")
+        assert panel.ui.statusLabel.text.startswith("Cancelled")
     else:
         host.slicer.mrmlScene.Clear(False)
     assert panel.runPanel.run is None

@@ -22,10 +22,10 @@ _ENDED_WHILE_WRITING = """
 import sys, time
 from threading import Thread
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.early_end import end_at_once
+from LungSegResNetLib.process_exit import exit_now
 with write_atomically(sys.argv[1], overwrite=True) as temporary:
     temporary.write_text("half of the new res")
-    Thread(target=end_at_once, args=(9,)).start()
+    Thread(target=exit_now, args=(9,)).start()
     time.sleep(60)
 """
 
@@ -33,10 +33,10 @@ _ENDED_WHILE_MAKING_THE_FILE_ANEW = """
 import sys, time
 from threading import Thread
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.early_end import end_at_once
+from LungSegResNetLib.process_exit import exit_now
 with write_atomically(sys.argv[1], overwrite=True) as temporary:
     temporary.touch()
-    Thread(target=end_at_once, args=(9,)).start()
+    Thread(target=exit_now, args=(9,)).start()
     while temporary.exists():
         pass
     temporary.write_text("half of the new res")
@@ -47,9 +47,9 @@ _BEGUN_AFTER_THE_END = """
 import sys, time
 from threading import Thread
 from LungSegResNetLib.atomic import write_atomically
-from LungSegResNetLib.early_end import end_at_once, undone_by_an_end
-with undone_by_an_end(lambda: time.sleep(1)):  # longer than the end waits
-    Thread(target=end_at_once, args=(9,)).start()
+from LungSegResNetLib.process_exit import exit_now, undone_on_exit
+with undone_on_exit(lambda: time.sleep(1)):  # longer than the end waits
+    Thread(target=exit_now, args=(9,)).start()
     time.sleep(0.1)
     with write_atomically(sys.argv[1], overwrite=True) as temporary:
         temporary.write_text("half of the new res")

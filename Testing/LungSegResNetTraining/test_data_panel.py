@@ -381,7 +381,7 @@ def test_a_transformed_ct_is_written_where_the_scanner_had_it(host: Host, panel:
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), volume, segmentation
     panel.updateGui()
-    assert "another transform" in panel.ui.addCaseButton.toolTip
+    assert "different transform" in panel.ui.addCaseButton.toolTip
     segmentation.SetAndObserveTransformNodeID(transform.GetID())
     panel.updateGui()
     panel.ui.addCaseButton.click()

@@ -129,7 +129,7 @@ def test_no_network_is_judged_while_it_is_trained_on(panel: Any, run: Path) -> N
     assert panel.ui.evaluateButton.enabled
     panel.ui.startButton.click()
     assert not panel.ui.evaluateButton.enabled
-    assert "Training goes on" in panel.ui.evaluateButton.toolTip
+    assert "Training is still running" in panel.ui.evaluateButton.toolTip
     panel.ui.stopButton.click()
     assert panel.ui.evaluateButton.enabled
 

@@ -353,7 +353,7 @@ def test_a_run_outlives_a_closed_scene_and_quitting_asks(
     host.answers += [False, True]
     assert not window.close()
     assert panel.trainPanel.running
-    assert "training run goes on" in host.questions[0]
+    assert "training run is still going" in host.questions[0]
     assert window.close()
     assert window.close()  # as macOS does
     assert len(host.questions) == 2

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import __version__
-from ..early_end import stop_on_request
 from ..errors import (
     EXIT_CODES,
     STOPPED_EXIT_CODE,
@@ -26,6 +25,7 @@ from ..errors import (
     OutputExistsError,
 )
 from ..jobs.event_names import ERROR
+from ..process_exit import stop_on_signals
 
 _EXIT_CODES = "exit codes:\n" + "".join(f"{code:3}  {meaning}\n" for code, meaning in EXIT_CODES.items())
 
@@ -53,7 +53,7 @@ class Program:
                 stream.reconfigure(errors="backslashreplace")  # names of files need not be text everywhere
         options = argparse.Namespace()
         try:
-            stop_on_request()
+            stop_on_signals()
             options = self._parser().parse_args(arguments)  # which takes a moment, in which Ctrl-C may come
             command = importlib.import_module(f"{self.package}.{self.commands[options.command]}")
             exit_code = int(command.run(options))

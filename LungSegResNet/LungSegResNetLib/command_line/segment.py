@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
     from ..figures.measurements import table_from_json
     from ..jobs.case_job import run_case
-    from ..jobs.kept_engine import kept_engine
+    from ..jobs.engine_cache import cached_engine
     from ..jobs.outputs import Outputs
     from ..jobs.reporting import make_reporter
     from ..timing import timed
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     seconds: dict[str, float] = {}
     try:
         with timed(seconds, "total"):
-            load = partial(kept_engine, engine_settings(options))
+            load = partial(cached_engine, engine_settings(options))
             summary = run_case(options.input, outputs, mask_options(options), load, reporter, series=options.series)
     finally:
         reporter.close()

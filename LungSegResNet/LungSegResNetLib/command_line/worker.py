@@ -25,9 +25,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import NoReturn
 
-from ..early_end import end_at_once
 from ..errors import STOPPED_EXIT_CODE, UNEXPECTED_EXIT_CODE, DeviceError, UsageError
 from ..jobs.event_names import END, ERROR
+from ..process_exit import exit_now
 from .main import main
 
 _IDLE_SECONDS, _IDLE_SECONDS_ON_WINDOWS = 600.0, 60.0
@@ -72,7 +72,7 @@ def _read_requests(requests: queue.SimpleQueue[bytes | None]) -> None:
     requests.put(None)
     _thread.interrupt_main()
     time.sleep(_GRACE_SECONDS)  # as a rule the command ends by itself
-    end_at_once(STOPPED_EXIT_CODE)
+    exit_now(STOPPED_EXIT_CODE)
 
 
 def _parts_of_input() -> Iterator[bytes]:
@@ -133,7 +133,7 @@ def serve_and_end(command_line: Callable[[list[str]], int]) -> NoReturn:
     Libraries that Python unloads may linger (https://github.com/openvinotoolkit/openvino/issues/32423), when nothing
     is left that would end the process.
     """
-    end_at_once(serve(command_line))
+    exit_now(serve(command_line))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def naming(path: Path) -> tuple[Path, str]:
     return path.parent, "" if ending[1:].isdigit() else ending
 
 
-def tells_uid(path: Path, uid: str) -> bool:
+def mentions_uid(path: Path, uid: str) -> bool:
     """Whether a UID stands at the beginning of a file, whose end may be lost. Raises OSError if it cannot be opened."""
     with path.open("rb") as file:
         return bool(uid) and bool(re.search(re.escape(uid.encode()) + rb"(?![0-9.])", file.read(_TAGS_BYTES)))

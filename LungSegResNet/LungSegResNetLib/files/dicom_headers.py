@@ -14,7 +14,7 @@ from .dicom_damage import lacks_beginning, may_be_damaged_ct, naming
 from .dicom_image import Header, may_be_dicom, numbers_in, read_header, whole_number_in
 from .dicom_stacks import Stack, gather_series, part_series
 from .folder_walk import files_of_folders
-from .reading_ahead import read_ahead
+from .prefetching import read_ahead
 
 
 @dataclass(frozen=True)

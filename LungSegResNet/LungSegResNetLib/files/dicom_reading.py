@@ -12,14 +12,14 @@ from ..ct_volume import CTVolume, Geometry
 from ..errors import InputError, NoCTError
 from ..wording import counted
 from .dicom_choice import WhenInDoubt, choose_series
-from .dicom_damage import naming, tells_uid
+from .dicom_damage import mentions_uid, naming
 from .dicom_headers import Series, scan_folder, series_of_file
 from .dicom_image import Header, along_normal, dicom_reader, may_be_dicom, numbers_in, whole_number_in
 from .dicom_stacks import DISTINGUISHING_TAGS, is_even, lost_slices
 from .folder_walk import files_of_folders
 from .hounsfield import HounsfieldBuffer, is_shifted, to_hounsfield
 from .library_errors import raise_if_out_of_memory
-from .reading_ahead import read_ahead
+from .prefetching import read_ahead
 from .slice_positions import EvenGrid, even_grid, part_stacks
 
 TILTED = "was scanned with the gantry tilted"  # in the warning of a scan whose slices are not where they were
@@ -64,7 +64,7 @@ def _damaged_slices(chosen: Series, found: Sequence[Series], damaged: Sequence[P
     """How many of the damaged files are of the chosen series: they tell its UID, or only its slices are named so."""
     names = {naming(header.path) for header in chosen.headers}
     names -= {naming(header.path) for series in found if series is not chosen for header in series.headers}
-    return sum(naming(path) in names or tells_uid(path, chosen.info.uid) for path in damaged)
+    return sum(naming(path) in names or mentions_uid(path, chosen.info.uid) for path in damaged)
 
 
 def read_dicom_file(path: Path) -> tuple[CTVolume, list[str]]:

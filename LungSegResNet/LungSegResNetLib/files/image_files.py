@@ -13,8 +13,8 @@ import SimpleITK as sitk
 from ..errors import InputError, unreadable
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
-from .nifti_payload import GZIP_MARK, is_complete, unreadable_kind
-from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, tells_axes
+from .nifti_files import GZIP_MARK, is_complete, unreadable_kind
+from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, has_axes
 from .voxel_damage import is_undamaged, lacks_voxels
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
@@ -110,7 +110,7 @@ def require_one_value_per_voxel(reader: sitk.ImageFileReader) -> None:
         raise InputError(f"{name} holds complex numbers, neither Hounsfield units nor labels.")
 
 
-def tells_orientation(reader: sitk.ImageFileReader) -> bool:
+def has_orientation(reader: sitk.ImageFileReader) -> bool:
     """Whether an opened file says how the patient lies; for one that does not, ITK takes its axes for LPS."""
     name = Path(reader.GetFileName()).name.lower()
     keys = set(reader.GetMetaDataKeys())
@@ -119,7 +119,7 @@ def tells_orientation(reader: sitk.ImageFileReader) -> bool:
         return not codes or any(code != "0" for code in codes)
     if name.endswith(NRRD_ENDINGS):
         return "NRRD_space" in keys and reader.GetMetaData("NRRD_space").startswith(_SPACES_OF_PATIENTS)
-    return tells_axes(Path(reader.GetFileName()))
+    return has_axes(Path(reader.GetFileName()))
 
 
 def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:

@@ -16,15 +16,15 @@ from ..labels import LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
 from .image_files import (
     CT_ENDINGS,
     NIFTI_ENDINGS,
+    has_orientation,
     open_image_file,
     read_voxels,
     require_one_value_per_voxel,
     segment_headers,
-    tells_orientation,
 )
-from .left_out_segments import LeftOutSegments, in_quotes, left_out_note, numbered
 from .library_errors import raise_if_out_of_memory
-from .nifti_doubts import doubts_of_nifti
+from .nifti_geometry import doubts_of_nifti
+from .other_segments import OtherSegments, in_quotes, left_out_note, numbered
 from .segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
 
 _LUNG_CODE = "^39607008^"
@@ -38,16 +38,16 @@ class MaskFile:
     Attributes
     ----------
     labels : 3D uint8 image on the file's own grid.
-    tells_sides : whether the segments of the file say which lung is which, and the labels are 1 = right and 2 = left.
-    tells_orientation : whether it says how its voxels lie in the patient.
+    has_sides : whether the segments of the file say which lung is which, and the labels are 1 = right and 2 = left.
+    has_orientation : whether it says how its voxels lie in the patient.
     warnings : what was left out, and what the file says twice and differently, in sentences.
     left_out, left_out_numbers : names of the segments that were left out, and where each of them lies: an image like
-        ``labels`` (see `LeftOutSegments`), None without any.
+        ``labels`` (see `OtherSegments`), None without any.
     """
 
     labels: sitk.Image
-    tells_sides: bool
-    tells_orientation: bool
+    has_sides: bool
+    has_orientation: bool
     warnings: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     left_out_numbers: sitk.Image | None = None
@@ -91,7 +91,7 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     mask = read_mask_file(path)
     labels, warnings = mask_on_ct(mask.labels, ct)
     warnings += mask.warnings
-    if not mask.tells_orientation:
+    if not mask.has_orientation:
         warnings.append(
             f"{path.name} does not say how its voxels lie in the patient; the mask may be rotated relative to "
             f"{ct.source}."
@@ -99,7 +99,7 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     values = np.unique(sitk.GetArrayViewFromImage(mask.labels))
     values = values[values > 0].tolist()
     # Nobody marks both lungs with the number of the left one.
-    if mask.tells_sides or values in ([], [LEFT_LUNG], [RIGHT_LUNG, LEFT_LUNG]):
+    if mask.has_sides or values in ([], [LEFT_LUNG], [RIGHT_LUNG, LEFT_LUNG]):
         return labels, warnings
     if len(values) == 1:
         text = f"{path.name} holds a single label, {values[0]}; it is taken as both lungs together."
@@ -120,8 +120,8 @@ def _read(path: Path) -> MaskFile:
     named = [_lung_of(segment) for segment in segments]
     lungs = lungs_among(named)
     sides = [None if lung == BOTH_SIDES else lung for lung in lungs]
-    tells_sides = any(sides)
-    if not tells_sides and len(segments) > 1:
+    has_sides = any(sides)
+    if not has_sides and len(segments) > 1:
         sides = _both_lungs_alone(path, segments, lungs)
     if not any(sides) and (lobes := _names_of_lobes(segments, named)):
         raise InputError(
@@ -130,7 +130,7 @@ def _read(path: Path) -> MaskFile:
         )
     left_out = _names_without_side(segments, sides) if any(sides) else []
     numbers = None
-    if tells_sides and left_out and len(set(filter(None, sides))) == 1:
+    if has_sides and left_out and len(set(filter(None, sides))) == 1:
         (found,) = [lung.name for lung in LUNG_SEGMENTS if lung.label in sides]
         raise InputError(
             f"{path.name} has the {found} and segments of unknown side ({in_quotes(left_out)}); name the other lung "
@@ -159,8 +159,8 @@ def _read(path: Path) -> MaskFile:
     numbers_image = None if numbers is None else geometry.apply_to(sitk.GetImageFromArray(numbers))
     doubts = doubts_of_nifti(path, geometry) if path.name.lower().endswith(NIFTI_ENDINGS) else []
     warnings = [left_out_note(path.name, left_out)] if left_out else []
-    oriented = tells_orientation(reader)
-    return MaskFile(labels_image, tells_sides, oriented, (*warnings, *doubts), tuple(left_out), numbers_image)
+    oriented = has_orientation(reader)
+    return MaskFile(labels_image, has_sides, oriented, (*warnings, *doubts), tuple(left_out), numbers_image)
 
 
 def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
@@ -192,11 +192,11 @@ def mask_on_ct(mask: sitk.Image, ct: CTVolume) -> tuple[np.ndarray, list[str]]:
     return labels, warnings
 
 
-def left_out_on_ct(names: tuple[str, ...], numbers: sitk.Image, ct: CTVolume) -> LeftOutSegments:
+def left_out_on_ct(names: tuple[str, ...], numbers: sitk.Image, ct: CTVolume) -> OtherSegments:
     """The segments that a mask file has beside the lungs in the order of ``ct.hu``, as far as they lie in it."""
     on_its_grid = CTVolume.from_sitk(numbers, "mask")
     same = _same_grid(on_its_grid.geometry, ct.geometry)
-    return LeftOutSegments(names, on_its_grid.hu if same else _resampled(numbers, ct.geometry))
+    return OtherSegments(names, on_its_grid.hu if same else _resampled(numbers, ct.geometry))
 
 
 def _resampled(mask: sitk.Image, target: Geometry) -> np.ndarray:

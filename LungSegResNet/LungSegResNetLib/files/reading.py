@@ -15,15 +15,15 @@ from .dicom_reading import read_dicom_file, read_dicom_folder
 from .hounsfield import HounsfieldBuffer, to_hounsfield
 from .image_files import (
     NIFTI_ENDINGS,
+    has_orientation,
     open_image_file,
     read_voxels,
     require_one_value_per_voxel,
     segment_headers,
-    tells_orientation,
 )
-from .nifti_doubts import doubts_of_nifti, lacks_voxel_size
-from .nifti_payload import read_slices
-from .text_headers import tells_voxel_size
+from .nifti_files import read_slices
+from .nifti_geometry import doubts_of_nifti, lacks_voxel_size
+from .text_headers import has_voxel_size
 
 _SMALLEST_MM, _LARGEST_MM = 0.05, 20.0
 
@@ -81,14 +81,14 @@ def _read_image_file(path: Path) -> tuple[CTVolume, list[str]]:
     warnings = to_hounsfield(buffer, path.name)
     if path.name.lower().endswith(NIFTI_ENDINGS):
         warnings += doubts_of_nifti(path, native)
-    elif not tells_voxel_size(path):
+    elif not has_voxel_size(path):
         warnings.append(lacks_voxel_size(path))
     if reader.GetDimension() == 2:
         warnings.append(
             f"{path.name} is a 2D image, which does not give its slice thickness; 1 mm was assumed, so volumes and "
             "masses are unreliable."
         )
-    if not tells_orientation(reader):
+    if not has_orientation(reader):
         warnings.append(
             f"{path.name} does not say how the patient lies; right and left, front and back, and top and bottom "
             "may be swapped."

@@ -30,7 +30,7 @@ def read_fields(stream: BinaryIO, ending: str) -> dict[str, str]:
     return fields
 
 
-def tells_voxel_size(path: Path) -> bool:
+def has_voxel_size(path: Path) -> bool:
     """False if a MetaImage or NRRD file lacks the distance of its voxels, for which the library takes 1 mm."""
     with path.open("rb") as stream:
         fields = read_fields(stream, path.suffix)
@@ -38,7 +38,7 @@ def tells_voxel_size(path: Path) -> bool:
     return bool(told.strip()) and "nan" not in told.lower()
 
 
-def tells_axes(path: Path) -> bool:
+def has_axes(path: Path) -> bool:
     """False if a MetaImage file lacks the directions of its axes, for which the library takes those of LPS."""
     with path.open("rb") as stream:
         fields = read_fields(stream, path.suffix)

@@ -17,7 +17,7 @@ from ..labels import LUNG_SEGMENTS, LungSegment
 from .image_files import NIFTI_ENDINGS, has_mixed_ending
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
-from .nifti_payload import is_complete
+from .nifti_files import is_complete
 from .voxel_damage import is_undamaged
 
 MASK_ENDINGS = (".seg.nrrd", ".nii.gz", ".nii", ".nrrd", ".mha")

@@ -23,8 +23,8 @@ from ..lungs.segmentation import Segmentation
 from ..network.engines import LoadedEngine
 from ..tables import write_rows_into
 from ..timing import timed
+from .device_fallback import segment_with_fallback
 from .event_names import LOAD_NETWORK, READ, SEGMENT, WRITE
-from .failing_card import segment_in_any_case
 from .mask_options import MaskOptions
 from .outputs import Outputs
 from .reporting import Reporter
@@ -71,7 +71,7 @@ def run_case(
         warnings.append(text)
         reporter.warning(text)
 
-    result, engine = segment_in_any_case(ct, engine, reporter.progress, on_warning, smoothing_mm=options.smoothing_mm)
+    result, engine = segment_with_fallback(ct, engine, reporter.progress, on_warning, smoothing_mm=options.smoothing_mm)
     for text in result.warnings:
         reporter.warning(text)
     reporter.stage(WRITE)

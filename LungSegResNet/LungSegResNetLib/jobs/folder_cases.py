@@ -19,7 +19,7 @@ from ..files.places import place
 from ..files.writing import MASK_ENDINGS
 from ..wording import counted
 from .case_status import STARTED
-from .spread_series import warnings_of_spread_series
+from .split_series import warnings_of_spread_series
 from .summary_file import SUMMARY_ENDING, mask_names, read_summary
 
 _SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr")

@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 from ..cores import cores
-from ..early_end import end_at_once, stop_with_parent
 from ..errors import STOPPED_EXIT_CODE, DeviceError
 from ..memory import memory
 from ..network.engines import EngineSettings, runs_on_processor
+from ..process_exit import exit_now, stop_with_parent
 from .case_status import RUNNING
+from .engine_cache import cached_engine
 from .folder_job import FinishedCases
 from .folder_task import FolderTask
-from .kept_engine import kept_engine
 from .reporting import CaseReporter, NullReporter, Reporter
 from .summary_file import Row
 from .task_run import do_task
@@ -64,7 +64,7 @@ class LocalRun:
 
 
 def _one_by_one(tasks: Sequence[FolderTask], reporter: Reporter, settings: EngineSettings) -> FinishedCases:
-    engine = kept_engine(settings)
+    engine = cached_engine(settings)
     for task in tasks:
         reporter.case(task.event(RUNNING))
         yield task, do_task(task, engine, CaseReporter(reporter, task.name))
@@ -151,7 +151,7 @@ _idle.set()
 def _do_here(task: FolderTask, settings: EngineSettings) -> Row:
     _idle.clear()
     try:
-        return do_task(task, kept_engine(settings), NullReporter())
+        return do_task(task, cached_engine(settings), NullReporter())
     finally:
         _idle.set()
 
@@ -168,4 +168,4 @@ def _watch(end: Connection) -> None:
     if not _idle.is_set():
         _thread.interrupt_main(signal.SIGTERM)
         _idle.wait(_LONGEST_END_SECONDS)  # unfinished files are removed meanwhile
-    end_at_once(STOPPED_EXIT_CODE)
+    exit_now(STOPPED_EXIT_CODE)

@@ -11,15 +11,15 @@ import numpy as np
 
 from ..network.engines import EngineSettings, LoadedEngine
 from ..network.predictor import Predictor
-from .kept_engine import kept_engine
+from .engine_cache import cached_engine
 
 _loading = threading.Lock()
 _turn = threading.Lock()
 
 
 def shared_engine(settings: EngineSettings) -> LoadedEngine:
-    """As `kept_engine`, for any thread: while one lets the network run, the others read, measure and write."""
-    return _loaded(partial(kept_engine, settings))
+    """As `cached_engine`, for any thread: while one lets the network run, the others read, measure and write."""
+    return _loaded(partial(cached_engine, settings))
 
 
 def _loaded(load: Callable[[], LoadedEngine]) -> LoadedEngine:
@@ -27,10 +27,10 @@ def _loaded(load: Callable[[], LoadedEngine]) -> LoadedEngine:
     with _loading:
         engine = load()
     instead = engine.on_processor and partial(_loaded, engine.on_processor)
-    return replace(engine, predictor=_InTurns(engine.predictor), on_processor=instead)
+    return replace(engine, predictor=_OneAtATime(engine.predictor), on_processor=instead)
 
 
-class _InTurns:
+class _OneAtATime:
     """A predictor that works for one thread at a time."""
 
     def __init__(self, predictor: Predictor) -> None:
@@ -43,7 +43,7 @@ class _InTurns:
     def for_scan(self, slices: int) -> Predictor:
         """As the predictor's own, in turns, too."""
         with _turn:
-            return _InTurns(self._predictor.for_scan(slices))
+            return _OneAtATime(self._predictor.for_scan(slices))
 
     def predict(self, slices: np.ndarray, on_slices_done: Callable[[int], None] = lambda done: None) -> np.ndarray:
         """As the predictor's own."""

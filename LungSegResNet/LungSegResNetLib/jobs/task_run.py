@@ -8,9 +8,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ..early_end import undone_by_an_end
 from ..errors import DeviceError, LungSegError, NoCTError, OutputError, OutputExistsError, sentence_of
 from ..network.engines import LoadedEngine
+from ..process_exit import undone_on_exit
 from .case_job import run_case
 from .folder_task import FolderTask
 from .outputs import Outputs
@@ -45,7 +45,7 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
         return without_result(task.failed(error))
 
     try:
-        with undone_by_an_end(lambda: _restore(task, earlier, mask)):
+        with undone_on_exit(lambda: _restore(task, earlier, mask)):
             return _done(task, engine, reporter)
     except OutputExistsError as error:  # perhaps it came from a machine that was thought lost
         return task.settled() or failed(str(error))
@@ -99,7 +99,7 @@ def _compared(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Cas
     """Segment beside the mask that is there. Raises OutputExistsError if that is another one."""
     with (
         tempfile.TemporaryDirectory(prefix=".again-", dir=task.mask.parent) as folder,
-        undone_by_an_end(lambda: shutil.rmtree(folder)),
+        undone_on_exit(lambda: shutil.rmtree(folder)),
     ):
         again = Path(folder) / task.mask.name
         summary = _segmented(task, again, engine, reporter)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..boxes import bounding_box
 from .densities import DENSE_HU
-from .runs import Runs
+from .run_length import RunLengths
 from .slab_morphology import dilated, eroded, opened_by_disc, packed, unpacked
 from .slicewise import over_slabs, over_slices
 
@@ -47,7 +47,7 @@ def without_domes(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, fl
 def _remove_islands(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> None:
     """Take domes that are islands out of the mask, in place; what has aerated lung not far below it is a mass."""
     dz, dy, dx = spacing_zyx
-    islands = Runs.of(_islands(mask, hu, (dy, dx)))
+    islands = RunLengths.of(_islands(mask, hu, (dy, dx)))
     numbers, count = islands.components(within_slices=True)
     far = max(1, round(_FAR_BELOW_MM / dz))
     for n in range(count):  # from below to above: what lies under an island may have been a dome
@@ -85,7 +85,7 @@ def _islands(mask: np.ndarray, hu: np.ndarray, pixel_mm: tuple[float, float]) ->
         target[:] = unpacked(~closed, len(lung))
 
     over_slabs(find_outside, outside, mask, hu)
-    holes, area = Runs.of(outside).holes_of_slices()
+    holes, area = RunLengths.of(outside).holes_of_slices()
     large = holes.chosen(area * pixel_mm[0] * pixel_mm[1] > _ISLAND_MM2)
     islands = large.painted()
     for z in np.unique(large.indices()[0]):
@@ -109,11 +109,11 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
             target[:] = unpacked(opened_by_disc(packed(dense), radius), len(dense))
 
     over_slabs(find_cores, dense_cores, mask, hu)
-    cores = Runs.of(dense_cores)
+    cores = RunLengths.of(dense_cores)
     numbers, count = cores.components()
     cover = max(1, round(_COVER_MM / dz))
 
-    def cap(n: int) -> tuple[slice, Runs] | None:
+    def cap(n: int) -> tuple[slice, RunLengths] | None:
         core = cores.chosen(numbers == n)
         slices, *plane = core.box()
         if slices.start == 0 or (slices.stop - slices.start) * dz > _CAP_MM:

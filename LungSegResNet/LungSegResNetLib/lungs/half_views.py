@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from ..labels import LEFT_LUNG, RIGHT_LUNG
-from .runs import Runs, component_sizes
+from .run_length import RunLengths, component_sizes
 
 _EROSION_STEP_MM, _EROSION_MAX_MM = 2.0, 8.0
 _RIM_SHARE = 0.015  # of the mask
@@ -29,7 +29,7 @@ def sides_with_rim(mask: np.ndarray, spacing_zyx: tuple[float, ...]) -> np.ndarr
     depth = ndimage.distance_transform_edt(padded, sampling=spacing_zyx)[:, 1:-1, 1:-1]
     smallest = _RIM_SHARE * np.count_nonzero(mask)
     for radius in np.arange(0.0, _EROSION_MAX_MM + _EROSION_STEP_MM, _EROSION_STEP_MM):
-        core = Runs.of(depth > radius)
+        core = RunLengths.of(depth > radius)
         numbers, parts = core.components()
         if parts < 2:
             continue

@@ -15,7 +15,7 @@ from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
 from .half_views import sides_with_rim
 from .preprocessing import BODY_HU, body_middle
-from .runs import Runs, component_sizes
+from .run_length import RunLengths, component_sizes
 from .slicewise import over_slabs
 
 _COARSE_MM = 2.5
@@ -70,7 +70,7 @@ def split_lungs(
     midline_mm : where the body's midplane lies, in mm from the centre of the first column; needed to name the
         side of a lung that is alone. The middle of the mask is taken where it is not known.
     """
-    runs = Runs.of(mask)
+    runs = RunLengths.of(mask)
     if len(runs.starts) == 0:
         return np.zeros(mask.shape, np.uint8)
     box = runs.box()
@@ -130,9 +130,9 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
         padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
         return ndimage.distance_transform_edt(padded, sampling=spacing)[:, 1:-1, 1:-1]
 
-    def cores() -> Iterator[tuple[float, Runs]]:
+    def cores() -> Iterator[tuple[float, RunLengths]]:
         for radius in np.arange(0.0, _EROSION_MAX_MM, _EROSION_STEP_MM):
-            yield radius, Runs.of(depth() > radius if radius > 0 else mask)
+            yield radius, RunLengths.of(depth() > radius if radius > 0 else mask)
 
     if is_wide and _has_no_gap(mask, x_mm) and not _part_beside_each_other(cores(), spacing, _CORE_SHARE * total):
         return np.where(mask, _side_by_shape(mask, x_mm), BACKGROUND).astype(np.uint8)
@@ -178,7 +178,9 @@ def _has_no_gap(mask: np.ndarray, x_mm: np.ndarray) -> bool:
     return bool(profile[np.abs(x_mm) < _MIDDLE_MM].min(initial=profile.max()) > _GAP_SHARE * profile.max())
 
 
-def _part_beside_each_other(cores: Iterable[tuple[float, Runs]], spacing: tuple[float, ...], smallest: float) -> bool:
+def _part_beside_each_other(
+    cores: Iterable[tuple[float, RunLengths]], spacing: tuple[float, ...], smallest: float
+) -> bool:
     """Whether erosion parts a mask into two large parts beside each other, as two lungs are also in a turned patient.
 
     ``cores`` are those of the mask by growing erosion; below ``smallest`` voxels they are not looked at.
@@ -267,10 +269,10 @@ def spread_to_neighbours(coarse: np.ndarray) -> np.ndarray:
     return spread[1:-1, 1:-1, 1:-1]
 
 
-def _unite_parts(sides: np.ndarray, runs: Runs) -> None:
+def _unite_parts(sides: np.ndarray, runs: RunLengths) -> None:
     """Make parts that are nearly all one side this side, in place; ``runs`` are those of both sides together."""
     numbers, parts = runs.components()
-    left = Runs.of(sides == LEFT_LUNG)
+    left = RunLengths.of(sides == LEFT_LUNG)
     left_voxels = np.bincount(
         np.searchsorted(runs.starts, left.starts, side="right") - 1, left.lengths, minlength=len(runs.starts)
     )

@@ -11,7 +11,7 @@ from ..boxes import bounding_box
 from .border import fit_border
 from .densities import DENSE_HU
 from .laterality import split_lungs
-from .runs import Runs, component_sizes
+from .run_length import RunLengths, component_sizes
 from .slicewise import over_slabs, over_slices
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
@@ -72,7 +72,7 @@ def clean_mask(
 
 
 def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    runs = Runs.of(mask)
+    runs = RunLengths.of(mask)
     numbers, parts = runs.components()
     sizes = component_sizes(runs, numbers, parts)
     smallest = _MIN_PART_ML * 1000.0 / float(np.prod(spacing))
@@ -87,7 +87,7 @@ def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) 
     return result
 
 
-def _far_from(runs: Runs, numbers: np.ndarray, large: np.ndarray, slices: float) -> np.ndarray:
+def _far_from(runs: RunLengths, numbers: np.ndarray, large: np.ndarray, slices: float) -> np.ndarray:
     """For each part, whether it is more than so many slices above or below all ``large`` ones (bool)."""
     begin, end = np.full(len(large), runs.shape[0]), np.zeros(len(large), np.int64)
     z, _, _ = runs.indices()
@@ -169,7 +169,7 @@ def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
 
 def _without_dense_crumbs(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """The mask without small parts of a slice that have no air in it, as they are left in a dome of the diaphragm."""
-    runs = Runs.of(mask)
+    runs = RunLengths.of(mask)
     numbers, parts = runs.components(within_slices=True)
     is_small = component_sizes(runs, numbers, parts) * spacing[1] * spacing[2] < _MIN_PART_MM2
     small, numbers = runs.chosen(is_small[numbers]), numbers[is_small[numbers]]
@@ -182,14 +182,14 @@ def _without_dense_crumbs(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float
 
 def _fill_holes(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     filled = mask.copy()
-    background = Runs.of(~mask)
+    background = RunLengths.of(~mask)
     is_closed = _closed_holes(background)
     np.put(filled, background.chosen(is_closed).voxels(), True)
     _fill_vessels_and_covered_holes(filled, background.chosen(~is_closed), spacing)
     return filled
 
 
-def _closed_holes(background: Runs) -> np.ndarray:
+def _closed_holes(background: RunLengths) -> np.ndarray:
     """For each run of the background, whether it is closed in on all sides (bool).
 
     The first and last slice count as open: what leaves the scan is no hole.
@@ -201,7 +201,9 @@ def _closed_holes(background: Runs) -> np.ndarray:
     return ~open_parts[numbers]
 
 
-def _fill_vessels_and_covered_holes(mask: np.ndarray, background: Runs, spacing: tuple[float, float, float]) -> None:
+def _fill_vessels_and_covered_holes(
+    mask: np.ndarray, background: RunLengths, spacing: tuple[float, float, float]
+) -> None:
     """Fill holes of slices, in place, although they are open in 3D; ``background`` is that of the mask.
 
     Small holes are followed from slice to slice. A strand that is thin everywhere is a vessel. A thicker one is

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .runs import Runs, component_sizes
+from .run_length import RunLengths, component_sizes
 from .slab_morphology import dilated, eroded
 
 BODY_HU = -500.0
@@ -65,10 +65,10 @@ def body_box(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> tuple[f
     step_y, step_x = (max(1, round(_COARSE_MM / d)) for d in (dy, dx))
     step_z = max(1, round(_COARSE_MM / spacing_zyx[0]))
     filled = hu[::step_z, step_y // 2 :: step_y, step_x // 2 :: step_x] > BODY_HU
-    holes, _ = Runs.of(~filled).holes_of_slices()
+    holes, _ = RunLengths.of(~filled).holes_of_slices()
     np.put(filled, holes.voxels(), True)
     # Opening in the plane parts the patient from table top, blankets and tubes.
-    opened = Runs.of(np.stack([_opened(section) for section in filled]))
+    opened = RunLengths.of(np.stack([_opened(section) for section in filled]))
     numbers, parts = opened.components()
     full = (-dy / 2, (size_y - 0.5) * dy, -dx / 2, (size_x - 0.5) * dx)
     if parts == 0:

@@ -15,8 +15,8 @@ from pydicom.errors import InvalidDicomError
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import SECONDARY_CAPTURE
-from LungSegResNetLib.files.left_out_segments import LeftOutSegments, left_out_note, numbered
 from LungSegResNetLib.files.mask_reading import left_out_on_ct, mask_on_ct
+from LungSegResNetLib.files.other_segments import OtherSegments, left_out_note, numbered
 from LungSegResNetLib.files.segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 
@@ -57,13 +57,13 @@ def read_dicom_mask(path: Path, ct: CTVolume) -> MaskOnCt:
         values, notes = _from_colors(_series_of(first, files, path), ct, path.name)
         return MaskOnCt(values, "PTK colour DICOM", tuple(notes))
     structures = _lungs_of_segments(first) if kind in SEGMENTATIONS else _lungs_of_rois(first)
-    chosen, tells_sides = _choose_lungs(structures, path.name)
+    chosen, has_sides = _choose_lungs(structures, path.name)
     if kind in SEGMENTATIONS:
         others = {number: name for number, (name, _) in structures.items() if number not in chosen}
         values, notes, left_out = _from_segmentation(first, chosen, others, ct, path.name)
-        return MaskOnCt(values, "DICOM segmentation", tuple(notes), tells_sides, left_out)
+        return MaskOnCt(values, "DICOM segmentation", tuple(notes), has_sides, left_out)
     values, notes = read_structure_set(first, chosen, ct, path.name)
-    return MaskOnCt(values, "structure set (RTSTRUCT)", tuple(notes), tells_sides)
+    return MaskOnCt(values, "structure set (RTSTRUCT)", tuple(notes), has_sides)
 
 
 def referenced_series(path: Path) -> set[str]:
@@ -183,23 +183,23 @@ def _choose_lungs(structures: _Structures, source: str) -> tuple[dict[int, int],
     lungs in one count only where no structure has a side."""
     lungs = dict(zip(structures, lungs_among([lung for _, lung in structures.values()]), strict=True))
     chosen = {number: lung for number, lung in lungs.items() if lung in (RIGHT_LUNG, LEFT_LUNG)}
-    tells_sides = bool(chosen)
-    for lung in (RIGHT_LUNG, LEFT_LUNG) if tells_sides else (BOTH_SIDES,):
+    has_sides = bool(chosen)
+    for lung in (RIGHT_LUNG, LEFT_LUNG) if has_sides else (BOTH_SIDES,):
         same = [f"'{name}'" for name, named in structures.values() if named == NamedLung(lung)]
         if len(same) > 1:
             what = "that may be both lungs" if lung == BOTH_SIDES else "for the same lung"
             raise InputError(f"{source} has several structures {what} ({' and '.join(same)}); keep one of them.")
-    if not tells_sides:
+    if not has_sides:
         chosen = {number: RIGHT_LUNG for number, lung in lungs.items() if lung == BOTH_SIDES}
     if not chosen:
         names = ", ".join(f"'{name}'" for name, _ in structures.values()) or "none at all"
         raise InputError(f"{source} has no structure named as a lung; there are {names}.")
-    return chosen, tells_sides
+    return chosen, has_sides
 
 
 def _from_segmentation(
     header: Dataset, chosen: dict[int, int], others: dict[int, str], ct: CTVolume, source: str
-) -> tuple[np.ndarray, list[str], LeftOutSegments | None]:
+) -> tuple[np.ndarray, list[str], OtherSegments | None]:
     """Values of the segments ``chosen`` (number: value), notes, and the ``others`` (number: name)."""
     try:
         from highdicom.seg import segread

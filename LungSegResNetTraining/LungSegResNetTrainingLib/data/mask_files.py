@@ -11,8 +11,8 @@ import numpy as np
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
-from LungSegResNetLib.files.left_out_segments import LeftOutSegments
 from LungSegResNetLib.files.mask_reading import left_out_on_ct, mask_on_ct, read_mask_file
+from LungSegResNetLib.files.other_segments import OtherSegments
 
 from .lung_values import as_right_and_left
 from .ptk_files import is_formless_nifti, is_ptk_metafile, read_formless_nifti, read_ptk_mat, read_ptk_metafile
@@ -34,7 +34,7 @@ class ReferenceMask:
     labels: np.ndarray
     format: str
     notes: tuple[str, ...] = ()
-    left_out: LeftOutSegments | None = None
+    left_out: OtherSegments | None = None
 
 
 def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> ReferenceMask:
@@ -51,7 +51,7 @@ def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> Reference
     if not path.exists():
         raise InputError(f"The mask {path} does not exist.")
     mask = _read(path, ct)
-    labels, more = (mask.values, []) if mask.tells_sides else as_right_and_left(mask.values, ct, path.name)
+    labels, more = (mask.values, []) if mask.has_sides else as_right_and_left(mask.values, ct, path.name)
     return ReferenceMask(labels, mask.format, (*mask.notes, *more), mask.left_out)
 
 
@@ -74,4 +74,4 @@ def _read(path: Path, ct: CTVolume) -> MaskOnCt:
     values, warnings = mask_on_ct(mask.labels, ct)
     kind = "Slicer segmentation" if name.endswith(".seg.nrrd") else "label map"
     left_out = left_out_on_ct(mask.left_out, mask.left_out_numbers, ct) if mask.left_out_numbers is not None else None
-    return MaskOnCt(values, kind, (*warnings, *mask.warnings), mask.tells_sides, left_out)
+    return MaskOnCt(values, kind, (*warnings, *mask.warnings), mask.has_sides, left_out)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.files.left_out_segments import LeftOutSegments
+from LungSegResNetLib.files.other_segments import OtherSegments
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
 from LungSegResNetLib.lungs.densities import BORDER_HU
 from LungSegResNetLib.lungs.laterality import sides_exchanged
@@ -15,7 +15,7 @@ from LungSegResNetLib.lungs.preprocessing import body_box
 from LungSegResNetLib.lungs.quality import LARGEST_ML, LARGEST_RATIO
 
 from .cases import DOUBTFUL, OK, REFUSED
-from .left_out_disease import disease_left_out
+from .disease_in_other_segments import disease_left_out
 from .mask_notes import accepted_text
 
 _AERATED_SHARE = 0.5  # of the mask: below, most of it does not look like lung
@@ -72,7 +72,7 @@ class PairVerdict:
         return accepted_text(self.accepted, self.reasons) if self.accepted else " ".join(self.reasons)
 
 
-def check_pair(ct: CTVolume, labels: np.ndarray, left_out: LeftOutSegments | None = None) -> PairVerdict:
+def check_pair(ct: CTVolume, labels: np.ndarray, left_out: OtherSegments | None = None) -> PairVerdict:
     """Judge a mask (uint8 labels 0/1/2 on the CT's grid) by density, side, volume, place and slice coverage, and by
     what its file has beside the lungs."""
     if labels.shape != ct.hu.shape:

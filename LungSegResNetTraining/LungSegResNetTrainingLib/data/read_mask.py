@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from LungSegResNetLib.files.left_out_segments import LeftOutSegments
+from LungSegResNetLib.files.other_segments import OtherSegments
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class MaskOnCt:
     values : the shape of ``ct.hu``, as the file numbers lungs or lobes; 0 is neither.
     format : what the file was, in words.
     notes : what had to be assumed or left out, one sentence each.
-    tells_sides : whether 1 is the right and 2 the left lung by what the file says.
+    has_sides : whether 1 is the right and 2 the left lung by what the file says.
     left_out : segments that are no lungs by their names, on the grid of the CT; None without any, and for contours.
     """
 
     values: np.ndarray
     format: str
     notes: tuple[str, ...] = ()
-    tells_sides: bool = False
-    left_out: LeftOutSegments | None = None
+    has_sides: bool = False
+    left_out: OtherSegments | None = None

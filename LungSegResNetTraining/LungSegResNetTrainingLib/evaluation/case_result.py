@@ -108,15 +108,15 @@ class CaseResult:
         """A metric by its key.
 
         It is nan where the method was not run, the region has no lung in the reference, or is a side that the reference
-        does not tell (see ``tells_sides``).
+        does not tell (see ``has_sides``).
         """
         comparison = self.comparisons.get(method, {}).get(region)
-        if comparison is None or comparison.reference_ml == 0 or not (region == LUNGS or self.tells_sides):
+        if comparison is None or comparison.reference_ml == 0 or not (region == LUNGS or self.has_sides):
             return math.nan
         return float(getattr(comparison, key))
 
     @property
-    def tells_sides(self) -> bool:
+    def has_sides(self) -> bool:
         """Whether right and left are the reference's own.
 
         A mask with one value is parted by the function that parts the network's: to compare the sides would partly

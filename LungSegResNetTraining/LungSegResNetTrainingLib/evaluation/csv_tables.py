@@ -46,7 +46,7 @@ def write_cases(path: Path, evaluation: Evaluation) -> None:
             "ct_sha256": result.ct_sha256,
             "mask_sha256": result.mask_sha256,
             "fold": result.fold,
-            "sides": _TOLD if result.tells_sides else _PARTED,
+            "sides": _TOLD if result.has_sides else _PARTED,
         }
         for method, comparisons in result.comparisons.items():
             for region, comparison in comparisons.items():

@@ -138,8 +138,8 @@ def assign_networks(
             if patient in seen[network.fold]:
                 refuse(
                     patient,
-                    f"The network of fold {network.fold} was trained on a scan of patient {patient}, whom it should "
-                    "judge",
+                    f"The network of fold {network.fold} was trained on a scan of patient {patient}, on whom it "
+                    "should be evaluated",
                     "train all folds again, from networks that have not seen the patient and with each CT listed once",
                 )
             judges[patient] = network

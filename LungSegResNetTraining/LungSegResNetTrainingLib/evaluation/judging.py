@@ -14,7 +14,7 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.figures.metric_definitions import DICE
 from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
-from LungSegResNetLib.jobs.failing_card import segment_in_any_case
+from LungSegResNetLib.jobs.device_fallback import segment_with_fallback
 from LungSegResNetLib.network.engines import LoadedEngine
 
 from ..data.case_reading import read_case
@@ -100,7 +100,7 @@ def _predicted(
     """The labels, and what there is to say about them."""
     told: list[str] = []
     try:
-        result, _ = segment_in_any_case(ct, engine, on_progress, told.append)
+        result, _ = segment_with_fallback(ct, engine, on_progress, told.append)
     except InputError as error:
         # The scan was read before: what is left to complain about is that there is no lung in it.
         return np.zeros(ct.hu.shape, np.uint8), [*told, str(error)]

@@ -122,7 +122,7 @@ def _table1_sections(findings: Findings) -> list[Section]:
 
 def _note_on_sides(results: Sequence[CaseResult]) -> str:
     """Which cases have no figures of their sides, and why; empty where all have."""
-    if not (count := sum(not result.tells_sides for result in results)):
+    if not (count := sum(not result.has_sides for result in results)):
         return ""
     they_are = "it is" if count == 1 else "they are"
     return (

@@ -21,7 +21,7 @@ from .run_files import CHECKPOINT, CURVES, LOG, NETWORK
 from .run_options import RunOptions
 from .run_records import RunRecords
 from .settings import TrainingSettings
-from .slice_loading import lost_workers_told, slice_loader
+from .slice_loading import explain_lost_workers, slice_loader
 from .start_network import StartNetwork
 from .training_run import TrainingRun
 from .validation import validation_dice
@@ -71,7 +71,7 @@ def fit(
     if processes.first and run.step == 0:
         run.save_checkpoint()  # from now on the folder is known to hold a run
     with (
-        lost_workers_told(),
+        explain_lost_workers(),
         RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records,
     ):
         # A checkpoint of an earlier version does not say, and the log may be lost.

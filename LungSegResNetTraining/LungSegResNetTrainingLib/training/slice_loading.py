@@ -47,7 +47,7 @@ def slice_loader(
 
 
 @contextmanager
-def lost_workers_told() -> Iterator[None]:
+def explain_lost_workers() -> Iterator[None]:
     """A process that prepares slices and dies ends the run with a sentence, whatever is done in that moment."""
     try:
         yield

@@ -388,7 +388,7 @@ def test_cuda_asked_for_where_there_is_none_is_said(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["segment", str(scan), str(tmp_path / "out.nii.gz"), "--device", "cuda"]) == 6
-    assert "No CUDA graphics card" in capsys.readouterr().err
+    assert "No CUDA GPU" in capsys.readouterr().err
 
 
 def test_an_output_format_that_does_not_exist_is_refused_before_any_work(
@@ -409,7 +409,10 @@ def test_a_table_format_that_does_not_exist_is_refused_before_any_work(
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({1: 2, 2: 1}, "exchanged.nii.gz has the right lung on the patient's left side"), ({1: 0, 2: 0}, "holds no lung")],
+    [
+        ({1: 2, 2: 1}, "exchanged.nii.gz has the right lung on the patient's left side"),
+        ({1: 0, 2: 0}, "contains no lung"),
+    ],
 )
 def test_a_mask_with_exchanged_sides_or_without_lung_is_measured_and_compared_with_a_warning(
     scan: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[int, int], told: str

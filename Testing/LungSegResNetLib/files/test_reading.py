@@ -461,7 +461,7 @@ class TestMasks:
         np.testing.assert_array_equal(sitk.GetArrayFromImage(mask), labels)
 
     def test_a_scan_given_as_a_mask_is_refused(self, scan, tmp_path):
-        with pytest.raises(InputError, match="is no mask"):
+        with pytest.raises(InputError, match="is not a mask"):
             read_mask_file(save(scan[0], tmp_path / "ct.nrrd"))
 
     def test_a_cropped_slicer_segmentation_is_put_back_in_its_place(self, scan, ct, labels, tmp_path):
@@ -546,7 +546,7 @@ class TestMasks:
             / (np.count_nonzero(values) + np.count_nonzero(labels))
         )
         assert overlap > 0.9
-        assert ["another grid" in text for text in warnings] == [True]
+        assert ["different grid" in text for text in warnings] == [True]
 
     def test_a_scan_too_large_for_the_memory_is_no_fault_of_the_mask(self, ct, scan):
         huge = replace(ct.geometry, size=(100_000, 100_000, 1_000))
@@ -594,7 +594,7 @@ class TestMasks:
     def test_a_mask_that_lies_a_part_of_a_voxel_aside_is_resampled_with_a_warning(self, voxels, is_told, scan, ct):
         aside = sitk.Image(scan[1])
         aside.SetOrigin(scan[1].TransformContinuousIndexToPhysicalPoint((voxels, 0.0, 0.0)))
-        assert ["another grid" in text for text in mask_on_ct(aside, ct)[1]] == [True] * is_told
+        assert ["different grid" in text for text in mask_on_ct(aside, ct)[1]] == [True] * is_told
 
     def test_labels_of_right_and_left_lung_are_taken_as_they_are(self, scan, ct, labels, tmp_path):
         values, warnings = read_lungs(save(scan[1], tmp_path / "lungs.nii.gz"), ct)
@@ -610,7 +610,7 @@ class TestMasks:
     @pytest.mark.parametrize("value", [-1, 256, 0.5, np.nan])
     def test_a_mask_of_other_values_than_whole_numbers_to_255_is_refused(self, value, scan, labels, tmp_path):
         values = np.where(labels == 1, np.float32(value), labels).astype(np.float32 if value % 1 else np.int16)
-        with pytest.raises(InputError, match="other values than whole numbers from 0 to 255"):
+        with pytest.raises(InputError, match="values other than whole numbers from 0 to 255"):
             read_mask_file(save(from_array(values, scan[1]), tmp_path / "lungs.nrrd"))
 
     @pytest.mark.parametrize("value", [1, 3, 255])
@@ -770,16 +770,16 @@ SHEARED = [[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 2.0, 0.0], [0.0, 0.0, 8.0, 0.0], [0.
             np.diag([2.0, 2.0, 16.0, 1.0]),
             (1, 1),
             None,
-            "voxels of 2 x 2 x 8 mm were taken; its sform has 2 x 2 x 16 mm",
+            "voxels of 2 x 2 x 8 mm were used; the sform gives 2 x 2 x 16 mm",
         ),
         (
             np.diag([2.0, 2.0, 8.0, 1.0]),
             (0, 1),
             (1, 1, 1),
-            "voxels of 1 x 1 x 1 mm were taken; its sform has 2 x 2 x 8",
+            "voxels of 1 x 1 x 1 mm were used; the sform gives 2 x 2 x 8",
         ),
         (np.diag([-2.0, 2.0, 8.0, 1.0]), (1, 1), None, None),  # SimpleITK takes the sform then
-        (np.array(SHEARED), (1, 1), None, "its sform has 2 x 2 x 8.25 mm, with sheared axes"),
+        (np.array(SHEARED), (1, 1), None, "the sform gives 2 x 2 x 8.25 mm, with sheared axes"),
     ],
 )
 def test_a_nifti_file_that_says_two_geometries_is_read_with_a_warning_and_nothing_else_is_written(
@@ -793,7 +793,7 @@ def test_a_nifti_file_that_says_two_geometries_is_read_with_a_warning_and_nothin
 def test_a_nifti_file_whose_geometries_differ_in_place_only_is_read_with_a_warning_as_scan_and_as_mask(hu, tmp_path):
     moved = np.diag([2.0, 2.0, 8.0, 1.0])
     moved[:3, 3] = 30.0, 0.0, 40.0
-    told = "its sform puts them 50.0 mm away"
+    told = "the sform puts its voxels 50.0 mm away"
     ct, warnings = read_ct(_nifti(tmp_path / "ct.nii.gz", hu, moved, sform_code=2))
     assert [told in text for text in warnings] == [True]
     lungs = (hu < -500).astype(np.uint8)

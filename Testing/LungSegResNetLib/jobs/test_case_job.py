@@ -38,7 +38,7 @@ def test_the_processor_does_what_a_full_graphics_card_cannot_and_says_so(tmp_pat
     assert (summary["device"], summary["engine"]) == ("cpu", "openvino")
     assert summary["warnings"] == reporter.texts
     (about_the_card,) = [text for text in summary["warnings"] if "too little free memory" in text]
-    assert "on the processor instead" in about_the_card
+    assert "on the CPU instead" in about_the_card
     outputs = Outputs.at(tmp_path / "processor.nii.gz")
     run_case(source, outputs, SMOOTHED, lambda: load_engine(processor), reporter)
     assert (tmp_path / "card.nii.gz").read_bytes() == (tmp_path / "processor.nii.gz").read_bytes()

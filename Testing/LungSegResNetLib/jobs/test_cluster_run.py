@@ -116,7 +116,7 @@ def test_a_network_that_no_worker_can_use_ends_the_run(
 
 @pytest.mark.parametrize(
     ("address", "code", "text"),
-    [("tcp://127.0.0.1:9", 6, "No Dask scheduler answers"), ("nowhere", 2, "no address of a Dask scheduler")],
+    [("tcp://127.0.0.1:9", 6, "No Dask scheduler answers"), ("nowhere", 2, "not the address of a Dask scheduler")],
 )
 def test_a_wrong_address_is_one_sentence(
     tmp_path: Path,

@@ -98,7 +98,7 @@ def test_voxels_beside_their_header_are_never_replaced(tmp_path: Path) -> None:
 
 
 def test_a_name_that_could_not_be_read_again_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="capital and small letters"):
+    with pytest.raises(UsageError, match="mixed upper and lower case"):
         Outputs.at(tmp_path / "lungs.nii.GZ")
 
 
@@ -145,7 +145,7 @@ def test_a_folder_in_the_place_of_a_file_and_a_file_in_that_of_a_folder_are_told
 ) -> None:
     (tmp_path / "lungs.nrrd").mkdir()
     (tmp_path / "notes").write_text("notes")
-    for target, part in (("lungs.nrrd", "it is a folder"), ("notes/deep/lungs.nrrd", "notes is no folder")):
+    for target, part in (("lungs.nrrd", "it is a folder"), ("notes/deep/lungs.nrrd", "notes is not a folder")):
         with pytest.raises(OutputError, match=part):
             Outputs.at(tmp_path / target).check(tmp_path / "ct.nrrd", overwrite=True)
 

@@ -34,7 +34,7 @@ class OneAtATime(StandIn):
 def test_threads_take_turns_with_a_network_and_with_what_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     processor = LoadedEngine(OneAtATime(), "cpu", "")
     card = LoadedEngine(OneAtATime(), "cuda", "", lambda: processor)
-    monkeypatch.setattr(module, "kept_engine", lambda settings: card)
+    monkeypatch.setattr(module, "cached_engine", lambda settings: card)
     on_card = shared_engine(EngineSettings())
     assert on_card.on_processor is not None
     slices = np.zeros((1, 2, 2), np.float32)
@@ -56,6 +56,6 @@ def test_a_network_is_loaded_for_one_thread_at_a_time(monkeypatch: pytest.Monkey
         free.release()
         return engine
 
-    monkeypatch.setattr(module, "kept_engine", load)
+    monkeypatch.setattr(module, "cached_engine", load)
     with ThreadPoolExecutor(3) as threads:
         assert len(list(threads.map(shared_engine, [EngineSettings()] * 3))) == 3

@@ -14,8 +14,8 @@ from predictors import Fixed
 
 from LungSegResNetLib.errors import DeviceError, OutputError
 from LungSegResNetLib.jobs.earlier_result import made_from
+from LungSegResNetLib.jobs.engine_cache import cached_engine
 from LungSegResNetLib.jobs.folder_task import FolderTask
-from LungSegResNetLib.jobs.kept_engine import kept_engine
 from LungSegResNetLib.jobs.mask_options import MaskOptions
 from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.jobs.summary_file import Row
@@ -34,7 +34,7 @@ def task(tmp_path: Path) -> FolderTask:
 
 @pytest.fixture(scope="module")
 def engine() -> LoadedEngine:
-    return kept_engine(EngineSettings())
+    return cached_engine(EngineSettings())
 
 
 def test_a_mask_that_no_run_has_begun_is_kept(task: FolderTask, engine: LoadedEngine) -> None:

@@ -43,14 +43,14 @@ def test_a_spoiled_slice_of_a_scan_comes_first_and_points_to_the_spoiled_place()
     assert sorted(one.index for one in result.ranking) == list(range(len(hu)))
     first = result.ranking[0]
     assert first.index == 6
-    assert "less than above and below" in first.reason
+    assert "less than in both neighbouring slices" in first.reason
     y, x = first.spot_mm
     lungs_around = result.mask[5] & result.mask[7]
     assert lungs_around[round(y / 2.5), round(x / 2.5)] == 2
 
 
 def test_what_both_neighbours_have_and_a_slice_lacks_or_the_reverse_is_doubtful() -> None:
-    for value, words in ((0, "less than above and below"), (1, "more than above and below")):
+    for value, words in ((0, "less than in both neighbouring slices"), (1, "more than in both neighbouring slices")):
         mask = cylinder()
         mask[4, 20:40, 40:60] = value
         first = rank_slices(mask, SPACING, sure_network(cylinder()))[0]

@@ -141,7 +141,7 @@ def test_lung_at_the_edge_of_the_view_counts_by_the_pixels_along_that_edge() -> 
 def test_two_lungs_under_one_label_are_told() -> None:
     one = np.where(lungs() > 0, 2, 0).astype(np.uint8)
     warnings = quality_warnings(scan(), one, MIDLINE_MM)
-    assert any(text.startswith("What was taken for one lung are two large") for text in warnings)
+    assert any(text.startswith("What was labelled as one lung consists of two large") for text in warnings)
     one[:, :, :100] = 0
     assert not any("two large" in text for text in quality_warnings(scan(), one, MIDLINE_MM))
 

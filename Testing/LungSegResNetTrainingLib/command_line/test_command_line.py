@@ -76,7 +76,7 @@ def test_check_prints_every_case_and_tells_by_its_exit_code(
     assert main(arguments) == 7
     printed = capsys.readouterr()
     assert all(name in printed.out for name in ("a", "b", "c", "exchanged", "broken"))
-    assert "Right and left are exchanged" in printed.out
+    assert "Right and left are swapped" in printed.out
     assert "2 of 5 cases" in printed.err
     assert table.is_file()
     assert sheet.is_file()
@@ -217,7 +217,7 @@ def test_fit_leaves_doubtful_and_broken_cases_out_and_writes_its_cases_down(
 ) -> None:
     assert _fit(data) == 0
     printed = capsys.readouterr()
-    assert "exchanged is left out (doubtful): Right and left are exchanged" in printed.err
+    assert "exchanged is left out (doubtful): Right and left are swapped" in printed.err
     assert "broken is left out (refused)" in printed.err
     rows = _cases(data)
     assert {name: row["status"] for name, row in rows.items()} == {
@@ -269,7 +269,7 @@ def test_what_an_earlier_check_left_out_stays_out_and_is_told(data: Path, capsys
     arguments = ["--out", str(data.parent / "run"), "--cache", str(data.parent / "cache"), "--steps", "1", *_TINY]
     assert main(["fit", str(table), *arguments]) == 0
     told = capsys.readouterr().err
-    assert "exchanged is left out (doubtful): Right and left are exchanged" in told
+    assert "exchanged is left out (doubtful): Right and left are swapped" in told
     assert "broken is left out (refused)" in told
     assert {name: row["status"] for name, row in _cases(data).items()} == {
         "a": "ok", "b": "ok", "c": "ok", "exchanged": "doubtful", "broken": "refused",

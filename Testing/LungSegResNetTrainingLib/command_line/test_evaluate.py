@@ -125,7 +125,7 @@ def test_the_report_needs_nothing_but_itself(report: tuple[int, Path, Path]) -> 
     assert "url(" not in page
     assert "@import" not in page
     said = " ".join(" ".join(texts).split())
-    assert "was judged on 3 cases of 3 patients (2 normal, 1 COVID-19)" in said
+    assert "was evaluated on 3 cases of 3 patients (2 normal, 1 COVID-19)" in said
     assert re.search(r"The mean Dice is 0\.\d{4} \(no interval: 3 patients are too few\)", said)
     assert "1 case could not be evaluated" in said
     assert "too few for a statement" in said
@@ -215,7 +215,7 @@ def test_a_case_counts_as_seen_by_its_scan_or_where_no_patient_is_named_by_its_n
     assert "or on cases of their names" in capsys.readouterr().err
     (data / "P002" / "scan2").rename(data / "P002" / "scan3")
     assert main(["evaluate", str(own), str(data / "P002"), *command]) == 0
-    assert "1 of 2 cases are judged" in capsys.readouterr().out
+    assert "1 of 2 cases are evaluated" in capsys.readouterr().out
     report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "The network was trained on its scan or patient, or on one of this name" in report
 
@@ -260,7 +260,7 @@ def test_a_pair_that_the_check_doubts_is_judged_and_marked(odd_report: tuple[int
     _, printed, data, page = odd_report
     reason = "Right and left are swapped: the right lung lies on the patient&#x27;s left side."
     assert f"<td>* exchanged</td><td>{reason}</td>" in page
-    assert "doubtful: Right and left are exchanged" in printed
+    assert "doubtful: Right and left are swapped" in printed
     with (data / "out" / "cases.csv").open(newline="", encoding="utf-8") as file:
         doubtful = {row["case"]: row["doubtful"] for row in csv.DictReader(file) if row["status"] == "judged"}
     assert {name for name, why in doubtful.items() if why} == {"exchanged"}
@@ -296,7 +296,7 @@ def test_rows_that_the_list_leaves_out_are_told_with_their_reason(odd_report: tu
     assert "<td>listed</td><td>Looks &lt;odd&gt;.</td>" in page
     told = "doubtful or was refused: 2 of 3 cases without a group. True pairs with dense disease"
     assert told in page  # foreign is refused
-    assert "In no figure, because the pair" in printed
+    assert "Excluded from all figures because the pair" in printed
     assert "Looks &lt;odd>." in (data / "out" / "report.md").read_text(encoding="utf-8")
     with (data / "out" / "cases.csv").open(newline="", encoding="utf-8") as file:
         errors = {row["case"]: row["error"] for row in csv.DictReader(file) if row["status"] == "left out"}

@@ -24,7 +24,7 @@ from LungSegResNetTrainingLib.data.data_set import list_data_set
 
 _CHECKED = """case,ct,mask,patient,status,reasons
 a,a.nii,am.nii,p1,ok,
-b,b.nii,bm.nii,p1,doubtful,Right and left are exchanged.
+b,b.nii,bm.nii,p1,doubtful,Right and left are swapped.
 c,,,,refused,There is no mask.
 d,d.nii,dm.nii,p2,excluded,
 """
@@ -132,7 +132,7 @@ def test_rows_come_back_from_the_table_that_they_were_written_to(tmp_path: Path)
     named = Case("a", *files, "validation", "p", "COVID-19", "base", "CC0", "10.1/2", accepted="R.")
     nobodys = Case("b", tmp_path / "b.nii", tmp_path / "n.nii", "test", "b", patient_is_named=False)
     rows = [
-        ListedCase("a", named, DOUBTFUL, "Right and left are exchanged.", {"right_ml": "2000"}),
+        ListedCase("a", named, DOUBTFUL, "Right and left are swapped.", {"right_ml": "2000"}),
         ListedCase("b", nobodys, OK, "", {"right_ml": ""}),
         ListedCase("c", None, "refused", "There is no mask.", {"right_ml": ""}, "normal"),
     ]
@@ -145,7 +145,7 @@ def test_a_data_set_says_which_rows_of_its_list_are_left_out_and_why(tmp_path: P
     found = list_data_set(path)
     assert [case.name for case in found.cases] == ["a"]
     assert {item.name: item.reason for item in found.left_out} == {
-        "b": "Right and left are exchanged.",
+        "b": "Right and left are swapped.",
         "d": "The case list says so.",
     }
     assert [(item.name, item.verdict.status, item.reason) for item in found.problems] == [

@@ -291,7 +291,7 @@ def lone_lung(request: pytest.FixtureRequest, scan) -> tuple[CTVolume, np.ndarra
 
 
 def _exchanged(ct: CTVolume, labels: np.ndarray) -> bool:
-    return any("Right and left are exchanged" in reason for reason in check_pair(ct, labels).reasons)
+    return any("Right and left are swapped" in reason for reason in check_pair(ct, labels).reasons)
 
 
 def test_a_lone_lung_that_is_written_comes_back_on_its_side(lone_lung, tmp_path: Path) -> None:

@@ -29,13 +29,13 @@ def test_exchanged_sides_are_doubtful(pair) -> None:
     ct, truth = pair
     verdict = check_pair(ct, np.array([0, 2, 1], np.uint8)[truth])
     assert verdict.status == DOUBTFUL
-    assert "exchanged" in verdict.reasons[0]
+    assert "swapped" in verdict.reasons[0]
 
 
 def test_a_lone_lung_on_the_wrong_side_is_doubtful(pair) -> None:
     ct, truth = pair
     verdict = check_pair(ct, (truth == 2).astype(np.uint8))
-    assert any("exchanged" in reason for reason in verdict.reasons)
+    assert any("swapped" in reason for reason in verdict.reasons)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -118,7 +118,7 @@ def test_a_lung_that_was_left_out_is_doubtful(pair) -> None:
     ct, truth = pair
     verdict = check_pair(ct, np.where(truth == 1, 1, 0).astype(np.uint8))
     assert verdict.status == DOUBTFUL
-    assert "differ much in volume" in verdict.reasons[0]
+    assert "differ greatly in volume" in verdict.reasons[0]
 
 
 def test_a_mask_on_every_second_slice_is_doubtful(pair) -> None:
@@ -185,4 +185,4 @@ def test_the_side_of_a_lone_lung_in_half_a_body_is_not_doubted(pair, label: int)
     ct, truth = pair
     half = np.s_[..., : truth.shape[2] // 2]
     lone = (truth[half] > 0).astype(np.uint8) * np.uint8(label)
-    assert not any("exchanged" in reason for reason in check_pair(replace(ct, hu=ct.hu[half]), lone).reasons)
+    assert not any("swapped" in reason for reason in check_pair(replace(ct, hu=ct.hu[half]), lone).reasons)

@@ -197,9 +197,8 @@ def test_cases_that_are_in_no_figure_are_named_but_for_those_trained_on(
     )
     text = (
         f"Not evaluated: {names}. Excluded from all figures because the pair of scan and reference is doubtful or was "
-        "refused: 2 of 5 "
-        "COVID-19 cases. True pairs with dense disease may be among these, and then the figures are of the less "
-        "diseased."
+        "refused: 2 of 5 COVID-19 cases. True pairs with dense disease may be among these, and then the figures "
+        "describe less diseased lungs."
     )
     assert f"\n{text}\n" in (tmp_path / "MODEL_CARD.md").read_text()
     assert text in told

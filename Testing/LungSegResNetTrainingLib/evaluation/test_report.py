@@ -85,9 +85,9 @@ def test_pooled_volumes_and_single_slices_are_counted_beside_every_figure_of_bot
     sections = re.findall(r"^###? (.*)\n\n.*8 volumes and 4 single slices are pooled\.", page, re.MULTILINE)
     assert sections == ["Right and left lung", "Comparison with plain thresholding", "Groups compared"]
     assert "Volumes and single slices are pooled but for the last two columns." in page
-    (told,) = [text for text in sentences(findings) if text.startswith("Pooled are")]
+    (told,) = [text for text in sentences(findings) if text.startswith("The pooled cases are")]
     assert re.sub(r"\(.*?\)", "(...)", told) == (
-        "Pooled are 8 volumes with a mean Dice of 0.9300 (...) and 4 single slices with a mean Dice of 0.9150 (...)."
+        "The pooled cases are 8 volumes with a mean Dice of 0.9300 (...) and 4 single slices with a mean Dice of 0.9150 (...)."
     )
     alike = findings_on(two_groups(), tmp_path)
     assert "ooled" not in " ".join(sentences(alike))

@@ -70,7 +70,7 @@ def test_the_folder_of_another_evaluation_is_not_overwritten_silently(tmp_path: 
     assert evaluation_in(out) == EvaluationId("b")
     (tmp_path / "mine.txt").write_text("notes", encoding="utf-8")
     for overwrite in (False, True):  # it may be a run or a data set, whose case list is called as a report's table is
-        with pytest.raises(OutputError, match="no evaluation"):
+        with pytest.raises(OutputError, match="not an evaluation"):
             claim_folder(tmp_path, EvaluationId("a"), overwrite, cases=[])
 
 

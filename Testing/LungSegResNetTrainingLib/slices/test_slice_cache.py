@@ -168,7 +168,7 @@ def test_a_doubtful_pair_says_so_in_the_cache(tmp_path: Path) -> None:
     for _ in ("read", "from the cache"):
         verdict = cache_case(case, tmp_path / "cache").verdict
         assert verdict.status == "doubtful"
-        assert "exchanged" in verdict.reasons[0]
+        assert "swapped" in verdict.reasons[0]
 
 
 def test_a_scan_in_a_dicom_folder_is_read_anew_when_a_file_of_it_changes(tmp_path: Path) -> None:

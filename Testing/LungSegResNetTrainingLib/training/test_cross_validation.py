@@ -115,7 +115,7 @@ def test_one_report_says_which_fold_judged_each_case(
     assert "Cross-validation by patient with 2 folds" in page
     assert "each case by a network that had not seen its patient" in page
     assert "in turn" not in page
-    assert "Judged by the network of fold 2." in page
+    assert "Evaluated with the network of fold 2." in page
     assert "Mean Dice by fold: 1: " in page
     assert "article: normal" in (out / "report.md").read_text(encoding="utf-8")
     capsys.readouterr()

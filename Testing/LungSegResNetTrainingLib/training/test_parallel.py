@@ -75,7 +75,7 @@ def test_a_number_of_processes_without_torchrun_ends_in_a_sentence(monkeypatch: 
     ("settings", "told"),
     [
         ({"RANK": "0"}, "MASTER_ADDR and MASTER_PORT not"),
-        ({"WORLD_SIZE": "two"}, "WORLD_SIZE or LOCAL_RANK is no number"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE or LOCAL_RANK is not a number"),
     ],
 )
 def test_left_overs_of_a_cluster_job_end_in_a_sentence(

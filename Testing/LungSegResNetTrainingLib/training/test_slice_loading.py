@@ -13,7 +13,7 @@ import torch
 
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetTrainingLib.training import slice_loading
-from LungSegResNetTrainingLib.training.slice_loading import _tell_unless_the_run_ended, lost_workers_told
+from LungSegResNetTrainingLib.training.slice_loading import _tell_unless_the_run_ended, explain_lost_workers
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_a_worker_that_dies_while_slices_are_taken_from_it_ends_the_run_with_a_s
         yield 1
         raise error
 
-    with pytest.raises(DeviceError, match="was ended from outside"), lost_workers_told():
+    with pytest.raises(DeviceError, match="was ended from outside"), explain_lost_workers():
         list(slices())
 
 
@@ -55,7 +55,7 @@ def test_a_lost_worker_that_pytorch_notices_late_is_not_told_once_more(monkeypat
 
     told: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: told.append(unraisable.exc_value))
-    with pytest.raises(DeviceError), lost_workers_told():
+    with pytest.raises(DeviceError), explain_lost_workers():
         raise BrokenPipeError(32, "Broken pipe")
     another = ValueError("of something else")
     for error in (RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."), another):
@@ -64,7 +64,7 @@ def test_a_lost_worker_that_pytorch_notices_late_is_not_told_once_more(monkeypat
 
 
 def test_another_error_of_a_step_stays_what_it_is() -> None:
-    with pytest.raises(RuntimeError, match="shapes do not match"), lost_workers_told():
+    with pytest.raises(RuntimeError, match="shapes do not match"), explain_lost_workers():
         raise RuntimeError("shapes do not match")
 
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from LungSegResNetLib.boxes import widened
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.files.left_out_segments import LeftOutSegments, in_quotes
+from LungSegResNetLib.files.other_segments import OtherSegments, in_quotes
 
 _SHARE = 0.02  # of the lungs with it: below are nodules of some ml
 _AIR_HU = -800.0  # mean: below are airways
@@ -31,7 +31,7 @@ _NO_DISEASE = re.compile(
 )
 
 
-def disease_left_out(ct: CTVolume, lung: np.ndarray, left_out: LeftOutSegments) -> list[str]:
+def disease_left_out(ct: CTVolume, lung: np.ndarray, left_out: OtherSegments) -> list[str]:
     """A sentence on the left-out segments that seem to be disease of the lungs; none where they are small.
 
     Disease is a segment that is called so and borders on lung, or one of tissue whose surface is mostly that of lung

@@ -8,7 +8,7 @@ from ..network.model_file import network_digest
 _kept: dict[tuple[EngineSettings, str], LoadedEngine] = {}
 
 
-def kept_engine(settings: EngineSettings) -> LoadedEngine:
+def cached_engine(settings: EngineSettings) -> LoadedEngine:
     """The engine of the call before if settings and content of the network file are the same, else a new one.
 
     There is never more than one: the old one is given up before another is loaded. Raises as `load_engine` does.

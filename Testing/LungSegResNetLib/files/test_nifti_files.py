@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.nifti_payload import read_slices
+from LungSegResNetLib.files.nifti_files import read_slices
 from LungSegResNetLib.files.reading import read_ct
 
 SIZE = (5, 4, 3)

@@ -39,7 +39,7 @@ def test_each_part_of_a_series_names_another_one_and_their_common_folder(image: 
     assert list(told) == ["patient/a", "patient/b", "patient/c"]
     for name, (sentence,) in told.items():
         other = patient / ("b" if name == "patient/a" else "a")
-        assert f"goes on in {other} and 1 more" in sentence
+        assert f"continues in {other} and 1 more" in sentence
         assert f"common folder, {patient}, to 'segment'" in sentence
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..ct_volume import Geometry
-from .nifti_payload import read_nifti_header
+from .nifti_files import read_nifti_header
 
 _SAME_AXES = 0.02  # relative difference of the steps from voxel to voxel
 _ASIDE = 0.5  # voxels
@@ -18,7 +18,7 @@ def doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
     header = read_nifti_header(path)
     if header is None:
         return []
-    if not header.tells_voxel_size:
+    if not header.has_voxel_size:
         return [lacks_voxel_size(path)]
     other = header.sform_lps
     if other is None or len(taken.size) != 3:

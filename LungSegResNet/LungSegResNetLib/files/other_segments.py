@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class LeftOutSegments:
+class OtherSegments:
     """Where segments lie that are no lungs by their names.
 
     Attributes

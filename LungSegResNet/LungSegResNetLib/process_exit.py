@@ -22,8 +22,8 @@ _undos: dict[object, Callable[[], object]] = {}
 
 
 @contextlib.contextmanager
-def undone_by_an_end(undo: Callable[[], object]) -> Iterator[None]:
-    """Call ``undo``, as a rule several times, if the process ends by `end_at_once` before this is left."""
+def undone_on_exit(undo: Callable[[], object]) -> Iterator[None]:
+    """Call ``undo``, as a rule several times, if the process ends by `exit_now` before this is left."""
     key = object()
     with completing:
         _undos[key] = undo
@@ -33,7 +33,7 @@ def undone_by_an_end(undo: Callable[[], object]) -> Iterator[None]:
         del _undos[key]
 
 
-def end_at_once(exit_code: int) -> NoReturn:
+def exit_now(exit_code: int) -> NoReturn:
     """End the process from any thread, whatever the others do, after all that is to be undone was undone."""
     undoing = threading.Thread(target=_undo_all, daemon=True)
     undoing.start()
@@ -41,7 +41,7 @@ def end_at_once(exit_code: int) -> NoReturn:
     os._exit(exit_code)
 
 
-def stop_on_request() -> None:
+def stop_on_signals() -> None:
     """Let a termination request, and a terminal that is closed, end the process as Ctrl-C does.
 
     Where a closed terminal is to be ignored, as by ``nohup``, it is.

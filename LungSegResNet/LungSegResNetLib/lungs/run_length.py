@@ -15,7 +15,7 @@ _AT_A_TIME = 1 << 13  # runs
 
 
 @dataclass(frozen=True)
-class Runs:
+class RunLengths:
     """Runs of the true voxels of a mask (z, y, x), in the order in which the voxels lie in memory.
 
     Attributes
@@ -30,7 +30,7 @@ class Runs:
     stops: np.ndarray
 
     @classmethod
-    def of(cls, mask: np.ndarray) -> Runs:
+    def of(cls, mask: np.ndarray) -> RunLengths:
         """Runs of a mask (bool)."""
         _, height, width = mask.shape
 
@@ -44,9 +44,9 @@ class Runs:
         ends = np.concatenate([found + number * step for number, found in enumerate(over_slabs(ends_of, mask))])
         return cls(mask.shape, ends[::2].copy(), ends[1::2].copy())
 
-    def chosen(self, which: np.ndarray) -> Runs:
+    def chosen(self, which: np.ndarray) -> RunLengths:
         """Those runs for which ``which`` (bool) holds."""
-        return Runs(self.shape, self.starts[which], self.stops[which])
+        return RunLengths(self.shape, self.starts[which], self.stops[which])
 
     @property
     def lengths(self) -> np.ndarray:
@@ -110,7 +110,7 @@ class Runs:
         parts, numbers = csgraph.connected_components(joined, directed=False)
         return numbers, parts
 
-    def holes_of_slices(self) -> tuple[Runs, np.ndarray]:
+    def holes_of_slices(self) -> tuple[RunLengths, np.ndarray]:
         """Of the runs of a background, those of holes closed in within their slice; pixels of the hole of each."""
         numbers, parts = self.components(within_slices=True)
         is_open = np.zeros(parts, bool)
@@ -128,6 +128,6 @@ class Runs:
         return first, np.repeat(begin - before, met) + np.arange(met.sum())
 
 
-def component_sizes(runs: Runs, numbers: np.ndarray, components: int) -> np.ndarray:
-    """Voxels of each component of the runs, as `Runs.components` numbers them."""
+def component_sizes(runs: RunLengths, numbers: np.ndarray, components: int) -> np.ndarray:
+    """Voxels of each component of the runs, as `RunLengths.components` numbers them."""
     return np.bincount(numbers, runs.lengths, minlength=components).astype(np.int64)

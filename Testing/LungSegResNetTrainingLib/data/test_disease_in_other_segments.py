@@ -7,8 +7,8 @@ import pytest
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
-from LungSegResNetLib.files.left_out_segments import LeftOutSegments
-from LungSegResNetTrainingLib.data.left_out_disease import disease_left_out
+from LungSegResNetLib.files.other_segments import OtherSegments
+from LungSegResNetTrainingLib.data.disease_in_other_segments import disease_left_out
 
 Pair = tuple[CTVolume, np.ndarray]
 
@@ -34,7 +34,7 @@ def _said(pair: Pair, segments: dict[str, np.ndarray], lung: np.ndarray | None =
     numbers = np.zeros(labels.shape, np.uint16)
     for number, voxels in enumerate(segments.values(), start=1):
         numbers[voxels] = number
-    return disease_left_out(ct, labels > 0 if lung is None else lung, LeftOutSegments(tuple(segments), numbers))
+    return disease_left_out(ct, labels > 0 if lung is None else lung, OtherSegments(tuple(segments), numbers))
 
 
 def _dense(pair: Pair) -> np.ndarray:

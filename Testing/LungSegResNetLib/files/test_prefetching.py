@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from LungSegResNetLib.files.reading_ahead import read_ahead
+from LungSegResNetLib.files.prefetching import read_ahead
 
 
 def test_two_files_are_read_at_once_and_come_in_their_order() -> None:

@@ -76,7 +76,7 @@ class NiftiHeader:
         return self.offset + math.prod(self.dimensions) * self.bits // 8
 
     @property
-    def tells_voxel_size(self) -> bool:
+    def has_voxel_size(self) -> bool:
         """False if a size of the voxels is missing, for which the libraries take 1 mm without a word."""
         return all(math.isfinite(mm) and mm != 0 for mm in self.pixel_mm[:3])
 

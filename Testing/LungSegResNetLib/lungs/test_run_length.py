@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from LungSegResNetLib.lungs.runs import Runs, component_sizes
+from LungSegResNetLib.lungs.run_length import RunLengths, component_sizes
 
 SHAPES = [(20, 30, 40), (1, 30, 40), (9, 1, 40), (9, 30, 1), (1, 1, 1)]
 SHARES = [0.0, 0.05, 0.3, 0.6, 0.95, 1.0]
@@ -22,7 +22,7 @@ def random_mask(shape: tuple[int, int, int], share: float) -> np.ndarray:
 @pytest.mark.parametrize("within_slices", [False, True])
 def test_numbers_and_sizes_of_parts(shape: tuple[int, int, int], share: float, within_slices: bool) -> None:
     mask = random_mask(shape, share)
-    runs = Runs.of(mask)
+    runs = RunLengths.of(mask)
     np.testing.assert_array_equal(runs.painted(), mask)
     numbers, parts = runs.components(within_slices=within_slices)
     structure = FACES & np.array([False, True, False])[:, None, None] if within_slices else FACES
@@ -39,7 +39,7 @@ def test_numbers_and_sizes_of_parts(shape: tuple[int, int, int], share: float, w
 @pytest.mark.parametrize("share", SHARES)
 def test_holes_of_slices(shape: tuple[int, int, int], share: float) -> None:
     mask = random_mask(shape, share)
-    holes, sizes = Runs.of(~mask).holes_of_slices()
+    holes, sizes = RunLengths.of(~mask).holes_of_slices()
     filled = np.stack([ndimage.binary_fill_holes(section) for section in mask])
     np.testing.assert_array_equal(holes.painted(), filled & ~mask)
     volume = np.zeros(shape, int)
@@ -52,7 +52,7 @@ def test_holes_of_slices(shape: tuple[int, int, int], share: float) -> None:
 def test_where_runs_lie() -> None:
     mask = random_mask((20, 30, 40), 0.3)
     mask[:2], mask[:, -3:], mask[..., :4] = False, False, False
-    runs = Runs.of(mask)
+    runs = RunLengths.of(mask)
     assert runs.box() == (slice(2, 20), slice(0, 27), slice(4, 40))
     np.testing.assert_array_equal(runs.voxels_of_columns(), np.count_nonzero(mask, axis=(0, 1)))
     at_frame = runs.chosen(runs.at_frame()).painted()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from LungSegResNetLib.errors import ModelError
-from LungSegResNetLib.jobs.kept_engine import kept_engine
+from LungSegResNetLib.jobs.engine_cache import cached_engine
 from LungSegResNetLib.network.engines import EngineSettings
 from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
 
@@ -22,19 +22,19 @@ def write_named_network(path: Path, name: str) -> Path:
 
 def test_an_engine_is_kept_while_settings_and_content_of_the_file_are_the_same(tmp_path: Path) -> None:
     path = write_named_network(tmp_path / "network.safetensors", "first")
-    first = kept_engine(EngineSettings("openvino", model=path))
+    first = cached_engine(EngineSettings("openvino", model=path))
     path.touch()
-    assert kept_engine(EngineSettings("openvino", model=path)) is first
+    assert cached_engine(EngineSettings("openvino", model=path)) is first
 
     write_named_network(path, "second")
-    second = kept_engine(EngineSettings("openvino", model=path))
+    second = cached_engine(EngineSettings("openvino", model=path))
     assert second.predictor.card.name == "second"
-    assert kept_engine(EngineSettings("openvino", model=path, precision="float32")) is not second
+    assert cached_engine(EngineSettings("openvino", model=path, precision="float32")) is not second
 
 
 def test_a_file_that_is_gone_is_an_error_though_its_network_was_loaded(tmp_path: Path) -> None:
     path = write_named_network(tmp_path / "network.safetensors", "gone")
-    kept_engine(EngineSettings("openvino", model=path))
+    cached_engine(EngineSettings("openvino", model=path))
     path.unlink()
     with pytest.raises(ModelError, match="no network file"):
-        kept_engine(EngineSettings("openvino", model=path))
+        cached_engine(EngineSettings("openvino", model=path))

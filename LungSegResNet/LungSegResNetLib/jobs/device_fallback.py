@@ -10,7 +10,7 @@ from ..lungs.segmentation import Segmentation, segment
 from ..network.engines import LoadedEngine
 
 
-def segment_in_any_case(
+def segment_with_fallback(
     ct: CTVolume,
     engine: LoadedEngine,
     on_progress: Callable[[int, int], None],

@@ -72,6 +72,6 @@ def doubted_text(fine: Sequence[str], doubted: Sequence[str]) -> str:
             counts.append(f"{missing} of {which}{without}")
     return (
         "Excluded from all figures because the pair of scan and reference is doubtful or was refused: "
-        f"{', '.join(counts)}. True "
-        "pairs with dense disease may be among these, and then the figures describe less diseased lungs."
+        f"{', '.join(counts)}. True pairs with dense disease may be among these, and then the figures describe less "
+        "diseased lungs."
     )

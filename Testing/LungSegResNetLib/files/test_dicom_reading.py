@@ -556,7 +556,7 @@ def test_series_whose_files_all_have_one_identifier_are_both_there(image, tmp_pa
 @pytest.mark.parametrize("tag", ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"])
 def test_a_series_without_geometry_is_refused(tag, image, tmp_path):
     write_series(tmp_path, image, **{tag: None})
-    with pytest.raises(InputError, match="does not (say|give)"):
+    with pytest.raises(InputError, match=r"does not (say|give)"):
         read_ct(tmp_path)
 
 

@@ -87,7 +87,8 @@ def test_pooled_volumes_and_single_slices_are_counted_beside_every_figure_of_bot
     assert "Volumes and single slices are pooled but for the last two columns." in page
     (told,) = [text for text in sentences(findings) if text.startswith("The pooled cases are")]
     assert re.sub(r"\(.*?\)", "(...)", told) == (
-        "The pooled cases are 8 volumes with a mean Dice of 0.9300 (...) and 4 single slices with a mean Dice of 0.9150 (...)."
+        "The pooled cases are 8 volumes with a mean Dice of 0.9300 (...) and 4 single slices with a mean Dice of "
+        "0.9150 (...)."
     )
     alike = findings_on(two_groups(), tmp_path)
     assert "ooled" not in " ".join(sentences(alike))

@@ -33,7 +33,7 @@ from .summary_text import chosen_by_judged, unnamed_text
 
 INTENDED_USE = (
     "Draft lung masks in chest CT, for research, to be looked at and corrected by a person. "
-    "It is no medical device and not for diagnosis."
+    "It is not a medical device and not for diagnostic use."
 )
 MODEL_CARD = "MODEL_CARD.md"
 _REPORT_COLUMNS = ("case", "split", "doubtful", "slices", "method", "region", "reference_ml", *FIGURES)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -83,11 +81,11 @@ def _prepare_worker(_worker: int) -> None:
 def _end_later(_signal: int, _frame: FrameType | None) -> None:
     """A request to end reaches all processes of a job at once; the run ends its workers itself when it is done.
 
-    One that hangs would keep the run from ending, which asks in vain and then waits for it.
+    One that hangs would keep the run from ending, which asks in vain and then waits for it. The alarm ends it wherever
+    it hangs; there is none on Windows, where nothing can be asked to end.
     """
-    end = threading.Timer(_LONGEST_END_SECONDS, os._exit, (0,))
-    end.daemon = True
-    end.start()
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_REAL, _LONGEST_END_SECONDS)
 
 
 def _tell_unless_the_run_ended(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -130,7 +130,7 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert "## Figures on the validation cases" in text
     assert "begun as the mask of a network favours that network" in text.split("| case |")[0]
     assert "|  | 10.1/x | CC BY 3.0 | 1 | 3 |" in text
-    assert "not for diagnosis" in text
+    assert "not for diagnostic use" in text
     assert "\n## Known failures and limits\n\n- small children\n- masks of two readers\n\n## Data\n" in text
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings == [

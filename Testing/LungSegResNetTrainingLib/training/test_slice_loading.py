@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import signal
+import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from multiprocessing.synchronize import Event
+from collections.abc import Iterator
 
 import pytest
-import torch
 
 from LungSegResNetLib.errors import DeviceError
-from LungSegResNetTrainingLib.training import slice_loading
 from LungSegResNetTrainingLib.training.slice_loading import _tell_unless_the_run_ended, explain_lost_workers
 
 
@@ -68,29 +65,25 @@ def test_another_error_of_a_step_stays_what_it_is() -> None:
         raise RuntimeError("shapes do not match")
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no request to end")
-@pytest.mark.parametrize(("work", "ends"), [(lambda ready: time.sleep(600), 0), (lambda ready: ready.wait(), 3)])
-def test_a_request_to_end_leaves_a_worker_time_for_its_work_but_not_forever(
-    monkeypatch: pytest.MonkeyPatch, work: Callable[[Event], object], ends: int
-) -> None:
-    def worker(running: Event, ready: Event) -> None:
-        slice_loading._prepare_worker(0)
-        running.set()
-        work(ready)
-        os._exit(3)  # done with its work
+_WORKER = """
+import sys, time
+from LungSegResNetTrainingLib.training import slice_loading
+slice_loading._LONGEST_END_SECONDS = 1.0
+slice_loading._prepare_worker(0)
+print("running", flush=True)
+time.sleep(float(sys.argv[1]))
+sys.exit(3)  # done with its work
+"""
 
-    monkeypatch.setattr(slice_loading, "_LONGEST_END_SECONDS", 1.0)
-    fork = torch.multiprocessing.get_context("fork")
-    running, ready = fork.Event(), fork.Event()
-    process = fork.Process(target=worker, args=(running, ready), daemon=True)
-    process.start()
-    try:
-        assert running.wait(60)
-        process.terminate()
-        time.sleep(0.3)
-        assert process.is_alive()
-        ready.set()
-        process.join(60)
-        assert process.exitcode == ends
-    finally:
-        process.kill()
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no request to end")
+@pytest.mark.parametrize(("work_seconds", "ends_by"), [(600.0, "SIGALRM"), (0.5, "")])
+def test_a_request_to_end_leaves_a_worker_time_for_its_work_but_not_forever(work_seconds: float, ends_by: str) -> None:
+    command = [sys.executable, "-c", _WORKER, str(work_seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "running\n"
+            process.terminate()
+            assert process.wait(60) == (-getattr(signal, ends_by) if ends_by else 3)
+        finally:
+            process.kill()

@@ -98,8 +98,7 @@ def read_series(series: Series, damaged: int = 0) -> tuple[CTVolume, list[str]]:
     if series.headers[0].is_inverted:
         raise InputError(
             f"{name} stores inverted grey values (MONOCHROME1), which cannot be converted to Hounsfield units; export "
-            "it "
-            "again as it came from the scanner."
+            "it again as it came from the scanner."
         )
     warnings = _left_out(series, name)
     if len({header.tags["series_uid"] for header in series.headers}) > 1:

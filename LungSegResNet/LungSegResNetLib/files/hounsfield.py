@@ -103,8 +103,7 @@ class _Scan:
 
     def offset(self) -> list[str]:
         """Subtract 1024 where the rescale is missing. Raises InputError for values that are no Hounsfield units."""
-        measured = self._sample[self._sample > _PADDING_HU]
-        if is_shifted(measured):
+        if is_shifted(self._sample):
             np.maximum(self._hu, _LOWEST_HU - 1, out=self._hu)  # or subtraction would go beyond the smallest int16
             self._hu -= np.array(1024, self._hu.dtype)
             self._low, self._high = self._low - 1024, self._high - 1024
@@ -118,6 +117,7 @@ class _Scan:
                 f"{self._source} is not in Hounsfield units: its histogram looks as if 1024 had been subtracted twice "
                 "(air at about -2000, soft tissue at about -1000); convert it again."
             )
+        measured = self._sample[self._sample > _PADDING_HU]
         if not measured.size or np.mean(measured < -500) < 0.005:
             raise _not_hounsfield(self._source, self._low, self._high)
         return []

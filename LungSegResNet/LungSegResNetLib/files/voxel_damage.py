@@ -23,16 +23,12 @@ def lacks_voxels(path: Path) -> bool:
     ending = path.suffix.lower()
     if ending not in METAIMAGE_ENDINGS:
         return False
-    with path.open("rb") as stream:
-        fields = read_fields(stream, ending)
-        begin = stream.tell()
+    fields, voxels, begin = _header_and_voxels(path, ending)
     size = _BYTES.get(fields.get("elementtype", "").lower().removeprefix("met_"))
     counts = [*fields.get("dimsize", "").split(), fields.get("elementnumberofchannels", "1")]
-    names = voxel_file_names(path)
-    if size is None or _are_compressed(fields, ending) or not all(n.isdecimal() for n in counts) or len(names) > 1:
+    if size is None or voxels is None or _are_compressed(fields, ending) or not all(n.isdecimal() for n in counts):
         return False
-    voxels = path.parent / names[0] if names else path
-    return voxels.is_file() and voxels.stat().st_size - (0 if names else begin) < size * math.prod(map(int, counts))
+    return voxels.stat().st_size - begin < size * math.prod(map(int, counts))
 
 
 def is_undamaged(path: Path) -> bool:
@@ -41,17 +37,27 @@ def is_undamaged(path: Path) -> bool:
     ending = path.suffix.lower()
     if ending not in (*METAIMAGE_ENDINGS, *NRRD_ENDINGS):
         return True
-    with path.open("rb") as stream:
-        if not _are_compressed(read_fields(stream, ending), ending):
-            return True
-        names = voxel_file_names(path)
-        if not names:
-            return _inflates(stream)
-    voxels = path.parent / names[0]
-    if len(names) > 1 or not voxels.is_file():
-        return True  # a missing file is for SimpleITK to name, and several have no check
+    fields, voxels, begin = _header_and_voxels(path, ending)
+    if voxels is None or not _are_compressed(fields, ending):
+        return True
     with voxels.open("rb") as stream:
+        stream.seek(begin)
         return _inflates(stream)
+
+
+def _header_and_voxels(path: Path, ending: str) -> tuple[dict[str, str], Path | None, int]:
+    """Fields of the header, the file that holds the voxels, and where they begin in it.
+
+    No file where it is missing, which is for SimpleITK to name, or where there are several, which have no check.
+    """
+    with path.open("rb") as stream:
+        fields = read_fields(stream, ending)
+        begin = stream.tell()
+    names = voxel_file_names(path)
+    if not names:
+        return fields, path, begin
+    voxels = path.parent / names[0]
+    return fields, voxels if len(names) == 1 and voxels.is_file() else None, 0
 
 
 def _are_compressed(fields: dict[str, str], ending: str) -> bool:

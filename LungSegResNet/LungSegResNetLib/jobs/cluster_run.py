@@ -169,7 +169,6 @@ def _row(task: FolderTask, settings: EngineSettings, seen: Path) -> Row:
     if network_digest(settings.model) != task.made_from["network"]:
         return task.failed(
             f"The worker on {socket.gethostname()} has a different network file from this run; install the same "
-            "version of "
-            "LungSegResNet there, or give a network that all workers see with --model."
+            "version of LungSegResNet there, or give a network that all workers see with --model."
         )
     return do_task(task, shared_engine(settings), NullReporter())

@@ -48,7 +48,6 @@ def _warnings(folders: dict[Path, Header]) -> dict[Path, str]:
         more = len(places) - at_place[place] - 1
         texts[folder] = (
             f"The series of this folder continues in {other}{f' and {more} more' if more else ''}; if these are parts "
-            "of "
-            f"one scan, give their common folder, {common}, to 'segment'."
+            f"of one scan, give their common folder, {common}, to 'segment'."
         )
     return texts

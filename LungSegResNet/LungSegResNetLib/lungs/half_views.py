@@ -25,8 +25,7 @@ def sides_with_rim(mask: np.ndarray, spacing_zyx: tuple[float, ...]) -> np.ndarr
     mask : bool (z, y, x), x grows to the patient's left; small, as distances are computed in all of it.
     spacing_zyx : voxel size in mm.
     """
-    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))  # in z the lung goes on
-    depth = ndimage.distance_transform_edt(padded, sampling=spacing_zyx)[:, 1:-1, 1:-1]
+    depth = depth_mm(mask, spacing_zyx)
     smallest = _RIM_SHARE * np.count_nonzero(mask)
     for radius in np.arange(0.0, _EROSION_MAX_MM + _EROSION_STEP_MM, _EROSION_STEP_MM):
         core = RunLengths.of(depth > radius)
@@ -55,3 +54,10 @@ def sides_with_rim(mask: np.ndarray, spacing_zyx: tuple[float, ...]) -> np.ndarr
         nearest = ndimage.distance_transform_edt(grown == 0, return_distances=False, return_indices=True)
         return np.where(mask, grown[tuple(nearest)], 0).astype(np.uint8)
     return None
+
+
+def depth_mm(mask: np.ndarray, spacing_zyx: tuple[float, ...]) -> np.ndarray:
+    """Distance in mm of each voxel of a mask (z, y, x) to what lies outside of it; 0 there."""
+    # A layer of background keeps distances right where the mask is cut off by its box; in z the lung goes on.
+    padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
+    return ndimage.distance_transform_edt(padded, sampling=spacing_zyx)[:, 1:-1, 1:-1]

@@ -13,7 +13,7 @@ from skimage.segmentation import watershed
 
 from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
-from .half_views import sides_with_rim
+from .half_views import depth_mm, sides_with_rim
 from .preprocessing import BODY_HU, body_middle
 from .run_length import RunLengths, component_sizes
 from .slicewise import over_slabs
@@ -126,9 +126,7 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
 
     @cache
     def depth() -> np.ndarray:
-        # A layer of background keeps distances right where the mask is cut off by its box; in z the lung goes on.
-        padded = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
-        return ndimage.distance_transform_edt(padded, sampling=spacing)[:, 1:-1, 1:-1]
+        return depth_mm(mask, spacing)
 
     def cores() -> Iterator[tuple[float, RunLengths]]:
         for radius in np.arange(0.0, _EROSION_MAX_MM, _EROSION_STEP_MM):

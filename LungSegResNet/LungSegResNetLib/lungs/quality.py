@@ -102,8 +102,7 @@ def _two_as_one(mask: np.ndarray) -> list[str]:
         return []
     text = (
         "What was labelled as one lung consists of two large separate parts: if the patient lay on the side although "
-        "the scan "
-        "says otherwise, right and left are unreliable."
+        "the scan says otherwise, right and left are unreliable."
     )
     return [text]
 

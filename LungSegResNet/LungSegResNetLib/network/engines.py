@@ -52,7 +52,7 @@ class LoadedEngine:
 
 
 def load_engine(settings: EngineSettings) -> LoadedEngine:
-    """Load the network: PyTorch on a graphics processor, else OpenVINO, else PyTorch on the CPU.
+    """Load the network: PyTorch on a GPU, else OpenVINO, else PyTorch on the CPU.
 
     PyTorch is not even imported where OpenVINO does the work. With the device ``auto``, the processor takes over from a
     graphics processor that cannot be used, and with the engine ``auto``, PyTorch from an OpenVINO that cannot be; the

@@ -31,8 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--folds",
         type=int,
         help="evaluate the cases of a cross-validation of this many folds, each with a network that never saw its "
-        "patient; "
-        "cases of the split test are in no fold and are not evaluated",
+        "patient; cases of the split test are in no fold and are not evaluated",
     )
     parser.add_argument(
         "--include-doubtful", action="store_true", help="also evaluate cases whose status in the list is doubtful"

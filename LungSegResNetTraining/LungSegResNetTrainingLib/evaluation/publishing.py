@@ -161,8 +161,7 @@ def _listed(judged: Set[str], cases: Sequence[Case]) -> list[Case]:
     if unknown := judged - {case.name for case in listed}:
         raise InputError(
             f"The report evaluates cases that the data set does not have ({some_of(sorted(unknown))}), so nobody can "
-            "tell "
-            "whether the network was trained on them; give the data set that was evaluated."
+            "tell whether the network was trained on them; give the data set that was evaluated."
         )
     return listed
 

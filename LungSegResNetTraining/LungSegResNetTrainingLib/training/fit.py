@@ -120,8 +120,7 @@ def refuse_other_files(folder: Path) -> None:
         if others:
             raise InputError(
                 f"{folder} has {' and '.join(others)} but no run that could be resumed; choose another folder or move "
-                "them "
-                "away."
+                "them away."
             )
 
 

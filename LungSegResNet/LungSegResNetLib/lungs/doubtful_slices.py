@@ -9,6 +9,9 @@ Of every slice the area that is probably wrong is estimated and set against the 
   further the slices lie apart, the more a lung changes between them, and the less such a pixel weighs.
 
 Where no lung was found, doubt is mostly about bowel or windpipe; it counts less with every mm from the nearest lung.
+
+In a gap of several slices, neighbours agree on what is missing. Its middle is compared with the slices around the gap
+and comes before all other slices.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
+from .gaps import gaps_of
 from .preprocessing import SliceFrame
 from .slicewise import over_slices
 
@@ -77,14 +81,19 @@ class NetworkDoubt:
 
 
 def rank_slices(mask: np.ndarray, spacing_zyx: tuple[float, float, float], doubt: NetworkDoubt) -> list[DoubtfulSlice]:
-    """All slices of a scan, the one that is most likely wrong first.
+    """All slices of a scan, the middle of each gap in a lung first, then the one that is most likely wrong.
 
     Parameters
     ----------
     mask : uint8 (z, y, x), 0 background, 1 right lung, 2 left lung.
     """
     pixel_mm2 = spacing_zyx[1] * spacing_zyx[2]
-    pixels, changed, lost = np.transpose(over_slices(partial(_counts, mask), range(len(mask))))
+    beside = [(z - 1, z + 1) for z in range(len(mask))]
+    in_gap = np.zeros(len(mask), bool)
+    for gap in gaps_of(mask):
+        beside[gap.middle] = gap.first - 1, gap.last + 1
+        in_gap[gap.middle] = True
+    pixels, changed, lost = np.transpose(over_slices(partial(_counts, mask), range(len(mask)), beside))
     area = pixels * pixel_mm2
     missing = lost * pixel_mm2
     extra = changed * pixel_mm2 - missing
@@ -92,20 +101,21 @@ def rank_slices(mask: np.ndarray, spacing_zyx: tuple[float, float, float], doubt
     wrong = doubt.unsure_mm2 + weight * (missing + extra)
     # One minus the Dice to be expected: what is wrong against the section as it is and as it should be.
     score = wrong / (area + doubt.expected_mm2 + weight * missing + 2 * _LEAST_MM2)
-    score *= np.exp(-_mm_to_lung(area > 0, spacing_zyx[0]) / _NEAR_MM)
+    score *= np.where(in_gap, 1.0, np.exp(-_mm_to_lung(area > 0, spacing_zyx[0]) / _NEAR_MM))
     changes = weight * (missing + extra) > doubt.unsure_mm2
 
     def ranked(z: int) -> DoubtfulSlice:
         section = max(area[z], doubt.expected_mm2[z]) / 100
+        where = "in both neighbouring slices" if beside[z] == (z - 1, z + 1) else "below and above this gap"
         areas = {
             f"uncertain in {{:.1f}} of {section:.1f} cm²": doubt.unsure_mm2[z],
-            "{:.1f} cm² less than in both neighbouring slices": missing[z],
-            "{:.1f} cm² more than in both neighbouring slices": extra[z],
+            f"{{:.1f}} cm² less than {where}": missing[z],
+            f"{{:.1f}} cm² more than {where}": extra[z],
         }
-        spot = _densest(_odd(mask, z), spacing_zyx[1:]) if changes[z] else doubt.spots_mm[z]
+        spot = _densest(_odd(mask, z, *beside[z]), spacing_zyx[1:]) if changes[z] else doubt.spots_mm[z]
         return DoubtfulSlice(z, float(score[z]), _reason(areas), (float(spot[0]), float(spot[1])))
 
-    return over_slices(ranked, map(int, np.argsort(-score, kind="stable")))
+    return over_slices(ranked, map(int, np.lexsort((-score, ~in_gap))))
 
 
 def slices_to_check(ranking: Sequence[DoubtfulSlice], slice_mm: float) -> list[DoubtfulSlice]:
@@ -117,18 +127,20 @@ def slices_to_check(ranking: Sequence[DoubtfulSlice], slice_mm: float) -> list[D
     return chosen
 
 
-def _counts(mask: np.ndarray, z: int) -> tuple[int, int, int]:
-    """Pixels of lung in a slice, those that differ from both neighbours, and those of them that are lung there only."""
+def _counts(mask: np.ndarray, z: int, beside: tuple[int, int]) -> tuple[int, int, int]:
+    """Pixels of lung in a slice, those that differ from both slices ``beside`` it, and those of them that are lung
+    there only."""
     pixels = int(np.count_nonzero(mask[z]))
-    if not 0 < z < len(mask) - 1:
+    below, above = beside
+    if not 0 <= below < above < len(mask):
         return pixels, 0, 0
-    odd = _odd(mask, z)
-    return pixels, int(np.count_nonzero(odd)), int(np.count_nonzero(odd & (mask[z - 1] > 0)))
+    odd = _odd(mask, z, below, above)
+    return pixels, int(np.count_nonzero(odd)), int(np.count_nonzero(odd & (mask[below] > 0)))
 
 
-def _odd(mask: np.ndarray, z: int) -> np.ndarray:
-    """Pixels (bool) on which the slices above and below agree and this one differs."""
-    return (mask[z - 1] == mask[z + 1]) & (mask[z] != mask[z - 1])
+def _odd(mask: np.ndarray, z: int, below: int, above: int) -> np.ndarray:
+    """Pixels (bool) on which the slices ``below`` and ``above`` agree and slice ``z`` differs."""
+    return (mask[below] == mask[above]) & (mask[z] != mask[below])
 
 
 def _mm_to_lung(has_lung: np.ndarray, slice_mm: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from ..ct_volume import CTVolume
 from ..labels import LUNG_SEGMENTS
 from .densities import DENSE_HU
 from .empty_air import empty_air_ml
+from .gaps import gaps_of
 from .laterality import NEAR_MIDLINE_MM, mean_x
 from .postprocessing import TAPERED_SHARE
 from .run_length import RunLengths, component_sizes
@@ -68,7 +69,7 @@ def quality_warnings(ct: CTVolume, mask: np.ndarray, midline_mm: float | None) -
         )
     elif total > 0 and (mean_hu := sums_hu.sum() / voxels.sum()) > _LITTLE_AIR_HU:
         warnings.append(f"The lungs contain little air (mean {mean_hu:.0f} HU): check whether dense parts are missing.")
-    return warnings + _empty_air(ct, mask) + _wide_ends(mask) + _cut_off(ct, mask)
+    return warnings + _empty_air(ct, mask) + _interrupted(ct, mask) + _wide_ends(mask) + _cut_off(ct, mask)
 
 
 def _missing_lungs(names: list[str], mask: np.ndarray, column_mm: float, midline_mm: float | None) -> list[str]:
@@ -132,6 +133,25 @@ def _empty_air(ct: CTVolume, mask: np.ndarray) -> list[str]:
         return []
     where = " and ".join(places)
     return [f"Air without lung tissue lies in {where}: a bulla belongs to the lung, a pneumothorax does not."]
+
+
+def _interrupted(ct: CTVolume, mask: np.ndarray) -> list[str]:
+    """Warning for each lung that has a gap."""
+    warnings = []
+    gaps = gaps_of(mask)
+    for lung in LUNG_SEGMENTS:
+        own = [gap for gap in gaps if gap.label == lung.label]
+        if not own:
+            continue
+        count = sum(gap.last - gap.first + 1 for gap in own)
+        ends = sorted((ct.native_slice(z) + 1, ct.position_text(0, z)) for z in {own[0].first, own[-1].last})
+        places = " to ".join(f"{number} ({position})" for number, position in ends)
+        where = f"slice {places}" if count == 1 else f"{count} slices from {places}"
+        warnings.append(
+            f"The {lung.name} is interrupted in {where}: the scan may be empty or damaged there, or dense lung was "
+            "missed."
+        )
+    return warnings
 
 
 def _wide_ends(mask: np.ndarray) -> list[str]:

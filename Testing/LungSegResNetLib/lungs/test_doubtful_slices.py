@@ -127,3 +127,19 @@ def test_of_several_reasons_the_largest_area_is_named_first() -> None:
         rank_slices(mask, SPACING, sure_network(cylinder()))[0].reason
         == "4.0 cm² less than in both neighbouring slices"
     )
+
+
+def test_the_middle_of_a_gap_comes_first_and_is_compared_with_what_lies_around_the_gap() -> None:
+    mask = cylinder(24)
+    mask[8:13] = 0
+    mask[16, 20:44, 20:44] = 0  # lacks less, though from one slice to the next
+    doubt = sure_network(mask)
+    doubt.unsure_mm2[4] = 900.0
+    first, *others = rank_slices(mask, SPACING, doubt)
+    assert first.index == 10
+    assert first.score > 0.3  # though it lies far from all lung that was found
+    section = np.count_nonzero(mask[5]) / 100
+    assert first.reason == f"{section:.1f} cm² less than below and above this gap"
+    assert first.spot_mm == pytest.approx((32.0, 32.0), abs=10.0)
+    assert others[0].index in (4, 16)
+    assert sorted(one.index for one in (first, *others)) == list(range(24))

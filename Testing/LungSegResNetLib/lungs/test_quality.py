@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -197,3 +199,52 @@ def test_a_small_part_beside_a_lone_lung_is_no_second_one(rows: int, is_told: bo
     one = np.where(lungs() == 2, 2, 0).astype(np.uint8)
     one[4:26, 40 : 40 + rows, 30:80] = 2
     assert any("two large" in text for text in quality_warnings(scan(), one, MIDLINE_MM)) == is_told
+
+
+@pytest.mark.parametrize(
+    ("gap", "where"),
+    [
+        (slice(12, 16), "4 slices from 13 (S 60.0 mm) to 16 (S 75.0 mm)"),
+        (slice(20, 21), "slice 21 (S 100.0 mm)"),
+    ],
+)
+def test_a_gap_inside_a_lung_is_told_with_its_slices(gap: slice, where: str) -> None:
+    mask = lungs()
+    mask[gap, :, :100] = 0
+    text = (
+        f"The right lung is interrupted in {where}: the scan may be empty or damaged there, or dense lung was missed."
+    )
+    assert quality_warnings(scan(), mask, MIDLINE_MM) == [text]
+
+
+def test_slices_of_a_gap_are_numbered_as_in_the_file_and_each_lung_is_told_of() -> None:
+    ct = scan()
+    downwards = (*ct.native.direction[:8], -1.0)
+    ct = CTVolume.from_array(ct.hu, replace(ct.native, direction=downwards), "scan")
+    mask = lungs()
+    mask[12:14] = 0
+    mask[16] = 0
+    warnings = quality_warnings(ct, mask, MIDLINE_MM)
+    assert ["in 3 slices from 14 (I 65.0 mm) to 18 (I 85.0 mm)" in text for text in warnings] == [True, True]
+    assert [text[:14] for text in warnings] == ["The right lung", "The left lung "]
+
+
+@pytest.mark.parametrize("lobe_rows", [1, 10, 26])
+def test_a_lung_that_tapers_or_narrows_beside_a_large_heart_has_no_gap(lobe_rows: int) -> None:
+    mask = np.zeros((30, 150, 200), np.uint8)
+    for z in range(3, 27):
+        rows = lobe_rows if z < 6 else 2 + 2 * z  # a narrow base, then ever wider up to the last slice
+        mask[z, 40 : 40 + rows, 30:80] = mask[z, 40 : 40 + rows, 120:170] = 1
+    mask[:, :, 100:] *= 2
+    mask[14:18, 40:56, 120:170] = 0  # not half of the section
+    assert not any("interrupted" in text for text in quality_warnings(scan(), mask, MIDLINE_MM))
+
+
+def test_lungs_of_few_slices_and_stray_pieces_make_no_gap() -> None:
+    few = lungs(slice(10, 17))
+    few[13] = 0
+    assert not any("interrupted" in text for text in quality_warnings(scan(), few, MIDLINE_MM))
+    stray = lungs()
+    stray[0:2, 40:54, 30:80] = 1  # a quarter of the section of the lung, below its tip
+    stray[3] = 0
+    assert not any("interrupted" in text for text in quality_warnings(scan(), stray, MIDLINE_MM))

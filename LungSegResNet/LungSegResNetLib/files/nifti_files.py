@@ -30,7 +30,13 @@ _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 256: "i1", 512: "u2"}
 
 @dataclass(frozen=True)
 class NiftiHeader:
-    """What a NIfTI header says of the voxels behind it (https://nifti.nimh.nih.gov: nifti1.h, nifti2.h)."""
+    """What a NIfTI header says of the voxels behind it (https://nifti.nimh.nih.gov: nifti1.h, nifti2.h).
+
+    Attributes
+    ----------
+    qform : sign of the third axis, b, c and d of the quaternion, place of the first voxel; None where its code is 0.
+    sform : rows of the matrix (3, 4); None where its code is 0.
+    """
 
     byte_order: str
     code: int
@@ -41,6 +47,7 @@ class NiftiHeader:
     slope: float
     intercept: float
     in_mm: bool
+    qform: tuple[float, ...] | None
     sform: tuple[float, ...] | None
 
     @classmethod
@@ -55,19 +62,22 @@ class NiftiHeader:
             if size == _SMALLEST_HEADER_BYTES:
                 dimensions, (code, bits), numbers = values("8h", 40), values("2h", 70), values("3f", 108)
                 pixel, units, forms, matrix = values("8f", 76), values("b", 123), values("2h", 252), values("12f", 280)
+                quaternion = values("6f", 256)
             elif size == _HEADER_BYTES:
                 dimensions, (code, bits), pixel = values("8q", 16), values("2h", 12), values("8d", 104)
                 numbers = (*values("q", 168), *values("2d", 176))
                 units, forms, matrix = values("i", 500), values("2i", 344), values("12d", 400)
+                quaternion = values("6d", 352)
             else:
                 continue
             if not abs(numbers[0]) < _LONGEST_FILE:  # or no number
                 raise struct.error("the voxels lie in no file")
             sizes = tuple(max(n, 1) for n in dimensions[1 : 1 + dimensions[0]])
             slope, intercept = numbers[1:]
-            in_mm, sform = units[0] & 7 in _MILLIMETRES, matrix if forms[1] > 0 else None
-            own = pixel[1 : 1 + len(sizes)]
-            return cls(order, code, bits, sizes, own, int(numbers[0]), slope, intercept, in_mm, sform)
+            in_mm, own = units[0] & 7 in _MILLIMETRES, pixel[1 : 1 + len(sizes)]
+            qform = (pixel[0], *quaternion) if forms[0] > 0 else None
+            sform = matrix if forms[1] > 0 else None
+            return cls(order, code, bits, sizes, own, int(numbers[0]), slope, intercept, in_mm, qform, sform)
         return None
 
     @property
@@ -89,8 +99,32 @@ class NiftiHeader:
         """
         if self.sform is None or not self.in_mm:
             return None
-        matrix = np.array(self.sform).reshape(3, 4) * [[-1.0], [-1.0], [1.0]]
-        return matrix if np.isfinite(matrix).all() else None
+        return _in_lps(np.array(self.sform).reshape(3, 4))
+
+    @property
+    def qform_lps(self) -> np.ndarray | None:
+        """As ``sform_lps``, by the qform and the sizes of the voxels; None also where a size is not above 0."""
+        if self.qform is None or not self.in_mm or len(self.pixel_mm) < 3 or not min(self.pixel_mm[:3]) > 0:
+            return None
+        sign, *imaginary = self.qform[:4]
+        axes = _rotation(np.array(imaginary))
+        axes[:, 2] *= -1.0 if sign < 0 else 1.0
+        return _in_lps(np.column_stack([axes * self.pixel_mm[:3], self.qform[4:]]))
+
+
+def _rotation(imaginary: np.ndarray) -> np.ndarray:
+    """Matrix (3, 3) of a unit quaternion, of which b, c and d are given and a is not below 0."""
+    squares = float(imaginary @ imaginary)
+    if squares > 1.0:  # by rounding
+        imaginary, squares = imaginary / math.sqrt(squares), 1.0
+    b, c, d = imaginary
+    across = np.array([[0.0, -d, c], [d, 0.0, -b], [-c, b, 0.0]])
+    return np.eye(3) + 2.0 * (math.sqrt(1.0 - squares) * across + across @ across)
+
+
+def _in_lps(ras: np.ndarray) -> np.ndarray | None:
+    matrix = ras * [[-1.0], [-1.0], [1.0]]
+    return matrix if np.isfinite(matrix).all() else None
 
 
 def is_complete(path: Path) -> bool:

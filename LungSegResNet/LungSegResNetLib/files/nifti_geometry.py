@@ -11,36 +11,26 @@ from .nifti_files import read_nifti_header
 
 _SAME_AXES = 0.02  # relative difference of the steps from voxel to voxel
 _ASIDE = 0.5  # voxels
+_SIDES = ("right and left", "front and back", "top and bottom")
+_EXCHANGED = -0.5  # cosine between an axis and where the other form has it
 
 
 def doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
-    """Warning where a file lacks a size of its voxels, or its sform differs from the geometry that was taken."""
+    """Warnings where a file lacks a size of its voxels, or a form of it differs from the geometry that was taken.
+
+    Libraries differ in which of the two forms they take. A qform counts only beside an sform.
+    """
     header = read_nifti_header(path)
     if header is None:
         return []
     if not header.has_voxel_size:
         return [lacks_voxel_size(path)]
-    other = header.sform_lps
-    if other is None or len(taken.size) != 3:
+    sform = header.sform_lps
+    if sform is None or len(taken.size) != 3:
         return []
-    steps, origin = other[:, :3], other[:, 3]
-    axes = taken.steps
-    if (np.linalg.norm(steps - axes, axis=0) > _SAME_AXES * np.linalg.norm(axes, axis=0)).any():
-        mm, other_mm = (" x ".join(f"{step:.3g}" for step in np.linalg.norm(m, axis=0)) for m in (axes, steps))
-        how = ", with sheared axes" if _is_sheared(steps) else ""
-        text = (
-            f"{path.name} has a qform and an sform that disagree: voxels of {mm} mm were used; the sform gives "
-            f"{other_mm} mm{how}. Other programs may use that, so that volumes and the position of the mask differ."
-        )
-        return [text]
-    aside = float(np.linalg.norm(origin - taken.origin))
-    if aside > _ASIDE * min(taken.spacing):
-        text = (
-            f"{path.name} has a qform and an sform that disagree: the sform puts its voxels {aside:.1f} mm away from "
-            "where they were assumed to lie. Other programs may use that, so that the position of the mask differs."
-        )
-        return [text]
-    return []
+    forms = {"sform": sform, "qform": header.qform_lps}
+    differences = [_difference(name, form, taken) for name, form in forms.items() if form is not None]
+    return [f"{path.name} has a qform and an sform that disagree: {text}" for text in differences if text]
 
 
 def lacks_voxel_size(path: Path) -> str:
@@ -48,6 +38,38 @@ def lacks_voxel_size(path: Path) -> str:
     return f"{path.name} lacks a voxel size, for which 1 mm was assumed; volumes are correct only if that is true."
 
 
-def _is_sheared(axes: np.ndarray) -> bool:
-    unit = axes / np.maximum(np.linalg.norm(axes, axis=0), 1e-9)
-    return bool(np.abs(unit.T @ unit - np.eye(3)).max() > _SAME_AXES)
+def _difference(name: str, form: np.ndarray, taken: Geometry) -> str:
+    """How a form (3, 4) differs from the geometry that was taken, for the end of a sentence; empty where it does not.
+
+    Of several differences the one that does most harm is told.
+    """
+    steps, lengths = form[:, :3], np.linalg.norm(form[:, :3], axis=0)
+    if (np.linalg.norm(steps - taken.steps, axis=0) > _SAME_AXES * np.array(taken.spacing)).any():
+        unit = steps / np.maximum(lengths, 1e-9)
+        turn = unit @ np.linalg.inv(taken.axes)
+        if sides := [side for side, cosine in zip(_SIDES, turn.diagonal(), strict=True) if cosine < _EXCHANGED]:
+            return (
+                f"by the {name}, which was not used, {' and '.join(sides)} are exchanged. Check the sides by the heart "
+                "and the liver; other programs may use it."
+            )
+        is_sheared = np.abs(unit.T @ unit - np.eye(3)).max() > _SAME_AXES
+        if is_sheared or (np.abs(lengths - taken.spacing) > _SAME_AXES * np.array(taken.spacing)).any():
+            mm, other_mm = (" x ".join(f"{step:.3g}" for step in sizes) for sizes in (taken.spacing, lengths))
+            return (
+                f"voxels of {mm} mm were used; the {name} gives {other_mm} mm"
+                f"{', with sheared axes' if is_sheared else ''}. Other programs may use that, so that volumes and the "
+                "position of the mask differ."
+            )
+        degrees = np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1.0, 1.0)))
+        how = f"turns them by {degrees:.0f} degrees" if np.linalg.det(turn) > 0 else "mirrors them"
+        return (
+            f"the {name}, which was not used, has other axes and {how}. Other programs may use it, so that the "
+            "position of the mask differs."
+        )
+    aside = float(np.linalg.norm(form[:, 3] - taken.origin))
+    if aside > _ASIDE * min(taken.spacing):
+        return (
+            f"the {name} puts its voxels {aside:.1f} mm away from where they were assumed to lie. Other programs may "
+            "use that, so that the position of the mask differs."
+        )
+    return ""

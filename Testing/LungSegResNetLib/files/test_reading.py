@@ -14,6 +14,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy.spatial.transform import Rotation
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -759,6 +760,8 @@ def _nifti(path, hu, affine, qform_code=1, sform_code=1, pixel_mm=None, kind=nib
 
 
 SHEARED = [[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 2.0, 0.0], [0.0, 0.0, 8.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+TURNED = np.eye(4)
+TURNED[:3, :3] = Rotation.from_euler("x", 12, degrees=True).as_matrix() * (2.0, 2.0, 8.0)
 
 
 @pytest.mark.parametrize(
@@ -778,7 +781,18 @@ SHEARED = [[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 2.0, 0.0], [0.0, 0.0, 8.0, 0.0], [0.
             (1, 1, 1),
             "voxels of 1 x 1 x 1 mm were used; the sform gives 2 x 2 x 8",
         ),
-        (np.diag([-2.0, 2.0, 8.0, 1.0]), (1, 1), None, None),  # SimpleITK takes the sform then
+        (
+            np.diag([-2.0, 2.0, 8.0, 1.0]),
+            (1, 1),  # SimpleITK takes the sform then
+            None,
+            "by the qform, which was not used, right and left are exchanged. Check the sides",
+        ),
+        (np.diag([-2.0, 2.0, 8.0, 1.0]), (2, 1), None, "by the qform, which was not used, right and left are"),
+        (np.diag([-2.0, -2.0, 8.0, 1.0]), (1, 1), None, "the qform, which was not used, right and left and front and"),
+        (np.diag([2.0, 2.0, -8.0, 1.0]), (1, 1), None, "by the qform, which was not used, top and bottom are"),
+        (np.diag([-2.0, 2.0, 8.0, 1.0]), (0, 1), None, None),  # the qform does not count
+        (TURNED, (1, 1), None, "the qform, which was not used, has other axes and turns them by 12 degrees"),
+        (np.diag([2.0, 2.0, 8.0, 1.0])[:, [1, 0, 2, 3]], (1, 1), None, "has other axes and mirrors them"),
         (np.array(SHEARED), (1, 1), None, "the sform gives 2 x 2 x 8.25 mm, with sheared axes"),
     ],
 )
@@ -801,6 +815,23 @@ def test_a_nifti_file_whose_geometries_differ_in_place_only_is_read_with_a_warni
     assert sum(told in text for text in warnings) == 1
     moved[:3, 3] = 0.9, 0.0, 0.0  # less than half a voxel
     assert read_ct(_nifti(tmp_path / "near.nii.gz", hu, moved, sform_code=2))[1] == []
+    moved[:3, 3] = 30.0, 0.0, 40.0
+    _, (text,) = read_ct(_nifti(tmp_path / "taken.nii.gz", hu, moved))
+    assert "the qform puts its voxels 50.0 mm away" in text
+
+
+@pytest.mark.parametrize("codes", [(1, 1), (1, 2), (2, 1)])
+@pytest.mark.parametrize("seed", range(4))
+def test_forms_that_agree_up_to_rounding_give_no_warning(hu, codes, seed, tmp_path):
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.random(random_state=seed).as_matrix() * (0.7, -0.7, 1.25)
+    affine[:3, 3] = 120.3, -87.7, 1204.1
+    for name, rounded in (("exact", affine), ("rounded", np.round(affine, 4))):
+        image = nibabel.Nifti1Image(hu.T, affine)
+        image.set_qform(affine, codes[0])
+        image.set_sform(rounded, codes[1])
+        image.to_filename(tmp_path / f"{name}.nii.gz")
+        assert read_ct(tmp_path / f"{name}.nii.gz")[1] == []
 
 
 def test_files_that_are_healthy_but_of_a_kind_that_cannot_be_read_are_not_called_damaged(scan, hu, tmp_path):

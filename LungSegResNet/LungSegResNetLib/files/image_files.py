@@ -14,6 +14,7 @@ from ..errors import InputError, unreadable
 from .library_errors import raise_if_out_of_memory, reason_of
 from .library_paths import UnusableNameError, library_path
 from .nifti_files import GZIP_MARK, is_complete, unreadable_kind
+from .sform_reader import SformReader
 from .text_headers import METAIMAGE_ENDINGS, NRRD_ENDINGS, has_axes
 from .voxel_damage import is_undamaged, lacks_voxels
 
@@ -66,7 +67,12 @@ def open_image_file(path: Path) -> sitk.ImageFileReader:
     except UnusableNameError as error:
         raise InputError(f"{path.name} cannot be read: {error}.") from error
     except RuntimeError as error:
-        raise _damaged(path, error) from error
+        if "orthonormal" not in str(error):
+            raise _damaged(path, error) from error
+        reader = SformReader(path)
+    # Where no form tells how the voxels lie, nothing is mirrored.
+    if path.name.lower().endswith(NIFTI_ENDINGS) and min(reader.GetSpacing()[:3]) < 0 and has_orientation(reader):
+        reader = SformReader(path)
     if not 0 < math.prod(reader.GetSize()) <= _MOST_VOXELS:
         size = " x ".join(map(str, reader.GetSize()))
         raise InputError(f"{path.name} is damaged: its header gives an impossible size of {size} voxels.")
@@ -144,11 +150,6 @@ def _quiet_library() -> Iterator[None]:
 
 
 def _damaged(path: Path, error: RuntimeError) -> InputError:
-    if "orthonormal" in str(error):
-        return InputError(
-            f"{path.name} has axes that are not at right angles, as after a registration; resample it to a grid "
-            "that has."
-        )
     if kind := unreadable_kind(path):
         return InputError(f"{path.name} {kind}")
     return InputError(

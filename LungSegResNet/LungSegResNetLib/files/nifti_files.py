@@ -24,8 +24,8 @@ _SMALLEST_HEADER_BYTES, _HEADER_BYTES = 348, 540
 _LONGEST_FILE = 1 << 40
 _DAMAGES = (EOFError, zlib.error, gzip.BadGzipFile, struct.error)
 _MILLIMETRES = (0, 2)  # unknown counts as such
-# Data types of a CT by their NIfTI code; files of other types are left to SimpleITK.
-_TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 256: "i1", 512: "u2"}
+# Data types by their NIfTI code; files of other types are left to SimpleITK.
+_TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,11 @@ class NiftiHeader:
     def has_voxel_size(self) -> bool:
         """False if a size of the voxels is missing, for which the libraries take 1 mm without a word."""
         return all(math.isfinite(mm) and mm != 0 for mm in self.pixel_mm[:3])
+
+    @property
+    def has_negative_size(self) -> bool:
+        """Whether a size of the voxels is below 0, for which some programs mirror the image."""
+        return any(mm < 0 for mm in self.pixel_mm[:3])
 
     @property
     def sform_lps(self) -> np.ndarray | None:
@@ -206,6 +211,8 @@ def _rescaled(section: np.ndarray, header: NiftiHeader) -> np.ndarray:
         return section
     if slope == 1.0 and intercept.is_integer() and section.dtype.itemsize <= 2 and abs(intercept) < 1e6:
         return section.astype(np.int32) + int(intercept)
+    if section.dtype == np.float64:
+        return section * slope + intercept
     return (section.astype(np.float32).astype(np.float64) * slope + intercept).astype(np.float32)
 
 

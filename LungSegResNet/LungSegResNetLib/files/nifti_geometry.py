@@ -11,6 +11,7 @@ from .nifti_files import read_nifti_header
 
 _SAME_AXES = 0.02  # relative difference of the steps from voxel to voxel
 _ASIDE = 0.5  # voxels
+_SHEAR_DEGREES = 0.05  # less is rounding
 _SIDES = ("right and left", "front and back", "top and bottom")
 _EXCHANGED = -0.5  # cosine between an axis and where the other form has it
 
@@ -28,14 +29,32 @@ def doubts_of_nifti(path: Path, taken: Geometry) -> list[str]:
     sform = header.sform_lps
     if sform is None or len(taken.size) != 3:
         return []
+    warnings = []
+    if header.has_negative_size:
+        warnings.append(
+            f"{path.name} gives its voxels a negative size, for which some programs mirror it; its sform was used "
+            "instead."
+        )
+    if header.qform is None and (degrees := shear_degrees(sform)) > _SHEAR_DEGREES:
+        warnings.append(
+            f"{path.name} has axes that are {degrees:.2f} degrees off right angles; the nearest ones at right angles "
+            "were used."
+        )
     forms = {"sform": sform, "qform": header.qform_lps}
     differences = [_difference(name, form, taken) for name, form in forms.items() if form is not None]
-    return [f"{path.name} has a qform and an sform that disagree: {text}" for text in differences if text]
+    return [*warnings, *(f"{path.name} has a qform and an sform that disagree: {t}" for t in differences if t)]
 
 
 def lacks_voxel_size(path: Path) -> str:
     """The warning about a file of any format that lacks a size of its voxels."""
     return f"{path.name} lacks a voxel size, for which 1 mm was assumed; volumes are correct only if that is true."
+
+
+def shear_degrees(form: np.ndarray) -> float:
+    """How far the axes of a form (3, 4) are from right angles at most."""
+    unit = form[:, :3] / np.maximum(np.linalg.norm(form[:, :3], axis=0), 1e-9)
+    cosines = np.abs(unit.T @ unit)[np.triu_indices(3, 1)]
+    return float(np.degrees(np.arcsin(min(1.0, cosines.max()))))
 
 
 def _difference(name: str, form: np.ndarray, taken: Geometry) -> str:
@@ -52,7 +71,7 @@ def _difference(name: str, form: np.ndarray, taken: Geometry) -> str:
                 f"by the {name}, which was not used, {' and '.join(sides)} are exchanged. Check the sides by the heart "
                 "and the liver; other programs may use it."
             )
-        is_sheared = np.abs(unit.T @ unit - np.eye(3)).max() > _SAME_AXES
+        is_sheared = shear_degrees(form) > np.degrees(_SAME_AXES)
         if is_sheared or (np.abs(lengths - taken.spacing) > _SAME_AXES * np.array(taken.spacing)).any():
             mm, other_mm = (" x ".join(f"{step:.3g}" for step in sizes) for sizes in (taken.spacing, lengths))
             return (

@@ -18,7 +18,7 @@ from LungSegResNetLib.files.reading import read_ct
 SIZE = (5, 4, 3)
 
 
-@pytest.mark.parametrize("kind", ["<i2", ">i2", "<u2", "u1", "<i4", ">f4"])
+@pytest.mark.parametrize("kind", ["<i2", ">i2", "<u2", "u1", "<i4", ">f4", "<f8", "<u4", ">i8", "<u8"])
 @pytest.mark.parametrize("rescale", [(0.0, 7.0), (1.0, 0.0), (1.0, -1024.0), (0.7, 0.3)])
 def test_every_type_and_rescale_is_read_as_simpleitk_does(kind, rescale, tmp_path):
     values = np.arange(60, dtype=kind).reshape(SIZE)
@@ -36,7 +36,7 @@ def test_every_type_and_rescale_is_read_as_simpleitk_does(kind, rescale, tmp_pat
 
 
 def test_types_that_no_scanner_stores_are_left_to_simpleitk(tmp_path):
-    nibabel.Nifti1Image(np.zeros(SIZE, np.float64), np.eye(4)).to_filename(tmp_path / "scan.nii")
+    nibabel.Nifti1Image(np.zeros(SIZE, np.complex64), np.eye(4)).to_filename(tmp_path / "scan.nii")
     assert read_slices(tmp_path / "scan.nii", SIZE) is None
 
 

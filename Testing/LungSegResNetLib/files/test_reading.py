@@ -842,3 +842,82 @@ def test_files_that_are_healthy_but_of_a_kind_that_cannot_be_read_are_not_called
     twice = save(scan[0], tmp_path / "twice.nii.gz")
     twice.write_bytes(gzip.compress(twice.read_bytes()))
     assert "compressed twice" in refusal(twice)
+
+
+def _by_sform(path: Path, values: np.ndarray, affine: np.ndarray, code: int = 0) -> Path:
+    """A file with a qform of this code."""
+    image = nibabel.Nifti1Image(values.T, affine)
+    image.set_qform(affine, code, strip_shears=True)
+    image.set_sform(affine, 1)
+    image.to_filename(path)
+    return path
+
+
+def _oblique(shear_degrees: float = 0.0) -> np.ndarray:
+    shear = np.eye(3)
+    shear[1, 2] = np.tan(np.deg2rad(shear_degrees))
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("xyz", [7, 4, 9], degrees=True).as_matrix() @ shear * (-0.7, -0.7, 1.25)
+    affine[:3, 3] = 120.0, 90.0, -300.0
+    return affine
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("affine", "told"),
+    [
+        (_oblique(0.02), []),
+        (np.round(_oblique(), 3), []),
+        (_oblique(0.1), ["has axes that are 0.10 degrees off right angles; the nearest ones"]),
+    ],
+)
+def test_axes_that_are_a_little_off_right_angles_are_read_by_the_nearest_ones(hu, affine, told, kind, tmp_path):
+    ct, warnings = read_ct(_by_sform(tmp_path / "ct.nii.gz", hu.astype(kind), affine))
+    straight, _ = read_ct(_by_sform(tmp_path / "straight.nii.gz", hu, _oblique(), code=1))
+    np.testing.assert_array_equal(ct.hu, straight.hu)
+    assert [part in text for part, text in zip(told, warnings, strict=True)] == [True] * len(told)
+    np.testing.assert_allclose(ct.native.axes.T @ ct.native.axes, np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(ct.native.spacing, (0.7, 0.7, 1.25), rtol=1e-3)
+    np.testing.assert_allclose(ct.native.corners, straight.native.corners, atol=0.6)
+    # The mask of the scan is written on its grid, and one on the sheared grid of the scan fits it.
+    lungs = (hu < -500).astype(np.uint8)
+    sitk.WriteImage(ct.to_native(np.where(ct.hu < -500, 1, 0).astype(np.uint8)), str(tmp_path / "written.nii.gz"))
+    for path in (_by_sform(tmp_path / "lungs.nii.gz", lungs, affine), tmp_path / "written.nii.gz"):
+        mask, _ = read_lungs(path, ct)
+        np.testing.assert_array_equal(mask, ct.hu < -500)
+
+
+def test_axes_that_are_far_off_right_angles_or_missing_are_refused_each_with_its_reason(hu, tmp_path):
+    assert "not at right angles" in refusal(_by_sform(tmp_path / "ct.nii.gz", hu, _oblique(5.0)))
+    zeros = _nifti(tmp_path / "zeros.nii.gz", hu, np.eye(4), qform_code=0)
+    content = bytearray(gzip.decompress(zeros.read_bytes()))
+    content[280:328] = bytes(48)
+    zeros.write_bytes(gzip.compress(content))
+    assert "does not say how its voxels lie: its sform is empty or damaged" in refusal(zeros)
+    cut_off = _by_sform(tmp_path / "cut.nii.gz", hu, _oblique(0.02))
+    cut_off.write_bytes(gzip.compress(gzip.decompress(cut_off.read_bytes())[:-1000]))
+    assert "cut off" in refusal(cut_off)
+    series = _by_sform(tmp_path / "series.nii.gz", np.stack([hu, hu]), _oblique(0.02))
+    assert "2 time points" in refusal(series)
+
+
+@pytest.mark.parametrize("codes", [(1, 1), (0, 2)])
+@pytest.mark.parametrize("sizes", [(-2.0, -2.0, 8.0), (2.0, 2.0, -8.0)])
+def test_scans_and_masks_with_negative_sizes_are_read_by_their_sform_and_not_mirrored(hu, codes, sizes, tmp_path):
+    affine = np.diag([-2.0, -2.0, 8.0, 1.0])
+    lungs = (hu < -500).astype(np.uint8)
+    ct, (text,) = read_ct(_nifti(tmp_path / "ct.nii.gz", hu, affine, *codes, sizes))
+    assert "gives its voxels a negative size, for which some programs mirror it; its sform was used" in text
+    np.testing.assert_array_equal(ct.hu, hu)
+    assert ct.geometry.spacing == (2.0, 2.0, 8.0)
+    mask, warnings = read_lungs(_nifti(tmp_path / "lungs.nii.gz", lungs, affine, *codes, sizes), ct)
+    np.testing.assert_array_equal(mask, lungs)
+    assert any("negative size" in text for text in warnings)
+
+
+def test_negative_sizes_without_an_sform_are_refused_by_their_name(hu, tmp_path):
+    path = _nifti(tmp_path / "ct.nii.gz", hu, np.eye(4), 1, 0)
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    struct.pack_into("<3f", content, 80, -2.0, -2.0, 8.0)
+    path.write_bytes(gzip.compress(content))
+    assert "gives its voxels a negative size and has no sform" in refusal(path)

@@ -15,6 +15,7 @@ from .dicom_choice import WhenInDoubt, choose_series
 from .dicom_damage import mentions_uid, naming
 from .dicom_headers import Series, scan_folder, series_of_file
 from .dicom_image import Header, along_normal, dicom_reader, may_be_dicom, numbers_in, whole_number_in
+from .dicom_repeats import without_repeats
 from .dicom_stacks import DISTINGUISHING_TAGS, is_even, lost_slices
 from .folder_walk import files_of_folders
 from .hounsfield import HounsfieldBuffer, is_shifted, to_hounsfield
@@ -155,19 +156,28 @@ def _left_out(series: Series, name: str) -> list[str]:
 
 
 def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], EvenGrid, list[str]]:
-    """Headers in use, the grid of their frames, and warnings; several stacks in one series are parted."""
+    """Headers in use, the grid of their frames, and warnings; several stacks in one series are parted, and slices that
+    it repeats are left out."""
     used = list(headers)
     if not all(header.has_places for header in used):
         raise InputError(
             f"{name} does not say where its slices lie (no position or no valid orientation in its files)."
         )
-    warnings = []
+    warnings: list[str] = []
     try:
         grid = even_grid(along_normal(used))
     except InputError as error:
         used = _one_stack(headers)
         if not used:
-            raise InputError(f"{name} cannot be stacked to a volume: it {error}.") from error
+            once = without_repeats(headers, _open)
+            if len(once) == len(headers):
+                raise InputError(f"{name} cannot be stacked to a volume: it {error}.") from error
+            used, grid, warnings = _even_stack(once, name)
+            text = (
+                f"{name} holds slices more than once, with equal pixels at the same place; the first of each was taken "
+                f"({len(headers) - len(once)} of {len(headers)} files left out)."
+            )
+            return used, grid, [text, *warnings]
         whole, part = (float(np.ptp(along_normal(list(some)))) for some in (headers, used))
         covered = "" if part > _WHOLE_SHARE * whole else f", which covers {part:.0f} of {whole:.0f} mm"
         warnings.append(

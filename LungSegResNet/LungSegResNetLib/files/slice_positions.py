@@ -72,6 +72,13 @@ def even_grid(positions: Sequence[float]) -> EvenGrid:
     return EvenGrid(tuple(filled), float(start), round(float(step), 6))
 
 
+def shared_places(positions: Sequence[float]) -> list[list[int]]:
+    """Indices of the slices at each position (mm, any order) that several have, from the lowest position upwards."""
+    order = np.argsort(positions, kind="stable")
+    begins = np.flatnonzero(np.diff(np.asarray(positions, float)[order]) >= _SAME_PLACE_MM) + 1
+    return [sorted(place.tolist()) for place in np.split(order, begins) if len(place) > 1]
+
+
 def part_stacks(positions: Sequence[float], keys: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[list[int]]:
     """Part slices that were stored together into stacks that are even each, largest first; [] where that fails.
 

@@ -17,7 +17,9 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, generate_uid
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import InputError, UsageError
-from LungSegResNetLib.files.dicom_headers import list_series
+from LungSegResNetLib.files.dicom_headers import list_series, scan_folder
+from LungSegResNetLib.files.dicom_image import Header
+from LungSegResNetLib.files.dicom_repeats import without_repeats
 from LungSegResNetLib.files.reading import read_ct
 
 
@@ -475,11 +477,51 @@ def test_a_slice_with_fewer_pixels_than_it_says_does_not_get_those_of_another(im
         read_ct(tmp_path)
 
 
-def test_doubled_positions_without_an_order_are_refused(image, tmp_path):
+def test_doubled_positions_with_other_pixels_are_refused(image, tmp_path):
     write_series(tmp_path / "a", image, SeriesInstanceUID="1.2.3")
-    write_series(tmp_path / "b", image[:, :, 3:9], SeriesInstanceUID="1.2.3")
+    write_series(tmp_path / "b", image[:, :, 3:9] + 1, SeriesInstanceUID="1.2.3")
+    write_series(tmp_path / "c", image[:, :, 3:6], SeriesInstanceUID="1.2.3")
     with pytest.raises(InputError, match="several slices at the same position"):
         read_ct(tmp_path)
+
+
+@pytest.mark.parametrize("repeated", [slice(4, 5), slice(-1, None), slice(3, 9)])
+def test_slices_that_lie_twice_in_a_series_are_taken_once_with_a_warning(repeated, image, hu, tmp_path):
+    first = write_series(tmp_path / "a", image, SeriesInstanceUID="1.2.3", SeriesDescription="thorax")
+    again = image[:, :, repeated] if repeated.stop else image[:, :, image.GetDepth() - 1 :]
+    tags = {"SeriesInstanceUID": "1.2.3", "SeriesDescription": "thorax"}
+    count = len(write_series(tmp_path / "b", again, InstanceNumber=lambda n: 90 + n, **tags))
+    ct, (text,) = read_ct(tmp_path)
+    np.testing.assert_array_equal(ct.hu, hu)
+    assert text == (
+        "Series 'thorax' holds slices more than once, with equal pixels at the same place; the first of each was taken "
+        f"({count} of {len(first) + count} files left out)."
+    )
+
+
+def test_slices_that_lie_three_times_in_a_scan_of_two_kernels_are_found_before_these_are_parted(image, hu, tmp_path):
+    for kernel, added in (("B30f", 0), ("B70f", 7)):
+        write_series(tmp_path / kernel, image + added, SeriesInstanceUID="1.2.3", ConvolutionKernel=kernel)
+    for name in "xy":
+        write_series(tmp_path / name, image[:, :, 2:4], SeriesInstanceUID="1.2.3", ConvolutionKernel="B30f")
+    ct, warnings = read_ct(tmp_path)
+    np.testing.assert_array_equal(ct.hu, hu)
+    assert "(4 of " in warnings[0]
+    assert "several scans or reconstructions" in warnings[1]
+
+
+def test_only_slices_that_share_a_place_are_compared(image, tmp_path):
+    files = write_series(tmp_path / "a", image, SeriesInstanceUID="1.2.3")
+    (again,) = write_series(tmp_path / "b", image[:, :, 4:5], SeriesInstanceUID="1.2.3")
+    (series,), _ = scan_folder(tmp_path)
+    opened = []
+
+    def read(header: Header) -> sitk.Image:
+        opened.append(header.path)
+        return sitk.ReadImage(str(header.path))
+
+    assert [header.path for header in without_repeats(series.headers, read)] == files
+    assert opened == [files[4], again]
 
 
 def test_a_tilted_gantry_is_told(image, hu, tmp_path):

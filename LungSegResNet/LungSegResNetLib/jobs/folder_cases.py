@@ -23,6 +23,8 @@ from .split_series import warnings_of_spread_series
 from .summary_file import SUMMARY_ENDING, mask_names, read_summary
 
 _SEGMENTATION_ENDINGS = (".seg.nrrd", ".seg.nhdr")
+# Of Analyze and of NIfTI in two files, neither of which can be read.
+_PAIRED_ENDINGS = ((".hdr", ".img"), (".hdr", ".img.gz"), (".hdr.gz", ".img.gz"))
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
 
     Parameters
     ----------
-    warn : gets a sentence for each folder that is left out.
+    warn : gets a sentence for each folder that is left out, and one for files that other programs would read.
 
     Raises
     ------
@@ -69,13 +71,21 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
         raise UsageError(f"The folder for results, {output}, is a file; choose another one.")
     if place(folder).is_relative_to(place(output)):
         raise UsageError(f"The folder for results, {output}, holds the scans themselves; choose another one.")
-    scans = [scan for files in files_of_folders(folder, warn, leave_out=output) for scan in _scans(files)]
+    scans, pairs = list[tuple[Path, list[Path]]](), list[Path]()
+    for files in files_of_folders(folder, warn, leave_out=output):
+        scans += _scans(files)
+        pairs += _paired_headers(files)
     spread = warnings_of_spread_series({path: files[0] for path, files in scans if path not in files})
     found = [_case(path, files, folder, spread.get(path, "")) for path, files in scans]
     if os.path.isdir(output) and (among := _scans_among_results(output, folder)):  # noqa: PTH112
         warn(
             f"The folder for results holds {counted(len(among), 'scan')} ({among[0]}), left out of the run; choose "
             "another folder for the results."
+        )
+    if pairs:
+        warn(
+            f"Left out: {counted(len(pairs), 'pair')} of files .hdr and .img (the first is {pairs[0]}), which cannot "
+            "be read; save scans among them as .nii.gz or .nrrd."
         )
     if not found:
         raise InputError(f"There is no CT (DICOM, {', '.join(CT_ENDINGS)}) below {folder}.")
@@ -93,6 +103,16 @@ def _scans(files: list[Path]) -> list[tuple[Path, list[Path]]]:
     scans = [(path, [path, *voxel_files(path)]) for path in files if _ending(path) and path.name not in results]
     slices = [path for path in files if not _ending(path) and _is_dicom(path)]
     return [*scans, (slices[0].parent, slices)] if slices else scans
+
+
+def _paired_headers(files: list[Path]) -> list[Path]:
+    """Headers among the files of a folder whose voxels lie beside them in a format that cannot be read."""
+    names = {path.name.lower() for path in files}
+
+    def has_voxels(name: str) -> bool:
+        return any(name.endswith(h) and name.removesuffix(h) + voxels in names for h, voxels in _PAIRED_ENDINGS)
+
+    return [path for path in files if has_voxels(path.name.lower())]
 
 
 def _results_among(files: list[Path]) -> set[str]:

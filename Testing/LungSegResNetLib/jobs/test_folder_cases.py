@@ -113,6 +113,25 @@ def test_a_folder_without_a_scan_is_refused(tmp_path: Path) -> None:
         find_cases(tmp_path / "in", tmp_path / "out")
 
 
+def test_scans_in_pairs_of_files_that_cannot_be_read_are_counted_in_one_warning(tmp_path: Path) -> None:
+    (tmp_path / "in" / "ward").mkdir(parents=True)
+    headers = ("b.hdr", "ward/C.HDR", "ward/d.hdr", "ward/e.hdr.gz")
+    pairs = (*headers, "b.img", "ward/c.img", "ward/d.img.gz", "ward/e.img.gz")
+    for name in (*pairs, "alone.hdr", "ward/alone.img", "f.nhdr", "f.img", "out.mhd", "out.raw"):
+        (tmp_path / "in" / name).touch()
+    warnings: list[str] = []
+    assert names(tmp_path / "in", warnings) == ["f", "out"]
+    (text,) = warnings
+    first = tmp_path / "in" / "b.hdr"
+    assert text.startswith(f"Left out: 4 pairs of files .hdr and .img (the first is {first}), which cannot be read")
+    (tmp_path / "pairs").mkdir()
+    for name in ("a.hdr", "a.img"):
+        (tmp_path / "pairs" / name).touch()
+    with pytest.raises(InputError, match="no CT"):
+        names(tmp_path / "pairs", warnings)
+    assert "Left out: 1 pair of files" in warnings[1]
+
+
 def link(place: Path, target: Path) -> None:
     try:
         place.symlink_to(target, target_is_directory=True)

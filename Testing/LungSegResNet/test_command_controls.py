@@ -68,7 +68,8 @@ class Panel:
 def panel(host: Host) -> Iterator[Panel]:
     panel = Panel(host)
     yield panel
-    panel.widget.close()
+    panel.widget.deleteLater()  # PythonQt would keep it, for what is connected to it, until Python ends
+    host.slicer.app.processEvents()
 
 
 def told_elsewhere(host: Host) -> str:

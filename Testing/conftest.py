@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,8 +34,17 @@ def running_host() -> Iterator[Host]:
 
 
 @pytest.fixture
-def host(running_host: Host) -> Iterator[Host]:
-    """The host with an empty scene; a question or file dialog that the test does not expect is an error."""
+def callback_errors() -> Iterator[list[str]]:
+    """Tracebacks of exceptions in what Qt and VTK call: they print them and go on."""
+    errors: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "excepthook", lambda *error: errors.append("".join(traceback.format_exception(*error))))
+        yield errors
+
+
+@pytest.fixture
+def host(running_host: Host, callback_errors: list[str]) -> Iterator[Host]:
+    """The host with an empty scene; a question, file dialog or exception that the test does not expect is an error."""
     running_host.slicer.mrmlScene.Clear(False)
     running_host.loadModule("LungSegResNet")
     running_host.loadModule("LungSegResNetTraining")
@@ -48,6 +58,7 @@ def host(running_host: Host) -> Iterator[Host]:
     assert running_host.answers == []
     assert running_host.files == []
     running_host.slicer.mrmlScene.Clear(False)
+    assert callback_errors == []
 
 
 @pytest.fixture

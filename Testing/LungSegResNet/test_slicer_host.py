@@ -32,6 +32,19 @@ def test_the_application_of_the_host_has_only_names_that_slicer_has(host: Host, 
     assert extra_names(getattr(application, made), name) == set()
 
 
+def test_an_exception_in_what_qt_or_vtk_calls_is_seen(host: Host, callback_errors: list[str]) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("in a callback")
+
+    button, node = host.qt.QPushButton(), host.slicer.vtkMRMLScriptedModuleNode()
+    button.connect("clicked(bool)", fail)
+    node.AddObserver("ModifiedEvent", fail)
+    button.click()
+    node.Modified()
+    assert [error.splitlines()[-1] for error in callback_errors] == ["ValueError: in a callback"] * 2
+    callback_errors.clear()  # else the test would fail at its end
+
+
 def extra_names(cls: type, name: str) -> set[str]:
     """Public names of a class that Slicer's class of this name does not have."""
     of_binding = vars(type("Plain", cls.__bases__, {}))  # what PySide or PythonQt gives to every class

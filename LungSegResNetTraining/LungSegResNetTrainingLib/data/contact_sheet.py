@@ -24,7 +24,7 @@ from .pair_check import PairVerdict
 
 _TILE = (180, 240)  # rows, columns in pixels
 _TEXT_HEIGHT, _LEGEND_HEIGHT, _TAG_MARGIN = 20, 30, 9
-_AXIAL_LEVELS = (0.2, 0.5, 0.8)  # of the way from the lowest to the highest slice with lung
+_AXIAL_LEVELS = (0.2, 0.5, 0.8)  # of the way from the lowest to the highest slice with lung, masked or not
 _WIDTH = _TILE[1] * (len(_AXIAL_LEVELS) + 1)
 _ROWS_A_PAGE = 40
 _STATUS_COLORS = {DOUBTFUL: (255, 190, 70), **dict.fromkeys((REFUSED, NO_PAIR, REPEATED), (255, 100, 90))}
@@ -38,7 +38,7 @@ def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) 
     """
     lung = labels > 0
     slices = np.flatnonzero(lung.any(axis=(1, 2)))
-    low, high = (int(slices[0]), int(slices[-1])) if slices.size else (0, len(labels) - 1)
+    low, high = verdict.lung_slices or ((int(slices[0]), int(slices[-1])) if slices.size else (0, len(labels) - 1))
     dz, dy, dx = ct.spacing_zyx
     tiles = []
     for level in _AXIAL_LEVELS:

@@ -26,7 +26,7 @@ _SMOOTHING_MM = 0.7
 _CLOSING_MM = 7.5
 _MIN_SHARE = 0.1  # of the largest part: smaller ones are stomach, bowel or oesophagus
 _MIN_SHARE_SINGLE_SLICE = 0.02
-_GAS_HU = -960.0  # bowel gas is pure air, lung never is
+GAS_HU = -960.0  # bowel gas is pure air, lung never is
 _BODY_OPENING_MM = 6.0
 
 
@@ -47,6 +47,12 @@ def draft_lungs(ct: CTVolume) -> np.ndarray:
         raise InputError(f"No aerated lung was found in {ct.source}; draw its mask by hand or leave the scan out.")
     labels = clean_mask(lungs, spacing, body_midline(ct.hu, spacing, middle))
     return _close(labels, airways, spacing)
+
+
+def large_air_in_body(hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """The large parts of air that the body encloses, with the airways that join them (bool, the shape of ``hu``)."""
+    smooth = _smooth(hu, spacing)
+    return _lung_parts(_inside_body(smooth < LUNG_HU, spacing), smooth)
 
 
 def _smooth(hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -76,7 +82,7 @@ def _inside_body(air: np.ndarray, spacing: tuple[float, float, float]) -> np.nda
 
 
 def _lung_parts(air: np.ndarray, hu: np.ndarray) -> np.ndarray:
-    """The large parts of what is left without airways; pure gas is bowel, unless it is the largest part of all."""
+    """The large parts of air in the body; pure gas is bowel, unless it is the largest part of all."""
     parts, count = ndimage.label(air)
     if count == 0:
         return air
@@ -85,7 +91,7 @@ def _lung_parts(air: np.ndarray, hu: np.ndarray) -> np.ndarray:
     share = _MIN_SHARE if air.shape[0] > 1 else _MIN_SHARE_SINGLE_SLICE
     keep = sizes >= share * sizes.max()
     for part in np.flatnonzero(keep):
-        if part != np.argmax(sizes) and np.median(hu[parts == part]) < _GAS_HU:
+        if part != np.argmax(sizes) and np.median(hu[parts == part]) < GAS_HU:
             keep[part] = False
     return keep[parts]
 

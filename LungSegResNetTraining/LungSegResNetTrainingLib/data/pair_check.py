@@ -16,6 +16,7 @@ from LungSegResNetLib.lungs.quality import LARGEST_ML, LARGEST_RATIO
 
 from .cases import DOUBTFUL, OK, REFUSED
 from .disease_in_other_segments import disease_left_out
+from .left_out_lung import left_out_lung
 from .mask_notes import accepted_text
 
 _AERATED_SHARE = 0.5  # of the mask: below, most of it does not look like lung
@@ -48,6 +49,7 @@ class PairVerdict:
     volumes_ml : right and left lung.
     mean_hu : mean of the CT inside the mask; None where the mask is empty or not on the CT's grid.
     accepted : why, or who says that, the mask is right in spite of the reasons.
+    lung_slices : the lowest and the highest slice with lung, in the mask or left out of it; None where nobody looked.
     """
 
     status: str
@@ -55,6 +57,7 @@ class PairVerdict:
     volumes_ml: tuple[float, float] = (0.0, 0.0)
     mean_hu: float | None = None
     accepted: str = ""
+    lung_slices: tuple[int, int] | None = None
 
     def after(self, accepted: str) -> PairVerdict:
         """The verdict when a case list says ``accepted`` of the pair: of use, with its reasons kept.
@@ -73,8 +76,8 @@ class PairVerdict:
 
 
 def check_pair(ct: CTVolume, labels: np.ndarray, left_out: OtherSegments | None = None) -> PairVerdict:
-    """Judge a mask (uint8 labels 0/1/2 on the CT's grid) by density, side, volume, place and slice coverage, and by
-    what its file has beside the lungs."""
+    """Judge a mask (uint8 labels 0/1/2 on the CT's grid) by density, side, volume, place and slice coverage, by
+    the aerated lung that it leaves out, and by what its file has beside the lungs."""
     if labels.shape != ct.hu.shape:
         return PairVerdict(REFUSED, ("The mask does not lie on the grid of its CT.",))
     lung = labels > 0
@@ -104,10 +107,15 @@ def check_pair(ct: CTVolume, labels: np.ndarray, left_out: OtherSegments | None 
     reasons += _better_elsewhere(ct, lung)
     if sides_exchanged(ct, labels):
         reasons.append("Right and left are swapped: the right lung lies on the patient's left side.")
-    reasons += _volume(volumes, single_slice=len(ct.hu) == 1) + _place(ct, lung) + _coverage(labels)
+    reasons += _place(ct, lung) + _coverage(labels)
+    lung_slices = None
+    if len(ct.hu) > 1:  # a single slice cuts the lungs at any level: its volumes say nothing
+        missing = left_out_lung(ct, lung)
+        reasons += _volume(volumes) + missing.reasons
+        lung_slices = missing.slices
     if left_out is not None:
         reasons += disease_left_out(ct, lung, left_out)
-    return PairVerdict(DOUBTFUL if reasons else OK, tuple(reasons), volumes, mean_hu)
+    return PairVerdict(DOUBTFUL if reasons else OK, tuple(reasons), volumes, mean_hu, lung_slices=lung_slices)
 
 
 def _better_elsewhere(ct: CTVolume, lung: np.ndarray) -> list[str]:
@@ -135,10 +143,7 @@ def _better_elsewhere(ct: CTVolume, lung: np.ndarray) -> list[str]:
     return []
 
 
-def _volume(volumes: tuple[float, float], single_slice: bool) -> list[str]:
-    # A single slice cuts the lungs at any level: its volumes say nothing.
-    if single_slice:
-        return []
+def _volume(volumes: tuple[float, float]) -> list[str]:
     total = sum(volumes)
     reasons = []
     if total < _LEAST_ML:

@@ -20,7 +20,7 @@ from LungSegResNetTrainingLib.data.case_reading import read_case
 from LungSegResNetTrainingLib.data.cases import OK, Case, read_cases
 from LungSegResNetTrainingLib.data.contact_sheet import draw_row, write_contact_sheet
 from LungSegResNetTrainingLib.data.data_check import check_case, check_data_set, write_check_table
-from LungSegResNetTrainingLib.data.pair_check import PairVerdict
+from LungSegResNetTrainingLib.data.pair_check import PairVerdict, check_pair
 
 
 @pytest.fixture
@@ -174,6 +174,22 @@ def test_the_contact_sheet_says_which_side_and_which_position_a_picture_shows(mo
     assert drawn == [*((text, False, True) for text in positions), ("R", False, False), ("L", True, False)]
     for corner in (row[:30, :30], row[:30, -30:], row[-30:, :30]):
         assert (corner == TEXT).all(axis=2).any()
+
+
+def test_the_contact_sheet_shows_slices_of_lung_that_the_mask_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, mask = Thorax().scan((4.0, 4.0, 8.0), (400.0, 300.0, 304.0))
+    ct, truth = (CTVolume.from_sitk(volume, "phantom") for volume in (image, mask))
+    slices = np.flatnonzero(truth.hu.any(axis=(1, 2)))
+    upper = truth.hu.astype(np.uint8)
+    upper[: int(slices.mean())] = 0
+    told: list[str] = []
+    place = "LungSegResNetTrainingLib.data.contact_sheet.draw_tag"
+    monkeypatch.setattr(place, lambda draw, at, text, anchor: told.append(text))
+    draw_row(ct, upper, "upper", check_pair(ct, upper))
+    levels = [index for index in range(len(upper)) if ct.position_text(0, index) in told[:3]]
+    assert len(levels) == 3
+    assert slices[0] < levels[0] < slices[len(slices) // 3]
+    assert slices[2 * len(slices) // 3] < levels[2] < slices[-1]
 
 
 def test_the_coronal_outline_on_the_contact_sheet_lies_on_the_lung_with_the_head_up() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -119,6 +120,61 @@ def test_a_lung_that_was_left_out_is_doubtful(pair) -> None:
     verdict = check_pair(ct, np.where(truth == 1, 1, 0).astype(np.uint8))
     assert verdict.status == DOUBTFUL
     assert "differ greatly in volume" in verdict.reasons[0]
+
+
+def _slices(truth: np.ndarray) -> np.ndarray:
+    return np.flatnonzero((truth > 0).any(axis=(1, 2)))
+
+
+@pytest.mark.parametrize("kept", ["upper half", "eight slices", "front half"])
+def test_a_mask_that_leaves_out_half_of_the_lungs_is_doubtful(pair, kept: str) -> None:
+    ct, truth = pair
+    drawn = _slices(truth)
+    middle, row = int(drawn[len(drawn) // 2]), int(np.median(np.nonzero(truth)[1]))
+    parts = {
+        "upper half": np.s_[middle:],
+        "eight slices": np.s_[middle : middle + 8],
+        "front half": np.s_[:, :row],
+    }
+    left_out = np.ones(truth.shape, bool)
+    left_out[parts[kept]] = False
+    verdict = check_pair(ct, np.where(left_out, 0, truth).astype(np.uint8))
+    assert verdict.status == DOUBTFUL
+    (reason,) = verdict.reasons
+    assert "aerated lung" in reason
+    assert "is it unfinished?" in reason
+    assert verdict.lung_slices == pytest.approx((drawn[0], drawn[-1]), abs=3)
+
+
+def test_a_mask_that_was_drawn_a_little_too_narrow_is_ok(pair) -> None:
+    ct, truth = pair
+    narrow = np.stack([ndimage.binary_erosion(section, iterations=1) for section in truth > 0])
+    assert 0.75 < np.count_nonzero(narrow) / np.count_nonzero(truth) < 0.95
+    assert check_pair(ct, np.where(narrow, truth, 0).astype(np.uint8)).status == OK
+
+
+@pytest.mark.parametrize("gas", [{"stomach_gas": True}, {"right_lung": False}], ids=["stomach", "one lung removed"])
+def test_nothing_is_missed_in_a_mask_where_there_is_no_more_lung(gas: dict[str, bool]) -> None:
+    images = Thorax(**gas).scan((3.0, 3.0, 8.0), (400.0, 300.0, 304.0))
+    ct, truth = (CTVolume.from_sitk(image, "phantom") for image in images)
+    assert not any("lies outside of it" in reason for reason in check_pair(ct, truth.hu.astype(np.uint8)).reasons)
+
+
+def test_gas_that_is_no_lung_is_not_missed_in_a_mask(pair) -> None:
+    ct, truth = pair
+    behind = (truth > 0) & (np.arange(truth.shape[1])[:, None] > np.quantile(np.nonzero(truth)[1], 0.6))
+    collapsed = np.where(behind, 0, truth).astype(np.uint8)
+    assert check_pair(ct, collapsed).status == DOUBTFUL
+    pneumothorax = replace(ct, hu=np.where(behind, np.int16(-1000), ct.hu))
+    assert not any("lies outside of it" in reason for reason in check_pair(pneumothorax, collapsed).reasons)
+
+
+def test_a_single_slice_is_not_doubted_for_the_lung_it_leaves_out(pair) -> None:
+    ct, truth = pair
+    middle = len(truth) // 2
+    part = truth[middle : middle + 1].copy()
+    part[:, : int(np.median(np.nonzero(part)[1]))] = 0
+    assert check_pair(replace(ct, hu=ct.hu[middle : middle + 1]), part).status == OK
 
 
 def test_a_mask_on_every_second_slice_is_doubtful(pair) -> None:

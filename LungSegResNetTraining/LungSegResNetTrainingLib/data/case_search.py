@@ -1,61 +1,35 @@
-"""Finds pairs of CT and reference mask in a folder tree by their names."""
+"""Finds pairs of CT and reference mask in a folder tree by their names and places."""
 
 from __future__ import annotations
 
-import os
-import re
-import unicodedata
-from collections import Counter
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.files.dicom_image import may_be_dicom
-from LungSegResNetLib.files.image_files import CT_ENDINGS
-
+from .case_items import FolderContents, Item, innermost, kinds_of
+from .case_names import CaseNames, case_names_of_mask
 from .cases import REFUSED, TRAIN, Case
-from .dicom_kinds import CT, MASK, PICTURE, kind_of_file, kind_of_folder
+from .dicom_kinds import CT, MASK, PICTURE
 from .found_cases import FoundCases, without_repetitions
-from .system_files import is_system_file
+from .sibling_folders import SiblingFolders, sibling_folders
 
-_ENDINGS = tuple(sorted((*CT_ENDINGS, ".seg.nrrd", ".mat", ".hdr", ".dcm"), key=len, reverse=True))
-_ALWAYS_MASK = (".seg.nrrd", ".mat", ".hdr")
-_CT_NAME = re.compile(r"(?P<case>.+?)[_-]ct$", re.I)
-_MASK_NAME = re.compile(r"(?P<case>.+?)[_-](lungs?|masks?|seg|segmentation|labels?)$", re.I)
-_LONG_MASK_NAME = re.compile(r"(?P<case>.+?)([_-]ct)?([_-]lungs?)?[_-](lungs?|masks?|seg|segmentation|labels?)$", re.I)
-_MASK_WORD = re.compile(
-    r"(^|[^a-z])(lungs?|masks?|seg|segmentation|labels?|ptk|rtstruct|rtss|rs|lobes?|overlay)([^a-z]|$)", re.I
+_WHERE = (
+    "put CT and mask into one folder as name_ct.* and name_lungs.*, or both alone into a folder of the case, or list "
+    "them in a CSV file (case, ct, mask)"
 )
 
 
-@dataclass(frozen=True)
-class _Item:
-    """What may be a CT or a mask: a file, the first file of a series of pictures, or a folder of DICOM files."""
-
-    path: Path
-    stem: str
-    ending: str
-
-    @property
-    def kind(self) -> str:
-        """``ct``, ``mask``, ``picture`` or ``other``: by the SOP Class or, where there is none, by the name."""
-        if self.ending in _ALWAYS_MASK:
-            return MASK
-        known = kind_of_folder(self.path) if self.ending == "/" else kind_of_file(self.path)
-        if known in (None, PICTURE) and _MASK_WORD.search(self.stem):
-            return MASK
-        return known or CT
-
-
 def find_cases(folder: Path) -> FoundCases:
-    """Pairs below ``folder``, by two conventions that may be mixed.
+    """Pairs below ``folder``, by conventions that may be mixed.
 
-    - Side by side: ``<name>_ct.*`` with ``<name>_lungs.*``, ``<name>_mask.*`` or ``<name>_seg.*``, also
-      ``<name>_ct_mask.*`` and ``<name>_lung_mask.*``.
-    - A folder per case, whose name is the case's: one CT and one mask, told apart by their SOP Classes in DICOM and by
-      their names elsewhere. Each is a file or a folder of DICOM files; the CT's DICOM files may lie in the case's
-      folder itself. Folders that lie in ``folder`` itself are of several cases.
+    - Side by side: ``<name>_ct.*``, or a CT called ``<name>``, with ``<name>_lungs.*``, ``<name>_mask.*`` or
+      ``<name>_seg.*``, also ``<name>_ct_mask.*`` and ``<name>_lung_mask.*``; a folder of DICOM files with a mask that
+      has its name.
+    - Folders beside each other, named for CTs and for masks (see `sibling_folders`), in which a case has one name.
+    - A folder per case, whose name is the case's: one CT and one mask, told apart by their SOP Classes in DICOM, by
+      their names elsewhere and, where these say nothing, by PTK's way of writing masks. Each is a file or a folder of
+      DICOM files; the CT's DICOM files may lie in the case's folder itself. Folders that lie in ``folder`` itself are
+      of several cases.
 
     Capital letters and forms of Unicode make no other name. A CT that is found twice, by way of a symbolic link, is a
     case once.
@@ -70,158 +44,96 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
     here = folder.resolve()
     if here in above:
         return
-    items, subfolders, loose_dicom, closed = _look(folder)
-    reason = "It cannot be opened; remove it or make it readable."
-    for path in closed:
-        found.add_problem(path.relative_to(top.parent if path == top else top).as_posix(), reason, REFUSED)
+    contents = FolderContents.of(folder)
+    _report_closed(contents.closed, top, found)
     name = folder.relative_to(top).as_posix()
-    scans: dict[str, list[_Item]] = {}
+    prefix = "" if name == "." else name + "/"
+    items, subfolders = contents.items, contents.subfolders
+    siblings = _siblings(contents, is_top=folder == top)
+    for pair in siblings:
+        _report_closed(pair.closed, top, found)
+        masks = {item: [item.stem, *case_names_of_mask(item.stem)] for item in pair.masks}
+        _pair_by_name(pair.scans, masks, prefix + (f"{pair.title}/" if len(siblings) > 1 else ""), found)
+        items = [item for item in items if item.path not in pair.folders]
+        subfolders = [path for path in subfolders if path not in pair.folders] + [*pair.subfolders]
+    scans: dict[str, list[Item]] = {}
     for item in items:
-        if item.ending not in _ALWAYS_MASK and (match := _CT_NAME.match(item.stem)):
-            scans.setdefault(match["case"], []).append(item)
+        if (case := item.case_of_ct) is not None:
+            scans.setdefault(case, []).append(item)
     if scans:
-        _pair_by_name(scans, items, "" if name == "." else name + "/", found)
+        others = [item for item in items if item.case_of_ct is None]
+        _pair_by_name(scans, {item: case_names_of_mask(item.stem) for item in others}, prefix, found)
     elif folder == top:
-        _pair_of_top(folder, items, loose_dicom, found)
-    elif items or loose_dicom:
-        _pair_of_folder(folder, name, items, loose_dicom, found)
+        _pair_of_top(folder, items, contents.loose_dicom, found)
+    elif items or contents.loose_dicom:
+        _pair_of_folder(folder, name, items, contents.loose_dicom, found)
     for subfolder in subfolders:
         _search(subfolder, top, found, above | {here})
 
 
-def _look(folder: Path) -> tuple[list[_Item], list[Path], bool, list[Path]]:
-    """Candidates in a folder, folders to go on with (links last), whether slices of a CT lie loose in it, and what
-    cannot be opened: files, or the folder itself."""
-    items, subfolders, slices, closed = [], [], [], []
-    try:
-        entries = _entries(folder)
-    except OSError:
-        return [], [], False, [folder]
-    for path in entries:
-        if os.path.isdir(path):  # noqa: PTH112 - says no to what it may not look at
-            if _is_dicom_object(path):
-                items.append(_Item(path, path.name, "/"))
-            else:
-                subfolders.append(path)
-        elif ending := next((e for e in _ENDINGS if path.name.lower().endswith(e)), ""):
-            items.append(_Item(path, path.name[: -len(ending)], ending))
-        elif (dicom := _is_dicom(path)) is None:
-            closed.append(path)
-        elif dicom:
-            if kind_of_file(path) in (CT, None):
-                slices.append(path)
-            else:
-                items.append(_Item(path, path.name, ""))
-    single = [i for i in items if i.ending == ".dcm" and i.kind == CT]
-    # Many files with .dcm are the slices of one scan; a lone one is a scan or a mask of its own.
-    if len(single) > 1:
-        items = [i for i in items if i not in single]
-        slices += [i.path for i in single]
-    return _series_of_pictures(items), sorted(subfolders, key=Path.is_symlink), bool(slices), closed
+def _siblings(contents: FolderContents, is_top: bool) -> list[SiblingFolders]:
+    """Folders of CTs and of masks in a folder. A scan and a mask, each of one DICOM object, may be a patient's own."""
+    objects = {item.path for item in contents.items if item.is_folder}
+    found = sibling_folders([*sorted(objects), *contents.subfolders])
+    return [pair for pair in found if is_top or not objects.issuperset(pair.folders)]
 
 
-def _series_of_pictures(items: list[_Item]) -> list[_Item]:
-    """The items; pictures whose names differ only by a number at the end, as PTK names slices of a mask, are one."""
-    series: dict[str, list[_Item]] = {}
-    for item in items:
-        if item.ending in ("", ".dcm") and kind_of_file(item.path) == PICTURE:
-            series.setdefault(item.stem.rstrip("0123456789"), []).append(item)
-    several = {stem: pictures for stem, pictures in series.items() if len(pictures) > 1}
-    slices = {item for pictures in several.values() for item in pictures}
-    whole = [replace(pictures[0], stem=stem) for stem, pictures in several.items()]
-    return [item for item in items if item not in slices] + whole
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, sorted, without what is no file, as a named pipe, which would be waited for."""
-    return sorted(path for path in folder.iterdir() if not is_system_file(path) and not _is_no_file(path))
-
-
-def _is_no_file(path: Path) -> bool:
-    """True for pipes, sockets and devices; a link that leads nowhere may have been a file."""
-    return os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path)  # noqa: PTH110, PTH112, PTH113
-
-
-def _is_dicom(path: Path) -> bool | None:
-    """As `may_be_dicom`; None where the file cannot be opened."""
-    try:
-        return may_be_dicom(path)
-    except InputError:
-        return None
-
-
-def _is_dicom_object(folder: Path) -> bool:
-    """Whether a folder is one scan or one mask: DICOM files and nothing else, perhaps a folder further down.
-
-    Their index says nothing, and what cannot be opened is left to reading.
-    """
-    try:
-        entries = [path for path in _entries(folder) if path.name.upper() != "DICOMDIR"]
-    except OSError:
-        return False
-    inner = [path for path in entries if os.path.isdir(path)]  # noqa: PTH112
-    if inner:
-        return len(entries) == 1 and _is_dicom_object(inner[0])
-    # Slices with a mask among them are a case of their own, not a scan.
-    masks = [path for path in entries if _MASK_WORD.search(path.stem) and kind_of_file(path) != CT]
-    dicom = set(map(_is_dicom, entries))
-    return True in dicom and False not in dicom and len(masks) in (0, len(entries))
-
-
-def _pair_by_name(scans: dict[str, list[_Item]], items: list[_Item], prefix: str, found: FoundCases) -> None:
-    masks: dict[str, list[_Item]] = {}
-    count = Counter(map(_alike, scans))
-    alike = {_alike(case): case for case in scans if count[_alike(case)] == 1}
-    beginnings = tuple(name + mark for name in count for mark in "_-")
-    for item in items:
-        if (case := _case_of_mask(item.stem, scans, alike)) is not None:
-            masks.setdefault(case, []).append(item)
-        elif not _CT_NAME.match(item.stem) and not _alike(item.stem).startswith(beginnings):
+def _pair_by_name(
+    scans: Mapping[str, Sequence[Item]], masks: Mapping[Item, Sequence[str]], prefix: str, found: FoundCases
+) -> None:
+    """Pair CTs, by the names of their cases, with what may be their masks, by the names that their cases may have."""
+    fitting: dict[str, list[Item]] = {}
+    cases = CaseNames(scans)
+    for item, names in masks.items():
+        if (case := cases.first(names)) is not None:
+            fitting.setdefault(case, []).append(item)
+        elif not cases.begin(item.stem):
             # What bears the name of a case is something else of it, such as its vessels.
-            reason = f"There is no CT or no mask to {item.path.name}; the CT's name has to end with _ct."
-            found.add_problem(prefix + item.stem, reason)
+            found.add_problem(prefix + item.stem, f"There is no CT or no mask to {item.path.name}; {_WHERE}.")
     for case, same in scans.items():
-        fitting = masks.get(case, [])
         if len(same) > 1:
             _report_scans(prefix + case, [item.path for item in same], found)
-        elif len(fitting) == 1:
-            found.cases.append(_case(prefix + case, same[0].path, fitting[0].path))
+        elif len(own := fitting.get(case, [])) == 1:
+            found.cases.append(_case(prefix + case, same[0].path, own[0].path))
         else:
-            _report(prefix + case, fitting, found)
+            _report(prefix + case, own, found)
 
 
-def _alike(name: str) -> str:
-    """Equal for names that differ only in capital letters, or in how Unicode puts letters together."""
-    return unicodedata.normalize("NFC", name).casefold()
-
-
-def _case_of_mask(stem: str, scans: Container[str], alike: Mapping[str, str]) -> str | None:
-    """The case among ``scans`` that a mask belongs to by its name, else among those that are called ``alike``; None
-    where it is no mask or has no scan."""
-    names = [match["case"] for pattern in (_MASK_NAME, _LONG_MASK_NAME) if (match := pattern.match(stem))]
-    same = [name for name in names if name in scans]
-    return next(iter(same + [alike[key] for key in map(_alike, names) if key in alike]), None)
-
-
-def _pair_of_top(top: Path, items: list[_Item], loose_dicom: bool, found: FoundCases) -> None:
+def _pair_of_top(top: Path, items: Sequence[Item], loose_dicom: bool, found: FoundCases) -> None:
     """Add what lies in the folder of the data set itself: a case, or folders of patients with a scan or a mask only."""
-    folders = [item for item in items if item.ending == "/"]
+    if _pair_by_own_name(items, loose_dicom, "", found):
+        return
+    folders = [item for item in items if item.is_folder]
     if len(folders) > 1 or (len(folders) == len(items) and not loose_dicom):
         for item in folders:
-            scan = _innermost(item.path)
+            scan = innermost(item.path)
             _pair_of_folder(scan, scan.relative_to(top).as_posix(), [replace(item, path=scan)], False, found)
         items = [item for item in items if item not in folders]
-    _pair_of_folder(top, top.resolve().name, items, loose_dicom, found)
+    _pair_of_folder(top, top.resolve().name, items, loose_dicom, found, is_top=True)
 
 
-def _innermost(folder: Path) -> Path:
-    """Where the files of a DICOM object lie, perhaps further down than its folder."""
-    entries = [path for path in _entries(folder) if path.name.upper() != "DICOMDIR"]
-    return _innermost(entries[0]) if len(entries) == 1 and entries[0].is_dir() else folder
+def _pair_by_own_name(items: Sequence[Item], loose_dicom: bool, prefix: str, found: FoundCases) -> bool:
+    """Whether some masks bear the names of CTs beside them, as ``001_mask.nii.gz`` that of ``001.nii.gz``; then all
+    are paired by name."""
+    kinds = kinds_of(items)
+    scans: dict[str, list[Item]] = {}
+    for item in items:
+        if kinds[item] == CT:
+            scans.setdefault(item.stem, []).append(item)
+    masks = {item: [item.stem, *case_names_of_mask(item.stem)] for item in items if kinds[item] == MASK}
+    cases = CaseNames(scans)
+    if loose_dicom or not any(cases.first(names) for names in masks.values()):
+        return False
+    _pair_by_name(scans, masks, prefix, found)
+    return True
 
 
-def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bool, found: FoundCases) -> None:
-    kinds = {item: item.kind for item in items}
+def _pair_of_folder(
+    folder: Path, name: str, items: Sequence[Item], loose_dicom: bool, found: FoundCases, is_top: bool = False
+) -> None:
+    # What lies in the folder of the data set may be of several patients: there, only a name makes a file a mask.
+    by_name = is_top and not loose_dicom
+    kinds = {item: item.kind for item in items} if by_name else kinds_of(items, loose_dicom)
     # A picture is a mask where there is none that says so: PTK writes masks as pictures, others write dose reports.
     masks = next((some for kind in (MASK, PICTURE) if (some := [i for i in items if kinds[i] == kind])), [])
     scans = [i.path for i in items if kinds[i] == CT] + ([folder] if loose_dicom else [])
@@ -229,6 +141,8 @@ def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bo
         return
     if len(masks) == 1 and len(scans) == 1:
         found.cases.append(_case(name, scans[0], masks[0].path))
+    elif _pair_by_own_name(items, loose_dicom, f"{name}/", found):
+        return
     elif not scans:
         found.add_problem(name, _reason_without_ct([item.path.name for item in masks]))
     elif len(scans) > 1 and masks:
@@ -240,10 +154,16 @@ def _pair_of_folder(folder: Path, name: str, items: list[_Item], loose_dicom: bo
         _report(name, masks, found)
 
 
+def _report_closed(paths: Sequence[Path], top: Path, found: FoundCases) -> None:
+    for path in paths:
+        reason = "It cannot be opened; remove it or make it readable."
+        found.add_problem(path.relative_to(top.parent if path == top else top).as_posix(), reason, REFUSED)
+
+
 def _reason_without_ct(masks: list[str]) -> str:
     named = ", ".join(masks[:4])
     if len(masks) == 1:
-        return f"There is a mask ({named}) but no CT."
+        return f"There is a mask ({named}) but no CT; {_WHERE}."
     return (
         f"There are masks ({named}) but no CT; if one of them is the CT, call it 'ct', or list the cases in a CSV file."
     )
@@ -258,9 +178,9 @@ def _report_scans(name: str, scans: list[Path], found: FoundCases) -> None:
     found.add_problem(name, reason)
 
 
-def _report(name: str, masks: list[_Item], found: FoundCases) -> None:
+def _report(name: str, masks: Sequence[Item], found: FoundCases) -> None:
     if not masks:
-        reason = "There is no mask; its name has to end with _lungs, _mask or _seg."
+        reason = f"There is no mask; {_WHERE}."
     else:
         names = ", ".join(item.path.name for item in masks[:4])
         reason = f"There are several masks ({names}); keep the one that is meant, or list the cases in a CSV file."

@@ -42,8 +42,8 @@ def list_data_set(path: str | os.PathLike[str], taken: Collection[str] = (OK,)) 
     found = find_cases(path)
     if not found.cases and not found.problems:
         raise InputError(
-            f"No case was found in {path}; it needs pairs like name_ct.nii.gz and name_lungs.nii.gz, a folder for each "
-            "case, or a list of cases in CSV."
+            f"No case was found in {path}; it needs pairs like name_ct.nii.gz and name_lungs.nii.gz, two folders ct "
+            "and masks, a folder for each case, or a list of cases in CSV."
         )
     return found
 

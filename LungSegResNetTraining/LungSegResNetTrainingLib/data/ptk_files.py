@@ -52,7 +52,10 @@ def read_ptk_metafile(path: Path, ct: CTVolume) -> MaskOnCt:
     header = _metaheader(path)
     voxels = voxel_file_names(path)
     if missing := [name for name in voxels if not os.path.isfile(path.parent / name)]:  # noqa: PTH113
-        raise InputError(f"The mask {path} cannot be read: its voxels are missing ({missing[0]}).")
+        raise InputError(
+            f"The mask {path} cannot be read: it names {missing[0]} as the file of its voxels, which is missing; if "
+            "that was renamed, give it back this name."
+        )
     array, spacing = _voxels(path)
     if _numbers(header, "transformmatrix") == _AXIAL:
         # Stored fastest along y, then x, then z upwards.

@@ -21,6 +21,11 @@ from LungSegResNetTrainingLib.data.case_search import find_cases
 from LungSegResNetTrainingLib.data.data_check import check_case, check_data_set
 from LungSegResNetTrainingLib.data.found_cases import FoundCases
 
+WHERE = (
+    "put CT and mask into one folder as name_ct.* and name_lungs.*, or both alone into a folder of the case, or list "
+    "them in a CSV file (case, ct, mask)"
+)
+
 
 def touch(*paths: Path) -> None:
     for path in paths:
@@ -182,7 +187,7 @@ def test_nothing_that_may_be_a_case_is_lost_without_a_word(tmp_path: Path) -> No
     problems = dict(problems_in(tmp_path))
     assert found_in(tmp_path) == {"a": ("a_ct.nii", "a_lungs.nii")}
     assert set(problems) == {"b_lungs", "c", "c_lungs", "d_CT1", "e"}
-    assert problems["b_lungs"] == "There is no CT or no mask to b_lungs.nii; the CT's name has to end with _ct."
+    assert problems["b_lungs"] == f"There is no CT or no mask to b_lungs.nii; {WHERE}."
     assert "several files that may be the CT (e_ct.nii, e_ct.nrrd)" in problems["e"]
 
 
@@ -269,7 +274,7 @@ def test_patients_of_whom_only_a_scan_or_only_a_mask_is_there_are_named_and_neve
     thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
 ) -> None:
     image, ct, labels = thorax
-    without_mask = "There is no mask; its name has to end with _lungs, _mask or _seg."
+    without_mask = f"There is no mask; {WHERE}."
     dicom_files.write_series(tmp_path / "p1" / "CT", image)
     assert problems_in(tmp_path) == [("p1/CT", without_mask)]
     dicom_files.write_series(tmp_path / "p2" / "CT" / "1.2.2", image)
@@ -278,7 +283,7 @@ def test_patients_of_whom_only_a_scan_or_only_a_mask_is_there_are_named_and_neve
     assert problems_in(tmp_path) == scans
     (tmp_path / "p4" / "RS").mkdir(parents=True)
     ptk_files.write_structure_set(tmp_path / "p4" / "RS" / "rs.dcm", labels, ct, {1: "Lung_R", 2: "Lung_L"})
-    assert problems_in(tmp_path) == [*scans, ("p4/RS", "There is a mask (RS) but no CT.")]
+    assert problems_in(tmp_path) == [*scans, ("p4/RS", f"There is a mask (RS) but no CT; {WHERE}.")]
     assert found_in(tmp_path) == {}
     dicom_files.write_series(tmp_path / "p5" / "CT", image)
     (tmp_path / "p5" / "rs.dcm").write_bytes((tmp_path / "p4" / "RS" / "rs.dcm").read_bytes())
@@ -331,6 +336,121 @@ def test_cases_deep_in_a_tree_are_named_by_their_way(tmp_path: Path) -> None:
     assert list(found_in(tmp_path)) == ["centre_x"]
 
 
+SIBLINGS = {
+    "equal names": ("ct/{}.nii.gz", "masks/{}.nii.gz"),
+    "names with endings": ("CTs/{}_ct.nii.gz", "lung_masks/{}_lungs.seg.nrrd"),
+    "nnU-Net": ("imagesTr/{}_0000.nii.gz", "labelsTr/{}.nii.gz"),
+    "Medical Segmentation Decathlon": ("imagesTr/lung_{}.nii.gz", "labelsTr/lung_{}.nii.gz"),
+    "a folder for each patient": ("normal/images/{}/thorax.nii", "normal/labels/{}/result.nii"),
+}
+
+
+@pytest.mark.parametrize(("ct", "mask"), SIBLINGS.values(), ids=SIBLINGS)
+def test_folders_of_cts_and_of_masks_are_paired_by_the_names_in_them(tmp_path: Path, ct: str, mask: str) -> None:
+    numbers = ("001", "002", "003")
+    touch(*(tmp_path / name.format(number) for name in (ct, mask) for number in numbers), tmp_path / "dataset.json")
+    assert list(found_in(tmp_path).values()) == [(ct.format(number), mask.format(number)) for number in numbers]
+    assert problems_in(tmp_path) == []
+
+
+def test_what_has_no_partner_in_folders_of_cts_and_of_masks_is_told(tmp_path: Path) -> None:
+    touch(*(tmp_path / "ct" / name for name in ("1.nii", "2.nii", "3.nii", "P4/a.nii", "P4/b.nii")))
+    touch(*(tmp_path / "masks" / name for name in ("1.nii", "3.nii", "3_lungs.nii", "5.nii")))
+    link(tmp_path / "ct" / "notes", tmp_path / "gone")
+    problems = dict(problems_in(tmp_path))
+    assert found_in(tmp_path) == {"1": ("ct/1.nii", "masks/1.nii")}
+    assert set(problems) == {"2", "3", "5", "ct/P4/a.nii", "ct/P4/b.nii", "ct/notes"}
+    assert problems["2"] == f"There is no mask; {WHERE}."
+    assert "several masks (3.nii, 3_lungs.nii)" in problems["3"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("ct/1.nii", "masks/1.nii", "lobes/1.nii"),
+        ("ct/1.nii", "ct_followup/2.nii", "scans/1.nii", "masks/1.nii"),
+        ("ct/1.nii", "ct/1_lungs.nii", "ct/2.nii", "masks/2.nii"),
+        ("ct/1.nii", "masks/2.nii"),
+        ("ct_day1/1.nii", "masks_day2/1.nii"),
+    ],
+    ids=["two folders of masks", "two folders of CTs", "masks in both folders", "other names", "other days"],
+)
+def test_of_folders_that_leave_a_choice_none_are_paired(tmp_path: Path, names: tuple[str, ...]) -> None:
+    touch(*(tmp_path / name for name in names))
+    within = {"ct_1": ("ct/1.nii", "ct/1_lungs.nii")} if "ct/1_lungs.nii" in names else {}
+    assert found_in(tmp_path) == within
+    assert problems_in(tmp_path)
+
+
+def test_several_folders_of_cts_and_of_masks_give_their_cases_different_names(tmp_path: Path) -> None:
+    touch(*(tmp_path / f"{kind}_{group}" / "1.nii" for kind in ("ct", "masks") for group in ("normal", "covid")))
+    assert found_in(tmp_path) == {
+        f"{group}_1": (f"ct_{group}/1.nii", f"masks_{group}/1.nii") for group in ("covid", "normal")
+    }
+
+
+@pytest.mark.parametrize("cases", [("001",), ("001", "002")])
+def test_dicom_folders_are_paired_with_the_masks_that_have_their_names(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path, cases: tuple[str, ...]
+) -> None:
+    image, ct, labels = thorax
+    for folder in ("apart/Masks", "beside"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in cases:
+        dicom_files.write_series(tmp_path / "apart" / "CT" / name, image)
+        ptk_files.write_mhd(tmp_path / "apart" / "Masks" / f"{name}.mhd", labels, ct)
+        dicom_files.write_series(tmp_path / "beside" / name, image)
+        ptk_files.write_mhd(tmp_path / "beside" / f"{name}.mhd", labels, ct)
+    found = find_cases(tmp_path / "apart").cases
+    assert [case.name for case in found] == list(cases)
+    assert all(check_case(case).ok for case in found)
+    if len(cases) > 1:
+        assert found_in(tmp_path / "beside") == {name: (name, f"{name}.mhd") for name in cases}
+
+
+def test_in_one_folder_a_mask_is_paired_with_the_ct_whose_name_it_bears(tmp_path: Path) -> None:
+    pairs = [("001.nii.gz", "001_mask.nii.gz"), ("002.nii.gz", "002_Seg.nrrd"), ("005.nrrd", "005.seg.nrrd")]
+    touch(*(tmp_path / "covid" / name for pair in pairs for name in pair))
+    touch(tmp_path / "covid" / "003.nii.gz", tmp_path / "covid" / "004_mask.nii.gz")
+    assert found_in(tmp_path) == {f"covid_{ct[:3]}": (f"covid/{ct}", f"covid/{mask}") for ct, mask in pairs}
+    assert [name for name, _ in problems_in(tmp_path)] == ["covid/004_mask", "covid/003"]
+
+
+@pytest.mark.parametrize("name", ["PTKLeftAndRightLungs", "LeftAndRightLungs", "PTKLobes", "LungMask", "lungsPTK"])
+def test_words_that_begin_with_capital_letters_name_a_mask(tmp_path: Path, name: str) -> None:
+    for ct in ("CTLung", "LungCT", "scan"):
+        touch(tmp_path / ct / f"{ct}.nii", tmp_path / ct / f"{name}.mhd")
+    assert found_in(tmp_path) == {ct: (f"{ct}/{ct}.nii", f"{ct}/{name}.mhd") for ct in ("CTLung", "LungCT", "scan")}
+
+
+def test_files_as_ptk_writes_masks_are_masks_where_names_say_nothing(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    image, ct, labels = thorax
+    for name in ("p1", "p2", "p3", "p4"):
+        dicom_files.write_series(tmp_path / name / ("." if name == "p4" else "DICOM"), image)
+    ptk_files.write_mhd(tmp_path / "p1" / "result.mhd", labels, ct)
+    ptk_files.write_nii(tmp_path / "p2" / "p2.nii", labels, ct)
+    sitk.WriteImage(image, str(tmp_path / "p3" / "result.nii"))
+    ptk_files.write_mhd(tmp_path / "p4" / "result.mhd", labels, ct)
+    assert found_in(tmp_path) == {
+        "p1": ("p1/DICOM", "p1/result.mhd"),
+        "p2": ("p2/DICOM", "p2/p2.nii"),
+        "p4": ("p4", "p4/result.mhd"),
+    }
+    assert [name for name, _ in problems_in(tmp_path)] == ["p3/DICOM", "p3/result.nii"]
+
+
+def test_of_a_scan_and_a_mask_whose_names_are_of_two_patients_no_case_is_made(
+    thorax: tuple[sitk.Image, CTVolume, np.ndarray], tmp_path: Path
+) -> None:
+    image, ct, labels = thorax
+    dicom_files.write_series(tmp_path / "p1", image)
+    ptk_files.write_mhd(tmp_path / "p2.mhd", labels, ct)
+    assert found_in(tmp_path) == {}
+    assert [name for name, _ in problems_in(tmp_path)] == [f"{tmp_path.name}/p1", f"{tmp_path.name}/p2.mhd"]
+
+
 def test_what_is_no_pair_is_told_with_its_reason(tmp_path: Path) -> None:
     touch(tmp_path / "one" / "ct.nii", tmp_path / "two" / "mask.nii")
     touch(tmp_path / "three" / "ct.nii", tmp_path / "three" / "lungs.nii", tmp_path / "three" / "lobes.nii")
@@ -339,7 +459,7 @@ def test_what_is_no_pair_is_told_with_its_reason(tmp_path: Path) -> None:
     touch(tmp_path / "six" / "Thorax_1.0_Lung_B70f.nii.gz", tmp_path / "six" / "lungs.nii.gz")
     problems = dict(problems_in(tmp_path))
     assert "no mask" in problems["one"]
-    assert problems["two"] == "There is a mask (mask.nii) but no CT."
+    assert problems["two"] == f"There is a mask (mask.nii) but no CT; {WHERE}."
     assert "several masks (lobes.nii, lungs.nii)" in problems["three"]
     assert "may be the CT (a.nii, b.nii); list the cases in a CSV file, or" in problems["four"]
     assert "no mask" in problems["five/a"]

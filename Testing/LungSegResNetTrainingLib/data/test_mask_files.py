@@ -526,11 +526,11 @@ def test_a_ptk_mask_of_another_spacing_is_refused(scan, tmp_path: Path) -> None:
         read_reference_mask(tmp_path / "lungs.mhd", ct)
 
 
-def test_a_mask_without_its_raw_file_is_refused(scan, tmp_path: Path) -> None:
+def test_a_mask_whose_raw_file_was_renamed_is_refused_with_the_name_it_needs(scan, tmp_path: Path) -> None:
     ct, truth = scan
     ptk_files.write_mhd(tmp_path / "lungs.mhd", truth, ct)
-    (tmp_path / "lungs.raw").unlink()
-    with pytest.raises(InputError, match="missing"):
+    (tmp_path / "lungs.raw").rename(tmp_path / "lungs_mask.raw")
+    with pytest.raises(InputError, match=r"lungs\.raw .* is missing; if that was renamed, give it back this name"):
         read_reference_mask(tmp_path / "lungs.mhd", ct)
 
 

@@ -23,7 +23,10 @@ from .findings import MeanDice
 from .report_tables import TextTable
 
 FIGURES = ("dice", "surface_dice_2mm", "hd95_mm", "mean_surface_distance_mm")
-_DOUBTFUL_REFERENCE = "A *doubtful reference* is one that its reader marked as uncertain."
+_DOUBTFUL_REFERENCE = (
+    "A *doubtful reference* is one that the list of cases marks as uncertain, or that the check of pairs doubts; one "
+    "that the check speaks against and the list calls right is *accepted*."
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         "",
         " ".join([*_mean_dice(rows), *([FOLDS_NOTE] if texts.folds else [])]),
         "",
+        *_doubts(rows),
         *([texts.missing, ""] if texts.missing else []),
         "## Known failures and limits",
         "",
@@ -122,7 +126,7 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
     A mean that not all of its cases have a value for says how many do.
     """
     value: dict[tuple[str, str, str], dict[str, str]] = {(r["case"], r["method"], r["region"]): r for r in rows}
-    doubtful = {row["case"] for row in rows if row["doubtful"]}
+    mark_of = {row["case"]: _mark(row) for row in rows}
     fold_of = {row["case"]: row.get("fold", "") for row in rows}
     in_folds = any(fold_of.values())
 
@@ -143,21 +147,42 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
         names = list(dict.fromkeys(row["case"] for row in chosen))
         for name in names:
             fold = [fold_of[name]] if in_folds else []
-            table.append([f"{name}{' (doubtful reference)' if name in doubtful else ''}", *fold, *cells([name])])
+            table.append([f"{name}{mark_of[name]}", *fold, *cells([name])])
         fold = [""] if in_folds else []
         table.append([f"**mean of {_counts(kind, chosen)}**", *fold, *cells(names)])
     figures = ["Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)", "thresholding: Dice"]
     return TextTable(["case", *(["fold"] if in_folds else []), *figures], table)
 
 
+def _mark(row: dict[str, str]) -> str:
+    if row["doubtful"]:
+        return " (doubtful reference)"
+    return " (accepted reference)" if row["accepted"] else ""
+
+
+def _doubts(rows: Sequence[dict[str, str]]) -> list[str]:
+    """Why references are doubtful or were accepted, as lines of the page; nothing where none is."""
+    reasons = {row["case"]: " ".join(f"{row['doubtful']} {row['accepted']}".split()) for row in rows if _mark(row)}
+    return [*(f"- {name}: {reason}" for name, reason in reasons.items()), ""] if reasons else []
+
+
 def _mean_dice(rows: Sequence[dict[str, str]]) -> list[str]:
-    """The mean Dice of the network, both lungs, with its interval, in a sentence for each kind of cases."""
+    """The mean Dice of the network, both lungs, with its interval, in a sentence for each kind of cases, and in another
+    one without those whose reference is doubtful."""
     told = []
     for kind, chosen in by_kind(rows).items():
         lungs = [row for row in chosen if (row["method"], row["region"]) == (NETWORK, LUNGS)]
-        dice = MeanDice.of(np.array([[float(row["dice"])] for row in lungs]), list(map(_patient, lungs)))
-        told.append(f"The mean Dice of {_counts(kind, lungs)} is {DICE.text(dice.mean)} ({dice.confidence_text}).")
+        told.append(f"The mean Dice of {_mean_dice_text(kind, lungs)}.")
+        certain = [row for row in lungs if not row["doubtful"]]
+        if 0 < len(certain) < len(lungs):
+            told.append(f"Without doubtful references that of {_mean_dice_text(kind, certain)}.")
     return told
+
+
+def _mean_dice_text(kind: str, rows: Sequence[dict[str, str]]) -> str:
+    """Such as ``7 volumes of 6 patients is 0.9871 (no interval: ...)``, of a row for each case."""
+    dice = MeanDice.of(np.array([[float(row["dice"])] for row in rows]), list(map(_patient, rows)))
+    return f"{_counts(kind, rows)} is {DICE.text(dice.mean)} ({dice.confidence_text})"
 
 
 def _counts(kind: str, rows: Sequence[dict[str, str]]) -> str:

@@ -36,7 +36,7 @@ INTENDED_USE = (
     "It is not a medical device and not for diagnostic use."
 )
 MODEL_CARD = "MODEL_CARD.md"
-_REPORT_COLUMNS = ("case", "split", "doubtful", "slices", "method", "region", "reference_ml", *FIGURES)
+_REPORT_COLUMNS = ("case", "split", "doubtful", "accepted", "slices", "method", "region", "reference_ml", *FIGURES)
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ def publish(
     names = _collection_names(target.with_name("collections.csv"))
     if missing := _unjudged_text((*rows, *trained_on), unjudged):
         tell(missing)
+    if doubts := {row["case"] for row in rows if row["doubtful"] or row["accepted"]}:
+        tell(f"The card has your words on the references of {some_of(sorted(doubts))}: see that they name nobody.")
     choosing = [record.choosing_scans.holds_case(case, marks) for case in listed]
     notes += [*chosen_by_judged(sum(choosing)), *unnamed_text(listed)]
     record = dataclasses.replace(record, data=_sources(cases, record, names, judged, marks))

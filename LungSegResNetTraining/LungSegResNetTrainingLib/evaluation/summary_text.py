@@ -208,7 +208,7 @@ def _doubtful(findings: Findings) -> list[str]:
     if not count:
         return []
     marked = "it is" if count == 1 else "they are"
-    text = f"In {_cases(count)} a part of the reference is doubtful; {marked} marked and counted in."
+    text = f"In {_cases(count)} the reference is doubtful, at least in part; {marked} marked and counted in."
     if findings.certain:
         dice = findings.certain_dice
         text += f" Without them the mean Dice is {DICE.text(dice.mean)} ({dice.interval_text}; {_cases(dice.cases)})."

@@ -39,7 +39,7 @@ def published(tmp_path: Path) -> tuple[list[str], list[Case]]:
     report = tmp_path / "report"
     report.mkdir()
     (report / "evaluation.json").write_text(f'{{"network": "{file_digest(network)}"}}', encoding="utf-8")
-    about = {"split": "validation", "doubtful": "", "slices": 9, "method": "network", "region": "lungs"}
+    about = {"split": "validation", "doubtful": "", "accepted": "", "slices": 9, "method": "network", "region": "lungs"}
     judged = {"case": _NAMES[1], **about, "reference_ml": 9.0, **dict.fromkeys(_FIGURES, 0.5)}
     left_out = {"case": _NAMES[2], "status": "left out", "cause": "doubtful"}
     write_rows(report / "cases.csv", [judged, left_out], overwrite=False)

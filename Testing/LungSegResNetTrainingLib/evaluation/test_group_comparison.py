@@ -155,7 +155,7 @@ def test_the_most_that_was_found_where_there_is_no_lung_is_told_with_its_case() 
 def test_one_doubtful_case_is_one() -> None:
     results = [judged_case("a", 0.9), judged_case("b", 0.8, doubtful="border estimated")]
     said = sentences(Findings(Evaluation([_judge()], results)))
-    assert any(text.startswith("In 1 case a part of the reference is doubtful; it is marked") for text in said)
+    assert any(text.startswith("In 1 case the reference is doubtful, at least in part; it is marked") for text in said)
 
 
 def test_few_patients_allow_no_statement_however_large_the_difference() -> None:

@@ -46,7 +46,7 @@ def run(tmp_path: Path) -> tuple[Path, list[Case], Path]:
     mark = {"network": file_digest(tmp_path / "network.safetensors"), "data set": "", "split": ""}
     (report / "evaluation.json").write_text(json.dumps(mark))
     with (report / "cases.csv").open("w", newline="") as file:
-        about = ("case", "split", "doubtful", "slices", "method", "region")
+        about = ("case", "split", "doubtful", "accepted", "slices", "method", "region")
         writer = csv.DictWriter(file, [*about, *(metric.key for metric in METRICS)], restval="")
         writer.writeheader()
         for name, dice in DICE.items():
@@ -139,6 +139,25 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
         "## Data",
         "## Settings of the last training",
     ]
+
+
+def test_the_model_card_says_why_references_are_doubtful_and_what_the_mean_is_without_them(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    mirrored, accepted = "The mask would fit the scan better flipped.", "accepted: seen. Only 40 % of it is aerated."
+    change_report(run, "scan2", doubtful=mirrored)
+    change_report(run, "slice1", accepted=accepted)
+    told: list[str] = []
+    publish(*run, tmp_path / "lungs.safetensors", Publication(**ABOUT, limits=limits_file(run[2])), tell=told.append)
+    text = (tmp_path / "MODEL_CARD.md").read_text()
+    assert "or that the check of pairs doubts" in text.split("| case |")[0]
+    assert "| scan2 (doubtful reference) | 0.960 |" in text
+    assert "| slice1 (accepted reference) | 0.900 |" in text
+    assert f"\n\n- scan2: {mirrored}\n- slice1: {accepted}\n\n## Known failures" in text
+    assert "The mean Dice of 2 volumes of 2 patients is 0.9700 (" in text
+    assert "Without doubtful references that of 1 volume of 1 patient is 0.9800 (" in text
+    assert "Without doubtful references that of 1 single slice" not in text
+    assert "The card has your words on the references of scan2, slice1: see that they name nobody." in told
 
 
 def test_the_model_card_tells_the_dice_of_right_and_left_lung_in_this_order(

@@ -12,7 +12,7 @@ from LungSegResNetLib.figures.metric_definitions import METRICS
 from LungSegResNetLib.wording import counted
 
 from .case_result import KINDS, LUNGS, NETWORK, CaseResult
-from .paper_figures import COVID, NORMAL, PAPER, PAPER_METRICS, paper_group
+from .paper_figures import COVID, NORMAL, PAPER, PAPER_METRICS, paper_group, spelling_of
 from .spread import Spread, spread_of
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def grouped(items: Iterable[T], group_of: Callable[[T], str]) -> dict[str, list[
         group = group_of(item) or NO_GROUP
         if group.casefold() == ALL_CASES:
             group = f"group {group}"
-        title = titles.setdefault((paper_group(group) or group).casefold(), group)
+        title = titles.setdefault(spelling_of(group), group)
         groups.setdefault(title, []).append(item)
 
     def rank(title: str) -> tuple[int, str]:
@@ -91,7 +91,8 @@ def nothing_found_text(count: int) -> str:
 
 
 def table1(results: Sequence[CaseResult]) -> list[Column]:
-    """Columns of Table 1 over the cases with lung: each group, beside it the article's, and at last all together.
+    """Columns of Table 1 over the cases with lung: each group, beside it the article's (once, where several groups mean
+    the same), and at last all together.
 
     Without groups, or with a single one that the article does not know, there is only the column of all cases. Where
     there are volumes and single slices, each kind has a column after that.
@@ -99,11 +100,13 @@ def table1(results: Sequence[CaseResult]) -> list[Column]:
     chosen = with_lung(results)
     columns = []
     groups = groups_of(chosen)
+    meant = {title: paper_group(title) for title in groups}
+    last = {known: title for title, known in meant.items()}
     for title, members in groups.items():
-        known = paper_group(title)
+        known = meant[title]
         if len(groups) > 1 or known:
             columns.append(_column(title, members))
-        if known:
+        if known and last[known] == title:
             columns.append(Column(f"article: {known}", PAPER[known]["dice"].count, PAPER[known], from_paper=True))
     kinds = [_column(f"{ALL_CASES} {kind}", members) for kind, members in kinds_of(chosen).items()]
     return [*columns, _column(ALL_CASES, chosen), *kinds]

@@ -7,6 +7,7 @@ import re
 from .spread import Spread
 
 NORMAL, COVID = "normal", "COVID-19"
+HOW_GROUPS_ARE_CALLED = "Groups called normal (healthy, controls) and COVID-19 have the article's figures beside them."
 
 # Metrics in the order of the article's table.
 PAPER_METRICS = (
@@ -53,7 +54,30 @@ PAPER: dict[str, dict[str, Spread]] = {
 }
 
 
+# What else a name may say and still mean all of the article's group: neither its severity nor that it is none.
+_PERSONS = "patients?|subjects?|cases?|persons?|people|individuals?|volunteers?|adults?|group|lungs?|cts?|scans?"
+_WORDS = {
+    NORMAL: re.compile(r"normals?|healthy|controls?"),
+    COVID: re.compile(r"covid|19|2019|disease|pneumonia|infection|infected|pcr|confirmed|positive|pos"),
+}
+_SPELLINGS = {"normal": NORMAL, "normals": NORMAL, "covid": COVID, "covid19": COVID}
+
+
 def paper_group(group: str) -> str | None:
-    """Group of the article that a group of a case list means: ``normal``, ``COVID-19``, or none of them."""
+    """Group of the article that a group of a case list means: ``normal``, ``COVID-19``, or none of them.
+
+    ``Healthy controls`` and ``COVID-19 pneumonia`` are the article's; ``abnormal``, ``non-COVID``, ``COVID-`` and
+    ``severe COVID-19`` are not.
+    """
+    text = re.sub(r"sars\W*cov\W*2", "covid", group.lower())
+    words = [word for word in re.findall(r"[^\W\d_]+|\d+", text) if not re.fullmatch(_PERSONS, word)]
+    if not words or re.search(r"[-\N{EN DASH}\N{MINUS SIGN}]\W*$", text):
+        return None
+    meant = next((name for name, known in _WORDS.items() if all(map(known.fullmatch, words))), None)
+    return None if meant == COVID and "covid" not in words else meant
+
+
+def spelling_of(group: str) -> str:
+    """Equal for names of a group that differ only in how they are spelt, as ``Normal`` and ``covid19`` may be."""
     plain = re.sub(r"[^a-z0-9]", "", group.lower())
-    return {"normal": NORMAL, "normals": NORMAL, "covid": COVID, "covid19": COVID}.get(plain)
+    return _SPELLINGS.get(plain, group).casefold()

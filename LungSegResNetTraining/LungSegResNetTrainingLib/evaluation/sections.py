@@ -15,6 +15,7 @@ from .bootstrap import FEW_NOTE, FEW_PATIENTS, FOLDS_NOTE, LEVEL_PERCENT, RESAMP
 from .case_result import REGIONS, CaseResult
 from .findings import Findings
 from .group_comparison import GroupDifference, statements_by_pair
+from .paper_figures import HOW_GROUPS_ARE_CALLED
 from .picture_sections import BoxPlots, Figure, box_plot_figure, outlier_figures, typical_figures, typical_note
 from .report_tables import (
     TextTable,
@@ -108,7 +109,7 @@ def _table1_sections(findings: Findings) -> list[Section]:
     beside_article = any(column.from_paper for column in findings.columns)
     nothing_found = nothing_found_text(len(findings.nothing_found))
     kinds = _KINDS_NOTE if findings.pooled else ""
-    note = _joined(_TABLE1_NOTE, _ARTICLE_NOTE if beside_article else "", nothing_found, kinds)
+    note = _joined(_TABLE1_NOTE, _ARTICLE_NOTE if beside_article else HOW_GROUPS_ARE_CALLED, nothing_found, kinds)
     sections = [Section("Table 1", note, article)]
     if findings.certain and len(findings.certain) < len(findings.chosen):
         certain, _ = table1_text(table1(findings.certain))

@@ -141,10 +141,23 @@ def test_the_articles_relative_differences_contradict_themselves_as_the_report_s
 
 @pytest.mark.parametrize(
     ("group", "meant"),
-    [("NORMAL", "normal"), ("Covid 19", "COVID-19"), ("covid", "COVID-19"), ("abnormal", None), ("", None)],
+    [
+        *((name, "normal") for name in ("NORMAL", "normal subjects", "Healthy", "healthy volunteers", "controls")),
+        *((name, "normal") for name in ("normal_lungs", "Normal controls")),
+        *((name, "COVID-19") for name in ("Covid 19", "covid", "covid19", "COVID-19 pneumonia", "COVID pos", "COVID+")),
+        *((name, "COVID-19") for name in ("COVID-19 patients", "PCR-confirmed COVID-19", "SARS-CoV-2 positive")),
+        *((name, None) for name in ("", "abnormal", "non-COVID", "COVID negative", "COVID-", "no covid", "post-COVID")),
+        *((name, None) for name in ("COVID-19 controls", "severe COVID-19", "normal dose", "pneumonia", "patients")),
+    ],
 )
-def test_groups_of_the_article_are_known_by_any_spelling(group: str, meant: str | None) -> None:
+def test_groups_of_the_article_are_known_by_what_they_are_called(group: str, meant: str | None) -> None:
     assert paper_group(group) == meant
+
+
+def test_groups_that_both_mean_one_of_the_article_stay_two_with_its_figures_beside_the_last() -> None:
+    results = [judged_case("a", 0.90, "healthy"), judged_case("b", 0.96, "controls"), judged_case("c", 0.98, "tumour")]
+    columns = table1(results)
+    assert [column.title for column in columns] == ["controls", "healthy", "article: normal", "tumour", "all"]
 
 
 def test_doubtful_cases_can_be_left_out_and_bear_a_mark() -> None:

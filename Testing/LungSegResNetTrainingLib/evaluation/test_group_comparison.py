@@ -247,6 +247,12 @@ def test_without_a_normal_group_the_largest_is_compared_against() -> None:
     assert pairs == {("nodule", "tumour"), ("fibrosis", "tumour")}
 
 
+def test_covid_is_compared_against_a_smaller_group_that_is_called_healthy() -> None:
+    results = [*group_of("COVID-19 pneumonia", 0.95, 9, 0), *group_of("healthy subjects", 0.98, 6, 1)]
+    pairs = {(difference.group, difference.against) for difference in compare_groups(results)}
+    assert pairs == {("COVID-19 pneumonia", "healthy subjects")}
+
+
 def test_one_group_is_compared_with_nothing() -> None:
     assert compare_groups(group_of("normal", 0.98, 6, 0)) == []
 

@@ -76,6 +76,7 @@ def test_rows_of_the_article_that_cannot_be_compared_are_told_of_where_they_are_
     page = write_page(findings_on([judged_case("a", 0.9, group)], tmp_path), tmp_path / "out")
     text = page.with_name("report.md").read_text(encoding="utf-8")
     assert ("+2.405 % beside an ME of -0.015" in text) == ("2.405 ± 7.359" in text) == (group == "normal")
+    assert ("Groups called normal (healthy, controls) and COVID-19 have" in text) == (group == "tumour")
 
 
 def test_pooled_volumes_and_single_slices_are_counted_beside_every_figure_of_both(tmp_path: Path) -> None:

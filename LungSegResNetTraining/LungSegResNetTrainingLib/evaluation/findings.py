@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from LungSegResNetLib.figures.metric_definitions import DICE
+from LungSegResNetLib.wording import counted
 
 from ..data.cases import Case
 from ..data.scan_marks import ScanMarks, copied_scans
@@ -107,6 +108,13 @@ class Findings:
     def dice(self) -> MeanDice:
         """Of the cases with lung."""
         return mean_dice(self.chosen)
+
+    @property
+    def of_cases_with_lung(self) -> str:
+        """Of how many cases and patients the figures are; empty where all judged cases have lung."""
+        if len(self.chosen) == len(self.results):
+            return ""
+        return f" of the {counted(self.dice.cases, 'case')} of {counted(self.dice.patients, 'patient')} with lung"
 
     @cached_property
     def certain_dice(self) -> MeanDice:

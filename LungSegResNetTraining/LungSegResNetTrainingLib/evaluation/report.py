@@ -93,7 +93,7 @@ def _key_figures(findings: Findings) -> list[tuple[str, str]]:
         interval = f"{LEVEL_PERCENT} % interval {dice.interval_text}" if dice.interval else dice.interval_text
         about = "; ".join(filter(None, (interval, findings.range_of_folds)))
         figures += [
-            (DICE.text(dice.mean), f"mean Dice ({about})"),
+            (DICE.text(dice.mean), f"mean Dice{findings.of_cases_with_lung} ({about})"),
             (DICE.text(worst.dice), f"worst: {worst.case.name}"),
         ]
         spreads = findings.column_of_all.spreads

@@ -147,7 +147,7 @@ def _not_finished(evaluation: Evaluation) -> list[str]:
 def _how_good(findings: Findings) -> str:
     dice, worst = findings.dice, worst_first(findings.chosen)[0]
     about = "; ".join(filter(None, (dice.confidence_text, findings.range_of_folds)))
-    text = f"The mean Dice is {DICE.text(dice.mean)} ({about})."
+    text = f"The mean Dice{findings.of_cases_with_lung} is {DICE.text(dice.mean)} ({about})."
     if dice.cases == 1:
         return text
     group = f" ({worst.case.group})" if worst.case.group else ""

@@ -124,6 +124,17 @@ def test_a_cross_validation_tells_the_range_of_its_folds_and_of_what_its_interva
     assert note not in write_page(one_network, tmp_path / "one").with_name("report.md").read_text(encoding="utf-8")
 
 
+def test_the_mean_names_its_cases_and_patients_where_some_judged_cases_have_no_lung(tmp_path: Path) -> None:
+    results = [judged_case(f"a{n}", 0.9, patient=f"p{n // 2}") for n in range(3)]
+    page = write_page(findings_on(results, tmp_path), tmp_path / "all").read_text(encoding="utf-8")
+    assert "The mean Dice is 0.9000 (" in page
+    assert "mean Dice (no interval" in page
+    results.append(case_of("empty", comparison_of(0, 0, 0)))
+    page = write_page(findings_on(results, tmp_path), tmp_path / "some").read_text(encoding="utf-8")
+    assert "The mean Dice of the 3 cases of 2 patients with lung is 0.9000 (" in page
+    assert ">mean Dice of the 3 cases of 2 patients with lung (no interval" in page
+
+
 def test_of_two_cases_in_the_middle_the_worse_is_the_typical_one(tmp_path: Path) -> None:
     results = [judged_case(str(dice), dice) for dice in (0.9, 0.8, 0.95, 0.7)]
     page = write_page(findings_on(results, tmp_path), tmp_path / "out").read_text(encoding="utf-8")

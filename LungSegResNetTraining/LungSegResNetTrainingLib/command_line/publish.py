@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="FILE",
         help="network file to write (.safetensors), with MODEL_CARD.md beside it; a collections.csv in that folder "
-        "(columns doi, collection) names the collections of the data",
+        "(columns doi, collection) names the collections of the data, a row without a doi those that have none",
     )
     parser.add_argument("--name", required=True, help="of the network, as users see it")
     parser.add_argument("--version", required=True, help="of the network, such as 1.0.0")

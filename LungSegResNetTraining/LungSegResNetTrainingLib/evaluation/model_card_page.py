@@ -107,7 +107,8 @@ def _of_what(rows: Sequence[dict[str, str]], folds: int | None) -> str:
 
 def _data_table(sources: Sequence[dict[str, Any]]) -> TextTable:
     uses = [use for use in USES if use != TEST_CASES or any(row.get(use) for row in sources)]
-    rows = [[row["collection"], row["doi"], row["licence"], *(str(row.get(use, 0)) for use in uses)] for row in sources]
+    about = ("collection", "doi", "licence")
+    rows = [[*(row[key] or "not stated" for key in about), *(str(row.get(use, 0)) for use in uses)] for row in sources]
     return TextTable(["collection", "DOI", "licence", *(use.replace("_", " ") for use in uses)], rows)
 
 

@@ -36,6 +36,10 @@ INTENDED_USE = (
     "It is not a medical device and not for diagnostic use."
 )
 MODEL_CARD = "MODEL_CARD.md"
+_HOW_TO_STATE = (
+    "fill in the columns doi and licence of the list of cases, and name the collections in a collections.csv beside "
+    "the network (columns doi, collection; a row without a doi names the data that have none)"
+)
 _REPORT_COLUMNS = ("case", "split", "doubtful", "accepted", "slices", "method", "region", "reference_ml", *FIGURES)
 
 
@@ -78,7 +82,8 @@ def publish(
     network : ``network.safetensors`` of a run.
     cases : the data set it was trained and evaluated on.
     report : folder written by ``evaluate``; its ``cases.csv`` is where all figures come from.
-    target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card.
+    target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card, a row
+        without a DOI the data that have none.
     tell : is called with what to know before the files are handed on.
 
     Raises
@@ -112,6 +117,8 @@ def publish(
     choosing = [record.choosing_scans.holds_case(case, marks) for case in listed]
     notes += [*chosen_by_judged(sum(choosing)), *unnamed_text(listed)]
     record = dataclasses.replace(record, data=_sources(cases, record, names, judged, marks))
+    if unstated := [key for key in ("collection", "licence") if not all(source[key] for source in record.data)]:
+        tell(f"The card does not state the {' and '.join(unstated)} of all data; {_HOW_TO_STATE}.")
     named = [row["case"] for row in (*rows, *unjudged)]
     if publication.numbered:
         prefix = f"{publication.name}-{publication.version}"

@@ -129,7 +129,7 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert "| **mean of 1 single slice of 1 patient** | 0.900 |" in text
     assert "## Figures on the validation cases" in text
     assert "begun as the mask of a network favours that network" in text.split("| case |")[0]
-    assert "|  | 10.1/x | CC BY 3.0 | 1 | 3 |" in text
+    assert "| not stated | 10.1/x | CC BY 3.0 | 1 | 3 |" in text
     assert "not for diagnostic use" in text
     assert "\n## Known failures and limits\n\n- small children\n- masks of two readers\n\n## Data\n" in text
     headings = [line for line in text.splitlines() if line.startswith("## ")]
@@ -284,7 +284,25 @@ def test_data_that_a_network_was_tested_on_are_named_as_such(
     assert (source["training_cases"], source["validation_cases"], source["test_cases"]) == (1, 3, 1)
     text = (tmp_path / "MODEL_CARD.md").read_text()
     assert "| licence | training cases | validation cases | test cases |" in text
-    assert "|  | 10.1/x | CC BY 3.0 | 1 | 3 | 1 |" in text
+    assert "| not stated | 10.1/x | CC BY 3.0 | 1 | 3 | 1 |" in text
+
+
+def test_what_is_not_known_of_the_data_is_told_and_said_in_the_card(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    network, cases, report = run
+    own = [dataclasses.replace(case, doi="", licence="") for case in cases]
+    limits, told = limits_file(report), []
+    publish(network, own, report, tmp_path / "lungs.safetensors", Publication(**ABOUT, limits=limits), tell=told.append)
+    assert "| not stated | not stated | not stated | 1 | 3 |" in (tmp_path / "MODEL_CARD.md").read_text()
+    assert any(text.startswith("The card does not state the collection and licence of all data; fill") for text in told)
+    (tmp_path / "collections.csv").write_text("doi,collection\n,CTs of our hospital\n")
+    own = [dataclasses.replace(case, licence="not to be handed on") for case in own]
+    told.clear()
+    publish(network, own, report, tmp_path / "lungs.safetensors", Publication(**ABOUT, limits=limits), tell=told.append)
+    row = "| CTs of our hospital | not stated | not to be handed on | 1 | 3 |"
+    assert row in (tmp_path / "MODEL_CARD.md").read_text()
+    assert not any("does not state" in text for text in told)
 
 
 def test_a_scan_that_is_listed_twice_counts_once(run: tuple[Path, list[Case], Path], tmp_path: Path) -> None:

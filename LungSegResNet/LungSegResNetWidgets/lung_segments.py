@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import slicer
 from vtk.util.numpy_support import vtk_to_numpy
 
+from LungSegResNetLib.files.segment_names import NamedLung, lung_of_name, lung_of_segment
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 
 from .labelmaps import BINARY_LABELMAP, cropped, emptyLabelmap, labelmapFrom, labelmapOf, nearestVoxel
@@ -44,16 +46,10 @@ class SavedLungs:
 
 
 def findLung(segmentationNode: Any, lung: LungSegment) -> str:
-    """ID of the segment for a lung: by our ID, else by its name; empty if there is none."""
+    """ID of the segment of a lung; empty if there is none. One with its very name comes first."""
     segmentation = segmentationNode.GetSegmentation()
-    segmentId = lung.segment_id
-    if segmentation.GetSegment(segmentId):
-        return segmentId
-    for index in range(segmentation.GetNumberOfSegments()):
-        candidate = segmentation.GetNthSegmentID(index)
-        if segmentation.GetSegment(candidate).GetName().strip().lower() == lung.name:
-            return candidate
-    return ""
+    found = [one for one in segmentation.GetSegmentIDs() if _lungOf(segmentation.GetSegment(one)) is lung]
+    return min(found, key=lambda one: segmentation.GetSegment(one).GetName().strip().lower() != lung.name, default="")
 
 
 def idsOfLungs(segmentationNode: Any) -> set[str]:
@@ -175,12 +171,29 @@ def restoreLungs(segmentationNode: Any, saved: SavedLungs) -> None:
                 segmentationNode.GetSegmentation().RemoveSegment(segmentId)
             continue
         if not segmentId:
-            segmentId = entry.segmentId
-            segmentationNode.GetSegmentation().AddSegment(entry.segment, segmentId)
+            segmentId = _addAs(segmentationNode, entry.segment, entry.segmentId)
         # Or it would be older than the last state that Segment Editor kept for its own Undo, which would keep that one.
         entry.labelmap.Modified()
         _replace(segmentationNode, segmentId, entry.labelmap)
     _renewSurfaces(segmentationNode)
+
+
+def _lungOf(segment: Any) -> LungSegment | None:
+    """The lung that a segment is; None for all others.
+
+    The words of its name count, also in another order ("Lung, right"), and where it has no name of its own, as
+    "Segment_1", its terminology. Who renames a lung to something else, such as "tumour" or "old right lung", wants to
+    keep it; its ID and terminology stay as they were, so they mean nothing then.
+    """
+    name = segment.GetName()
+    words = sorted(re.findall(r"[^\W_]+", name.lower()))
+    for lung in _ALL_LUNGS:
+        if words == sorted(lung.name.split()):
+            return lung
+    told = lung_of_segment(name, segment.GetTerminology())
+    if told == lung_of_name(name):  # the terminology adds nothing to the name
+        return None
+    return next(lung for lung in LUNG_SEGMENTS if told == NamedLung(lung.label))
 
 
 def _hasLungsOnly(segmentationNode: Any) -> bool:
@@ -203,9 +216,15 @@ def _addSegment(segmentationNode: Any, lung: LungSegment) -> str:
     segment.SetName(lung.name)
     segment.SetColor(*lung.color)
     segment.SetTag(segment.GetTerminologyEntryTagName(), lung.terminology)
-    segmentId = lung.segment_id
-    segmentationNode.GetSegmentation().AddSegment(segment, segmentId)
-    return segmentId
+    return _addAs(segmentationNode, segment, lung.segment_id)
+
+
+def _addAs(segmentationNode: Any, segment: Any, segmentId: str) -> str:
+    """Add a segment with this ID or, where a lung that the user renamed has it, another one; returns the ID."""
+    segmentation = segmentationNode.GetSegmentation()
+    freeId = segmentation.GenerateUniqueSegmentID(segmentId)
+    segmentation.AddSegment(segment, freeId)
+    return freeId
 
 
 def _replace(segmentationNode: Any, segmentId: str, labelmap: Any) -> None:

@@ -142,6 +142,53 @@ def test_lungs_are_found_by_name_where_another_program_made_them(
     np.testing.assert_array_equal(segment_array(host, segmentation, "Segment_1", ct), np.flip(drawn, 0) == 1)
 
 
+@pytest.mark.parametrize("name", ["tumour", "old right lung", "right lung 2"])
+def test_a_lung_that_the_user_renamed_stays_as_it_is_and_the_new_one_comes_and_goes_beside_it(
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray, name: str
+) -> None:
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, drawn)
+    segmentation.GetSegmentation().GetSegment("right_lung").SetName(name)
+    saved = lungs.saveLungs(segmentation)
+    lungs.writeLungs(segmentation, ct, np.flip(drawn, 0))
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
+    new = lungs.findLung(segmentation, LUNG_SEGMENTS[0])
+    np.testing.assert_array_equal(segment_array(host, segmentation, new, ct), np.flip(drawn, 0) == 1)
+    lungs.restoreLungs(segmentation, saved)
+    assert sorted(segmentation.GetSegmentation().GetSegmentIDs()) == ["left_lung", "right_lung"]
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
+
+
+def test_undo_brings_a_lung_back_beside_one_that_was_renamed_after_the_run(
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    lungs.writeLungs(segmentation, ct, np.flip(drawn, 0))
+    saved = lungs.saveLungs(segmentation)
+    lungs.writeLungs(segmentation, ct, drawn)
+    segmentation.GetSegmentation().GetSegment("right_lung").SetName("new right lung")
+    lungs.restoreLungs(segmentation, saved)
+    np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
+    again = lungs.findLung(segmentation, LUNG_SEGMENTS[0])
+    np.testing.assert_array_equal(segment_array(host, segmentation, again, ct), np.flip(drawn, 0) == 1)
+
+
+def test_lungs_are_told_by_their_names_before_their_terminology(
+    host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    lungs.writeLungs(segmentation, ct, drawn)
+    segments = segmentation.GetSegmentation()
+    right, left = LUNG_SEGMENTS
+    segments.GetSegment("right_lung").SetName("Segment_1")
+    assert lungs.findLung(segmentation, right) == "right_lung"
+    segments.GetSegment("right_lung").SetName("Lung, right")
+    add_segment(host, segmentation, "Segment_2", drawn == 2, ct)
+    segments.GetSegment("Segment_2").SetName("Right lung")
+    assert lungs.findLung(segmentation, right) == "Segment_2"
+    segments.GetSegment("left_lung").SetName("right lung")
+    segments.GetSegment("Segment_2").SetName("left lung")
+    assert (lungs.findLung(segmentation, right), lungs.findLung(segmentation, left)) == ("left_lung", "Segment_2")
+
+
 def test_the_closed_surface_follows_new_lungs(lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
     lungs.placeWithVolume(segmentation, ct)
     lungs.writeLungs(segmentation, ct, drawn)

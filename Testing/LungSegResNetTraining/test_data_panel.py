@@ -289,6 +289,22 @@ def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
     assert "Dense is a case of the data set now" in panel.ui.dataStatusLabel.text
 
 
+def test_a_segment_that_was_a_lung_before_it_was_renamed_is_not_written_as_one(host: Host, tmp_path: Path) -> None:
+    from LungSegResNetTrainingWidgets.case_nodes import writeCase
+
+    volume, lungs = add_patient(host, "A", (6.0, 6.0, 10.0))
+    right = segment_array(host, lungs, "right_lung", volume)
+    segments = lungs.GetSegmentation()
+    own = segments.AddEmptySegment("", "right lung")
+    segments.GetSegment("right_lung").SetName("bulla")
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(right.astype(np.uint8), lungs, own, volume)
+    bulla = right & (np.arange(len(right)) == len(right) // 2)[:, None, None]
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(bulla.astype(np.uint8), lungs, "right_lung", volume)
+    writeCase(volume, lungs, str(tmp_path), "A")
+    written = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "A_lungs.seg.nrrd")))
+    assert (written == 1).sum() == right.sum()
+
+
 def test_a_case_of_a_volume_with_a_very_long_name_gets_a_shorter_one(host: Host, panel: Any, tmp_path: Path) -> None:
     from LungSegResNetWidgets import lung_segments
 

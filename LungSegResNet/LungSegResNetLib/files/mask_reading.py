@@ -25,9 +25,8 @@ from .image_files import (
 from .library_errors import raise_if_out_of_memory
 from .nifti_geometry import doubts_of_nifti
 from .other_segments import OtherSegments, in_quotes, left_out_note, numbered
-from .segment_names import BOTH_SIDES, NamedLung, lung_of_name, lungs_among
+from .segment_names import BOTH_SIDES, NamedLung, lung_of_segment, lungs_among
 
-_LUNG_CODE = "^39607008^"
 _GRID_TOLERANCE = 1e-3
 
 
@@ -272,18 +271,8 @@ def _names_without_side(segments: Sequence[dict[str, str]], sides: Sequence[int 
 
 
 def _lung_of(segment: dict[str, str]) -> NamedLung | None:
-    """The lung of a segment by its terminology, else by its name, or the lobe that its name tells; None for others."""
-    named = lung_of_name(segment.get("Name", ""))
-    if named and named.lobe:
-        return named
-    entry = segment.get("Tags", "").partition("TerminologyEntry:")[2].partition("|")[0]
-    # Fields: context, category, type, type modifier; then a region, which is the lung of a tumour in it, too.
-    kind, modifier = (*entry.split("~"), "", "", "", "")[2:4]
-    if _LUNG_CODE in kind:
-        for lung in LUNG_SEGMENTS:
-            if f"^{lung.laterality_code}^" in modifier:
-                return NamedLung(lung.label)
-    return named
+    terminology = segment.get("Tags", "").partition("TerminologyEntry:")[2].partition("|")[0]
+    return lung_of_segment(segment.get("Name", ""), terminology)
 
 
 def _whole_numbers_to_255(values: np.ndarray) -> bool:

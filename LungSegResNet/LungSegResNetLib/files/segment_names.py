@@ -6,9 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..labels import LEFT_LUNG, RIGHT_LUNG
+from ..labels import LEFT_LUNG, LUNG_SEGMENTS, RIGHT_LUNG
 
 BOTH_SIDES = 3
+_LUNG_CODE = "^39607008^"
 _RIGHT = {"right", "r", "rt", "re", "rechts", "rechte", "rechter", "droit"}
 _LEFT = {"left", "l", "lt", "li", "links", "linke", "linker", "gauche"}
 # Parts the words of LungRight, R-Lung and rightlung before they are compared.
@@ -47,6 +48,7 @@ _MAKERS = {
     "ai",
 }
 _HARMLESS = _WHOLE | _FILLERS | _VERSIONS | _MAKERS
+_UNTOLD = _FILLERS | {"lung"}
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,7 @@ class NamedLung:
 
 def lung_of_name(name: str) -> NamedLung | None:
     """The lung or lobe with this name, in English, German or French; None for anything else."""
-    spaced = _LUNG.sub(r" \g<0> ", _JOINTS.sub(" ", name))
-    words = set(re.findall(r"[^\W\d_]+", spaced.lower()))
+    words = _words(name)
     lungs = {word for word in words if _LUNG.fullmatch(word)}
     lobes = {_LOBES[word] for word in words if word in _LOBES}
     if not (lungs or "lobe" in words) or words - lungs - _LOBES.keys() - {"lobe"} - _RIGHT - _LEFT - _HARMLESS:
@@ -76,6 +77,21 @@ def lung_of_name(name: str) -> NamedLung | None:
     if not lobes and "lobe" not in words:
         return NamedLung(label)
     return NamedLung(label, lobes.pop()) if len(lobes) == 1 and lobes <= _LOBES_OF.get(label, set()) else None
+
+
+def lung_of_segment(name: str, terminology: str) -> NamedLung | None:
+    """The lung or lobe that a segment of 3D Slicer is, by name and ``TerminologyEntry``; None for anything else.
+
+    The name counts first, because the terminology stays as it was when a segment is renamed. The terminology tells the
+    side where the name tells nothing, as "Segment_1" and "lung" do.
+    """
+    if _words(name) <= _UNTOLD:
+        # Fields: context, category, type, type modifier; then a region, which is the lung of a tumour in it, too.
+        kind, modifier = (*terminology.split("~"), "", "", "", "")[2:4]
+        for lung in LUNG_SEGMENTS:
+            if _LUNG_CODE in kind and f"^{lung.laterality_code}^" in modifier:
+                return NamedLung(lung.label)
+    return lung_of_name(name)
 
 
 def lungs_among(segments: Sequence[NamedLung | None]) -> list[int | None]:
@@ -91,3 +107,9 @@ def lungs_among(segments: Sequence[NamedLung | None]) -> list[int | None]:
         if label not in whole and all((label, lobe) in lobes for lobe in needed)
     }
     return [lung.label if lung and (not lung.lobe or lung.label in joined) else None for lung in segments]
+
+
+def _words(name: str) -> set[str]:
+    """Words of a name in lower case, without numbers."""
+    spaced = _LUNG.sub(r" \g<0> ", _JOINTS.sub(" ", name))
+    return set(re.findall(r"[^\W\d_]+", spaced.lower()))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from LungSegResNetLib.files.segment_names import lung_of_name, lungs_among
+from LungSegResNetLib.files.segment_names import NamedLung, lung_of_name, lung_of_segment, lungs_among
+from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,17 @@ def test_lobes_are_a_lung_only_where_all_of_them_are_there_and_the_whole_is_not(
     names: list[str], labels: list[int | None]
 ) -> None:
     assert lungs_among([lung_of_name(name) for name in names]) == labels
+
+
+@pytest.mark.parametrize(
+    ("name", "lung"),
+    [
+        ("Segment_1", NamedLung(1)), ("", NamedLung(1)), ("Lung", NamedLung(1)), ("right lung", NamedLung(1)),
+        ("left lung", NamedLung(2)), ("lungs", NamedLung(3)), ("left upper lobe", NamedLung(2, "upper")),
+        ("consolidation", None),
+    ],
+)  # fmt: skip
+def test_a_segment_that_was_renamed_is_what_it_is_called_now_whatever_its_terminology_was(
+    name: str, lung: NamedLung | None
+) -> None:
+    assert lung_of_segment(name, LUNG_SEGMENTS[0].terminology) == lung

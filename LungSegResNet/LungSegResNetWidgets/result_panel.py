@@ -14,6 +14,7 @@ from .background_measurement import BackgroundMeasurement
 from .check_panel import CheckPanel, keepSlices
 from .ct_of_lungs import whyNotTogether
 from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, isOutdated, keepTable, removeTable
+from .frames import frameNumber
 from .lung_measurement import measure
 from .lung_segments import hasLungs, restoreLungs, saveLungs
 from .measurement_panel import MeasurementPanel
@@ -49,9 +50,10 @@ class ResultPanel:
         # segmentation that a run wrote into, one state of its lung segments is kept until the node leaves the scene:
         # a byte per voxel around each lung, some 40 MB for thin slices, or nothing where there were no lungs before.
         self._undos: dict[str, _Undo] = {}
-        # The pair that is shown; weak references, so that nothing that was closed stays in memory.
+        # The pair that is shown, and of which frame; weak references, so that nothing that was closed stays in memory.
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
-        self._measuring = BackgroundMeasurement(self._onMeasured, onChanged)
+        self._frame: int | None = None
+        self._measuring = BackgroundMeasurement(self._onMeasured, self.askAgain)
         self._measurementPanel = MeasurementPanel(ui, say)
         self._checkPanel = CheckPanel(ui)
         ui.editButton.connect("clicked(bool)", self.onEdit)
@@ -61,9 +63,11 @@ class ResultPanel:
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
         ui, volume, segmentation = self._ui, parameters.inputVolume, parameters.outputSegmentation
-        if (volume, segmentation) != (self._volume.Get(), self._segmentation.Get()):
+        shown = (volume, segmentation, frameNumber(volume))
+        if shown != (self._volume.Get(), self._segmentation.Get(), self._frame):
             self._volume.Set(volume)
             self._segmentation.Set(segmentation)
+            self._frame = shown[-1]
             self.renew()
         ui.show3DButton.setSegmentationNode(segmentation)
         noLungs = "" if segmentation and hasLungs(segmentation) else _("No lungs have been segmented yet.")
@@ -112,6 +116,11 @@ class ResultPanel:
                 del self._undos[nodeId]
             elif result.volumeNode and result.volumeNode.GetScene() is None:
                 self._undos[nodeId] = replace(undo, result=replace(result, volumeNode=None))
+
+    def askAgain(self) -> None:
+        """CT or lungs were changed: the next update looks whether their measurements are outdated."""
+        self._frame = None
+        self._onChanged()
 
     def renew(self) -> None:
         """Measure again if the lungs were changed after they were measured, as in Segment Editor."""

@@ -266,6 +266,33 @@ def test_while_changed_lungs_are_measured_the_window_goes_on_and_old_figures_are
     assert "had changed" not in done.ui.statusLabel.text
 
 
+def test_lungs_that_change_while_they_are_measured_are_measured_once_more(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets import background_measurement
+
+    go_on, measurement = threading.Event(), background_measurement.measurementOf
+
+    def slowly(*nodes: Any) -> Any:
+        rows = measurement(*nodes)
+        return lambda: go_on.wait(60) and rows()
+
+    monkeypatch.setattr(background_measurement, "measurementOf", slowly)
+    lungs = parameters(done).outputSegmentation
+    host.leaveModule(done)
+    for slices in (5, 7):
+        smaller = drawn.copy()
+        smaller[:slices] = 0
+        correct(host, lungs, ct, smaller)
+        if slices == 5:
+            host.enterModule(done)
+    go_on.set()
+    wait_for_measurements(host, done)
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    volume_ml = float(done.ui.measurementsTable.item(0, 0).text())
+    assert volume_ml == pytest.approx((smaller == 1).sum() * voxel_ml, abs=0.51)
+
+
 def test_a_click_on_measure_does_not_wait_for_a_measurement_that_goes_on_and_is_not_followed_by_it(
     host: Host, ct: Any, done: Any, drawn: np.ndarray
 ) -> None:

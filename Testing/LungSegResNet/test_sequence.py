@@ -192,6 +192,55 @@ def test_measurements_and_slices_to_check_of_one_frame_are_not_shown_with_anothe
     assert panel.ui.checkTable.rowCount == listed
 
 
+def add_lungs(host: Host, browser: Any, panel: Any, scans: list[tuple[sitk.Image, np.ndarray]]) -> Any:
+    """Lungs of each frame in a sequence in step with the CT, as a run over all frames leaves them; they are chosen."""
+    from LungSegResNetWidgets import lung_segments
+
+    sequence = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode", "Lungs sequence")
+    sequence.SetIndexName("phase")
+    for number, (_image, labels) in enumerate(scans):
+        node = host.slicer.vtkMRMLSegmentationNode()
+        lung_segments.writeLungs(node, proxy(browser), labels)
+        sequence.SetDataNodeAtValue(node, str(50 * number))
+    browser.AddSynchronizedSequenceNode(sequence)
+    browser.SetSaveChanges(sequence, True)
+    show_frame(host, browser, 0)
+    segmentation = browser.GetProxyNode(sequence)
+    lung_segments.placeWithVolume(segmentation, proxy(browser))
+    panel.ui.inputSelector.setCurrentNode(proxy(browser))
+    panel.ui.outputSelector.setCurrentNode(segmentation)
+    return segmentation
+
+
+def test_a_frame_that_was_corrected_is_measured_again_when_it_is_shown_and_no_other_one_is(
+    host: Host, browser: Any, panel: Any, scans: Any
+) -> None:
+    from LungSegResNetWidgets.lung_measurement import measure
+
+    segmentation = add_lungs(host, browser, panel, scans)
+    panel.ui.measureButton.click()
+    before = rows_of(panel.ui.measurementsTable)
+    for number in (1, 0):
+        show_frame(host, browser, number)
+        assert panel.ui.measurementsLabel.text != "Measuring..."
+    assert rows_of(panel.ui.measurementsTable) == before
+
+    host.leaveModule(panel)
+    smaller = scans[0][1].copy()
+    smaller[:5] = 0
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(
+        (smaller == 1).astype(np.uint8), segmentation, "right_lung", proxy(browser)
+    )
+    show_frame(host, browser, 1)
+    host.enterModule(panel)
+    assert "frame 1" in panel.ui.measurementsLabel.text
+    show_frame(host, browser, 0)
+    host.wait(lambda: panel.ui.measurementsLabel.text != "Measuring...")
+    right_ml = measure(proxy(browser), segmentation)[0]["volume_ml"]
+    assert float(panel.ui.measurementsTable.item(0, 0).text()) == pytest.approx(right_ml, abs=0.51)
+    assert right_ml == pytest.approx((smaller == 1).sum() * np.prod(SPACING) / 1000)
+
+
 def test_frames_in_a_browser_of_a_sequence_with_other_items_get_the_slices_to_check_of_the_one_that_is_shown(
     host: Host, browser: Any, panel: Any
 ) -> None:

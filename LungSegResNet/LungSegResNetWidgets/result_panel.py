@@ -157,7 +157,8 @@ class ResultPanel:
 
     def onUndo(self, checked: bool = False) -> None:
         """Bring back the lungs that the last run replaced, or, after that, those of now, as corrected."""
-        segmentation = self._logic.getParameterNode().outputSegmentation
+        parameters = self._logic.getParameterNode()
+        volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
         undo = self._undos[segmentation.GetID()]
         result, isUndone = undo.result, not undo.isUndone
         result.frame.show()
@@ -174,6 +175,8 @@ class ResultPanel:
             else:
                 keepSlices(result.volumeNode, segmentation, result.summary["slices_to_check"])
             self._measure(result.volumeNode, segmentation)
+        if isOutdated(volume, segmentation):  # the CT of another kernel is chosen
+            self._measure(volume, segmentation)
         self._onChanged()
 
     def onMeasure(self, checked: bool = False) -> None:

@@ -75,6 +75,39 @@ def test_undo_loses_no_correction_of_the_run_that_it_takes_back(
     assert segment_array(host, segmentation, "right_lung", ct).any()
 
 
+def leave_result(panel: Any, ct: Any, segmentation: Any, labels: np.ndarray) -> None:
+    """What a run leaves behind that found these lungs, without the run."""
+    from LungSegResNetWidgets import lung_measurement, lung_segments
+    from LungSegResNetWidgets.frames import ShownFrame
+    from LungSegResNetWidgets.segmentation_run import RunResult
+
+    before = lung_segments.saveLungs(segmentation)
+    lung_segments.writeLungs(segmentation, ct, labels)
+    summary: Any = {"measurements": lung_measurement.measure(ct, segmentation), "slices_to_check": []}
+    panel.resultPanel.take(RunResult(ct, segmentation, summary, before, ShownFrame(ct)))
+    panel.updateGui()
+
+
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_undo_measures_with_the_ct_of_the_other_kernel_where_that_is_chosen(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, thorax: tuple[sitk.Image, sitk.Image], is_removed: bool
+) -> None:
+    segmentation = parameters(done).outputSegmentation
+    before = rows_of(done.ui.measurementsTable)
+    smaller = drawn.copy()
+    smaller[:5] = 0
+    leave_result(done, ct, segmentation, smaller)
+    done.ui.inputSelector.setCurrentNode(add_volume(host, thorax[0], "Lung kernel"))
+    done.ui.outputSelector.setCurrentNode(segmentation)
+    done.ui.measureButton.click()
+    assert rows_of(done.ui.measurementsTable) != before
+    if is_removed:
+        host.slicer.mrmlScene.RemoveNode(ct)
+    done.ui.undoButton.click()
+    assert rows_of(done.ui.measurementsTable) == before
+    assert "as it was before the run" in done.ui.statusLabel.text
+
+
 def test_undo_of_segment_editor_goes_back_to_the_lungs_that_were_brought_back(
     host: Host, ct: Any, done: Any, drawn: np.ndarray
 ) -> None:

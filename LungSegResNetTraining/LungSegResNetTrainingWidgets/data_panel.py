@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import qt
 import slicer
 from LungSegResNetWidgets.kept_answers import KeptAnswers
+from LungSegResNetWidgets.lung_segments import roiOfLungs
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_widget import enable, showTable
 from LungSegResNetWidgets.temporary_folder import makeTemporaryFolder
@@ -147,6 +148,8 @@ class DataPanel:
         from LungSegResNetLib.errors import LungSegError
 
         parameters = self._parameters()
+        if not _mayAdd(parameters.caseSegmentation):
+            return
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:
             name = writeCase(
@@ -173,6 +176,18 @@ class DataPanel:
         headers = [_("Case"), _("Verdict"), _("Right (ml)"), _("Left (ml)"), _("Reason")]
         cells = [[row.name, row.status, row.further["right_ml"], row.further["left_ml"], row.reasons] for row in rows]
         showTable(self._ui.casesTable, headers, cells, headers[-1])
+
+
+def _mayAdd(segmentation: Any) -> bool:
+    """Ask before lungs become a reference that may end at a ROI."""
+    roi = roiOfLungs(segmentation)
+    if not roi:
+        return True
+    question = _(
+        'The lungs in "{name}" were last segmented only inside the ROI "{roi}". Are they complete now? A network would '
+        "learn from incomplete ones to stop there."
+    )
+    return bool(slicer.util.confirmYesNoDisplay(question.format(name=segmentation.GetName(), roi=roi)))
 
 
 def whyNoDataSet(path: str) -> str:

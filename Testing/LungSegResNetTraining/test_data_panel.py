@@ -289,6 +289,22 @@ def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
     assert "Dense is a case of the data set now" in panel.ui.dataStatusLabel.text
 
 
+def test_lungs_that_were_segmented_inside_of_a_box_only_become_a_case_after_a_yes(
+    host: Host, panel: Any, tmp_path: Path
+) -> None:
+    from LungSegResNetWidgets.lung_segments import noteRoi
+
+    volume, lungs = add_patient(host, "A", (6.0, 6.0, 20.0))
+    noteRoi(lungs, "Upper half")
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume = str(tmp_path), volume
+    for answer, files in ((False, 0), (True, 2)):
+        host.answers.append(answer)
+        panel.ui.addCaseButton.click()
+        assert '"A lungs" were last segmented only inside the ROI "Upper half"' in host.questions[-1]
+        assert len(list(tmp_path.iterdir())) == files
+
+
 def test_a_segment_that_was_a_lung_before_it_was_renamed_is_not_written_as_one(host: Host, tmp_path: Path) -> None:
     from LungSegResNetTrainingWidgets.case_nodes import writeCase
 

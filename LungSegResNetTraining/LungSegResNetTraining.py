@@ -8,7 +8,7 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from LungSegResNetTrainingWidgets.case_nodes import showCase, writeCase
+from LungSegResNetTrainingWidgets.case_nodes import newAmong, showCase, writeCase
 from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.run_folder import FILE, NO_START, RUN_PARAMETERS
@@ -20,9 +20,8 @@ from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
 from LungSegResNetWidgets.node_choice import takeChoicesOf
-from LungSegResNetWidgets.readiness import firstScan, shownScan
+from LungSegResNetWidgets.readiness import scans, shownScans
 from LungSegResNetWidgets.reloading import forgetPackages
-from LungSegResNetWidgets.shown_cases import isCase
 from LungSegResNetWidgets.worker_process import endKeptProcesses
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
 from slicer.i18n import tr as _
@@ -182,8 +181,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
     def enter(self) -> None:
         """Called each time the user opens this module: a case is made of the CT that was corrected meanwhile."""
         self._disk.forget()
-        shown = shownScan()
-        if shown and not isCase(shown):
+        if shown := newAmong(shownScans()):
             self.logic.getParameterNode().caseVolume = shown
         self.initializeParameterNode()
 
@@ -247,10 +245,10 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
         return isReady
 
     def initializeParameterNode(self) -> None:
-        """Make sure that there is a parameter node; the CT in the scene and its lungs are chosen for a new case."""
+        """Make sure that there is a parameter node; a CT in the scene and its lungs are chosen for a new case."""
         parameterNode = self.logic.getParameterNode()
         if not parameterNode.caseVolume:
-            parameterNode.caseVolume = firstScan()
+            parameterNode.caseVolume = newAmong(scans())
         if not parameterNode.caseSegmentation:
             parameterNode.caseSegmentation = lungsOf(parameterNode.caseVolume)
         self._connection.connect(parameterNode)

@@ -19,18 +19,23 @@ from .slice_views import backgroundVolumes
 
 
 def firstScan() -> Any:
-    """The volume that the slice views show, else the first one, that may be a CT, as label maps are not; or None."""
-    return _firstOf(backgroundVolumes()) or _firstOf(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"))
+    """The volume that the slice views show, else the first one, that may be a CT; None where there is none."""
+    return next(iter(scans()), None)
 
 
-def shownScan() -> Any:
-    """The volume that the slice views show and that may be a CT; None where there is none."""
-    return _firstOf(backgroundVolumes())
+def scans() -> list[Any]:
+    """Volumes that may be a CT, as label maps are not; those that the slice views show come first, and once more."""
+    return [*shownScans(), *_scansAmong(slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"))]
 
 
-def _firstOf(nodes: Sequence[Any]) -> Any:
-    scans = (node for node in nodes if node.GetClassName() == "vtkMRMLScalarVolumeNode")
-    return next((node for node in scans if not node.GetHideFromEditors()), None)
+def shownScans() -> list[Any]:
+    """The volumes that the slice views show and that may be a CT."""
+    return _scansAmong(backgroundVolumes())
+
+
+def _scansAmong(nodes: Sequence[Any]) -> list[Any]:
+    found = (node for node in nodes if node.GetClassName() == "vtkMRMLScalarVolumeNode")
+    return [node for node in found if not node.GetHideFromEditors()]
 
 
 def whyNoNetwork(modelFile: str) -> str:

@@ -46,11 +46,6 @@ def caseInScene(files: str) -> Any:
     return next((node for node in _cases() if files and node.GetAttribute(_FILES) == files), None)
 
 
-def isCase(volumeNode: Any) -> bool:
-    """Whether it is the CT of a case that was loaded from its files."""
-    return bool(volumeNode.GetAttribute(_FILES))
-
-
 def lungsOfCase(volumeNode: Any) -> Any:
     """The segmentation of a case."""
     return volumeNode.GetNodeReference(_LUNGS)
@@ -74,7 +69,7 @@ def removeOtherCases(volumeNode: Any) -> None:
 
 def _cases() -> list[Any]:
     nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-    return [node for node in nodes if isCase(node) and lungsOfCase(node) is not None]
+    return [node for node in nodes if node.GetAttribute(_FILES) and lungsOfCase(node) is not None]
 
 
 def _stateOf(volumeNode: Any) -> str:

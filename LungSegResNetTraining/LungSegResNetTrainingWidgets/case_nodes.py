@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from LungSegResNetTrainingLib.data.cases import CASE_LIST
 if TYPE_CHECKING:
     from LungSegResNetTrainingLib.data.cases import Case
 
+_IN_DATA_SET = "LungSegResNet.caseInDataSet"  # attribute of the CT of a case
 _LONGEST_NAME = 60  # characters; no disk takes files whose names have more than 255 bytes
 
 
@@ -38,6 +40,11 @@ def showCase(case: Case) -> Any:
     showAlone(volumeNode)
     removeOtherCases(volumeNode)
     return volumeNode
+
+
+def newAmong(volumeNodes: Sequence[Any]) -> Any:
+    """The first of these volumes that is no case of a data set yet; None where there is none."""
+    return next((node for node in volumeNodes if not node.GetAttribute(_IN_DATA_SET)), None)
 
 
 def jumpToSlice(volumeNode: Any, index: int) -> None:
@@ -135,4 +142,6 @@ def _load(case: Case, files: str) -> Any:
 
     # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
     ct, mask = read_case(case)
-    return addCase(files, ct, mask.labels, case.name, _("{name} reference").format(name=case.name))
+    volumeNode = addCase(files, ct, mask.labels, case.name, _("{name} reference").format(name=case.name))
+    volumeNode.SetAttribute(_IN_DATA_SET, "1")
+    return volumeNode

@@ -258,6 +258,30 @@ def test_the_ct_that_was_corrected_meanwhile_is_proposed_with_its_lungs_and_a_ca
     assert (chosen.caseVolume, chosen.caseSegmentation) == second
 
 
+def test_the_result_of_a_folder_run_is_proposed_as_a_case_and_a_case_of_the_data_set_is_not_where_none_is_chosen(
+    host: Host, panel: Any, data_set: Path
+) -> None:
+    from LungSegResNetTrainingWidgets.case_nodes import showCase
+    from LungSegResNetWidgets import shown_cases, volume_nodes
+
+    from LungSegResNetTrainingLib.data.data_set import list_data_set
+
+    image, mask = Thorax().scan((6.0, 6.0, 20.0))
+    chosen = parameters(panel)
+    host.leaveModule(panel)
+    layers = add_slice_view(host, showCase(list_data_set(data_set).cases[0]))
+    host.enterModule(panel)
+    assert (chosen.caseVolume, chosen.caseSegmentation) == (None, None)
+
+    chosen.caseVolume = volume = add_volume(host, image, "Phantom")
+    host.leaveModule(panel)
+    ct, labels = volume_nodes.ctOf(volume), sitk.GetArrayFromImage(mask)
+    result = shown_cases.addCase("files", ct, labels, "Batch", "Batch lungs")
+    layers.SetBackgroundVolumeID(result.GetID())
+    host.enterModule(panel)
+    assert (chosen.caseVolume, chosen.caseSegmentation) == (result, shown_cases.lungsOfCase(result))
+
+
 def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
     host: Host, panel: Any, tmp_path: Path
 ) -> None:

@@ -21,6 +21,16 @@ CLOSED_SURFACE = "Closed surface"
 CT_ROLE = "LungSegResNet.ct"  # of the reference from a node to the CT whose lungs it has
 _ROI = "LungSegResNet.roi"  # attribute
 _STEP = 997  # of the voxels that are looked at first; a prime, so that they are not all in the same columns
+# What a display node keeps of a segment, which goes with the segment.
+_DISPLAY = (
+    "Visibility",
+    "Visibility3D",
+    "Visibility2DFill",
+    "Visibility2DOutline",
+    "Opacity3D",
+    "Opacity2DFill",
+    "Opacity2DOutline",
+)
 _ALL_LUNGS = (*LUNG_SEGMENTS, BOTH_LUNGS)
 
 
@@ -28,13 +38,14 @@ _ALL_LUNGS = (*LUNG_SEGMENTS, BOTH_LUNGS)
 class SavedSegment:
     """A lung segment as it was before a run; ``labelmap`` None: there was no such segment.
 
-    ``segment`` has its name, colour and tags.
+    ``segment`` has its name, colour and tags, and ``display`` how it is shown: values by the names in `_DISPLAY`.
     """
 
     lung: LungSegment
     segmentId: str
     segment: Any
     labelmap: Any
+    display: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -153,11 +164,12 @@ def saveLungs(segmentationNode: Any) -> SavedLungs:
     saved = []
     for lung in _ALL_LUNGS:
         segmentId = findLung(segmentationNode, lung)
-        segment, labelmap = slicer.vtkSegment(), None
+        segment, labelmap, display = slicer.vtkSegment(), None, {}
         if segmentId:
             segment.DeepCopyMetadata(segmentationNode.GetSegmentation().GetSegment(segmentId))
             labelmap = labelmapOf(segmentationNode, segmentId) or emptyLabelmap()
-        saved.append(SavedSegment(lung, segmentId, segment, labelmap))
+            display = _displayOf(segmentationNode, segmentId)
+        saved.append(SavedSegment(lung, segmentId, segment, labelmap, display))
     return SavedLungs(saved, roiOfLungs(segmentationNode))
 
 
@@ -172,6 +184,8 @@ def restoreLungs(segmentationNode: Any, saved: SavedLungs) -> None:
             continue
         if not segmentId:
             segmentId = _addAs(segmentationNode, entry.segment, entry.segmentId)
+            for name, value in entry.display.items():
+                getattr(segmentationNode.GetDisplayNode(), f"SetSegment{name}")(segmentId, value)
         # Or it would be older than the last state that Segment Editor kept for its own Undo, which would keep that one.
         entry.labelmap.Modified()
         _replace(segmentationNode, segmentId, entry.labelmap)
@@ -194,6 +208,11 @@ def _lungOf(segment: Any) -> LungSegment | None:
     if told == lung_of_name(name):  # the terminology adds nothing to the name
         return None
     return next(lung for lung in LUNG_SEGMENTS if told == NamedLung(lung.label))
+
+
+def _displayOf(segmentationNode: Any, segmentId: str) -> dict[str, Any]:
+    node = segmentationNode.GetDisplayNode()
+    return {name: getattr(node, f"GetSegment{name}")(segmentId) for name in _DISPLAY} if node else {}
 
 
 def _hasLungsOnly(segmentationNode: Any) -> bool:

@@ -123,6 +123,24 @@ def test_restoring_brings_edited_lungs_back_and_leaves_later_segments_alone(
     np.testing.assert_array_equal(segment_array(host, segmentation, "later", ct), drawn == 2)
 
 
+def test_lungs_that_were_one_segment_meanwhile_come_back_as_they_were_shown(
+    lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
+) -> None:
+    lungs.placeWithVolume(segmentation, ct)
+    lungs.writeLungs(segmentation, ct, drawn)
+    display = segmentation.GetDisplayNode()
+    display.SetSegmentOpacity3D("right_lung", 0.3)
+    display.SetSegmentVisibility2DFill("right_lung", False)
+    display.SetSegmentVisibility("left_lung", False)
+    saved = lungs.saveLungs(segmentation)
+    lungs.writeLungs(segmentation, ct, drawn, isOneSegment=True)
+    lungs.restoreLungs(segmentation, saved)
+    assert display.GetSegmentOpacity3D("right_lung") == pytest.approx(0.3)
+    assert not display.GetSegmentVisibility2DFill("right_lung")
+    assert display.GetSegmentVisibility("right_lung")
+    assert not display.GetSegmentVisibility("left_lung")
+
+
 def test_restoring_removes_lungs_that_were_not_there(lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
     saved = lungs.saveLungs(segmentation)
     lungs.placeWithVolume(segmentation, ct)

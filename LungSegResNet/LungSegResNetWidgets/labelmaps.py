@@ -40,6 +40,14 @@ def labelmapFrom(volumeNode: Any, inside: np.ndarray) -> Any:
     return labelmap
 
 
+def moveLabelmap(labelmap: Any, move: np.ndarray) -> None:
+    """Move a labelmap by a 4 x 4 matrix (RAS, mm)."""
+    if not np.allclose(move, np.eye(4)):  # or it would lie a rounding error beside its voxels
+        matrix = vtk.vtkMatrix4x4()
+        labelmap.GetImageToWorldMatrix(matrix)
+        labelmap.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(move @ slicer.util.arrayFromVTKMatrix(matrix)))
+
+
 def emptyLabelmap() -> Any:
     """Labelmap without a voxel; VTK, which makes surfaces, wants to know the type even of none."""
     labelmap = slicer.vtkOrientedImageData()

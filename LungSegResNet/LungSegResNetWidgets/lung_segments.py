@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import slicer
+import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
 from LungSegResNetLib.files.segment_names import NamedLung, lung_of_name, lung_of_segment
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 
-from .labelmaps import BINARY_LABELMAP, cropped, emptyLabelmap, labelmapFrom, labelmapOf, nearestVoxel
-from .volume_nodes import placeBeside
+from .labelmaps import BINARY_LABELMAP, cropped, emptyLabelmap, labelmapFrom, labelmapOf, moveLabelmap, nearestVoxel
+from .volume_nodes import ijkToRas, placeBeside
 
 CLOSED_SURFACE = "Closed surface"
 CT_ROLE = "LungSegResNet.ct"  # of the reference from a node to the CT whose lungs it has
@@ -50,10 +52,15 @@ class SavedSegment:
 
 @dataclass(frozen=True)
 class SavedLungs:
-    """The lung segments of a node as they were before a run; ``roi`` as of `roiOfLungs`."""
+    """The lung segments of a node as they were before a run; ``roi`` as of `roiOfLungs`.
+
+    ``size`` is that of the CT in voxels, and ``place`` as of `_placeOf`.
+    """
 
     segments: list[SavedSegment]
     roi: str
+    size: tuple[int, ...]
+    place: np.ndarray | None
 
 
 def findLung(segmentationNode: Any, lung: LungSegment) -> str:
@@ -159,8 +166,8 @@ def noteRoi(segmentationNode: Any, name: str) -> None:
     segmentationNode.SetAttribute(_ROI, name or None)
 
 
-def saveLungs(segmentationNode: Any) -> SavedLungs:
-    """Copies of the lung segments, for `restoreLungs`."""
+def saveLungs(segmentationNode: Any, volumeNode: Any) -> SavedLungs:
+    """Copies of the lung segments on a CT, or on one that is gone (None), for `restoreLungs`."""
     saved = []
     for lung in _ALL_LUNGS:
         segmentId = findLung(segmentationNode, lung)
@@ -170,12 +177,27 @@ def saveLungs(segmentationNode: Any) -> SavedLungs:
             labelmap = labelmapOf(segmentationNode, segmentId) or emptyLabelmap()
             display = _displayOf(segmentationNode, segmentId)
         saved.append(SavedSegment(lung, segmentId, segment, labelmap, display))
-    return SavedLungs(saved, roiOfLungs(segmentationNode))
+    size = volumeNode.GetImageData().GetDimensions() if volumeNode else ()
+    return SavedLungs(saved, roiOfLungs(segmentationNode), size, _placeOf(volumeNode, segmentationNode))
 
 
-def restoreLungs(segmentationNode: Any, saved: SavedLungs) -> None:
-    """Bring the lung segments back as they were; other segments are left alone."""
+def whyNotRestored(volumeNode: Any, saved: SavedLungs) -> str:
+    """A sentence if lungs that were saved have lost their place on the CT; empty if they have not."""
+    image = volumeNode.GetImageData() if volumeNode else None
+    if volumeNode is None or (image is not None and image.GetDimensions() == saved.size):
+        return ""
+    return _("The CT has other voxels than before the run, so the lungs of before do not fit it any more.")
+
+
+def restoreLungs(segmentationNode: Any, saved: SavedLungs, volumeNode: Any) -> None:
+    """Bring the lung segments back as they were; other segments are left alone.
+
+    They lie on the voxels of the CT on which they lay, also where a transform was hardened since. Where the CT is None,
+    they lie where they lay in the node.
+    """
     noteRoi(segmentationNode, saved.roi)
+    now, then = _placeOf(volumeNode, segmentationNode), saved.place
+    move = np.eye(4) if now is None or then is None else now @ np.linalg.inv(then)
     for entry in saved.segments:
         segmentId = findLung(segmentationNode, entry.lung)
         if entry.labelmap is None:
@@ -188,6 +210,7 @@ def restoreLungs(segmentationNode: Any, saved: SavedLungs) -> None:
                 getattr(segmentationNode.GetDisplayNode(), f"SetSegment{name}")(segmentId, value)
         # Or it would be older than the last state that Segment Editor kept for its own Undo, which would keep that one.
         entry.labelmap.Modified()
+        moveLabelmap(entry.labelmap, move)
         _replace(segmentationNode, segmentId, entry.labelmap)
     _renewSurfaces(segmentationNode)
 
@@ -208,6 +231,18 @@ def _lungOf(segment: Any) -> LungSegment | None:
     if told == lung_of_name(name):  # the terminology adds nothing to the name
         return None
     return next(lung for lung in LUNG_SEGMENTS if told == NamedLung(lung.label))
+
+
+def _placeOf(volumeNode: Any, segmentationNode: Any) -> np.ndarray | None:
+    """4 x 4; from voxels (i, j, k) of the CT to coordinates of the node (RAS, mm, without its parent transforms).
+
+    None where there is no CT, or the two are under different transforms, of which one is not linear.
+    """
+    if volumeNode is None:
+        return None
+    between, transforms = vtk.vtkMatrix4x4(), [node.GetParentTransformNode() for node in (volumeNode, segmentationNode)]
+    isLinear = slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(*transforms, between)
+    return slicer.util.arrayFromVTKMatrix(between) @ ijkToRas(volumeNode) if isLinear else None
 
 
 def _displayOf(segmentationNode: Any, segmentId: str) -> dict[str, Any]:

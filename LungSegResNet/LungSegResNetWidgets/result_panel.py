@@ -16,7 +16,7 @@ from .ct_of_lungs import whyNotTogether
 from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, isOutdated, keepTable, removeTable
 from .frames import frameNumber
 from .lung_measurement import measure
-from .lung_segments import hasLungs, restoreLungs, saveLungs
+from .lung_segments import hasLungs, restoreLungs, saveLungs, whyNotRestored
 from .measurement_panel import MeasurementPanel
 from .parent_transform import whyToHarden
 from .segmentation_run import RunResult
@@ -75,13 +75,15 @@ class ResultPanel:
         correct = _("Correct the lungs in the module Segment Editor.")
         enable(ui.editButton, noLungs, "\n".join(text for text in (correct, whyToHarden(volume)) if text))
         undo, whatUndoDoes = self._undos.get(segmentation.GetID()) if segmentation else None, ""
+        noUndo = "" if undo else _("There is nothing to undo.")
         if undo:
+            noUndo = whyNotRestored(undo.result.volumeNode, undo.result.before)
             whatUndoDoes = _('Bring back "{name}" as it was before the last run.')
             if undo.isUndone:
                 whatUndoDoes = _('Bring back the lungs in "{name}" that Undo took away, with corrections.')
             whatUndoDoes = whatUndoDoes.format(name=segmentation.GetName())
         ui.undoButton.text = _("Redo") if undo and undo.isUndone else _("Undo")
-        enable(ui.undoButton, "" if undo else _("There is nothing to undo."), whatUndoDoes)
+        enable(ui.undoButton, noUndo, whatUndoDoes)
         noCt = "" if volume else _("Choose a CT volume first.")
         enable(
             ui.measureButton, noLungs or noCt, _("Measure the segments as they are now, for example after corrections.")
@@ -162,9 +164,9 @@ class ResultPanel:
         undo = self._undos[segmentation.GetID()]
         result, isUndone = undo.result, not undo.isUndone
         result.frame.show()
-        saved = saveLungs(segmentation)
+        saved = saveLungs(segmentation, result.volumeNode)
         self._undos[segmentation.GetID()] = _Undo(replace(result, before=saved), isUndone)
-        restoreLungs(segmentation, result.before)
+        restoreLungs(segmentation, result.before, result.volumeNode)
         text = _('"{name}" is as it was before the run; Redo brings its lungs back.')
         if not isUndone:
             text = _('The lungs that Undo took away are back in "{name}".')

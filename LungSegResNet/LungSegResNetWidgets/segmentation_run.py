@@ -199,7 +199,7 @@ class SegmentationRun:
         if isNew:
             name = freeName(_("{ct} lungs").format(ct=self.volumeNode.GetName()))
             node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-        before = saveLungs(node)
+        before = saveLungs(node, self.volumeNode)
         try:
             placeWithVolume(node, self.volumeNode)
             writeLungs(node, self.volumeNode, labels, settings.isOneSegment, region)
@@ -208,7 +208,7 @@ class SegmentationRun:
             if isNew:
                 slicer.mrmlScene.RemoveNode(node)
             else:
-                restoreLungs(node, before)
+                restoreLungs(node, before, self.volumeNode)
             raise
         if settings.isOneSegment or region is not None:
             summary = {**summary, "measurements": measure(self.volumeNode, node)}

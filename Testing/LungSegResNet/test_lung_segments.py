@@ -114,10 +114,10 @@ def test_restoring_brings_edited_lungs_back_and_leaves_later_segments_alone(
     edited = drawn.copy()
     edited[5] = 0
     lungs.writeLungs(segmentation, ct, edited)
-    saved = lungs.saveLungs(segmentation)
+    saved = lungs.saveLungs(segmentation, ct)
     lungs.writeLungs(segmentation, ct, drawn)
     add_segment(host, segmentation, "later", drawn == 2, ct)
-    lungs.restoreLungs(segmentation, saved)
+    lungs.restoreLungs(segmentation, saved, ct)
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), edited == 1)
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), edited == 2)
     np.testing.assert_array_equal(segment_array(host, segmentation, "later", ct), drawn == 2)
@@ -132,9 +132,9 @@ def test_lungs_that_were_one_segment_meanwhile_come_back_as_they_were_shown(
     display.SetSegmentOpacity3D("right_lung", 0.3)
     display.SetSegmentVisibility2DFill("right_lung", False)
     display.SetSegmentVisibility("left_lung", False)
-    saved = lungs.saveLungs(segmentation)
+    saved = lungs.saveLungs(segmentation, ct)
     lungs.writeLungs(segmentation, ct, drawn, isOneSegment=True)
-    lungs.restoreLungs(segmentation, saved)
+    lungs.restoreLungs(segmentation, saved, ct)
     assert display.GetSegmentOpacity3D("right_lung") == pytest.approx(0.3)
     assert not display.GetSegmentVisibility2DFill("right_lung")
     assert display.GetSegmentVisibility("right_lung")
@@ -142,10 +142,10 @@ def test_lungs_that_were_one_segment_meanwhile_come_back_as_they_were_shown(
 
 
 def test_restoring_removes_lungs_that_were_not_there(lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
-    saved = lungs.saveLungs(segmentation)
+    saved = lungs.saveLungs(segmentation, ct)
     lungs.placeWithVolume(segmentation, ct)
     lungs.writeLungs(segmentation, ct, drawn)
-    lungs.restoreLungs(segmentation, saved)
+    lungs.restoreLungs(segmentation, saved, ct)
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
     assert not lungs.hasLungs(segmentation)
 
@@ -167,12 +167,12 @@ def test_a_lung_that_the_user_renamed_stays_as_it_is_and_the_new_one_comes_and_g
     lungs.placeWithVolume(segmentation, ct)
     lungs.writeLungs(segmentation, ct, drawn)
     segmentation.GetSegmentation().GetSegment("right_lung").SetName(name)
-    saved = lungs.saveLungs(segmentation)
+    saved = lungs.saveLungs(segmentation, ct)
     lungs.writeLungs(segmentation, ct, np.flip(drawn, 0))
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
     new = lungs.findLung(segmentation, LUNG_SEGMENTS[0])
     np.testing.assert_array_equal(segment_array(host, segmentation, new, ct), np.flip(drawn, 0) == 1)
-    lungs.restoreLungs(segmentation, saved)
+    lungs.restoreLungs(segmentation, saved, ct)
     assert sorted(segmentation.GetSegmentation().GetSegmentIDs()) == ["left_lung", "right_lung"]
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
 
@@ -181,10 +181,10 @@ def test_undo_brings_a_lung_back_beside_one_that_was_renamed_after_the_run(
     host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
     lungs.writeLungs(segmentation, ct, np.flip(drawn, 0))
-    saved = lungs.saveLungs(segmentation)
+    saved = lungs.saveLungs(segmentation, ct)
     lungs.writeLungs(segmentation, ct, drawn)
     segmentation.GetSegmentation().GetSegment("right_lung").SetName("new right lung")
-    lungs.restoreLungs(segmentation, saved)
+    lungs.restoreLungs(segmentation, saved, ct)
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
     again = lungs.findLung(segmentation, LUNG_SEGMENTS[0])
     np.testing.assert_array_equal(segment_array(host, segmentation, again, ct), np.flip(drawn, 0) == 1)
@@ -227,9 +227,9 @@ def test_an_empty_lung_is_written_and_restored_as_empty(
     right_only = np.where(drawn == 1, 1, 0).astype(np.uint8)
     lungs.placeWithVolume(segmentation, ct)
     lungs.writeLungs(segmentation, ct, right_only)
-    saved = lungs.saveLungs(segmentation)
+    saved = lungs.saveLungs(segmentation, ct)
     lungs.writeLungs(segmentation, ct, drawn)
-    lungs.restoreLungs(segmentation, saved)
+    lungs.restoreLungs(segmentation, saved, ct)
     assert measure(ct, segmentation)[1]["volume_ml"] == 0
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
 
@@ -239,7 +239,7 @@ def test_an_empty_lung_has_an_empty_surface_beside_that_of_the_other(
 ) -> None:
     lungs.placeWithVolume(segmentation, ct)
     lungs.writeLungs(segmentation, ct, np.where(drawn == 1, 1, 0).astype(np.uint8))
-    lungs.restoreLungs(segmentation, lungs.saveLungs(segmentation))
+    lungs.restoreLungs(segmentation, lungs.saveLungs(segmentation, ct), ct)
     assert segmentation.CreateClosedSurfaceRepresentation()
     surfaces = [segmentation.GetClosedSurfaceInternalRepresentation(name) for name in ("right_lung", "left_lung")]
     assert surfaces[0].GetNumberOfPoints() > 0

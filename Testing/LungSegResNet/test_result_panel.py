@@ -18,6 +18,7 @@ import vtk
 from mrml_data import (
     add_volume,
     parameters,
+    put_under_acquisition_transform,
     rows_of,
     run_to_the_end,
     save_scene,
@@ -81,7 +82,7 @@ def leave_result(panel: Any, ct: Any, segmentation: Any, labels: np.ndarray) -> 
     from LungSegResNetWidgets.frames import ShownFrame
     from LungSegResNetWidgets.segmentation_run import RunResult
 
-    before = lung_segments.saveLungs(segmentation)
+    before = lung_segments.saveLungs(segmentation, ct)
     lung_segments.writeLungs(segmentation, ct, labels)
     summary: Any = {"measurements": lung_measurement.measure(ct, segmentation), "slices_to_check": []}
     panel.resultPanel.take(RunResult(ct, segmentation, summary, before, ShownFrame(ct)))
@@ -106,6 +107,38 @@ def test_undo_measures_with_the_ct_of_the_other_kernel_where_that_is_chosen(
     done.ui.undoButton.click()
     assert rows_of(done.ui.measurementsTable) == before
     assert "as it was before the run" in done.ui.statusLabel.text
+
+
+@pytest.mark.parametrize("hardened", ["both", "ct", "lungs"])
+def test_lungs_that_undo_brings_back_lie_on_the_ct_after_its_transform_was_hardened(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, hardened: str
+) -> None:
+    segmentation = parameters(done).outputSegmentation
+    moved = vtk.vtkTransform()
+    moved.Translate(60, 10, 5)
+    moved.RotateZ(30)
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Registration")
+    transform.SetMatrixTransformToParent(moved.GetMatrix())
+    for node in (ct, segmentation):
+        node.SetAndObserveTransformNodeID(transform.GetID())
+    leave_result(done, ct, segmentation, np.flip(drawn, 0))
+    for node in {"both": (ct, segmentation), "ct": (ct,), "lungs": (segmentation,)}[hardened]:
+        node.HardenTransform()
+    for labels in (drawn, np.flip(drawn, 0)):
+        done.ui.undoButton.click()
+        np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), labels == 1)
+
+
+def test_lungs_of_a_ct_that_was_resampled_after_the_run_are_not_brought_back(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray
+) -> None:
+    leave_result(done, ct, parameters(done).outputSegmentation, np.flip(drawn, 0))
+    assert done.ui.undoButton.enabled
+    put_under_acquisition_transform(host, ct, np.full((len(drawn), 3), 40.0) * np.linspace(0, 1, len(drawn))[:, None])
+    ct.HardenTransform()
+    done.updateGui()
+    assert not done.ui.undoButton.enabled
+    assert "other voxels than before the run" in tool_tip(done.ui.undoButton)
 
 
 def test_undo_of_segment_editor_goes_back_to_the_lungs_that_were_brought_back(

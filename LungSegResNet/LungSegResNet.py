@@ -150,7 +150,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._disk = KeptAnswers()
         imageModified = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent  # voxels may come after a volume was chosen
         moved = {slicer.vtkMRMLTransformableNode.TransformModifiedEvent: self.updateGuiLater}
-        self._volume = WatchedNode({imageModified: self.updateGui, **moved})
+        self._volume = WatchedNode({imageModified: self.onImageModified, **moved})
         self._segmentation = WatchedNode(moved)
         self._isUpdateDue = False
         self._volumeOfNews = vtk.vtkWeakReference()
@@ -310,6 +310,10 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if volume is not self._volumeOfNews.Get():
                 self.runPanel.forgetNews()
             self._volumeOfNews.Set(volume)
+
+    def onImageModified(self, caller, event) -> None:
+        """The voxels of the CT have come, or were changed."""
+        self.resultPanel.askAgain()
 
     def onRunChanged(self) -> None:
         """A run has begun or ended, or could not be started, perhaps because of a file that is gone."""

@@ -25,7 +25,7 @@ class BackgroundMeasurement:
     ----------
     onDone : is called in the main thread with the volume node, the segmentation node and rows as of `measure`, or None
         where they could not be measured; the log says why then. It is not called if a node has left the scene.
-    onDropped : is called instead if the lungs were changed, or another frame was shown, while they were measured.
+    onDropped : is called instead if lungs or CT were changed, or another frame was shown, while they were measured.
     """
 
     def __init__(self, onDone: Callable[[Any, Any, Any], None], onDropped: Callable[[], None]) -> None:

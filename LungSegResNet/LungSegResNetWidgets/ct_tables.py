@@ -33,7 +33,7 @@ def findTable(kind: str, volumeNode: Any, segmentationNode: Any) -> Any:
 def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmentationNode: Any) -> Any:
     """Write rows into the table of this kind, made beside the CT if there is none; returns the node.
 
-    Measurements remember the lungs as they are now, for `isOutdated`.
+    Measurements remember lungs and CT as they are now, for `isOutdated`.
     """
     tableNode = findTable(kind, volumeNode, segmentationNode)
     if tableNode is None:
@@ -59,7 +59,7 @@ def removeTable(kind: str, volumeNode: Any, segmentationNode: Any) -> None:
 
 
 def isOutdated(volumeNode: Any, segmentationNode: Any) -> bool:
-    """Whether the lungs were changed after they were measured, in this frame of the CT; False if they never were."""
+    """Whether lungs or CT were changed after they were measured, in this frame of the CT; False if they never were."""
     tableNode = findTable(MEASUREMENTS, volumeNode, segmentationNode)
     if tableNode is None or _frameOf(tableNode) != frameNumber(volumeNode):
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,14 +95,20 @@ def voxelsOfLung(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> n
 
 
 def digestOfLungs(volumeNode: Any, segmentationNode: Any) -> str:
-    """Is another one after lungs were changed or moved on the CT, and the same one after they were saved and loaded."""
+    """Is another one after lungs were changed or moved on the CT, or the CT was changed in the boxes around them.
+
+    It is the same one after they were saved and loaded. Of the values of the CT only the sum is taken, which is quick
+    and another one after they were rescaled.
+    """
     digest = hashlib.sha256()
     for lung in _ALL_LUNGS:
         segmentId = findLung(segmentationNode, lung)
         labelmap = labelmapOf(segmentationNode, segmentId) if segmentId else None
         if labelmap is not None:
             first, inside = cropped(labelmap)
-            digest.update(f"{lung.name} {inside.shape} {nearestVoxel(volumeNode, labelmap, first)}".encode())
+            start = nearestVoxel(volumeNode, labelmap, first)
+            total = _sumOf(volumeNode, start[::-1], inside.shape)
+            digest.update(f"{lung.name} {inside.shape} {start} {total}".encode())
             digest.update(np.packbits(inside).tobytes())
     return digest.hexdigest()
 
@@ -243,6 +250,14 @@ def _placeOf(volumeNode: Any, segmentationNode: Any) -> np.ndarray | None:
     between, transforms = vtk.vtkMatrix4x4(), [node.GetParentTransformNode() for node in (volumeNode, segmentationNode)]
     isLinear = slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(*transforms, between)
     return slicer.util.arrayFromVTKMatrix(between) @ ijkToRas(volumeNode) if isLinear else None
+
+
+def _sumOf(volumeNode: Any, start: Sequence[int], shape: Sequence[int]) -> float:
+    """The sum of the values in a box (k, j, i) of the volume, as far as it lies in it."""
+    if volumeNode.GetImageData() is None:
+        return 0.0
+    box = tuple(slice(max(0, low), max(0, low + size)) for low, size in zip(start, shape, strict=True))
+    return float(slicer.util.arrayFromVolume(volumeNode)[box].sum(dtype=np.float64))
 
 
 def _displayOf(segmentationNode: Any, segmentId: str) -> dict[str, Any]:

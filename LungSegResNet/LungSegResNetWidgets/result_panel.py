@@ -125,15 +125,16 @@ class ResultPanel:
         self._onChanged()
 
     def renew(self) -> None:
-        """Measure again if the lungs were changed after they were measured, as in Segment Editor."""
+        """Measure again if lungs or CT were changed after they were measured, as in Segment Editor."""
         parameters = self._logic.getParameterNode()
         volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
         if not isOutdated(volume, segmentation):
             return
-        if volume.GetImageData() and hasLungs(segmentation):
+        if not hasLungs(segmentation):
+            if self._measure(volume, segmentation):
+                self._tellRenewed()
+        elif volume.GetImageData():
             self._measuring.start(volume, segmentation)
-        elif self._measure(volume, segmentation):
-            self._tellRenewed()
         self._onChanged()
 
     def _onMeasured(self, volume: Any, segmentation: Any, rows: list[dict[str, Any]] | None) -> None:
@@ -146,7 +147,7 @@ class ResultPanel:
         self._onChanged()
 
     def _tellRenewed(self) -> None:
-        self._say(_("The segments had changed, so the measurements were updated."))
+        self._say(_("The CT or the segments had changed, so the measurements were updated."))
 
     def onEdit(self, checked: bool = False) -> None:
         """Open Segment Editor with the lungs and the CT."""

@@ -232,6 +232,22 @@ def test_a_renamed_lung_is_no_change_of_the_lungs_and_a_changed_voxel_is(host: H
     assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_ct_whose_values_were_changed_in_place_is_measured_again(
+    host: Host, ct: Any, done: Any, is_open: bool
+) -> None:
+    before = float(done.ui.measurementsTable.item(1, 0).text())
+    if not is_open:
+        host.leaveModule(done)
+    host.slicer.util.arrayFromVolume(ct)[:] -= 100
+    ct.GetImageData().Modified()  # as filters leave it
+    if not is_open:
+        host.enterModule(done)
+    wait_for_measurements(host, done)
+    assert float(done.ui.measurementsTable.item(1, 0).text()) == pytest.approx(before - 100, abs=1)
+    assert "measurements were updated" in done.ui.statusLabel.text
+
+
 def test_a_lung_that_was_removed_is_measured_no_more(host: Host, done: Any) -> None:
     host.leaveModule(done)
     parameters(done).outputSegmentation.GetSegmentation().RemoveSegment("right_lung")

@@ -12,9 +12,10 @@ from slicer.i18n import tr as _
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.jobs.results_table import RESULTS
-from LungSegResNetLib.jobs.summary_file import SUMMARY_ENDING, Row, is_one_segment, read_summary
+from LungSegResNetLib.jobs.summary_file import SUMMARY_ENDING, Row, is_one_segment, read_summary, slices_to_check_of
 from LungSegResNetLib.tables import read_rows
 
+from .check_panel import keepSlices
 from .shown_cases import addCase, caseInScene, lungsOfCase, showAlone
 
 
@@ -56,7 +57,11 @@ def showResult(folder: Path, name: str) -> tuple[Any, Any]:
     except LookupError as error:
         raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
     files = _stateOfFiles(summary, mask)
-    volumeNode = caseInScene(files) or _load(name, files, source, mask, is_one_segment(summary))
+    volumeNode = caseInScene(files)
+    if volumeNode is None:
+        volumeNode = _load(name, files, source, mask, is_one_segment(summary))
+        if slices := slices_to_check_of(summary):
+            keepSlices(volumeNode, lungsOfCase(volumeNode), slices)
     showAlone(volumeNode)
     return volumeNode, lungsOfCase(volumeNode)
 

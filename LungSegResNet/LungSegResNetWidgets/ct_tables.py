@@ -30,6 +30,12 @@ def findTable(kind: str, volumeNode: Any, segmentationNode: Any) -> Any:
     return None
 
 
+def tablesOf(volumeNode: Any) -> list[Any]:
+    """All tables that belong to a CT and any of its lungs."""
+    tables = (node for node in slicer.util.getNodesByClass("vtkMRMLTableNode") if node.GetAttribute(_KIND))
+    return [node for node in tables if node.GetNodeReference(CT_ROLE) is volumeNode]
+
+
 def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmentationNode: Any) -> Any:
     """Write rows into the table of this kind, made beside the CT if there is none; returns the node.
 

@@ -12,6 +12,7 @@ import slicer
 
 from LungSegResNetLib.ct_volume import CTVolume
 
+from .ct_tables import tablesOf
 from .labelmaps import BINARY_LABELMAP
 from .lung_segments import placeWithVolume, writeLungs
 from .node_names import freeName
@@ -59,10 +60,13 @@ def showAlone(volumeNode: Any) -> None:
 
 
 def removeOtherCases(volumeNode: Any) -> None:
-    """Remove cases that were shown before, but none that was changed, is shown still or is used by another node."""
+    """Remove cases that were shown before, with their tables; none that was changed, is shown still or is used by
+    another node."""
     for node in _cases():
-        isAsLoaded = node.GetAttribute(_AS_LOADED) == _stateOf(node)
-        if node is not volumeNode and isAsLoaded and not _isUsed(node, lungsOfCase(node)):
+        isAsLoaded, tables = node.GetAttribute(_AS_LOADED) == _stateOf(node), tablesOf(node)
+        if node is not volumeNode and isAsLoaded and not _isUsed(*tables, lungsOfCase(node), node):
+            for table in tables:
+                slicer.mrmlScene.RemoveNode(table)
             for part in (lungsOfCase(node), node):
                 _removeWithDisplay(part)
 

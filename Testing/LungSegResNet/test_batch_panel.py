@@ -46,7 +46,9 @@ def looked_through(host: Host, panel: Any, scans: Path, results: Path) -> Callab
         for image, path in zip(Thorax().scan((6.0, 6.0, 20.0), seed=number), case_files(results, name), strict=True):
             sitk.WriteImage(image, str(path))
         ct, mask = map(str, case_files(results, name))
-        summary = {"case": name, "status": "done", "input": ct, "outputs": [mask]}
+        told = {"position": "S 0.0 mm", "score": 0.5, "reason": "uncertain"}
+        slices = [{"slice": n, "point_lps_mm": [1.0, 2.0, 20.0 * n], **told} for n in range(1, 3 + number)]
+        summary = {"case": name, "status": "done", "input": ct, "outputs": [mask], "slices_to_check": slices}
         (results / f"{name}.summary.json").write_text(json.dumps(summary), encoding="utf-8")
     rows = "".join(f"{name},done,\n" for name in names)
     (results / "results.csv").write_text(f"case,status,error\n{rows}", encoding="utf-8")
@@ -208,6 +210,25 @@ def test_cases_that_are_only_looked_at_leave_the_scene_with_the_next_one(
     _volume, lungs = looked_through("a")
     assert shown_lungs(host) == [lungs.GetName()]
     assert not segment_array(host, lungs, "left_lung", _volume).any()
+
+
+def test_a_case_is_shown_with_its_slices_to_check_and_leaves_with_them_also_when_it_was_measured(
+    host: Host, panel: Any, looked_through: Callable[[str], tuple[Any, Any]], results: Path
+) -> None:
+    crosshair = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLCrosshairNode")
+    looked_through("a")
+    assert panel.ui.checkTable.rowCount == 2
+    panel.ui.checkTable.cellClicked.emit(1, 0)
+    assert crosshair.GetCrosshairRAS() == pytest.approx([-1.0, -2.0, 40.0])
+    panel.ui.measureButton.click()
+    assert panel.ui.measurementsTable.rowCount > 0
+    looked_through("b")
+    assert panel.ui.checkTable.rowCount == 3
+    assert panel.ui.measurementsTable.rowCount == 0
+    assert [node.GetName() for node in host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")] == ["b"]
+    assert [node.GetName() for node in host.slicer.util.getNodesByClass("vtkMRMLTableNode")] == ["b slices to check"]
+    looked_through("b")
+    assert len(host.slicer.util.getNodesByClass("vtkMRMLTableNode")) == 1
 
 
 def edit(host: Host, volume: Any, lungs: Any) -> None:

@@ -78,6 +78,7 @@ class Row(TypedDict, total=False):
     process: int
     slices: int
     warnings: list[str]
+    slices_to_check: list[SliceToCheck]
     measurements: list[dict[str, Any]]
 
 
@@ -104,6 +105,20 @@ def is_one_segment(row: Row) -> bool:
     """Whether the masks that a summary tells of have both lungs as one segment."""
     origin = row.get("made_from")
     return bool(origin and origin.get("one_segment", False))
+
+
+def slices_to_check_of(row: Row) -> list[SliceToCheck]:
+    """The slices to check that a summary tells of; none where it tells of none or in another form."""
+    slices = row.get("slices_to_check")
+    return slices if isinstance(slices, list) and all(map(_is_slice, slices)) else []
+
+
+def _is_slice(value: Any) -> bool:
+    point = value.get("point_lps_mm") if isinstance(value, dict) else None
+    if not isinstance(point, list) or len(point) != 3 or not all(isinstance(mm, int | float) for mm in point):
+        return False
+    texts = all(isinstance(value.get(key), str) for key in ("position", "reason"))
+    return texts and isinstance(value.get("slice"), int) and isinstance(value.get("score"), int | float)
 
 
 def _is_summary(row: Any) -> bool:

@@ -327,6 +327,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             showVolume(result.volumeNode)
         summary = result.summary
         done = _("Done: {slices} slices in {seconds:.0f} s. Look at every slice, first at those listed below.")
+        if not summary["slices_to_check"]:
+            done = _("Done: {slices} slices in {seconds:.0f} s. Look at every slice.")
         if "frames" in summary:
             done = _("Done: {frames} frames in {seconds:.0f} s. Measurements are of the frame that is shown.")
         done = done.format(**{**summary, "seconds": summary["seconds"]["total"]})

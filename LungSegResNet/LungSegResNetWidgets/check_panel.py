@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.jobs.summary_file import SliceToCheck
 
-from .ct_tables import SLICES_TO_CHECK, keepTable, shownRows
+from .ct_tables import SLICES_TO_CHECK, findTable, keepTable, shownRows
 from .slice_views import jumpToPoint, showVolume
 from .table_widget import showTable
 
@@ -32,6 +32,8 @@ class CheckPanel:
         hint = _("After a run, the slices that are most likely wrong are listed here.")
         if rows:
             hint = _("Most likely wrong first; click a slice to see it.")
+        elif findTable(SLICES_TO_CHECK, volumeNode, segmentationNode) and otherFrame is None:
+            hint = _("In no slice does the most doubtful place lie inside the ROI; look at all slices.")
         elif otherFrame is not None:
             hint = _("The slices that are most likely wrong were listed for frame {number}; show it to see them.")
         self._ui.checkLabel.text = hint.format(number=otherFrame)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +36,10 @@ class Region:
         rasToBox = worldToBox @ ParentTransform.of(volumeNode).toWorld
         return cls(roiNode.GetName(), rasToBox, np.array(roiNode.GetSize()) / 2.0)
 
-    def holds(self, pointLps: Sequence[float]) -> bool:
-        """Whether a point of the volume (LPS, mm, without its parent transforms) lies in the box."""
-        left, back, up = pointLps
-        return bool(np.all(np.abs((self.rasToBox @ [-left, -back, up, 1.0])[:3]) <= self.halfSize))
+    def arguments(self) -> list[str]:
+        """Options of the command line: slices to check are listed by places inside of the box."""
+        fromLps = np.diag(1 / self.halfSize) @ self.rasToBox[:3] @ np.diag([-1.0, -1.0, 1.0, 1.0])
+        return ["--check-inside=" + ",".join(map(str, fromLps.ravel().tolist()))]  # "=": it may begin with a minus
 
     def voxelsOf(self, volumeNode: Any) -> np.ndarray:
         """Voxels of the volume, or of another with its coordinates (bool, k, j, i), whose middle lies in the box."""

@@ -12,7 +12,7 @@ import numpy as np
 import slicer
 from slicer.i18n import tr as _
 
-from LungSegResNetLib.jobs.summary_file import CaseSummary, SliceToCheck
+from LungSegResNetLib.jobs.summary_file import CaseSummary
 
 from .background_command import BackgroundCommand
 from .frames import ShownFrame
@@ -59,11 +59,9 @@ class RunSettings:
             options += ["--batch-size", str(self.batchSize)]
         if self.smoothingMm:
             options += ["--smoothing", f"{self.smoothingMm:g}"]
+        if self.region:
+            options += self.region.arguments()
         return options
-
-    def slicesInRegion(self, slices: list[SliceToCheck]) -> list[SliceToCheck]:
-        """Those of the slices to check whose doubtful place lies in the region; all where there is none."""
-        return [one for one in slices if self.region is None or self.region.holds(one["point_lps_mm"])]
 
 
 class RunSummary(CaseSummary):
@@ -212,6 +210,4 @@ class SegmentationRun:
             raise
         if settings.isOneSegment or region is not None:
             summary = {**summary, "measurements": measure(self.volumeNode, node)}
-        listed = settings.slicesInRegion(summary["slices_to_check"])
-        summary = {**summary, "slices_to_check": listed}
         return RunResult(self.volumeNode, node, summary, before, self._frame)

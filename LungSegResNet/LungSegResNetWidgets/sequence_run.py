@@ -153,7 +153,6 @@ class SequenceRun:
             "frames": self._count,
             "seconds": {"total": time.monotonic() - self._begun},
             "warnings": warnings,
-            "slices_to_check": self._settings.slicesInRegion(shown["slices_to_check"]),
         }
 
     def _shownNumber(self) -> int:

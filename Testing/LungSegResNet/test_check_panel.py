@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
@@ -104,7 +105,24 @@ def test_a_run_without_a_slice_to_check_empties_the_list(host: Host, ct: Any, pa
     keepSlices(ct, parameters(panel).outputSegmentation, [])
     panel.updateGui()
     assert shown(panel) == []
-    assert "After a run" in panel.ui.checkLabel.text
+    assert "In no slice does the most doubtful place lie inside the ROI" in panel.ui.checkLabel.text
+
+
+def test_the_news_of_a_run_without_a_slice_to_check_point_to_no_list(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray
+) -> None:
+    from LungSegResNetWidgets.frames import ShownFrame
+    from LungSegResNetWidgets.segmentation_run import RunResult
+
+    summary: Any = {"measurements": [], "slices": 16, "seconds": {"total": 3.0}, "why": "", "warnings": []}
+    summary["model"] = {"name": "quick", "version": "1"}
+    told = {}
+    for listed in (1, 0):
+        slices = [{"slice": 3, "position": "S", "score": 0.5, "reason": "A", "point_lps_mm": [0.0, 0.0, 0.0]}] * listed
+        run = summary | {"slices_to_check": slices}
+        told[listed] = done.onRunDone(RunResult(ct, parameters(done).outputSegmentation, run, None, ShownFrame(ct)))[0]
+    assert "first at those listed below" in told[1]
+    assert "Look at every slice." in told[0]
 
 
 def test_a_click_moves_every_view_to_the_place(host: Host, ct: Any, panel: Any) -> None:

@@ -64,9 +64,11 @@ def test_a_rotated_box_under_a_transform_holds_the_voxels_that_slicer_says_lie_i
         wanted[k, j, i] = roi.IsPointInROIWorld(list(world[:3]))
     assert 20 < wanted.sum() < wanted.size / 2
     np.testing.assert_array_equal(inside, wanted)
+    (option,) = box.arguments()
+    from_lps = np.reshape(list(map(float, option.removeprefix("--check-inside=").split(","))), (3, 4))
     for k, j, i in ((k, j, i) for k, j, i in np.ndindex(inside.shape) if (k + j + i) % 7 == 0):
         right, front, up, _one = ijk_to_ras.MultiplyPoint((i, j, k, 1.0))
-        assert box.holds((-right, -front, up)) == wanted[k, j, i]
+        assert (np.abs(from_lps @ [-right, -front, up, 1.0]) <= 1).all() == wanted[k, j, i]
 
 
 def test_a_ct_that_is_moved_during_a_run_takes_the_box_along(host: Host, region: Any, ct: Any) -> None:

@@ -292,12 +292,12 @@ def test_frames_that_are_segmented_inside_of_a_box_only_are_measured_there_only(
 def test_a_failure_at_the_end_of_a_run_over_frames_leaves_the_scene_as_it_was(
     host: Host, browser: Any, panel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from LungSegResNetWidgets.segmentation_run import RunSettings
+    from LungSegResNetWidgets.sequence_run import SequenceRun
 
     def fail(*arguments: Any) -> None:
         raise ValueError("no more memory for this")
 
-    monkeypatch.setattr(RunSettings, "slicesInRegion", fail)
+    monkeypatch.setattr(SequenceRun, "_shownNumber", fail)
     panel.ui.framesComboBox.currentIndex = 1
     before = node_ids(host)
     run_to_the_end(host, panel)

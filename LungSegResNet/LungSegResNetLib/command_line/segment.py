@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from .run_options import add_run_options, engine_settings, mask_options
-from .values import given_path
+from .values import box, given_path
 
 SUMMARY = "segment the lungs of one CT"
 
@@ -25,6 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--measurements", type=given_path, metavar="FILE", help="also write volumes and densities (.csv or .json)"
     )
     parser.add_argument("--overlay", type=given_path, metavar="FILE", help="also write a picture with contours (.png)")
+    parser.add_argument(
+        "--check-inside",
+        type=box,
+        metavar="BOX",
+        help="list slices to check by places in a box only: the 3 x 4 matrix, row by row with commas, that takes LPS "
+        "coordinates (mm) to those of the box, which goes from -1 to 1",
+    )
     parser.add_argument("--json", action="store_true", help="print one machine-readable summary on standard output")
     add_run_options(parser)
 
@@ -53,7 +60,15 @@ def run(options: argparse.Namespace) -> int:
     try:
         with timed(seconds, "total"):
             load = partial(cached_engine, engine_settings(options))
-            summary = run_case(options.input, outputs, mask_options(options), load, reporter, series=options.series)
+            summary = run_case(
+                options.input,
+                outputs,
+                mask_options(options),
+                load,
+                reporter,
+                series=options.series,
+                check_inside=options.check_inside,
+            )
     finally:
         reporter.close()
     summary["seconds"] = {stage: round(value, 3) for stage, value in (seconds | summary["seconds"]).items()}
@@ -64,7 +79,8 @@ def run(options: argparse.Namespace) -> int:
         how = f"{summary['why']}, {summary['precision']}"
         print(f"{counted(summary['slices'], 'slice')} in {seconds['total']:.1f} s ({how})")
         first = ", ".join(f"{one['slice']} ({one['position']})" for one in summary["slices_to_check"])
-        print(f"slices to check first: {first}; --json says why")
+        if first:
+            print(f"slices to check first: {first}; --json says why")
         for path in summary["outputs"]:
             print(f"  {path}")
     return 0

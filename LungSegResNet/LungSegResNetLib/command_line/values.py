@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 
@@ -19,3 +20,14 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of 1 or more, not '{text}'")
     return value
+
+
+def box(text: str) -> tuple[float, ...]:
+    """A box in space as `run_case` takes it: the rows of its matrix, one after another."""
+    try:
+        numbers = tuple(map(float, text.split(",")))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 12 or not all(map(math.isfinite, numbers)):
+        raise argparse.ArgumentTypeError(f"must be 12 numbers with commas between them, not '{text}'")
+    return numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..files.dicom_choice import WhenInDoubt
 from ..files.reading import read_ct
 from ..files.writing import write_mask_into
 from ..labels import BOTH_LUNGS, LUNG_SEGMENTS
-from ..lungs.doubtful_slices import slices_to_check
+from ..lungs.doubtful_slices import DoubtfulSlice, slices_to_check
 from ..lungs.segmentation import Segmentation
 from ..network.engines import LoadedEngine
 from ..tables import write_rows_into
@@ -41,10 +41,13 @@ def run_case(
     series: str | None = None,
     when_in_doubt: WhenInDoubt = "ask",
     recursive: bool = True,
+    check_inside: Sequence[float] | None = None,
 ) -> CaseSummary:
     """Segment one CT and write its files, each whole or not at all.
 
     ``series``, ``when_in_doubt`` and ``recursive`` say what is read of a DICOM folder, as in `read_ct`.
+    ``check_inside`` is a box in which the places of the slices to check lie (None: anywhere): the 12 numbers, row by
+    row, of the 3 x 4 matrix that takes LPS coordinates (mm) to those of the box, which goes from -1 to 1.
     ``load`` loads the network, or gives one that is loaded, while the CT is read. Where a graphics processor fails, the
     processor does the work, with a warning.
 
@@ -109,7 +112,7 @@ def run_case(
         slices=len(ct.hu),
         seconds={stage: round(value, 3) for stage, value in (seconds | result.seconds).items()},
         warnings=[*warnings, *result.warnings],
-        slices_to_check=_slices_to_check(ct, result),
+        slices_to_check=_slices_to_check(ct, result, check_inside),
         measurements=measurements_as_json(measurements),
     )
 
@@ -119,19 +122,26 @@ def _measured(ct: CTVolume, mask: np.ndarray, seconds: dict[str, float]) -> list
         return measure_lungs(ct, mask)
 
 
-def _slices_to_check(ct: CTVolume, result: Segmentation) -> list[SliceToCheck]:
-    """The slices most likely wrong."""
+def _slices_to_check(ct: CTVolume, result: Segmentation, box: Sequence[float] | None) -> list[SliceToCheck]:
+    """The slices most likely wrong, of those whose place lies in the box (see `run_case`)."""
     slice_mm, row_mm, column_mm = ct.spacing_zyx
-    rows = []
-    for one in slices_to_check(result.ranking, slice_mm):
+
+    def place(one: DoubtfulSlice) -> list[float]:
         y, x = one.spot_mm
-        rows.append(
-            SliceToCheck(
-                slice=ct.native_slice(one.index) + 1,
-                position=ct.position_text(0, one.index),
-                score=round(one.score, 3),
-                reason=one.reason,
-                point_lps_mm=[round(mm, 1) for mm in ct.point_mm(one.index, y / row_mm, x / column_mm)],
-            )
+        return list(ct.point_mm(one.index, y / row_mm, x / column_mm))
+
+    ranking = [one for one in result.ranking if box is None or _lies_in(box, place(one))]
+    return [
+        SliceToCheck(
+            slice=ct.native_slice(one.index) + 1,
+            position=ct.position_text(0, one.index),
+            score=round(one.score, 3),
+            reason=one.reason,
+            point_lps_mm=[round(mm, 1) for mm in place(one)],
         )
-    return rows
+        for one in slices_to_check(ranking, slice_mm)
+    ]
+
+
+def _lies_in(box: Sequence[float], point: Sequence[float]) -> bool:
+    return bool(np.all(np.abs(np.reshape(box, (3, 4)) @ [*point, 1.0]) <= 1.0))

@@ -159,6 +159,31 @@ def test_json_names_slices_to_check_as_the_file_counts_them_and_where_they_lie(
     assert scores == sorted(scores, reverse=True)
 
 
+def test_slices_to_check_are_ranked_inside_of_a_box(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image, _truth = Thorax().scan((4.0, 4.0, 12.0), (400.0, 300.0, 240.0))
+    sitk.WriteImage(image, str(tmp_path / "ct.nrrd"))
+    command = ["segment", str(tmp_path / "ct.nrrd"), str(tmp_path / "lungs.nrrd"), "--json", "--overwrite"]
+
+    def listed(*options: str) -> list[int]:
+        assert main([*command, *options]) == 0
+        return [one["slice"] for one in json.loads(capsys.readouterr().out)["slices_to_check"]]
+
+    first = listed()
+    assert len(first) == 8
+    later = min(set(range(1, image.GetSize()[2] + 1)) - set(first))
+    z = image.TransformIndexToPhysicalPoint((0, 0, later - 1))[2]
+    assert listed(f"--check-inside=0,0,0,0,0,0,0,0,0,0,1,{-z}") == [later]
+    assert listed(f"--check-inside=1,0,0,5000,0,0,0,0,0,0,1,{-z}") == []
+
+
+@pytest.mark.parametrize("box", ["", "1,2,3", "1,0,0,0,0,1,0,0,0,0,1,x", "1,0,0,0,0,1,0,0,0,0,1,inf"])
+def test_a_box_that_is_none_is_refused(box: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["segment", "ct.nrrd", "lungs.nrrd", f"--check-inside={box}"])
+    assert stopped.value.code == 2
+    assert "must be 12 numbers" in capsys.readouterr().err
+
+
 def test_results_that_exist_are_kept_unless_overwriting_is_allowed(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

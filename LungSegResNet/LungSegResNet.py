@@ -19,7 +19,7 @@ from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
 from LungSegResNetWidgets.lung_segments import roiOfLungs
 from LungSegResNetWidgets.node_choice import takeChoicesOf
-from LungSegResNetWidgets.readiness import firstScan, whyNoNetwork, whyNotReady
+from LungSegResNetWidgets.readiness import firstScan, shownScans, whyNoNetwork, whyNotReady
 from LungSegResNetWidgets.reloading import forgetPackages
 from LungSegResNetWidgets.result_panel import ResultPanel
 from LungSegResNetWidgets.run_panel import RunPanel
@@ -154,6 +154,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._segmentation = WatchedNode(moved)
         self._isUpdateDue = False
         self._volumeOfNews = vtk.vtkWeakReference()
+        self._seen = vtk.vtkWeakReference()  # the CT of the slice views when the choice was last left to the user
 
     def setup(self) -> None:
         """Called when the user opens the module for the first time."""
@@ -182,6 +183,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         takeChoicesOf(selectors, lambda: self._connection.node)
         slicer.app.connect("aboutToQuit()", self.onQuit)
         self.initializeParameterNode()
+        self._seeViews()
 
     def cleanup(self) -> None:
         """Called when the application closes and the panel is destroyed."""
@@ -199,11 +201,13 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def enter(self) -> None:
         """Called each time the user opens this module."""
         self._disk.forget()
+        self._followViews()
         self.initializeParameterNode()
         self.resultPanel.renew()
 
     def exit(self) -> None:
         """Called each time the user opens another module; a run goes on."""
+        self._seeViews()
         self._connection.disconnect()
 
     def onSceneStartClose(self, caller, event) -> None:
@@ -229,6 +233,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """A scene was loaded, perhaps with our parameters."""
         if self.batchPanel.running:
             self.batchPanel.keepParameters(self.logic.getParameterNode())
+        self._seeViews()
         if self.parent.isEntered:
             self.initializeParameterNode()
 
@@ -272,6 +277,17 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if not parameterNode.inputVolume:
             parameterNode.inputVolume = firstScan()
         self._connection.connect(parameterNode)
+
+    def _seeViews(self) -> None:
+        """What the slice views show now is no reason to choose another CT."""
+        self._seen.Set(next(iter(shownScans()), None))
+
+    def _followViews(self) -> None:
+        """Choose the CT that the slice views show, where they have come to show another one in other modules."""
+        shown, parameters = shownScans(), self.logic.getParameterNode()
+        isNew = bool(shown) and shown[0] is not self._seen.Get() and parameters.inputVolume not in shown
+        if isNew and not self.runPanel.running:
+            parameters.inputVolume = shown[0]
 
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""
@@ -325,6 +341,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.resultPanel.take(result)
         if self.parent.isEntered:  # other modules keep their views
             showVolume(result.volumeNode)
+        self._seeViews()
         summary = result.summary
         done = _("Done: {slices} slices in {seconds:.0f} s. Look at every slice, first at those listed below.")
         if not summary["slices_to_check"]:

@@ -66,6 +66,38 @@ def test_a_ct_that_is_loaded_later_is_chosen(host: Host, panel: Any, thorax: tup
     assert panel.ui.statusLabel.text == "Ready."
 
 
+def test_the_ct_that_the_views_have_come_to_show_in_other_modules_is_chosen_with_its_lungs(
+    host: Host, ct: Any, done: Any, thorax: tuple[sitk.Image, sitk.Image]
+) -> None:
+    layers, lungs = add_slice_view(host, ct), parameters(done).outputSegmentation
+    host.leaveModule(done)
+    layers.SetBackgroundVolumeID(add_volume(host, thorax[0], "Next patient").GetID())
+    host.enterModule(done)
+    assert done.ui.inputSelector.currentNode().GetName() == "Next patient"
+    assert parameters(done).outputSegmentation is None
+    done.ui.inputSelector.setCurrentNode(ct)  # though the views show the other one
+    host.leaveModule(done)
+    host.enterModule(done)
+    assert (parameters(done).inputVolume, parameters(done).outputSegmentation) == (ct, lungs)
+
+
+@pytest.mark.parametrize("ends", ["elsewhere", "here"])
+def test_the_ct_of_a_run_stays_chosen_whatever_the_views_show_meanwhile(
+    host: Host, ct: Any, panel: Any, thorax: tuple[sitk.Image, sitk.Image], ends: str
+) -> None:
+    layers = add_slice_view(host, ct)
+    panel.ui.segmentButton.click()
+    host.leaveModule(panel)
+    layers.SetBackgroundVolumeID(add_volume(host, thorax[0], "Next patient").GetID())
+    if ends == "here":
+        host.enterModule(panel)
+    host.wait(lambda: not panel.runPanel.running)
+    if ends == "elsewhere":
+        host.enterModule(panel)
+    assert parameters(panel).inputVolume is ct
+    assert panel.ui.statusLabel.text.startswith("Done")
+
+
 def test_a_label_map_is_not_taken_for_a_ct(host: Host, thorax: tuple[sitk.Image, sitk.Image], panel: Any) -> None:
     host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Lobes")
     assert parameters(panel).inputVolume is None

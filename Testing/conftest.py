@@ -61,6 +61,14 @@ def host(running_host: Host, callback_errors: list[str]) -> Iterator[Host]:
     assert callback_errors == []
 
 
+@pytest.fixture(scope="session")
+def quick_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network file that takes little time, for tests of what is done around the network."""
+    from network_files import write_quick_network
+
+    return write_quick_network(tmp_path_factory.mktemp("network") / "quick.safetensors")
+
+
 @pytest.fixture
 def little_card_memory() -> Iterator[None]:
     """Only 2 GB of the graphics card, as if other programs held the rest."""

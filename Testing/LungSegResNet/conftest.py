@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from mrml_data import add_volume
-from network_files import write_quick_network
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -18,15 +17,9 @@ from synthetic_thorax import Thorax
 SPACING = (3.0, 3.0, 20.0)
 
 
-@pytest.fixture(scope="session")
-def quick_network(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network file that takes little time; that with which the panel segments in these tests."""
-    return write_quick_network(tmp_path_factory.mktemp("network") / "quick.safetensors")
-
-
 @pytest.fixture
 def panel(host: Host, quick_network: Path) -> Iterator[Any]:
-    """The open panel."""
+    """The open panel, which segments with the quick network."""
     widget = host.openModule("LungSegResNet")
     widget.logic.getParameterNode().modelFile = str(quick_network)
     yield widget

@@ -71,10 +71,12 @@ def test_the_mask_lies_on_the_grid_of_the_ct(scan: Path, results: Path) -> None:
     assert set(np.unique(sitk.GetArrayFromImage(mask))) == {0, 1, 2}
 
 
-def test_json_gives_one_summary_and_json_progress_one_event_a_line(scan: Path, tmp_path: Path) -> None:
+def test_json_gives_one_summary_and_json_progress_one_event_a_line(
+    scan: Path, tmp_path: Path, quick_network: Path
+) -> None:
     options = ["--json", "--progress", "json", "--measurements", str(tmp_path / "m.json")]
     done = subprocess.run(
-        [*COMMAND, "segment", str(scan), str(tmp_path / "lungs.nrrd"), *options],
+        [*COMMAND, "segment", str(scan), str(tmp_path / "lungs.nrrd"), *options, "--model", str(quick_network)],
         capture_output=True,
         text=True,
         check=True,
@@ -136,13 +138,14 @@ def test_a_number_of_slices_that_is_none_is_refused(size: str, capsys: pytest.Ca
 
 
 def test_json_names_slices_to_check_as_the_file_counts_them_and_where_they_lie(
-    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scan: Path, tmp_path: Path, quick_network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     upwards = sitk.ReadImage(str(scan))
     sitk.WriteImage(sitk.DICOMOrient(upwards, "RAI"), str(tmp_path / "downwards.nrrd"))
     lists = []
+    options = ["--model", str(quick_network), "--json", "--overwrite"]
     for source in (scan, tmp_path / "downwards.nrrd"):
-        assert main(["segment", str(source), str(tmp_path / "lungs.nrrd"), "--json", "--overwrite"]) == 0
+        assert main(["segment", str(source), str(tmp_path / "lungs.nrrd"), *options]) == 0
         lists.append(json.loads(capsys.readouterr().out)["slices_to_check"])
     assert 1 <= len(lists[0]) <= 8
     for one, turned in zip(*lists, strict=True):
@@ -185,7 +188,7 @@ def test_a_box_that_is_none_is_refused(box: str, capsys: pytest.CaptureFixture[s
 
 
 def test_results_that_exist_are_kept_unless_overwriting_is_allowed(
-    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scan: Path, tmp_path: Path, quick_network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "lungs.nii.gz"
     target.write_text("corrected by hand")
@@ -196,7 +199,7 @@ def test_results_that_exist_are_kept_unless_overwriting_is_allowed(
     assert main(["segment", str(scan), str(target), "--progress", "json"]) == 4
     assert "overwrite" not in capsys.readouterr().err, "an option that a panel has not"
     assert target.read_text() == "corrected by hand"
-    assert main(["segment", str(scan), str(target), "--overwrite"]) == 0
+    assert main(["segment", str(scan), str(target), "--overwrite", "--model", str(quick_network)]) == 0
     assert sitk.ReadImage(str(target)).GetSize()[2] == 8
 
 
@@ -314,9 +317,9 @@ def test_an_empty_path_is_not_the_current_folder(arguments: list[str], tmp_path:
 
 
 def test_the_terminal_is_told_where_slices_to_check_lie(
-    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scan: Path, tmp_path: Path, quick_network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["segment", str(scan), str(tmp_path / "lungs.nrrd")]) == 0
+    assert main(["segment", str(scan), str(tmp_path / "lungs.nrrd"), "--model", str(quick_network)]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("slices to check first:")]
     image = sitk.ReadImage(str(scan))
     places = re.findall(r"(\d+) \(([SI]) (\d+\.\d) mm\)", line)
@@ -471,7 +474,7 @@ def test_an_output_folder_that_holds_the_scans_is_refused(scan: Path, capsys: py
 
 
 def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not_stop_it(
-    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scan: Path, results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cases, out = tmp_path / "in", tmp_path / "out"
     (cases / "ward").mkdir(parents=True)
@@ -486,11 +489,15 @@ def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not
     rows = {row["case"]: row for row in csv.DictReader((out / "results.csv").open())}
     assert {name: row["status"] for name, row in rows.items()} == {"a": "done", "ward/b": "done", "broken": "failed"}
     assert float(rows["a"]["lungs volume_ml"]) > 500
+    masks = [results / "lungs.seg.nrrd", out / "a.seg.nrrd", out / "ward" / "b.seg.nrrd"]
+    expected, *found = (sitk.GetArrayFromImage(sitk.ReadImage(str(mask))) for mask in masks)
+    assert all(np.array_equal(mask, expected) for mask in found)
 
     written = (out / "a.seg.nrrd").stat().st_mtime_ns
     (out / "ward" / "b.seg.nrrd").unlink()
     capsys.readouterr()
-    assert main(["segment-folder", str(cases), str(out), "--processes", "1", "--progress", "json"]) == 7
+    options = ["--processes", "1", "--progress", "json", "--model", str(default_model_path())]  # as without --model
+    assert main(["segment-folder", str(cases), str(out), *options]) == 7
     output = capsys.readouterr()
     assert "1 segmented, 1 already done, 1 failed" in output.out
     events = [json.loads(line) for line in output.err.splitlines() if line.startswith('{"event": "case"')]

@@ -20,9 +20,15 @@ from dicom_files import write_localizer, write_referring_object, write_screensho
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.command_line.main import main
-from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
+from LungSegResNetLib.network.model_file import load_model, save_model
 
 ONE = ["--processes", "1"]
+
+
+@pytest.fixture(autouse=True)
+def with_quick_network(monkeypatch: pytest.MonkeyPatch, quick_network: Path) -> None:
+    """What becomes of files does not depend on the network; with the shipped one test_command_line.py segments."""
+    monkeypatch.setitem(globals(), "ONE", [*ONE, "--model", str(quick_network)])
 
 
 def table(output: Path) -> dict[str, dict[str, str]]:
@@ -33,7 +39,7 @@ def table(output: Path) -> dict[str, dict[str, str]]:
 def segment_folder(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, list[dict[str, Any]]]:
     """Exit code and rows of a run in this process."""
     capsys.readouterr()
-    code = main(["segment-folder", *map(str, arguments), *ONE, "--json"])
+    code = main(["segment-folder", *ONE, *map(str, arguments), "--json"])
     return code, json.loads(capsys.readouterr().out)
 
 
@@ -71,11 +77,12 @@ def test_the_result_of_another_patient_s_scan_of_the_same_name_is_neither_taken_
 
 
 def test_results_of_another_smoothing_or_network_are_neither_taken_nor_replaced(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, quick_network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
-    card, weights = load_model(default_model_path())
+    card, weights = load_model(quick_network)
     save_model(tmp_path / "other.safetensors", weights, replace(card, name="other"))
+    same = shutil.copy(quick_network, tmp_path / "same.safetensors")
     assert segment_folder(capsys, archive, out)[0] == 0
     before = contents(out)
     for options, part in (
@@ -86,7 +93,7 @@ def test_results_of_another_smoothing_or_network_are_neither_taken_nor_replaced(
         assert (code, row["status"]) == (7, "failed")
         assert part in row["error"]
     assert contents(out) == before
-    assert segment_folder(capsys, archive, out, "--model", default_model_path())[1][0]["status"] == "already done"
+    assert segment_folder(capsys, archive, out, "--model", same)[1][0]["status"] == "already done"
 
 
 def test_both_lungs_as_one_segment_are_one_label_with_both_volumes_and_another_result_than_two(
@@ -211,7 +218,7 @@ def test_warnings_name_the_case_they_are_about(
     tmp_path: Path, processes: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     archive = write_archive(tmp_path / "in", "ab")
-    assert main(["segment-folder", str(archive), str(tmp_path / "out"), "--processes", processes]) == 0
+    assert main(["segment-folder", str(archive), str(tmp_path / "out"), *ONE, "--processes", processes]) == 0
     warnings = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert {line.removeprefix("warning: ")[:3] for line in warnings} == {"a: ", "b: "}
 
@@ -222,7 +229,7 @@ def test_a_name_too_long_for_its_result_costs_no_other_case(tmp_path: Path, proc
     archive, out = write_archive(tmp_path / "in", "az"), tmp_path / "out"
     name = "m" * 243
     shutil.copy(archive / "a.nii.gz", archive / f"{name}.nii.gz")
-    assert main(["segment-folder", str(archive), str(out), "--processes", processes]) == 7
+    assert main(["segment-folder", str(archive), str(out), *ONE, "--processes", processes]) == 7
     assert {case: row["status"] for case, row in table(out).items()} == {"a": "done", "z": "done", name: "failed"}
     assert "File name too long" in table(out)[name]["error"]
 
@@ -404,7 +411,7 @@ def test_a_ct_of_which_nothing_can_be_opened_is_a_failure(
 
 
 def test_a_series_that_lies_in_two_folders_is_told_of_in_both_rows(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, quick_network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = Thorax().scan((4.0, 4.0, 20.0))[0]
     archive, out = tmp_path / "in", tmp_path / "out"
@@ -417,5 +424,6 @@ def test_a_series_that_lies_in_two_folders_is_told_of_in_both_rows(
     for row, other in zip(rows, "BA", strict=True):
         assert row["warnings"][0].startswith(f"The series of this folder continues in {archive / other}; ")
         assert row["warnings"][0] in table(out)[row["case"]]["warnings"]
-    assert main(["segment", str(archive), str(tmp_path / "lungs.nii.gz"), "--json"]) == 0
+    options = ["--model", str(quick_network), "--json"]
+    assert main(["segment", str(archive), str(tmp_path / "lungs.nii.gz"), *options]) == 0
     assert json.loads(capsys.readouterr().out)["slices"] == image.GetDepth()

@@ -29,9 +29,9 @@ class Warnings(NullReporter):
         self.texts.append(text)
 
 
-def test_the_processor_does_what_a_full_graphics_card_cannot_and_says_so(tmp_path: Path) -> None:
+def test_the_processor_does_what_a_full_graphics_card_cannot_and_says_so(tmp_path: Path, quick_network: Path) -> None:
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
-    processor = EngineSettings(device="cpu")
+    processor = EngineSettings(device="cpu", model=quick_network)
     engine = LoadedEngine(FullCard(), "cuda", "PyTorch on cuda", lambda: load_engine(processor))
     reporter = Warnings()
     summary = run_case(source, Outputs.at(tmp_path / "card.nii.gz"), SMOOTHED, lambda: engine, reporter)
@@ -59,10 +59,10 @@ def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Pat
 
 @pytest.mark.parametrize("step", ["measure_lungs", "save_overlay"])
 def test_a_case_stopped_while_its_files_are_written_leaves_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    tmp_path: Path, quick_network: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     source = write_archive(tmp_path / "in", "a") / "a.nii.gz"
-    engine = load_engine(EngineSettings(device="cpu"))
+    engine = load_engine(EngineSettings(device="cpu", model=quick_network))
 
     def stop(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -73,7 +73,7 @@ def test_a_case_stopped_while_its_files_are_written_leaves_none(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [source]
 
 
-def test_a_slice_to_check_points_to_the_place_in_the_patient_that_is_wrong(tmp_path: Path) -> None:
+def test_a_slice_to_check_points_to_the_place_in_the_patient_that_is_wrong(tmp_path: Path, quick_network: Path) -> None:
     image, truth = Thorax().scan((2.5, 3.0, 12.0), (400.0, 300.0, 132.0))
     hu = sitk.GetArrayFromImage(image)
     hu[6, :, 85:] = 40  # a bar of metal hides the left lung
@@ -85,7 +85,7 @@ def test_a_slice_to_check_points_to_the_place_in_the_patient_that_is_wrong(tmp_p
         tmp_path / "spoiled.nrrd",
         outputs,
         MaskOptions(),
-        lambda: load_engine(EngineSettings(device="cpu")),
+        lambda: load_engine(EngineSettings(device="cpu", model=quick_network)),
         NullReporter(),
     )
     first = summary["slices_to_check"][0]

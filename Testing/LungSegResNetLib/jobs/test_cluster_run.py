@@ -28,15 +28,15 @@ def cluster() -> Iterator[LocalCluster]:
 
 
 def test_a_killed_worker_s_case_is_done_by_another_and_each_result_appears_once(
-    cluster: LocalCluster, tmp_path: Path
+    cluster: LocalCluster, tmp_path: Path, quick_network: Path
 ) -> None:
     archive, out = write_archive(tmp_path / "in", "abc"), tmp_path / "out"
     (archive / "broken.nii.gz").write_text("this is no image")
     record = Record()
-    run = ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv")
+    run = ClusterRun(cluster.scheduler_address, EngineSettings(model=quick_network), out / "results.csv")
     with killer(out, {"a": 1}):
         rows = run_folder(
-            find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=None, options=MaskOptions()
+            find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=quick_network, options=MaskOptions()
         )
 
     statuses = {row["case"]: row["status"] for row in rows}
@@ -50,12 +50,14 @@ def test_a_killed_worker_s_case_is_done_by_another_and_each_result_appears_once(
     assert sorted(path.name for path in out.glob("*.seg.nrrd")) == ["a.seg.nrrd", "b.seg.nrrd", "c.seg.nrrd"]
 
 
-def test_a_scan_that_a_worker_may_not_look_at_costs_no_other_case(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_a_scan_that_a_worker_may_not_look_at_costs_no_other_case(
+    cluster: LocalCluster, tmp_path: Path, quick_network: Path
+) -> None:
     archive, out = write_archive(tmp_path / "in", "ab"), tmp_path / "out"
     cases = find_cases(archive, out)
     cases[0] = replace(cases[0], path=archive / f"{'m' * 300}.nii.gz")  # the system refuses to look
-    run = ClusterRun(cluster.scheduler_address, EngineSettings(), out / "results.csv")
-    rows = run_folder(cases, out, run, Record(), ending=".seg.nrrd", model=None, options=MaskOptions())
+    run = ClusterRun(cluster.scheduler_address, EngineSettings(model=quick_network), out / "results.csv")
+    rows = run_folder(cases, out, run, Record(), ending=".seg.nrrd", model=quick_network, options=MaskOptions())
     assert [row["status"] for row in rows] == ["failed", "done"]
     assert "cannot be seen from the worker" in rows[0]["error"]
 

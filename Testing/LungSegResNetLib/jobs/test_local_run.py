@@ -21,13 +21,15 @@ from LungSegResNetLib.jobs.reporting import NullReporter
 from LungSegResNetLib.network.engines import EngineSettings
 
 
-def test_a_case_that_ends_its_process_each_time_fails_after_three_and_costs_no_other_case(tmp_path: Path) -> None:
+def test_a_case_that_ends_its_process_each_time_fails_after_three_and_costs_no_other_case(
+    tmp_path: Path, quick_network: Path
+) -> None:
     archive, out = write_archive(tmp_path / "in", "ab"), tmp_path / "out"
     record = Record()
     with killer(out, {"b": 99}):
-        run = LocalRun(EngineSettings(), 2)
+        run = LocalRun(EngineSettings(model=quick_network), 2)
         rows = run_folder(
-            find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=None, options=MaskOptions()
+            find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=quick_network, options=MaskOptions()
         )
     assert [row["status"] for row in rows] == ["done", "failed"]
     assert "ended 3 times" in rows[1]["error"]

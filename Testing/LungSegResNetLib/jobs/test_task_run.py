@@ -33,8 +33,8 @@ def task(tmp_path: Path) -> FolderTask:
 
 
 @pytest.fixture(scope="module")
-def engine() -> LoadedEngine:
-    return cached_engine(EngineSettings())
+def engine(quick_network: Path) -> LoadedEngine:
+    return cached_engine(EngineSettings(model=quick_network))
 
 
 def test_a_mask_that_no_run_has_begun_is_kept(task: FolderTask, engine: LoadedEngine) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +37,8 @@ from LungSegResNetTrainingLib.training.validation import validation_dice
 
 SETTINGS = replace(RECOMMENDED, steps=6, batch_size=2, scales=(1, 2))
 _ALONE = RunOptions(workers=0)
+# Not the folders that the tests of a module share: these are made before.
+pytestmark = pytest.mark.usefixtures("without_curves")
 
 
 class Killed(Exception):
@@ -83,12 +86,19 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def killed(tmp_path: Path) -> Path:
-    """Folder of a run that was killed in step 4, whose checkpoint is that of step 3."""
+@pytest.fixture(scope="module")
+def killed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the run that ``killed`` copies."""
+    folder = tmp_path_factory.mktemp("run") / "killed"
     with pytest.raises(Killed):
-        _fit(tmp_path / "finished", kill_after=4)
-    return tmp_path / "finished"
+        _fit(folder, kill_after=4)
+    return folder
+
+
+@pytest.fixture
+def killed(tmp_path: Path, killed_once: Path) -> Path:
+    """Folder of a run that was killed in step 4, whose checkpoint is that of step 3."""
+    return shutil.copytree(killed_once, tmp_path / "finished")
 
 
 def test_a_short_run_learns(tmp_path: Path) -> None:
@@ -322,19 +332,6 @@ def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_last_checkpoint(tm
     assert not (tmp_path / "network.safetensors").exists()
 
 
-def test_a_run_ends_early_with_its_best_network_and_stays_ended(tmp_path: Path) -> None:
-    # A rate this small changes nothing, so that no validation is better than the first.
-    settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
-    case, seen = small_case(), list[Progress]()
-    for _ in range(2):
-        options = RunOptions(workers=0, validate_every=1, patience=3)
-        path = fit([case], [case], settings, tmp_path, options, on_progress=seen.append)
-        assert seen[-1].step < 12
-        assert read_card(path).training["steps_done"] == seen[-1].step - 3
-    steps = [progress.step for progress in seen]
-    assert steps == sorted(set(steps))
-
-
 def test_a_run_that_gets_patience_when_it_has_got_worse_already_leaves_a_network(tmp_path: Path) -> None:
     settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
     case = small_case()
@@ -366,8 +363,9 @@ def test_a_best_network_that_was_deleted_is_told_and_replaced_by_the_last(tmp_pa
 
 
 def _with_patience(folder: Path, patience: int | None, kill_after: int = 0) -> tuple[Path, list[str]]:
-    """A run of 12 steps that gets no better after its first validation, and its warnings."""
-    settings = replace(SETTINGS, steps=12, learning_rate=1e-12, one_cycle=False, averaging=0.0)
+    """A run of 7 steps that gets no better after its first validation, and its warnings."""
+    # A rate this small changes nothing.
+    settings = replace(SETTINGS, steps=7, learning_rate=1e-12, one_cycle=False, averaging=0.0)
     case, warnings = small_case(), list[str]()
 
     def on_progress(progress: Progress) -> None:
@@ -377,6 +375,27 @@ def _with_patience(folder: Path, patience: int | None, kill_after: int = 0) -> t
     options = RunOptions(workers=0, validate_every=1, checkpoint_every=0.0, patience=patience)
     path = fit([case], [case], settings, folder, options, on_progress=on_progress, on_warning=warnings.append)
     return path, warnings
+
+
+@pytest.fixture(scope="module")
+def ended_early_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the run that ``ended_early`` copies."""
+    folder = tmp_path_factory.mktemp("run") / "ended early"
+    _with_patience(folder, 4)
+    return folder
+
+
+@pytest.fixture
+def ended_early(tmp_path: Path, ended_early_once: Path) -> Path:
+    """Folder of a run that a patience of 4 ended after step 5."""
+    return shutil.copytree(ended_early_once, tmp_path / "run")
+
+
+def test_a_run_ends_early_with_its_best_network_and_stays_ended(ended_early: Path) -> None:
+    for _ in range(2):
+        assert [row[0] for row in _log(ended_early)] == ["step", "1", "2", "3", "4", "5"]
+        assert read_card(ended_early / "network.safetensors").training["steps_done"] == 1
+        _with_patience(ended_early, 4)
 
 
 def test_the_network_of_the_best_validation_says_whether_its_run_has_finished(tmp_path: Path) -> None:
@@ -416,24 +435,22 @@ def test_patience_that_comes_after_a_run_has_finished_is_told_that_the_best_netw
     again, warnings = _with_patience(tmp_path, 3)
     assert again.read_bytes() == content
     assert warnings == [
-        "The network of the best validation is not there; network.safetensors is the last one, of step 12."
+        "The network of the best validation is not there; network.safetensors is the last one, of step 7."
     ]
 
 
-def test_a_finished_run_keeps_the_network_that_patience_chose(tmp_path: Path) -> None:
-    path, _ = _with_patience(tmp_path, 4)
-    content = path.read_bytes()
-    assert read_card(path).training["steps_done"] == 1
-    again, warnings = _with_patience(tmp_path, None)
-    assert read_card(again).training["steps_done"] == 12  # it went on with the steps that patience had left out
+def test_a_finished_run_keeps_the_network_that_patience_chose(ended_early: Path) -> None:
+    content = (ended_early / "network.safetensors").read_bytes()
+    path, warnings = _with_patience(ended_early, None)
+    assert read_card(path).training["steps_done"] == 7  # it went on with the steps that patience had left out
     assert warnings == []
-    again.write_bytes(content)
-    kept, warnings = _with_patience(tmp_path, None)
-    assert kept.read_bytes() == content
+    path.write_bytes(content)
+    _, warnings = _with_patience(ended_early, None)
+    assert path.read_bytes() == content
     (text,) = warnings
     assert "network.safetensors stays the network of step 1, which --patience chose" in text
     path.unlink()
-    assert read_card(_with_patience(tmp_path, None)[0]).training["steps_done"] == 12
+    assert read_card(_with_patience(ended_early, None)[0]).training["steps_done"] == 7
 
 
 def test_a_network_remembers_the_scans_that_chose_a_step_of_it_or_of_the_one_it_began_with(tmp_path: Path) -> None:

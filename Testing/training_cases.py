@@ -39,6 +39,14 @@ def write_data_set(folder: Path, splits: dict[str, str]) -> Path:
     return path
 
 
+def change_a_voxel(mask: Path) -> None:
+    """Right becomes left, and whatever else right, in one voxel of a mask file."""
+    image = sitk.ReadImage(str(mask))
+    place = tuple(size // 2 for size in image.GetSize())
+    image[place] = 2 if image[place] == 1 else 1
+    sitk.WriteImage(image, str(mask))
+
+
 def small_case(
     name: str = "small", slices: int = 8, with_lung: tuple[int, ...] | None = None, seed: int = 0
 ) -> CachedCase:

@@ -18,6 +18,8 @@ from LungSegResNetTrainingLib.evaluation.case_choice import choose_cases
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
+pytestmark = pytest.mark.usefixtures("without_curves")
+
 _TINY = [
     "--slice-shape", "32", "40", "--batch-size", "2", "--workers", "0", "--device", "cpu", "--steps", "2",
     "--validate-every", "2",

@@ -23,6 +23,8 @@ from LungSegResNetTrainingLib.training.run_options import RunOptions, default_wo
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 from LungSegResNetTrainingLib.training.training_job import train
 
+pytestmark = pytest.mark.usefixtures("without_curves")
+
 _SETTINGS = replace(RECOMMENDED, steps=4, batch_size=2, slice_shape=(32, 40))
 
 

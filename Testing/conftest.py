@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def running_host() -> Iterator[Host]:
     yield start()
     from LungSegResNetWidgets import worker_process
 
-    for process in tuple(worker_process._alive):  # those that were cancelled and have not ended yet
+    for process in tuple(worker_process._alive):  # that which waits, and those that have not ended yet
         process.endAndWait()
 
 
@@ -43,8 +44,9 @@ def callback_errors() -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def host(running_host: Host, callback_errors: list[str]) -> Iterator[Host]:
+def host(running_host: Host, callback_errors: list[str], request: pytest.FixtureRequest) -> Iterator[Host]:
     """The host with an empty scene; a question, file dialog or exception that the test does not expect is an error."""
+    failures = request.session.testsfailed
     running_host.slicer.mrmlScene.Clear(False)
     running_host.loadModule("LungSegResNet")
     running_host.loadModule("LungSegResNetTraining")
@@ -53,8 +55,11 @@ def host(running_host: Host, callback_errors: list[str]) -> Iterator[Host]:
         entries.clear()
     yield running_host
     from LungSegResNetWidgets.worker_process import endKeptProcesses
+    from processes import kept_for_the_next_test
 
-    endKeptProcesses()  # as Slicer does when it quits; a test without a panel leaves one
+    failed = request.session.testsfailed > failures  # perhaps because of the process
+    with nullcontext() if failed else kept_for_the_next_test():
+        endKeptProcesses()  # and waits for those that were cancelled
     assert running_host.answers == []
     assert running_host.files == []
     running_host.slicer.mrmlScene.Clear(False)

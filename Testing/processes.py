@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psutil
 
 
@@ -16,3 +19,15 @@ def is_alive(process: int) -> bool:
         return psutil.Process(process).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     except psutil.NoSuchProcess:
         return False
+
+
+@contextmanager
+def kept_for_the_next_test() -> Iterator[None]:
+    """The process that waits for the panel's next run outlives what ends it here, so that not every test starts one."""
+    from LungSegResNetWidgets.background_command import BackgroundCommand
+    from LungSegResNetWidgets.worker_process import takeKeptProcess
+
+    process = takeKeptProcess(BackgroundCommand.worker)
+    yield
+    if process:
+        process.release(keep=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from mrml_data import add_volume
+from processes import kept_for_the_next_test
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -23,7 +24,8 @@ def panel(host: Host, quick_network: Path) -> Iterator[Any]:
     widget = host.openModule("LungSegResNet")
     widget.logic.getParameterNode().modelFile = str(quick_network)
     yield widget
-    host.closeModule(widget)
+    with kept_for_the_next_test():
+        host.closeModule(widget)
 
 
 @pytest.fixture

@@ -231,8 +231,9 @@ def test_removing_the_ct_stops_the_run_and_says_so(host: Host, ct: Any, panel: A
     wait_until_ended(host, processes, CANCEL_SECONDS)
 
 
-def test_quitting_ends_the_run_before_the_panel_is_gone(host: Host, ct: Any) -> None:
+def test_quitting_ends_the_run_before_the_panel_is_gone(host: Host, ct: Any, quick_network: Path) -> None:
     panel = host.openModule("LungSegResNet")
+    parameters(panel).modelFile = str(quick_network)
     start_and_wait_for_slices(host, panel)
     processes = processes_of(panel)
     host.closeModule(panel)
@@ -343,6 +344,9 @@ def kept_process() -> int | None:
 
 
 def test_the_next_run_is_done_by_the_same_process_with_the_same_lungs(host: Host, ct: Any, panel: Any) -> None:
+    from LungSegResNetWidgets.worker_process import endKeptProcesses
+
+    endKeptProcesses()  # that of an earlier test
     assert kept_process() is None
     masks, launchers, names = [], [], []
     for _run in ("cold", "warm"):

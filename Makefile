@@ -40,7 +40,8 @@ run: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python Testing/fetch_sample.py .cache
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder \
+		--durations 15 --durations-min 2
 
 test-pythonqt: $(VENV)/dev.stamp
 	cmake -S Testing/slicer_host/pythonqt -B build/pythonqt -DCMAKE_BUILD_TYPE=MinSizeRel -DPYTHONQT='$(PYTHONQT)' \

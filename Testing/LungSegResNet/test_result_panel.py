@@ -465,7 +465,7 @@ print("|".join(host.slicer.app.clipboard().text().splitlines()).replace("\t", ";
 """
 
 
-@pytest.mark.parametrize(("language", "copied"), [("de_DE", "4,2"), ("en_US", "4.2"), ("ar_EG", "4.2")])
+@pytest.mark.parametrize(("language", "copied"), [("de_DE", "4,2"), ("ar_EG", "4.2")])
 def test_percentages_are_copied_with_the_decimal_mark_of_the_system(language: str, copied: str) -> None:
     # Qt reads the language once for a process.
     environment = {**os.environ, "LC_ALL": f"{language}.UTF-8", "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -28,6 +28,7 @@ from LungSegResNetLib.figures.overlay import write_overlay
 from LungSegResNetLib.files.mask_reading import read_lungs, read_mask_file
 from LungSegResNetLib.files.reading import read_ct
 from LungSegResNetLib.network.model_file import default_model_path
+from LungSegResNetLib.process_exit import stop_on_signals
 
 COMMAND = [sys.executable, "-m", "LungSegResNetLib.command_line.main"]
 
@@ -515,7 +516,7 @@ def test_a_case_folder_is_done_again_only_where_needed_and_one_bad_case_does_not
 
 
 @pytest.mark.skipif(os.name == "nt", reason="processes are interrupted in another way on Windows")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_interrupted_run_leaves_no_file(tmp_path: Path, name: str) -> None:
     stop = signal.Signals[name]
     image, _ = Thorax().scan((2.5, 2.5, 2.0))
@@ -539,6 +540,24 @@ def test_an_interrupted_run_leaves_no_file(tmp_path: Path, name: str) -> None:
     assert process.wait(timeout=60) == 130
     assert json.loads(rest.splitlines()[-1])["text"].startswith("Stopped")
     assert not out.exists() or not list(out.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such signal on Windows")
+def test_a_terminal_that_is_closed_interrupts_as_a_request_to_end_does_unless_it_is_ignored() -> None:
+    before = {stop: signal.getsignal(stop) for stop in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        stop_on_signals()
+        for stop in before:
+            assert callable(signal.getsignal(stop))  # else it would end the tests
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(stop)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+        stop_on_signals()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        for stop, handler in before.items():
+            signal.signal(stop, handler)
 
 
 def test_help_imports_neither_torch_nor_simpleitk() -> None:

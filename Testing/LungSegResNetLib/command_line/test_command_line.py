@@ -390,11 +390,11 @@ def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:
     "name", ["missing", "empty", "truncated", "MR", "colour", "four-dimensional", "no lung", "empty folder"]
 )
 def test_bad_input_ends_with_one_sentence_and_leaves_nothing(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, quick_network: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, part = bad_inputs(tmp_path)[name]
     before = set(tmp_path.rglob("*"))
-    assert main(["segment", str(path), str(tmp_path / "out.seg.nrrd")]) == 3
+    assert main(["segment", str(path), str(tmp_path / "out.seg.nrrd"), "--model", str(quick_network)]) == 3
     error = capsys.readouterr().err.strip()
     assert part in error
     assert len(error.splitlines()) == 1

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import SimpleITK as sitk
 import torch
 from mrml_data import parameters, rows_of
 from network_files import seen_network, write_network
 from processes import below, is_alive
 from slicer_host import Host
 
+from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.training.progress import LoggedStep
 
 
@@ -79,21 +79,12 @@ def test_a_run_with_choices_of_a_later_version_takes_nothing_over_and_says_so(
     assert "choices that this version does not know" in panel.ui.trainStatusLabel.text
 
 
-def test_doubtful_cases_are_trained_on_where_the_box_is_ticked(
-    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
-) -> None:
-    mask = sitk.ReadImage(str(data_set / "anna_lungs.nii.gz"))
-    sitk.WriteImage(sitk.ChangeLabel(mask, {1: 2, 2: 1}), str(data_set / "anna_lungs.nii.gz"))
-    statuses = []
+def test_doubtful_cases_are_asked_for_where_the_box_is_ticked(panel: Any, tmp_path: Path) -> None:
+    from LungSegResNetTrainingWidgets.run_folder import PanelChoices
+
     for ticked in (False, True):
         panel.ui.includeDoubtfulCheckBox.checked = ticked
-        run = tmp_path / f"run {ticked}"
-        prepare_run(panel, data_set, run, small_network, steps=1)
-        panel.ui.startButton.click()
-        host.wait(lambda: not panel.trainPanel.running)
-        with (run / "cases.csv").open(newline="", encoding="utf-8") as file:
-            statuses.append({row["case"]: row["status"] for row in csv.DictReader(file)}["anna"])
-    assert statuses == ["doubtful", "ok"]
+        assert ("--include-doubtful" in PanelChoices.of(parameters(panel)).arguments(tmp_path)) == ticked
 
 
 def test_what_keeps_a_run_from_starting_is_told(panel: Any, data_set: Path, tmp_path: Path) -> None:
@@ -138,7 +129,7 @@ def test_paths_that_are_typed_are_those_that_slicer_sees(
     assert PanelChoices.of(parameters(panel)).arguments(tmp_path)[1] == choices.dataSet
 
 
-def test_the_number_of_loading_processes_is_chosen_and_changed_when_a_run_is_continued(
+def test_the_number_of_loading_processes_is_chosen_and_changed_when_a_run_is_continued_whose_death_is_told(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
 ) -> None:
     from LungSegResNetTrainingWidgets.run_folder import PanelChoices
@@ -160,7 +151,12 @@ def test_the_number_of_loading_processes_is_chosen_and_changed_when_a_run_is_con
     assert panel.ui.startButton.text == "Continue"
     panel.ui.startButton.click()
     host.wait(lambda: len(processes_of(panel)) > 2, 300)
-    panel.ui.stopButton.click()
+    _launcher, python, *_others = processes = processes_of(panel)
+    subprocess.run(["kill", "-9", str(python)], check=True)
+    host.wait(lambda: not panel.trainPanel.running, 10)
+    assert "ended unexpectedly" in panel.ui.trainStatusLabel.text
+    assert panel.ui.startButton.enabled
+    host.wait(lambda: not any(map(is_alive, processes)), 20)
 
 
 def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
@@ -362,44 +358,16 @@ def test_a_run_outlives_a_closed_scene_and_quitting_asks(
     assert not panel.trainPanel.running
 
 
-def test_a_run_that_ended_with_slicer_is_offered_at_the_next_start(
-    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    prepare_run(panel, data_set, run, small_network, 100000)
-    panel.ui.startButton.click()
-    host.wait((run / "checkpoint.pt").exists, 300)
-    # Slicer's own restart sends no close event, so that there is no question.
-    host.slicer.app.aboutToQuit.emit()
-    parameters(panel).runFolder = parameters(panel).dataSet = ""
-    parameters(panel).steps = 0
-
-    again = host.openModule("LungSegResNetTraining")
-    assert (parameters(again).runFolder, parameters(again).dataSet) == (str(run), str(data_set))
-    assert (again.ui.startButton.text, again.ui.startButton.enabled) == ("Continue", True)
-    assert (
-        again.ui.trainStatusLabel.text
-        == f"The run in {run} was interrupted when Slicer closed; click Continue to resume."
-    )
-    again.ui.startButton.click()
-    assert again.trainPanel.running
-    again.ui.stopButton.click()
-    host.closeModule(again)
-
-    parameters(panel).runFolder = ""
-    later = host.openModule("LungSegResNetTraining")
-    assert parameters(later).runFolder == ""
-    host.closeModule(later)
-
-
-def test_a_run_that_ended_with_a_crash_is_offered_unless_somebody_trains_in_its_folder(
+def test_a_run_that_ended_with_a_crash_or_with_slicer_is_offered_unless_somebody_trains_in_its_folder(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
+    resume = f"The run in {run} was interrupted when Slicer closed; "
     prepare_run(panel, data_set, run, small_network, 100000)
     panel.ui.startButton.click()
     host.wait((run / "checkpoint.pt").exists, 300)
-    parameters(panel).runFolder = ""
+    parameters(panel).runFolder = parameters(panel).dataSet = ""
+    parameters(panel).steps = 0
     another = host.openModule("LungSegResNetTraining")  # a second Slicer, while the first one trains
     assert parameters(another).runFolder == ""
     assert not another.trainPanel.running
@@ -407,26 +375,41 @@ def test_a_run_that_ended_with_a_crash_is_offered_unless_somebody_trains_in_its_
 
     panel.trainPanel._controls.command.cancelAndWait()  # a crash ends the process, and calls nothing of the panel
     again = host.openModule("LungSegResNetTraining")
-    assert parameters(again).runFolder == str(run)
-    assert (
-        again.ui.trainStatusLabel.text
-        == f"The run in {run} was interrupted when Slicer closed; click Continue to resume."
-    )
-    monkeypatch.setattr("LungSegResNetWidgets.dependencies.missingPackages", lambda *_: ["a-package-that-is-missing"])
-    host.answers.append(False)
-    again.ui.startButton.click()
+    assert (parameters(again).runFolder, parameters(again).dataSet) == (str(run), str(data_set))
+    assert again.ui.trainStatusLabel.text == f"{resume}click Continue to resume."
+    with monkeypatch.context() as patch:
+        patch.setattr("LungSegResNetWidgets.dependencies.missingPackages", lambda *_: ["a-package-that-is-missing"])
+        host.answers.append(False)
+        again.ui.startButton.click()
     assert not again.trainPanel.running
     assert "were not installed" in again.ui.trainStatusLabel.text
-    parameters(again).runFolder = str(tmp_path / "another")
-    host.closeModule(again)
 
+    again.ui.startButton.click()
+    assert again.trainPanel.running
+    # Slicer's own restart sends no close event, so that there is no question.
+    host.slicer.app.aboutToQuit.emit()
+    assert not again.trainPanel.running
+    host.closeModule(again)
+    parameters(panel).runFolder = str(tmp_path / "another")
+    other = host.openModule("LungSegResNetTraining")
+    assert parameters(other).runFolder == str(tmp_path / "another")
+    assert other.ui.trainStatusLabel.text == f"{resume}to resume it, choose its folder."
+    host.closeModule(other)
+
+    parameters(panel).runFolder = ""
     later = host.openModule("LungSegResNetTraining")
-    assert parameters(later).runFolder == str(tmp_path / "another")
-    assert (
-        later.ui.trainStatusLabel.text
-        == f"The run in {run} was interrupted when Slicer closed; to resume it, choose its folder."
-    )
+    assert parameters(later).runFolder == str(run)
+    assert (later.ui.startButton.text, later.ui.startButton.enabled) == ("Continue", True)
+    assert later.ui.trainStatusLabel.text == f"{resume}click Continue to resume."
+    later.ui.startButton.click()
+    assert later.trainPanel.running
+    later.ui.stopButton.click()
     host.closeModule(later)
+
+    parameters(panel).runFolder = ""
+    last = host.openModule("LungSegResNetTraining")
+    assert parameters(last).runFolder == ""
+    host.closeModule(last)
 
 
 def test_a_run_that_ends_forgets_no_other_one(panel: Any, tmp_path: Path) -> None:
@@ -466,30 +449,19 @@ def test_runs_of_several_slicers_are_offered_one_after_another_and_those_that_fi
     assert kept == [str(tmp_path / "begins")]  # another Slicer may be about to write its first checkpoint
 
 
-def test_a_run_whose_process_dies_is_told(
-    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
-) -> None:
-    prepare_run(panel, data_set, tmp_path / "run", small_network, 100000)
-    panel.ui.startButton.click()
-    host.wait(lambda: len(panel.trainPanel.curves.steps) > 1, 300)
-    _launcher, python, *_others = processes = processes_of(panel)
-    subprocess.run(["kill", "-9", str(python)], check=True)
-    host.wait(lambda: not panel.trainPanel.running, 10)
-    assert "ended unexpectedly" in panel.ui.trainStatusLabel.text
-    assert panel.ui.startButton.enabled
-    host.wait(lambda: not any(map(is_alive, processes)), 20)
-
-
 def test_choosing_a_finished_run_shows_its_curves_and_results_without_touching_the_scene(
     host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
 ) -> None:
+    from LungSegResNetTrainingWidgets.run_folder import PanelChoices
+
     run = tmp_path / "run"
     prepare_run(panel, data_set, run, small_network, 2)
-    panel.ui.startButton.click()
-    host.wait(lambda: panel.ui.startButton.visible, 300)
+    parameters(panel).workers = 0
+    choices = PanelChoices.of(parameters(panel))
+    choices.save(run)
+    assert main([str(argument) for argument in choices.arguments(run)]) == 0  # as the panel does it in a process
     parameters(panel).runFolder = ""
     assert not panel.ui.curvesButton.enabled
-    host.slicer.mrmlScene.Clear(False)
     parameters(panel).runFolder = str(run)
     assert panel.ui.evaluateButton.enabled
     assert host.slicer.util.getNodesByClass("vtkMRMLPlotChartNode") == []

@@ -95,7 +95,7 @@ class FolderTask:
             return {**row, "input": str(self.source)}
         if not self.has_result(row):
             return None
-        if other := difference(row, self.made_from, self.source):
+        if other := difference(row, self.made_from):
             return self.failed(
                 f"{self.summary.parent} has a result of this name that was made {other}; "
                 "choose another folder for the results, or move that one away."
@@ -159,5 +159,5 @@ class FolderTask:
     def _other_masks(self) -> list[str]:
         """The same result in other formats."""
         row = self.read_summary()
-        same = not difference(row, self.made_from, self.source)
+        same = not difference(row, self.made_from)
         return [path for path in row.get("outputs", ()) if same and file_name(path) != self.mask.name]

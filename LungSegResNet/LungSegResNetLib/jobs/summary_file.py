@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path, PureWindowsPath
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 SUMMARY_ENDING = ".summary.json"
 
@@ -50,14 +50,14 @@ class Origin(TypedDict):
     """What a result was made from, and how.
 
     ``scan`` and ``files`` are as in ``FolderCase``, the same after the input folder was moved; ``network`` is the
-    digest of the network file. What is not required is not told by older versions.
+    digest of the network file.
     """
 
     scan: str
     files: str
     network: str
     smoothing_mm: float
-    one_segment: NotRequired[bool]
+    one_segment: bool
 
 
 class Row(TypedDict, total=False):
@@ -104,7 +104,7 @@ def file_name(path: str) -> str:
 def is_one_segment(row: Row) -> bool:
     """Whether the masks that a summary tells of have both lungs as one segment."""
     origin = row.get("made_from")
-    return bool(origin and origin.get("one_segment", False))
+    return origin is not None and origin["one_segment"]
 
 
 def slices_to_check_of(row: Row) -> list[SliceToCheck]:
@@ -140,4 +140,4 @@ def _is_origin(value: Any) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("smoothing_mm"), int | float):
         return False
     texts = all(isinstance(value.get(key), str) for key in ("scan", "files", "network"))
-    return texts and isinstance(value.get("one_segment", False), bool)
+    return texts and isinstance(value.get("one_segment"), bool)

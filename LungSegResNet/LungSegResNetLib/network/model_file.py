@@ -59,7 +59,7 @@ class ModelCard:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether its training is known to go on; earlier versions and other programs do not say."""
+        """Whether its training is known to go on; other programs do not say."""
         return self.training.get("finished") is False
 
 
@@ -161,7 +161,7 @@ def _read(path: str | os.PathLike[str], with_weights: bool) -> tuple[ModelCard, 
 def _refuse_damaged_weights(file_name: str, weights: dict[str, np.ndarray], digest: str | None) -> None:
     """Raise ModelError for weights that are not those that were saved, as a copy that broke off may leave them.
 
-    Files of other programs and of before have no digest; no network works with what is refused of them.
+    Files of other programs have no digest; no network works with what is refused of them.
     """
     if digest is not None and digest != _weights_digest(weights):
         raise ModelError(f"{file_name} is damaged: its weights are not those that were saved; get the file again.")
@@ -196,7 +196,7 @@ def card_from_json(source: str, text: str) -> ModelCard:
         values = json.loads(text)
         for key in ("slice_shape", "hu_window", "scales", "classes"):
             values[key] = tuple(values[key])
-        values["limits"] = tuple(map(str, values.get("limits", ())))  # files of earlier versions have none
+        values["limits"] = tuple(map(str, values["limits"]))
         card = ModelCard(**values)
         problem = _why_it_cannot_be_run(card)
     except (ValueError, KeyError, TypeError, IndexError) as error:

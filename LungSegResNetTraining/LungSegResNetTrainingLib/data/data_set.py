@@ -9,7 +9,7 @@ from pathlib import Path
 from LungSegResNetLib.errors import InputError
 
 from .case_search import find_cases
-from .cases import CASE_LIST, NO_PAIR, OK, REFUSED, ListedCase, read_case_list, refuse_divided_patients
+from .cases import CASE_LIST, OK, ListedCase, read_case_list, refuse_divided_patients
 from .found_cases import FoundCases, LeftOutCase, without_repetitions
 from .pair_check import PairVerdict
 
@@ -58,7 +58,5 @@ def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases
 
 
 def _left_out(row: ListedCase) -> LeftOutCase:
-    # Earlier versions called a row without CT or mask refused.
-    status = NO_PAIR if row.case is None and row.status == REFUSED else row.status
-    verdict = PairVerdict(status, (row.reasons or "The case list says so.",))
+    verdict = PairVerdict(row.status, (row.reasons or "The case list says so.",))
     return LeftOutCase(row.name, verdict, row.case, row.group)

@@ -14,8 +14,7 @@ from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION
-from ..data.dois import plain_doi
-from ..training.training_record import TEST_CASES, USES, TrainingRecord, merged_sources
+from ..training.training_record import TEST_CASES, USES, TrainingRecord
 from .baseline_comparison import BEGUN_NOTE
 from .bootstrap import FOLDS_NOTE
 from .case_result import LUNGS, NETWORK, REGIONS, THRESHOLDING, kind_of
@@ -114,9 +113,9 @@ def _data_table(sources: Sequence[dict[str, Any]]) -> TextTable:
 
 def _data_of_start_network(record: TrainingRecord) -> list[str]:
     """Sources that are in the weights, too, and whose licences may ask to be named; nothing where there are none."""
-    sources = merged_sources(record.start_network_data)  # files of earlier versions may have them twice
+    sources = record.start_network_data
     own = {(row["doi"], row["licence"]) for row in record.data}
-    if all((plain_doi(row["doi"]), row["licence"]) in own for row in sources):
+    if all((row["doi"], row["licence"]) in own for row in sources):
         return []
     return ["The network that training began with was made with these data:", "", _data_table(sources).markdown(), ""]
 
@@ -128,7 +127,7 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
     """
     value: dict[tuple[str, str, str], dict[str, str]] = {(r["case"], r["method"], r["region"]): r for r in rows}
     mark_of = {row["case"]: _mark(row) for row in rows}
-    fold_of = {row["case"]: row.get("fold", "") for row in rows}
+    fold_of = {row["case"]: row["fold"] for row in rows}
     in_folds = any(fold_of.values())
 
     def cells(names: Sequence[str]) -> list[str]:
@@ -182,18 +181,14 @@ def _mean_dice(rows: Sequence[dict[str, str]]) -> list[str]:
 
 def _mean_dice_text(kind: str, rows: Sequence[dict[str, str]]) -> str:
     """Such as ``7 volumes of 6 patients is 0.9871 (no interval: ...)``, of a row for each case."""
-    dice = MeanDice.of(np.array([[float(row["dice"])] for row in rows]), list(map(_patient, rows)))
+    dice = MeanDice.of(np.array([[float(row["dice"])] for row in rows]), [row["patient"] for row in rows])
     return f"{_counts(kind, rows)} is {DICE.text(dice.mean)} ({dice.confidence_text})"
 
 
 def _counts(kind: str, rows: Sequence[dict[str, str]]) -> str:
     """Such as ``7 volumes of 6 patients``."""
-    cases, patients = len({row["case"] for row in rows}), len(set(map(_patient, rows)))
+    cases, patients = len({row["case"] for row in rows}), len({row["patient"] for row in rows})
     return f"{counted(cases, kind.removesuffix('s'))} of {counted(patients, 'patient')}"
-
-
-def _patient(row: dict[str, str]) -> str:
-    return row.get("patient") or row["case"]
 
 
 def by_kind(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, str]]]:

@@ -40,7 +40,10 @@ _HOW_TO_STATE = (
     "fill in the columns doi and licence of the list of cases, and name the collections in a collections.csv beside "
     "the network (columns doi, collection; a row without a doi names the data that have none)"
 )
-_REPORT_COLUMNS = ("case", "split", "doubtful", "accepted", "slices", "method", "region", "reference_ml", *FIGURES)
+_REPORT_COLUMNS = (
+    *("case", "status", "patient", "group", "split", "doubtful", "accepted", "slices", "fold"),
+    *("method", "region", "reference_ml", *FIGURES, "cause"),
+)
 
 
 @dataclass(frozen=True)
@@ -198,8 +201,8 @@ def _read_rows(path: Path) -> tuple[list[dict[str, str]], list[dict[str, str]], 
         raise InputError(f"{path} is not a table of an evaluation; run lungsegresnet-train evaluate first.") from error
     if not rows:
         raise InputError(f"{path} holds no evaluated case with lung.")
-    unjudged = [row for row in found if row.get("status") == FAILED or is_doubt(row.get("cause", ""))]
-    return rows, unjudged, [row for row in found if row.get("cause") == TRAINED_ON]
+    unjudged = [row for row in found if row["status"] == FAILED or is_doubt(row["cause"])]
+    return rows, unjudged, [row for row in found if row["cause"] == TRAINED_ON]
 
 
 def _unjudged_text(fine: Sequence[dict[str, str]], unjudged: Sequence[dict[str, str]]) -> str:
@@ -209,11 +212,11 @@ def _unjudged_text(fine: Sequence[dict[str, str]], unjudged: Sequence[dict[str, 
         return ""
     names = []
     for row in unjudged:
-        cause = row.get("cause", "")
+        cause = row["cause"]
         why = f"{cause} reference" if is_doubt(cause) else "could not be evaluated"
-        names.append(f"{row['case']} ({', '.join(filter(None, (row.get('group', ''), why)))})")
-    group_of = {row["case"]: row.get("group", "") for row in fine}
-    doubted = [row.get("group", "") for row in unjudged if is_doubt(row.get("cause", ""))]
+        names.append(f"{row['case']} ({', '.join(filter(None, (row['group'], why)))})")
+    group_of = {row["case"]: row["group"] for row in fine}
+    doubted = [row["group"] for row in unjudged if is_doubt(row["cause"])]
     return " ".join(
         filter(None, [f"Not evaluated: {', '.join(names)}.", doubted_text(list(group_of.values()), doubted)])
     )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from .progress import LoggedStep
-
 
 class BestValidation:
     """The best validation of a run so far, and how many came after it.
@@ -18,14 +14,6 @@ class BestValidation:
 
     def __init__(self, dice: float = float("-inf"), since: int = 0) -> None:
         self.dice, self.since = dice, since
-
-    @classmethod
-    def of_log(cls, steps: Sequence[LoggedStep]) -> BestValidation:
-        """That of the steps of a log."""
-        best = cls()
-        for logged in steps:
-            best.improves(logged.validation_dice)
-        return best
 
     def improves(self, dice: float | None) -> bool:
         """Take note of a validation, if there was one; whether it is the best so far."""

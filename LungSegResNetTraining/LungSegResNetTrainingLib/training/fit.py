@@ -12,7 +12,6 @@ from LungSegResNetLib.errors import InputError, UsageError
 from ..data.cases import CASE_LIST
 from ..data.scan_marks import ScanMark
 from ..slices.slice_cache import CachedCase
-from .best_validation import BestValidation
 from .network_export import export_network, finish_network, record_of
 from .parallel import Processes
 from .progress import Clock, Progress
@@ -74,9 +73,7 @@ def fit(
         explain_lost_workers(),
         RunRecords(run_folder, run.step, on_warning) if processes.first else nullcontext() as records,
     ):
-        # A checkpoint of an earlier version does not say, and the log may be lost.
-        best = run.best = run.best or BestValidation.of_log(records.log.steps if records else [])
-        begun = run.step
+        best, begun = run.best, run.step
         if processes.from_first(best.is_stale(patience)):
             if processes.first:
                 finish_network(run, record, best, patience, on_warning, went_on=False)

@@ -26,8 +26,7 @@ class TrainingRecord:
     training_cases, validation_cases : names of the cases of the last run.
     seen_scans, validation_scans : scans that the network was trained on, from its very beginning, and that were kept
         from it; of a file that names cases only, these.
-    choosing_scans : by whose Dice ``patience`` chose a step of the network, or of one that it came from; a file of an
-        earlier version knows of the network's own training only.
+    choosing_scans : by whose Dice ``patience`` chose a step of the network, or of one that it came from.
     start_network_cases : names of the cases of the network that the run began with.
     start_network_data : collections of data of that network, as in ``data``.
     patience : see `RunOptions`.
@@ -60,14 +59,11 @@ class TrainingRecord:
         training = card.training
         names = {entry.name for entry in fields(cls)} - {"others"}
         known = {name: value for name, value in training.items() if name in names}
-        validated = _scans(training, "validation_scans", "validation_cases")
         known |= {
             "seen_scans": _scans(training, "seen_scans", "training_cases", "start_network_cases"),
-            "validation_scans": validated,
+            "validation_scans": _scans(training, "validation_scans", "validation_cases"),
             "choosing_scans": _scans(training, "choosing_scans"),
         }
-        if "choosing_scans" not in training and training.get("patience"):
-            known["choosing_scans"] = validated
         return cls(**known, others={name: value for name, value in training.items() if name not in names})
 
     @property

@@ -46,7 +46,7 @@ class TrainingRun:
     Attributes
     ----------
     step : number of optimiser steps done.
-    best : the best validation; None where there was no checkpoint, or one of an earlier version.
+    best : the best validation so far.
     network, averaged : the network that learns, and the running average of its weights that is used in the end.
 
     Raises
@@ -87,7 +87,7 @@ class TrainingRun:
             else torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
         )
         self.step = 0
-        self.best: BestValidation | None = None
+        self.best = BestValidation()
         folder.mkdir(parents=True, exist_ok=True)
         # The first process reads for all, so that machines need no common disk.
         content = self.checkpoint.read_bytes() if self.processes.first and self.checkpoint.is_file() else None
@@ -201,7 +201,7 @@ class TrainingRun:
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "best": None if self.best is None else (self.best.dice, self.best.since),
+            "best": (self.best.dice, self.best.since),
             "start": None if self.start is None else (self.start.fingerprint, card_to_json(self.start.card)),
         }
         # By way of memory, because PyTorch reports a full disk as a RuntimeError without saying so.
@@ -223,8 +223,7 @@ class TrainingRun:
                 self.optimiser.load_state_dict(state["optimiser"])
                 self.schedule.load_state_dict(state["schedule"])
                 self.step = int(state["step"])
-                if state.get("best") is not None:
-                    self.best = BestValidation(*state["best"])
+                self.best = BestValidation(*state["best"])
         if differing and state["step"]:
             raise InputError(
                 f"{self.folder} holds a run with other settings ({', '.join(differing)}); choose another folder or the "
@@ -235,7 +234,7 @@ class TrainingRun:
 def kept_start(folder: Path) -> StartNetwork | None:
     """The start network that the checkpoint in the folder of a run tells of, without weights.
 
-    None where no step was done, or the checkpoint does not tell, as those of earlier versions.
+    None where no step was done, or the run began with random weights.
 
     Raises
     ------
@@ -246,7 +245,7 @@ def kept_start(folder: Path) -> StartNetwork | None:
         return None
     with _damage_told(checkpoint):
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        if not state["step"] or state.get("start") is None:
+        if not state["step"] or state["start"] is None:
             return None
         fingerprint, card = state["start"]
         return StartNetwork(card_from_json(checkpoint.name, card), {}, fingerprint)

@@ -159,19 +159,6 @@ def test_both_formats_can_be_made_of_the_same_scans_in_turn(tmp_path: Path, caps
     assert segment_folder(capsys, archive, out, "--format", "seg.nrrd")[1][0]["status"] == "already done"
 
 
-def test_a_result_of_an_older_version_is_that_of_the_scan_at_the_same_place_only(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    archive, out = write_archive(tmp_path / "in", "a"), tmp_path / "out"
-    assert segment_folder(capsys, archive, out)[0] == 0
-    summary = json.loads((out / "a.summary.json").read_text())
-    del summary["made_from"]
-    (out / "a.summary.json").write_text(json.dumps(summary))
-    assert segment_folder(capsys, archive, out)[1][0]["status"] == "already done"
-    shutil.copytree(archive, tmp_path / "copy")
-    assert segment_folder(capsys, tmp_path / "copy", out)[1][0]["status"] == "failed"
-
-
 def test_a_table_of_somebody_else_is_kept_unless_overwriting_is_allowed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

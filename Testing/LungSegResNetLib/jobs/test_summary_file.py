@@ -10,7 +10,7 @@ import pytest
 
 from LungSegResNetLib.jobs.summary_file import is_one_segment, read_summary, slices_to_check_of
 
-ORIGIN = {"scan": "a.nii.gz", "files": "digest", "network": "digest", "smoothing_mm": 0.0}
+ORIGIN = {"scan": "a.nii.gz", "files": "digest", "network": "digest", "smoothing_mm": 0.0, "one_segment": False}
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,14 @@ def test_a_result_begun_on_windows_is_gone_on_with_elsewhere(task: FolderTask, e
     assert settled["outputs"] == [str(task.mask)]
 
 
+def test_a_result_that_does_not_say_what_it_was_made_from_is_that_of_another_scan(task: FolderTask) -> None:
+    task.mask.write_text("of another program")
+    task.write_summary({"case": "a", "status": "done", "input": str(task.source), "outputs": [str(task.mask)]})
+    settled = task.settled()
+    assert settled is not None
+    assert "from another scan" in settled["error"]
+
+
 def test_a_mask_put_where_a_killed_process_had_begun_is_kept(task: FolderTask, engine: LoadedEngine) -> None:
     task.write_summary(task.started(1))
     task.mask.write_text("drawn by hand while nothing ran")

@@ -165,13 +165,6 @@ def test_weights_that_no_network_can_have_are_refused(
         load_model(path)
 
 
-def test_a_file_of_an_earlier_version_names_no_limits(tmp_path: Path) -> None:
-    card = asdict(ModelCard(CONFIG))
-    del card["limits"]
-    save_file(WEIGHTS, tmp_path / "old.safetensors", {"format": FORMAT, "lungsegresnet": json.dumps(card)})
-    assert read_card(tmp_path / "old.safetensors").limits == ()
-
-
 def test_the_shipped_network_knows_its_weights() -> None:
     with safe_open(default_model_path(), framework="numpy") as file:
         assert len(file.metadata()["weights_sha256"]) == 64

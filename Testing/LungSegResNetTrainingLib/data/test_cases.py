@@ -25,7 +25,7 @@ from LungSegResNetTrainingLib.data.data_set import list_data_set
 _CHECKED = """case,ct,mask,patient,status,reasons
 a,a.nii,am.nii,p1,ok,
 b,b.nii,bm.nii,p1,doubtful,Right and left are swapped.
-c,,,,refused,There is no mask.
+c,,,,no pair,There is no mask.
 d,d.nii,dm.nii,p2,excluded,
 """
 
@@ -122,7 +122,7 @@ def test_of_a_checked_list_all_rows_are_read_and_only_the_fine_ones_count(tmp_pa
     path = write_list(tmp_path, _CHECKED)
     rows = read_case_list(path)
     assert [(row.name, row.status, row.case is None) for row in rows] == [
-        ("a", OK, False), ("b", DOUBTFUL, False), ("c", "refused", True), ("d", "excluded", False),
+        ("a", OK, False), ("b", DOUBTFUL, False), ("c", "no pair", True), ("d", "excluded", False),
     ]  # fmt: skip
     assert [case.name for case in read_cases(path)] == ["a"]
 

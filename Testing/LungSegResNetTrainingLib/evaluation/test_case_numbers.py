@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from LungSegResNetLib.tables import read_rows, write_rows
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.scan_marks import ScanMarks, ScanSet
+from LungSegResNetTrainingLib.evaluation.report_folder import EvaluationId
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 _NAMES = ("MUELLER_1950", "SCHMIDT", "MEIER")
@@ -38,8 +40,10 @@ def published(tmp_path: Path) -> tuple[list[str], list[Case]]:
     save_model(network, weights, card)
     report = tmp_path / "report"
     report.mkdir()
-    (report / "evaluation.json").write_text(f'{{"network": "{file_digest(network)}"}}', encoding="utf-8")
+    mark = EvaluationId(file_digest(network)).as_json()
+    (report / "evaluation.json").write_text(json.dumps(mark), encoding="utf-8")
     about = {"split": "validation", "doubtful": "", "accepted": "", "slices": 9, "method": "network", "region": "lungs"}
+    about |= {"status": "judged", "patient": _NAMES[1], "group": "", "fold": "", "cause": ""}
     judged = {"case": _NAMES[1], **about, "reference_ml": 9.0, **dict.fromkeys(_FIGURES, 0.5)}
     left_out = {"case": _NAMES[2], "status": "left out", "cause": "doubtful"}
     write_rows(report / "cases.csv", [judged, left_out], overwrite=False)

@@ -18,6 +18,7 @@ from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanMarks, ScanSet
 from LungSegResNetTrainingLib.evaluation.publishing import Publication, publish
+from LungSegResNetTrainingLib.evaluation.report_folder import EvaluationId
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 TRAINING = {
@@ -43,19 +44,27 @@ def run(tmp_path: Path) -> tuple[Path, list[Case], Path]:
     ]
     report = tmp_path / "report"
     report.mkdir()
-    mark = {"network": file_digest(tmp_path / "network.safetensors"), "data set": "", "split": ""}
-    (report / "evaluation.json").write_text(json.dumps(mark))
+    write_mark(report, file_digest(tmp_path / "network.safetensors"))
     with (report / "cases.csv").open("w", newline="") as file:
-        about = ("case", "split", "doubtful", "accepted", "slices", "method", "region")
-        writer = csv.DictWriter(file, [*about, *(metric.key for metric in METRICS)], restval="")
+        about = ("case", "split", "status", "patient", "group", "doubtful", "accepted", "slices", "fold")
+        writer = csv.DictWriter(
+            file, [*about, "method", "region", "cause", *(metric.key for metric in METRICS)], restval=""
+        )
         writer.writeheader()
         for name, dice in DICE.items():
             for method in ("network", "thresholding"):
                 row = dict.fromkeys((metric.key for metric in METRICS), 1.5)
                 row["dice"] = dice if method == "network" else 0.5
                 row |= {"slices": 1 if name == "slice1" else 40, "doubtful": "hilum" if name == "scan2" else ""}
-                writer.writerow({"case": name, "split": "validation", "method": method, "region": "lungs", **row})
+                row |= {"split": "validation", "status": "judged", "patient": name, "method": method, "region": "lungs"}
+                writer.writerow({"case": name, **row})
     return tmp_path / "network.safetensors", cases, report
+
+
+def write_mark(report: Path, networks: str) -> None:
+    """Say that a report is of the networks with these digests."""
+    mark = EvaluationId(networks).as_json()
+    (report / "evaluation.json").write_text(json.dumps(mark), encoding="utf-8")
 
 
 def publish_run(run: tuple[Path, list[Case], Path], target: Path) -> ModelCard:
@@ -178,15 +187,15 @@ def test_the_model_card_tells_the_dice_of_right_and_left_lung_in_this_order(
 
 @pytest.mark.parametrize(
     ("said", "count"),
-    [({}, "0"), ({"patience": 3}, "3 cases"), ({"choosing_scans": [["scan2"], ["other"]]}, "1 case")],
-    ids=["none", "earlier version", "one that it came from"],
+    [({}, "0"), ({"choosing_scans": [["scan2"], ["other"]]}, "1 case")],
+    ids=["none", "one that it came from"],
 )
 def test_the_model_card_says_that_judged_cases_chose_a_step(
     run: tuple[Path, list[Case], Path], tmp_path: Path, said: dict[str, object], count: str
 ) -> None:
     card, weights = load_model(run[0])
     save_model(run[0], weights, dataclasses.replace(card, training={**TRAINING, **said}))
-    (run[2] / "evaluation.json").write_text(json.dumps({"network": file_digest(run[0])}))
+    write_mark(run[2], file_digest(run[0]))
     published = publish_run(run, tmp_path / "lungs.safetensors")
     assert TrainingRecord.of(published).choosing_scans == TrainingRecord.of(read_card(run[0])).choosing_scans
     text = (tmp_path / "MODEL_CARD.md").read_text()
@@ -201,10 +210,10 @@ def test_cases_that_are_in_no_figure_are_named_but_for_those_trained_on(
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*rows[0], "status", "group", "cause"], restval="")
+        writer = csv.DictWriter(file, rows[0], restval="")
         writer.writeheader()
         groups = {"scan1": "COVID-19", "scan2": "covid", "slice1": "normal"}
-        writer.writerows(row | {"status": "judged", "group": groups[row["case"]]} for row in rows)
+        writer.writerows(row | {"group": groups[row["case"]]} for row in rows)
         others = [("failed", "normal", ""), ("left out", "COVID-19", "doubtful"), ("failed", "COVID-19", "refused")]
         others.append(("left out", "COVID-19", "trained on"))
         for n, (status, group, cause) in enumerate(others):
@@ -239,7 +248,7 @@ def test_reconstructions_of_one_patient_are_not_counted_as_patients_and_the_mean
     first = next(row for row in rows if (row["case"], row["method"]) == ("scan1", "network"))
     patients = {f"scan{n}": f"p{n // 2}" for n in range(10, 22)}
     with (run[2] / "cases.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*first, "patient"])
+        writer = csv.DictWriter(file, first)
         writer.writeheader()
         for name, patient in patients.items():
             writer.writerow(first | {"case": name, "patient": patient, "dice": 0.9 + int(name[4:]) / 1000})
@@ -314,7 +323,7 @@ def test_a_scan_that_is_listed_twice_counts_once(run: tuple[Path, list[Case], Pa
     card, weights = load_model(network)
     training = TRAINING | {"seen_scans": ScanSet(frozenset([ScanMarks().of(twins[3])])).as_json()}
     save_model(network, weights, dataclasses.replace(card, training=training))
-    (report / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))
+    write_mark(report, file_digest(network))
     (source,) = publish_run((network, twins, report), tmp_path / "lungs.safetensors").training["data"]
     assert (source["training_cases"], source["validation_cases"]) == (1, 3)
 
@@ -354,8 +363,7 @@ def test_the_model_card_names_data_of_the_network_that_training_began_with(
     }
     card, weights = load_model(run[0])
     save_model(run[0], weights, dataclasses.replace(card, training={**TRAINING, "start_network_data": [source]}))
-    mark = {"network": file_digest(run[0]), "data set": "", "split": ""}
-    (run[2] / "evaluation.json").write_text(json.dumps(mark))
+    write_mark(run[2], file_digest(run[0]))
     publish_run(run, tmp_path / "out" / "lungs.safetensors")
     text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
     assert ("| Earlier | 10.2/y | CC BY 3.0 | 5 | 1 |" in text) == (doi == "10.2/y")
@@ -367,13 +375,13 @@ def test_the_model_card_names_each_collection_of_the_network_that_training_began
 ) -> None:
     source = {"collection": "Earlier", "doi": "10.2/y", "licence": "CC BY 3.0", "training_cases": 5}
     begun = TrainingRecord(start_network_data=[source], data=[source | {"validation_cases": 1}])
-    for data in (begun.sources, [*begun.start_network_data, *begun.data]):  # as now, and as an earlier version wrote it
-        card, weights = load_model(run[0])
-        save_model(run[0], weights, dataclasses.replace(card, training={**TRAINING, "start_network_data": data}))
-        (run[2] / "evaluation.json").write_text(json.dumps({"network": file_digest(run[0])}))
-        publish_run(run, tmp_path / "lungs.safetensors")
-        text = (tmp_path / "MODEL_CARD.md").read_text()
-        assert [line for line in text.splitlines() if "Earlier" in line] == ["| Earlier | 10.2/y | CC BY 3.0 | 5 | 1 |"]
+    card, weights = load_model(run[0])
+    training = {**TRAINING, "start_network_data": begun.sources}
+    save_model(run[0], weights, dataclasses.replace(card, training=training))
+    write_mark(run[2], file_digest(run[0]))
+    publish_run(run, tmp_path / "lungs.safetensors")
+    text = (tmp_path / "MODEL_CARD.md").read_text()
+    assert [line for line in text.splitlines() if "Earlier" in line] == ["| Earlier | 10.2/y | CC BY 3.0 | 5 | 1 |"]
 
 
 def test_a_network_whose_training_has_not_finished_is_not_published(
@@ -401,7 +409,7 @@ def test_the_report_of_another_network_or_of_several_is_refused(
     network, _, report = run
     digest = file_digest(network)
     for judged in ("0" * 64, f"{digest} {'0' * 64}"):
-        (report / "evaluation.json").write_text(json.dumps({"network": judged}))
+        write_mark(report, judged)
         with pytest.raises(InputError, match=r"not about network\.safetensors"):
             publish_run(run, tmp_path / "out" / "lungs.safetensors")
     (report / "evaluation.json").unlink()
@@ -465,7 +473,7 @@ def test_a_scan_that_the_network_was_trained_on_is_known_under_another_name(
     for seen in ([dataclasses.replace(named[0], name="other", patient="other")], patients):
         record = ScanSet(frozenset([ScanMarks().of(case) for case in seen] + [ScanMark("b", "0123456789abcdef")]))
         save_model(network, weights, dataclasses.replace(card, training=TRAINING | {"seen_scans": record.as_json()}))
-        (run[2] / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))
+        write_mark(run[2], file_digest(network))
         with pytest.raises(InputError, match=r"whose scan or patient the network was trained on \(scan[12]\)"):
             publish_run((network, named, run[2]), tmp_path / "lungs.safetensors")
     assert not (tmp_path / "lungs.safetensors").exists()
@@ -481,7 +489,7 @@ def test_sources_count_scans_and_not_names(run: tuple[Path, list[Case], Path], t
     record = ScanSet(frozenset([ScanMarks().of(dataclasses.replace(named[3], name="old", patient="old"))]))
     training = TRAINING | {"seen_scans": record.as_json(), "training_cases": ["old"]}
     save_model(network, weights, dataclasses.replace(card, training=training))
-    (report / "evaluation.json").write_text(json.dumps({"network": file_digest(network)}))
+    write_mark(report, file_digest(network))
     (source,) = publish_run((network, named, report), tmp_path / "lungs.safetensors").training["data"]
     assert (source["training_cases"], source["validation_cases"]) == (1, 3)
 

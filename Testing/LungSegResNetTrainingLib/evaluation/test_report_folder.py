@@ -33,7 +33,7 @@ def judge() -> Judge:
     return Judge.load(default_model_path(), "cpu")
 
 
-def test_what_an_evaluation_is_known_by_is_kept_as_earlier_versions_did(tmp_path: Path) -> None:
+def test_what_an_evaluation_is_known_by_is_kept(tmp_path: Path) -> None:
     about = EvaluationId("n", "/data", "test", "c")
     claim_folder(tmp_path, about, overwrite=False, cases=[])
     kept = {"network": "n", "data set": "/data", "split": "test", "cases": "c"}

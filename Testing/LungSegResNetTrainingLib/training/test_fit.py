@@ -412,18 +412,12 @@ def test_the_network_of_the_best_validation_says_whether_its_run_has_finished(tm
     assert warnings == []
 
 
-@pytest.mark.parametrize("earlier_version", [False, True])
-def test_the_best_validation_is_known_without_the_log(tmp_path: Path, earlier_version: bool) -> None:
+def test_the_best_validation_is_known_without_the_log(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         _with_patience(tmp_path, 8, kill_after=5)
     best = (tmp_path / "network.safetensors").read_bytes()
-    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    assert state["step"] == 4
-    if earlier_version:
-        del state["best"]
-        torch.save(state, tmp_path / "checkpoint.pt")
-    else:
-        (tmp_path / "progress.csv").unlink()
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
+    (tmp_path / "progress.csv").unlink()
     with pytest.raises(Killed):
         _with_patience(tmp_path, 8, kill_after=6)
     assert (tmp_path / "network.safetensors").read_bytes() == best

@@ -81,13 +81,6 @@ def _network(folder: Path) -> bytes:
     return (folder / "run" / "network.safetensors").read_bytes()
 
 
-def _as_before_this_version(folder: Path) -> None:
-    path = folder / "run" / "checkpoint.pt"
-    state = torch.load(path, weights_only=True)
-    del state["start"]
-    torch.save(state, path)
-
-
 @pytest.mark.parametrize("change", ["renamed", "gone", "another"])
 def test_a_killed_run_goes_on_to_the_same_bytes_without_the_file_it_began_with(
     trained: tuple[Path, Path], killed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
@@ -105,20 +98,6 @@ def test_a_killed_run_goes_on_to_the_same_bytes_without_the_file_it_began_with(
     assert ("The run began with unnamed (start.safetensors, sha256" in told) == (change == "another")
     assert ("from its checkpoint" in told) == (change != "renamed")
     assert load_model(killed / "run" / "network.safetensors")[0].training["start_network_cases"] == ["seen"]
-
-
-def test_a_run_of_an_earlier_version_goes_on_with_its_file_whatever_that_is_called(
-    trained: tuple[Path, Path], killed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _as_before_this_version(killed)
-    assert main(_fit(killed, tmp_path / "gone.safetensors")) == ModelError.exit_code
-    assert main(_fit(killed, _write_start(tmp_path / "another.safetensors", seed=1))) == InputError.exit_code
-    assert "holds a run with other settings (start)" in capsys.readouterr().err
-    assert main(_fit(killed, Path(shutil.copy(trained[0], tmp_path / "renamed.safetensors")))) == 0
-    finished, weights = load_model(killed / "run" / "network.safetensors")
-    expected = load_model(trained[1] / "run" / "network.safetensors")[1]
-    assert all((weights[name] == value).all() for name, value in expected.items())
-    assert finished.training["start_network_cases"] == ["seen"]
 
 
 def test_a_run_that_began_with_random_weights_is_not_gone_on_with_as_fine_tuning(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,14 +88,8 @@ def referenced_series(path: Path) -> set[str]:
 def _mask_files(path: Path) -> list[Dataset]:
     """Headers of the mask files at ``path``, those of one kind; the pixels are read later."""
     known = (SECONDARY_CAPTURE, *SEGMENTATIONS, STRUCTURE_SET)
-    found: list[Dataset] = []
-    for file in [path] if path.is_file() else users_files(path):
-        try:
-            header = pydicom.dcmread(file, stop_before_pixels=True)
-        except (InvalidDicomError, OSError, EOFError, ValueError):
-            continue
-        if str(header.get("SOPClassUID", "")) in known:
-            found.append(header)
+    files = [path] if path.is_file() else users_files(path)
+    found = [header for header in _headers(files) if str(header.get("SOPClassUID", "")) in known]
     if not found:
         raise InputError(f"{path} holds no DICOM mask: neither a segmentation, a structure set nor colour pictures.")
     series = {(str(h.SOPClassUID), str(h.get("SeriesInstanceUID", ""))) for h in found}
@@ -107,15 +103,15 @@ def _series_of(first: Dataset, files: list[Dataset], path: Path) -> list[Dataset
     if path.is_dir():
         return files
     series = first.get("SeriesInstanceUID", "")
-    headers: list[Dataset] = []
-    for file in users_files(path.parent, recursive=False):
-        try:
-            header = pydicom.dcmread(file, stop_before_pixels=True)
-        except (InvalidDicomError, OSError, EOFError, ValueError):
-            continue
-        if header.get("SeriesInstanceUID", "") == series:
-            headers.append(header)
-    return headers
+    headers = _headers(users_files(path.parent, recursive=False))
+    return [header for header in headers if header.get("SeriesInstanceUID", "") == series]
+
+
+def _headers(files: Iterable[Path]) -> Iterator[Dataset]:
+    """Headers of those files that are DICOM."""
+    for file in files:
+        with suppress(InvalidDicomError, OSError, EOFError, ValueError):
+            yield pydicom.dcmread(file, stop_before_pixels=True)
 
 
 def _from_colors(slices: list[Dataset], ct: CTVolume, source: str) -> tuple[np.ndarray, list[str]]:

@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
 
     require_matplotlib()
     found = list_data_set(options.dataset, (OK, DOUBTFUL) if options.include_doubtful else (OK,))
-    for item in (*found.problems, *found.left_out):
+    for item in found.left_out:
         print(item.line(), file=sys.stderr)
     job = EvaluationOptions(
         options.model,

@@ -43,9 +43,7 @@ def check_data_set(
     InputError : there is no data set at ``path`` (see ``list_data_set``).
     """
     found = list_data_set(path, taken=(OK, DOUBTFUL, REFUSED, NO_PAIR, REPEATED))
-    checks = [
-        CaseCheck(item.name, item.case, item.verdict, group=item.group) for item in (*found.problems, *found.left_out)
-    ]
+    checks = [CaseCheck(item.name, item.case, item.verdict, group=item.group) for item in found.left_out]
     for done, case in enumerate(found.cases):
         if on_progress is not None:
             on_progress(done, len(found.cases), case.name)

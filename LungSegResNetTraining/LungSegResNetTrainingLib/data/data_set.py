@@ -40,7 +40,7 @@ def list_data_set(path: str | os.PathLike[str], taken: Collection[str] = (OK,)) 
     if case_list is not None:
         return _found_in_list(read_case_list(case_list), taken)
     found = find_cases(path)
-    if not found.cases and not found.problems:
+    if not found.count:
         raise InputError(
             f"No case was found in {path}; it needs pairs like name_ct.nii.gz and name_lungs.nii.gz, two folders ct "
             "and masks, a folder for each case, or a list of cases in CSV."
@@ -53,8 +53,7 @@ def _found_in_list(rows: list[ListedCase], taken: Collection[str]) -> FoundCases
     refuse_divided_patients([row.case for row in rows if row.case is not None and row.is_taken((OK,))])
     cases = [row.case for row in rows if row.case is not None and row.is_taken(taken)]
     left_out = [_left_out(row) for row in rows if not row.is_taken(taken)]
-    problems = [item for item in left_out if item.case is None]
-    return without_repetitions(FoundCases(cases, problems, [item for item in left_out if item.case is not None]))
+    return without_repetitions(FoundCases(cases, left_out))
 
 
 def _left_out(row: ListedCase) -> LeftOutCase:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .cases import NO_PAIR, REPEATED, Case
+from .cases import NO_PAIR, REFUSED, REPEATED, Case
 from .pair_check import PairVerdict
 
 
@@ -29,6 +29,11 @@ class LeftOutCase:
         """Why, in words for a person."""
         return " ".join(self.verdict.reasons)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it could not be opened, so that nobody knows whether it is a case."""
+        return self.case is None and self.verdict.status == REFUSED
+
     def line(self) -> str:
         """One line for a terminal."""
         return f"{self.name} is left out ({self.verdict.status}): {self.reason}"
@@ -41,22 +46,21 @@ class FoundCases:
     Attributes
     ----------
     cases : those to be used.
-    problems : what looked like a case but is none: ``no pair``, or ``refused`` where it cannot be opened.
-    left_out : cases that are not to be used: a case list says so, or their name or CT is that of another case.
+    left_out : cases that are not to be used: a case list says so, or their name or CT is that of another case; and what
+        looked like a case but is none: ``no pair``, or ``refused`` where it cannot be opened.
     """
 
     cases: list[Case] = field(default_factory=list)
-    problems: list[LeftOutCase] = field(default_factory=list)
     left_out: list[LeftOutCase] = field(default_factory=list)
 
     @property
     def count(self) -> int:
-        """How many there are, of all three."""
-        return len(self.cases) + len(self.problems) + len(self.left_out)
+        """How many there are, of both."""
+        return len(self.cases) + len(self.left_out)
 
     def add_problem(self, name: str, reason: str, status: str = NO_PAIR) -> None:
         """Note what looked like a case but is none, and why."""
-        self.problems.append(LeftOutCase.of(name, status, reason))
+        self.left_out.append(LeftOutCase.of(name, status, reason))
 
 
 def without_repetitions(found: FoundCases) -> FoundCases:
@@ -87,4 +91,4 @@ def without_repetitions(found: FoundCases) -> FoundCases:
                 "the same patient for both in a case list."
             )
             left_out.append(LeftOutCase.of(case.name, REPEATED, reason, case))
-    return FoundCases(kept, found.problems, left_out)
+    return FoundCases(kept, left_out)

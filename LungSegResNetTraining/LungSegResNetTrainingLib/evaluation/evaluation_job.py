@@ -11,7 +11,7 @@ from LungSegResNetLib.errors import InputError, UsageError
 from LungSegResNetLib.jobs.reporting import Reporter
 from LungSegResNetLib.wording import counted
 
-from ..data.cases import REFUSED, TEST, Case
+from ..data.cases import TEST, Case
 from ..data.found_cases import FoundCases
 from ..data.scan_marks import NOTHING_SEEN, ScanMarks, repeated_scans
 from ..training.start_network import network_path
@@ -100,13 +100,12 @@ def run_evaluation(
         assignment.judged, options.report, with_baseline=options.with_baseline, reporter=reporter, on_case=on_case
     )
     # What looked like a case and is none is not to be overlooked either.
-    closed = [UnjudgedCase.of(item, cause="") for item in found.problems if item.verdict.status == REFUSED]
+    closed = [UnjudgedCase.of(item, cause="") for item in found.left_out if item.is_closed]
     evaluation.failed += [*assignment.unassigned, *closed]
-    evaluation.left_out += [UnjudgedCase.of(item) for item in found.problems if item.verdict.status != REFUSED]
     evaluation.left_out += assignment.left_out
     if not evaluation.results:
         reasons = [f"{case.name}: {case.reason}" for case in evaluation.failed]
-        reasons += [item.line() for item in (*found.problems, *found.left_out)]
+        reasons += [item.line() for item in found.left_out]
         count = len(evaluation.failed) + len(evaluation.left_out)
         raise InputError(" ".join([f"None of {counted(count, 'case')} could be evaluated.", *reasons[:1]]))
     return Findings(evaluation, marks)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from LungSegResNetLib.wording import counted
 
-from ..data.cases import DOUBTFUL, REFUSED, VALIDATION, Case
-from ..data.found_cases import FoundCases
+from ..data.cases import DOUBTFUL, REFUSED, VALIDATION
+from ..data.found_cases import FoundCases, LeftOutCase
 from ..data.scan_marks import ScanMarks, ScanSet
 from .aggregation import NO_GROUP, grouped
 from .case_choice import ALL, cases_trained_on, trained_patients
@@ -22,6 +22,7 @@ def left_out_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: S
     """Of the cases that a split asks for (see `choose_cases`), those that are not judged for a reason that was known.
 
     A doubtful or refused pair has the split that its list names, as that of a run does, which drew one for it as well.
+    A CT or mask without the other may be of any split; what cannot be opened is none of these cases.
 
     Parameters
     ----------
@@ -29,12 +30,13 @@ def left_out_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: S
     """
     validates = any(case.split == VALIDATION for case in found.cases)
 
-    def is_asked_for(case: Case | None) -> bool:
+    def is_asked_for(item: LeftOutCase) -> bool:
+        case = item.case
         if case is None or split == ALL:
-            return True
+            return not item.is_closed
         return case.split == split if split else case.split == VALIDATION or not validates
 
-    items = [item for item in found.left_out if is_asked_for(item.case)]
+    items = [item for item in found.left_out if is_asked_for(item)]
     with_case = [item.case for item in items if item.case]
     trained = trained_patients(with_case, seen, marks) if split is None else set()
     left_out = []

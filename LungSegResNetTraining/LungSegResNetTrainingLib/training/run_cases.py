@@ -124,7 +124,7 @@ def prepare_cases(
     found = list_data_set(data_set, taken)
     refuse_divided_patients(found.cases)
     used: list[tuple[Case, CachedCase]] = []
-    left_out = [*found.problems, *found.left_out]
+    left_out = list(found.left_out)
     for done, case in enumerate(found.cases):
         on_case(done, len(found.cases))
         try:

@@ -99,13 +99,13 @@ def _left_out(split: str, name: str = "odd") -> LeftOutCase:
     ],
 )
 def test_a_doubted_case_is_listed_where_it_could_have_been_judged(asked: str | None, split: str, listed: bool) -> None:
-    found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out(split)])
+    found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [_left_out(split)])
     told = [(one.name, one.group, one.cause) for one in left_out_cases(found, asked, NOTHING_SEEN, ScanMarks())]
     assert told == ([("odd", "ill", "doubtful")] if listed else [])
 
 
 def test_a_doubted_case_that_the_network_was_trained_on_is_none_that_the_figures_lack() -> None:
-    found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [], [_left_out("validation", "known")])
+    found = FoundCases([Case("v", Path("ct"), Path("mask"), "validation", "v")], [_left_out("validation", "known")])
     (one,) = left_out_cases(found, None, ScanSet.by_names({"known"}), ScanMarks())
     assert one.cause == "trained on"
     assert not is_doubt(one.cause)

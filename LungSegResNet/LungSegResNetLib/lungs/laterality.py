@@ -93,9 +93,9 @@ def sides_exchanged(ct: CTVolume, labels: np.ndarray) -> bool:
 
     A lung that is alone is on the wrong side if its centre lies in the other half of the body, where that is in view.
     """
-    columns = {label: (labels == label).sum(axis=(0, 1)) for label in (RIGHT_LUNG, LEFT_LUNG)}
-    dx = ct.spacing_zyx[2]
-    centres = {n: float(np.average(np.arange(len(c)), weights=c)) * dx for n, c in columns.items() if c.any()}
+    x_mm = np.arange(labels.shape[2]) * ct.spacing_zyx[2]
+    lungs = {label: labels == label for label in (RIGHT_LUNG, LEFT_LUNG)}
+    centres = {label: mean_x(lung, x_mm) for label, lung in lungs.items() if lung.any()}
     if len(centres) == 2:
         return centres[RIGHT_LUNG] >= centres[LEFT_LUNG]
     midline = body_midline(ct.hu, ct.spacing_zyx)

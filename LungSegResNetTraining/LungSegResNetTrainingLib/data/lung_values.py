@@ -9,7 +9,7 @@ import numpy as np
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.labels import LEFT_LUNG, RIGHT_LUNG
-from LungSegResNetLib.lungs.laterality import body_midline, split_lungs
+from LungSegResNetLib.lungs.laterality import body_midline, mean_x, split_lungs
 from LungSegResNetLib.lungs.preprocessing import body_middle
 
 from .mask_notes import ONE_VALUE
@@ -84,11 +84,7 @@ def as_right_and_left(values: np.ndarray, ct: CTVolume, source: str) -> tuple[np
 
 def _on_their_sides(values: np.ndarray, lungs: dict[int, int], ct: CTVolume) -> bool:
     """Whether each value of a lung or lobe lies on its side: that of the right lung at small x in LPS."""
-    midline = body_middle(ct.hu, ct.spacing_zyx) / ct.spacing_zyx[2]
-    for value, lung in lungs.items():
-        columns = (values == value).sum(axis=(0, 1))
-        if columns.any():
-            is_right = np.average(np.arange(len(columns)), weights=columns) < midline
-            if is_right != (lung == RIGHT_LUNG):
-                return False
-    return True
+    middle = body_middle(ct.hu, ct.spacing_zyx)  # also where half a body may be in view: a numbering has to be chosen
+    x_mm = np.arange(values.shape[2]) * ct.spacing_zyx[2]
+    parts = ((values == value, lung) for value, lung in lungs.items())
+    return all((mean_x(part, x_mm) < middle) == (lung == RIGHT_LUNG) for part, lung in parts if part.any())

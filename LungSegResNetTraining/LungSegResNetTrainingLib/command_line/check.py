@@ -56,11 +56,8 @@ def run(options: argparse.Namespace) -> int:
         refuse_existing(*further, overwrite=options.overwrite)
     reporter = make_reporter(options.progress)
     reporter.stage("check cases")
-    checks = check_data_set(
-        options.dataset,
-        lambda done, total, name: reporter.progress(done, total),
-        with_pictures=options.contact_sheet is not None,
-    )
+    with_pictures = options.contact_sheet is not None
+    checks = check_data_set(options.dataset, reporter.progress, with_pictures=with_pictures)
     print(_table(checks))
     fine = [check.case for check in checks if check.ok and check.case]
     marks = ScanMarks()

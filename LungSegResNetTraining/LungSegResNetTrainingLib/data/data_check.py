@@ -26,7 +26,7 @@ _COLUMNS = (*CASE_COLUMNS, "right_ml", "left_ml", "mean_hu", "slices", "spacing_
 
 def check_data_set(
     path: str | os.PathLike[str],
-    on_progress: Callable[[int, int, str], None] | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
     with_pictures: bool = True,
 ) -> list[CaseCheck]:
     """Read and judge every case of a data set; a broken case is listed with its reason and stops no other.
@@ -35,7 +35,7 @@ def check_data_set(
 
     Parameters
     ----------
-    on_progress : called before each case with the number done, the number of all, and its name.
+    on_progress : called before each case with the number of cases done and of all.
     with_pictures : draw the rows of a contact sheet.
 
     Raises
@@ -45,8 +45,7 @@ def check_data_set(
     found = list_data_set(path, taken=(OK, DOUBTFUL, REFUSED, NO_PAIR, REPEATED))
     checks = [CaseCheck(item.name, item.case, item.verdict, group=item.group) for item in found.left_out]
     for done, case in enumerate(found.cases):
-        if on_progress is not None:
-            on_progress(done, len(found.cases), case.name)
+        on_progress(done, len(found.cases))
         checks.append(check_case(case, with_pictures))
     return checks
 

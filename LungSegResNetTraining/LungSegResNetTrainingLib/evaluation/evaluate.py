@@ -70,7 +70,7 @@ class Evaluation:
     kept: int = 0
 
 
-OnCase = Callable[[int, int, CaseResult | UnjudgedCase, bool], None]
+OnOutcome = Callable[[int, int, CaseResult | UnjudgedCase, bool], None]
 
 
 def evaluate(
@@ -79,13 +79,13 @@ def evaluate(
     *,
     with_baseline: bool = True,
     reporter: Reporter | None = None,
-    on_case: OnCase = lambda number, count, outcome, kept: None,
+    on_outcome: OnOutcome = lambda number, count, outcome, kept: None,
 ) -> Evaluation:
     """Judge each case by the network beside it, and keep results and pictures in ``folder/cases``.
 
     What is there already from an earlier run is taken from there. A broken case is listed as failed and stops no other;
-    it is tried again by the next run. ``on_case`` gets the number of the case (from 1), how many there are, what came
-    of it and whether its result was kept from an earlier run.
+    it is tried again by the next run. ``on_outcome`` gets the number of the case (from 1), how many there are, what
+    came of it and whether its result was kept from an earlier run.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def evaluate(
             evaluation.kept += kept
         else:
             evaluation.failed.append(outcome)
-        on_case(number, len(assigned), outcome, kept)
+        on_outcome(number, len(assigned), outcome, kept)
     return evaluation
 
 

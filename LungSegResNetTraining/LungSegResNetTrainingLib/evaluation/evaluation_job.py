@@ -17,7 +17,7 @@ from ..data.scan_marks import NOTHING_SEEN, ScanMarks, repeated_scans
 from ..training.start_network import network_path
 from .case_choice import ALL, choose_cases, refuse_unreachable
 from .case_result import UnjudgedCase
-from .evaluate import Judge, OnCase, evaluate
+from .evaluate import Judge, OnOutcome, evaluate
 from .findings import Findings
 from .fold_networks import assign_networks, read_fold_networks
 from .left_out import left_out_cases
@@ -70,14 +70,18 @@ class _Assignment:
 
 
 def run_evaluation(
-    options: EvaluationOptions, found: FoundCases, reporter: Reporter, on_case: OnCase, tell: Callable[[str], None]
+    options: EvaluationOptions,
+    found: FoundCases,
+    reporter: Reporter,
+    on_outcome: OnOutcome,
+    tell: Callable[[str], None],
 ) -> Findings:
     """Judge the cases of a data set; results and pictures land in the folder of the report, which is to be written yet.
 
     Parameters
     ----------
     found : the cases of the data set.
-    on_case : see `evaluate`.
+    on_outcome : see `evaluate`.
     tell : is called with which cases are not judged.
 
     Raises
@@ -97,7 +101,7 @@ def run_evaluation(
     for text in repeated_scans((case, marks.of(case)) for case in assignment.cases):
         reporter.warning(text)
     evaluation = evaluate(
-        assignment.judged, options.report, with_baseline=options.with_baseline, reporter=reporter, on_case=on_case
+        assignment.judged, options.report, with_baseline=options.with_baseline, reporter=reporter, on_outcome=on_outcome
     )
     # What looked like a case and is none is not to be overlooked either.
     closed = [UnjudgedCase.of(item, cause="") for item in found.left_out if item.is_closed]

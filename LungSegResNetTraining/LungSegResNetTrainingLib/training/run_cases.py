@@ -104,7 +104,7 @@ def prepare_cases(
     slice_shape: tuple[int, int],
     *,
     include_doubtful: bool = False,
-    on_case: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TrainingCases:
     """Read, check and cache the cases of a data set one after the other; those that fail are left out with the reason.
 
@@ -112,7 +112,7 @@ def prepare_cases(
     ----------
     include_doubtful : train on pairs that the check doubts or that the list calls doubtful, too; refused ones are
         left out unless the list accepts them.
-    on_case : called with the number of cases done and of all.
+    on_progress : called with the number of cases done and of all.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def prepare_cases(
     used: list[tuple[Case, CachedCase]] = []
     left_out = list(found.left_out)
     for done, case in enumerate(found.cases):
-        on_case(done, len(found.cases))
+        on_progress(done, len(found.cases))
         try:
             cached = cache_case(case, cache, slice_shape)
         except OutputError:
@@ -145,7 +145,7 @@ def prepare_cases(
             used.append((case, cached))
         else:
             left_out.append(LeftOutCase(case.name, cached.verdict, case))
-    on_case(len(found.cases), len(found.cases))
+    on_progress(len(found.cases), len(found.cases))
     if not used:
         raise InputError(
             f"None of the {found.count} cases can be trained on; look at: lungsegresnet-train check {quoted(data_set)}"

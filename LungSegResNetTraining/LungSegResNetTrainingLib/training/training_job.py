@@ -69,7 +69,7 @@ def choose_cases(
             choice.cache,
             settings.slice_shape,
             include_doubtful=choice.include_doubtful,
-            on_case=reporter.progress,
+            on_progress=reporter.progress,
         )
     for item in prepared.left_out:
         reporter.warning(item.line())

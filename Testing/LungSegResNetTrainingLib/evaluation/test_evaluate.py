@@ -35,9 +35,9 @@ def test_an_interrupted_run_keeps_what_was_finished(judge: Judge, tmp_path: Path
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluate(assigned, tmp_path / "out", on_case=stop)
+        evaluate(assigned, tmp_path / "out", on_outcome=stop)
     seen: list[bool] = []
-    again = evaluate(assigned, tmp_path / "out", on_case=lambda *about: seen.append(about[3]))
+    again = evaluate(assigned, tmp_path / "out", on_outcome=lambda *about: seen.append(about[3]))
     assert seen == [True, False]
     assert again.results[0] == finished[0]
     assert [result.case.name for result in again.results] == ["first", "second"]
@@ -49,7 +49,7 @@ def test_a_changed_scan_a_damaged_result_or_a_lost_picture_is_judged_again(judge
 
     def run() -> None:
         evaluate(
-            [(case, judge)], tmp_path / "out", with_baseline=False, on_case=lambda *about: seen.append(about[3]),
+            [(case, judge)], tmp_path / "out", with_baseline=False, on_outcome=lambda *about: seen.append(about[3]),
         )  # fmt: skip
 
     run()
@@ -75,7 +75,7 @@ def test_another_network_gets_no_result_of_the_first(judge: Judge, tmp_path: Pat
         [(case, Judge.load(other, "cpu"))],
         tmp_path / "out",
         with_baseline=False,
-        on_case=lambda *about: seen.append(about[3]),
+        on_outcome=lambda *about: seen.append(about[3]),
     )
     assert seen == [False]
 

@@ -112,7 +112,7 @@ def test_a_corrected_mask_takes_the_report_on_the_earlier_one_away_and_is_judged
         claim_folder(out, about, overwrite=False, cases=[case])
         kept.append((out / "report.html").exists())
         (out / "report.html").touch()
-        evaluate([(case, judge)], out, with_baseline=False, on_case=lambda *told: kept.append(told[3]))
+        evaluate([(case, judge)], out, with_baseline=False, on_outcome=lambda *told: kept.append(told[3]))
 
     run()
     run()

@@ -96,9 +96,8 @@ def evaluate(
     names = folder_names([case for case, _ in assigned])
     for number, ((case, judge), name) in enumerate(zip(assigned, names, strict=True), start=1):
         reporter.stage(f"case {number} of {len(assigned)}: {case.name}")
-        job = _Job(case, folder / CASES_FOLDER / name, judge, with_baseline)
         try:
-            outcome, kept = job.outcome(reporter)
+            outcome, kept = _outcome(case, folder / CASES_FOLDER / name, judge, with_baseline, reporter)
         finally:
             reporter.close()
         if isinstance(outcome, CaseResult):
@@ -110,36 +109,22 @@ def evaluate(
     return evaluation
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One case to be judged in a folder of its own."""
-
-    case: Case
-    folder: Path
-    judge: Judge
-    with_baseline: bool
-
-    def outcome(self, reporter: Reporter) -> tuple[CaseResult | UnjudgedCase, bool]:
-        """What came of the case, and whether an earlier run had it already."""
-        try:
-            judge = self.judge
-            key = case_key(self.case, (judge.digest, judge.engine, f"baseline {self.with_baseline}"))
-            result = load_result(self.case, self.folder, key)
-            if result is not None:
-                return dataclasses.replace(result, fold=judge.fold), True
-            result = judge_case(
-                self.case,
-                self.folder,
-                judge.loaded,
-                with_baseline=self.with_baseline,
-                on_progress=reporter.progress,
-            )
-            save_result(result, key)
-            return dataclasses.replace(result, fold=judge.fold), False
-        except OutputError:
-            raise  # a full disk or a forbidden folder would fail every case
-        except RefusedPairError as error:
-            return UnjudgedCase(self.case.name, str(error), self.case.group, REFUSED), False
-        except Exception as error:  # the other cases are still worth judging
-            reason = sentence_of(error, "The case could not be evaluated")
-            return UnjudgedCase(self.case.name, reason, self.case.group), False
+def _outcome(
+    case: Case, folder: Path, judge: Judge, with_baseline: bool, reporter: Reporter
+) -> tuple[CaseResult | UnjudgedCase, bool]:
+    """What came of a case, which has a folder of its own, and whether an earlier run had it already."""
+    try:
+        key = case_key(case, (judge.digest, judge.engine, f"baseline {with_baseline}"))
+        result = load_result(case, folder, key)
+        if result is not None:
+            return dataclasses.replace(result, fold=judge.fold), True
+        result = judge_case(case, folder, judge.loaded, with_baseline=with_baseline, on_progress=reporter.progress)
+        save_result(result, key)
+        return dataclasses.replace(result, fold=judge.fold), False
+    except OutputError:
+        raise  # a full disk or a forbidden folder would fail every case
+    except RefusedPairError as error:
+        return UnjudgedCase(case.name, str(error), case.group, REFUSED), False
+    except Exception as error:  # the other cases are still worth judging
+        reason = sentence_of(error, "The case could not be evaluated")
+        return UnjudgedCase(case.name, reason, case.group), False

@@ -12,13 +12,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 LIBRARIES = [REPOSITORY / name / f"{name}Lib" for name in ("LungSegResNet", "LungSegResNetTraining")]
 # What a call writes to is the object it is made on, or one of its arguments.
 ON_OBJECT = {"write_text", "write_bytes"}
-ON_ARGUMENT = {"save", "savefig", "print_png", "WriteImage", "write_csv", "write_rows_into", "save_overlay"}
+ON_ARGUMENT = {"save", "savefig", "print_png", "WriteImage", "write_csv", "write_rows_into", "save_png"}
 # The file that `write_atomically` gives, several of them, and memory.
 SAFE = {"temporary", "files", "buffer"}
 # Functions that are given such a file under another name, a log that only grows, and what is no file of anybody.
 EXCEPTIONS = {
     ("tables.py", "path.write_bytes"),
-    ("overlay.py", "picture.save"),
+    ("drawing.py", "picture.save"),
     ("writing.py", "sitk.WriteImage"),
     ("progress.py", "self.path.open"),
     ("program.py", "Path(os.devnull).open"),

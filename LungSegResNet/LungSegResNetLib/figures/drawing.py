@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -96,6 +97,11 @@ def _drawable_char(char: str) -> str:
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """The font of all pictures."""
     return ImageFont.load_default(size)
+
+
+def save_png(picture: Image.Image, path: Path) -> None:
+    """Write a picture as PNG, whatever is there."""
+    picture.save(path, format="PNG", compress_level=3)  # the smallest file takes ten times as long
 
 
 def rgb(color: Sequence[float]) -> Color:

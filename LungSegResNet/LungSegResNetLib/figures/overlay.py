@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -29,6 +28,7 @@ from .drawing import (
     fitted,
     font,
     rgb,
+    save_png,
 )
 
 AXIAL_SLICES = 8
@@ -132,12 +132,7 @@ def write_overlay(
     """
     picture = draw_overlay(ct, mask, title, reference)
     with write_atomically(path, overwrite) as temporary:
-        save_overlay(picture, temporary)
-
-
-def save_overlay(picture: Image.Image, path: Path) -> None:
-    """Write a picture as PNG, whatever is there."""
-    picture.save(path, format="PNG", compress_level=3)  # the smallest file takes ten times as long
+        save_png(picture, temporary)
 
 
 def _choose_cuts(

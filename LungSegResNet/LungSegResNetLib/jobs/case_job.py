@@ -12,8 +12,9 @@ import numpy as np
 from .. import __version__
 from ..atomic import explained, write_atomically
 from ..ct_volume import CTVolume
+from ..figures.drawing import save_png
 from ..figures.measurements import LungMeasurement, measure_lungs, measurements_as_json
-from ..figures.overlay import draw_overlay, save_overlay
+from ..figures.overlay import draw_overlay
 from ..files.dicom_choice import WhenInDoubt
 from ..files.reading import read_ct
 from ..files.writing import write_mask_into
@@ -90,7 +91,7 @@ def run_case(
             if outputs.overlay:
                 picture = draw_overlay(ct, result.mask, ct.source)
                 with explained(outputs.overlay):
-                    save_overlay(picture, files[outputs.overlay])
+                    save_png(picture, files[outputs.overlay])
             for path, written in masks.items():
                 with explained(path):
                     written.result()

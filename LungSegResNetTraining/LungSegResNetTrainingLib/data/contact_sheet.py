@@ -10,12 +10,21 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from skimage.segmentation import find_boundaries
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError, OutputError
-from LungSegResNetLib.figures.drawing import draw_legend, draw_tag, fitted, font, lung_window_grey, rgb
+from LungSegResNetLib.figures.drawing import (
+    FINER,
+    draw_legend,
+    draw_outline,
+    draw_tag,
+    fine_picture,
+    fitted,
+    font,
+    rgb,
+    save_png,
+)
 from LungSegResNetLib.labels import LUNG_SEGMENTS
 
 from .case_check import CaseCheck
@@ -77,7 +86,7 @@ def write_contact_sheet(path: str | os.PathLike[str], checks: Sequence[CaseCheck
         target = _page(path, page)
         rows = [_row_of(check) for check in checks[start : start + _ROWS_A_PAGE]]
         with write_atomically(target, overwrite) as temporary:
-            Image.fromarray(np.concatenate([_legend(), *rows])).save(temporary, "PNG")
+            save_png(Image.fromarray(np.concatenate([_legend(), *rows])), temporary)
         written.append(target)
     if overwrite:
         _remove_pages(path, len(written) + 1)
@@ -105,22 +114,17 @@ def _row_of(check: CaseCheck) -> np.ndarray:
 
 
 def _tile(hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float, position: str) -> np.ndarray:
-    """One cut true to scale in the middle of a tile, outlined after scaling so that lines stay one pixel wide; its
-    position is written below."""
+    """One cut true to scale in the middle of a tile, its position written below."""
     rows, columns = _TILE
     scale = min(rows / (hu.shape[0] * row_mm), columns / (hu.shape[1] * column_mm))
     size = (max(1, int(hu.shape[1] * column_mm * scale)), max(1, int(hu.shape[0] * row_mm * scale)))
-    grey = Image.fromarray(lung_window_grey(hu))
-    picture = np.asarray(grey.resize(size, Image.Resampling.BILINEAR).convert("RGB")).copy()
-    shown = np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST))
+    picture = fine_picture(hu, size)
     for segment in LUNG_SEGMENTS:
-        picture[find_boundaries(shown == segment.label, mode="inner")] = rgb(segment.color)
-    tile = np.zeros((rows, columns, 3), np.uint8)
-    top, left = (rows - size[1]) // 2, (columns - size[0]) // 2
-    tile[top : top + size[1], left : left + size[0]] = picture
-    whole = Image.fromarray(tile)
-    draw_tag(ImageDraw.Draw(whole), (_TAG_MARGIN, rows - _TAG_MARGIN), position, "lb")
-    return np.asarray(whole)
+        draw_outline(picture, labels == segment.label, rgb(segment.color), dashed=False)
+    tile = Image.new("RGB", (columns, rows))
+    tile.paste(picture.reduce(FINER), ((columns - size[0]) // 2, (rows - size[1]) // 2))
+    draw_tag(ImageDraw.Draw(tile), (_TAG_MARGIN, rows - _TAG_MARGIN), position, "lb")
+    return np.asarray(tile)
 
 
 def _legend() -> np.ndarray:

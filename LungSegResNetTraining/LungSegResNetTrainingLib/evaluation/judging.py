@@ -11,6 +11,7 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.digests import array_digest
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.figures.drawing import save_png
 from LungSegResNetLib.figures.metric_definitions import DICE
 from LungSegResNetLib.figures.metrics import compare_lungs
 from LungSegResNetLib.figures.overlay import write_overlay
@@ -121,5 +122,5 @@ def _draw_worst(
     for worst in found:
         picture = draw_worst_slice(ct, reference, predicted, worst, name)
         with write_atomically(folder / worst.picture, overwrite=True) as temporary:
-            picture.save(temporary, format="PNG", optimize=True)
+            save_png(picture, temporary)
     return found

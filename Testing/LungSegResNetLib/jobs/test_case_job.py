@@ -57,7 +57,7 @@ def test_a_processor_without_memory_is_an_error_and_leaves_no_file(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-@pytest.mark.parametrize("step", ["measure_lungs", "save_overlay"])
+@pytest.mark.parametrize("step", ["measure_lungs", "save_png"])
 def test_a_case_stopped_while_its_files_are_written_leaves_none(
     tmp_path: Path, quick_network: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -48,9 +48,9 @@ def _remove_islands(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, 
     """Take domes that are islands out of the mask, in place; what has aerated lung not far below it is a mass."""
     dz, dy, dx = spacing_zyx
     islands = RunLengths.of(_islands(mask, hu, (dy, dx)))
-    numbers, count = islands.components(within_slices=True)
+    numbers, sizes = islands.components(within_slices=True)
     far = max(1, round(_FAR_BELOW_MM / dz))
-    for n in range(count):  # from below to above: what lies under an island may have been a dome
+    for n in range(len(sizes)):  # from below to above: what lies under an island may have been a dome
         voxels = islands.chosen(numbers == n).voxels()
         below = voxels - mask[0].size
         if (
@@ -110,7 +110,7 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
 
     over_slabs(find_cores, dense_cores, mask, hu)
     cores = RunLengths.of(dense_cores)
-    numbers, count = cores.components()
+    numbers, sizes = cores.components()
     cover = max(1, round(_COVER_MM / dz))
 
     def cap(n: int) -> tuple[slice, RunLengths] | None:
@@ -125,7 +125,7 @@ def _remove_caps(mask: np.ndarray, hu: np.ndarray, spacing_zyx: tuple[float, flo
         is_cap = _is_cap(part, mask[around], hu[around], may_be_slab=len(part) * dz <= _SLAB_MM)
         return (slices, core) if is_cap else None
 
-    for slices, core in filter(None, over_slices(cap, range(count))):
+    for slices, core in filter(None, over_slices(cap, range(len(sizes)))):
         # The opening has rounded the corners off; what is dense around the core belongs to it.
         for inside, section, core_here in zip(mask[slices], hu[slices], core.painted()[slices], strict=True):
             inside &= ~(dilated(core_here, radius) & (section > DENSE_HU))

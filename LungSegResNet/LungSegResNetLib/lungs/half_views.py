@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from ..labels import LEFT_LUNG, RIGHT_LUNG
-from .run_length import RunLengths, component_sizes
+from .run_length import RunLengths
 
 _EROSION_STEP_MM, _EROSION_MAX_MM = 2.0, 8.0
 _RIM_SHARE = 0.015  # of the mask
@@ -29,12 +29,11 @@ def sides_with_rim(mask: np.ndarray, spacing_zyx: tuple[float, ...]) -> np.ndarr
     smallest = _RIM_SHARE * np.count_nonzero(mask)
     for radius in np.arange(0.0, _EROSION_MAX_MM + _EROSION_STEP_MM, _EROSION_STEP_MM):
         core = RunLengths.of(depth > radius)
-        numbers, parts = core.components()
-        if parts < 2:
+        numbers, sizes = core.components()
+        if len(sizes) < 2:
             continue
-        sizes = component_sizes(core, numbers, parts)
         _, _, x = core.indices()
-        begin, end = np.full(parts, mask.shape[2]), np.zeros(parts, np.int64)
+        begin, end = np.full_like(sizes, mask.shape[2]), np.zeros_like(sizes)
         np.minimum.at(begin, numbers, x)
         np.maximum.at(end, numbers, x + core.lengths)
         lung = sizes.argmax()

@@ -15,7 +15,7 @@ from ..ct_volume import CTVolume
 from ..labels import BACKGROUND, LEFT_LUNG, RIGHT_LUNG
 from .half_views import depth_mm, sides_with_rim
 from .preprocessing import BODY_HU, body_middle
-from .run_length import RunLengths, component_sizes
+from .run_length import RunLengths
 from .slicewise import over_slabs
 
 _COARSE_MM = 2.5
@@ -137,10 +137,9 @@ def _coarse_sides(mask: np.ndarray, spacing: tuple[float, ...], x_mm: np.ndarray
     one_lung: np.ndarray | None = None
     left_before = np.concatenate([[0], np.cumsum(x_mm > 0)])
     for radius, core in cores():
-        numbers, parts = core.components()
-        sizes = component_sizes(core, numbers, parts)
+        numbers, sizes = core.components()
         _, _, x = core.indices()
-        left = np.bincount(numbers, left_before[x + core.lengths] - left_before[x], minlength=parts) / sizes
+        left = np.bincount(numbers, left_before[x + core.lengths] - left_before[x]) / sizes
         large = sizes > _MINOR_SHARE * total
         if not large.any():
             break
@@ -184,18 +183,15 @@ def _part_beside_each_other(
     ``cores`` are those of the mask by growing erosion; below ``smallest`` voxels they are not looked at.
     """
     for _, core in cores:
-        numbers, parts = core.components()
-        sizes = component_sizes(core, numbers, parts)
+        numbers, sizes = core.components()
         if sizes.sum() < smallest:
             return False
         largest = np.argsort(sizes)[-2:]
-        if parts < 2 or sizes[largest[0]] < _SECOND_SHARE * sizes.sum():
+        if len(sizes) < 2 or sizes[largest[0]] < _SECOND_SHARE * sizes.sum():
             continue
         z, y, x = core.indices()
-        centres = [
-            np.bincount(numbers, core.lengths * places, minlength=parts) / sizes
-            for places in (z, y, x + (core.lengths - 1) / 2)
-        ]
+        along = (z, y, x + (core.lengths - 1) / 2)
+        centres = [np.bincount(numbers, core.lengths * places) / sizes for places in along]
         up, back, left = (abs(np.diff(c[largest])[0]) * mm for c, mm in zip(centres, spacing, strict=True))
         # Parts of one lung lie above each other or one behind the other.
         if left > max(up, back):
@@ -269,12 +265,12 @@ def spread_to_neighbours(coarse: np.ndarray) -> np.ndarray:
 
 def _unite_parts(sides: np.ndarray, runs: RunLengths) -> None:
     """Make parts that are nearly all one side this side, in place; ``runs`` are those of both sides together."""
-    numbers, parts = runs.components()
+    numbers, sizes = runs.components()
     left = RunLengths.of(sides == LEFT_LUNG)
     left_voxels = np.bincount(
         np.searchsorted(runs.starts, left.starts, side="right") - 1, left.lengths, minlength=len(runs.starts)
     )
-    share = np.bincount(numbers, left_voxels, minlength=parts) / component_sizes(runs, numbers, parts)
+    share = np.bincount(numbers, left_voxels) / sizes
     to_left = (share > 0.97)[numbers] & (left_voxels < runs.lengths)
     to_right = (share < 0.03)[numbers] & (left_voxels > 0)
     np.put(sides, runs.chosen(to_left).voxels(), LEFT_LUNG)

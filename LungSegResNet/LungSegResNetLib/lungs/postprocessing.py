@@ -11,7 +11,7 @@ from ..boxes import bounding_box
 from .border import fit_border
 from .densities import DENSE_HU
 from .laterality import split_lungs
-from .run_length import RunLengths, component_sizes
+from .run_length import RunLengths
 from .slicewise import over_slabs, over_slices
 
 _MIN_PART_SHARE = 0.01  # of all lung: smaller parts are stray (bowel gas, oesophagus, air between arm and chest)
@@ -73,8 +73,7 @@ def clean_mask(
 
 def _without_small_parts(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     runs = RunLengths.of(mask)
-    numbers, parts = runs.components()
-    sizes = component_sizes(runs, numbers, parts)
+    numbers, sizes = runs.components()
     smallest = _MIN_PART_ML * 1000.0 / float(np.prod(spacing))
     if mask.shape[0] == 1:
         smallest = _MIN_PART_MM2 / (spacing[1] * spacing[2])
@@ -170,10 +169,10 @@ def _without_lone_tissue(mask: np.ndarray, hu: np.ndarray) -> np.ndarray:
 def _without_dense_crumbs(mask: np.ndarray, hu: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """The mask without small parts of a slice that have no air in it, as they are left in a dome of the diaphragm."""
     runs = RunLengths.of(mask)
-    numbers, parts = runs.components(within_slices=True)
-    is_small = component_sizes(runs, numbers, parts) * spacing[1] * spacing[2] < _MIN_PART_MM2
+    numbers, sizes = runs.components(within_slices=True)
+    is_small = sizes * spacing[1] * spacing[2] < _MIN_PART_MM2
     small, numbers = runs.chosen(is_small[numbers]), numbers[is_small[numbers]]
-    has_air = np.zeros(parts, bool)
+    has_air = np.zeros_like(sizes, bool)
     has_air[np.repeat(numbers, small.lengths)[np.take(hu, small.voxels()) < DENSE_HU]] = True
     result = mask.copy()
     np.put(result, small.chosen(~has_air[numbers]).voxels(), False)
@@ -194,9 +193,9 @@ def _closed_holes(background: RunLengths) -> np.ndarray:
 
     The first and last slice count as open: what leaves the scan is no hole.
     """
-    numbers, parts = background.components()
+    numbers, sizes = background.components()
     z, _, _ = background.indices()
-    open_parts = np.zeros(parts, bool)
+    open_parts = np.zeros_like(sizes, bool)
     open_parts[numbers[background.at_frame() | (z == 0) | (z == background.shape[0] - 1)]] = True
     return ~open_parts[numbers]
 
@@ -213,13 +212,13 @@ def _fill_vessels_and_covered_holes(
     area_mm2 = area * spacing[1] * spacing[2]
     is_small = area_mm2 <= _HOLE_MM2
     small = holes.chosen(is_small)
-    numbers, strands = small.components()
-    fill = np.ones(strands, bool)
+    numbers, sizes = small.components()
+    fill = np.ones_like(sizes, bool)
     fill[numbers[area_mm2[is_small] > _VESSEL_MM2]] = False
     if len(numbers):
         voxels, strand = small.voxels(), np.repeat(numbers, small.lengths)
         is_strand = small.painted()
-        below, above = (_covered(mask, is_strand, voxels, strand, strands, towards) for towards in (-1, 1))
+        below, above = (_covered(mask, is_strand, voxels, strand, len(sizes), towards) for towards in (-1, 1))
         fill |= below & above
     np.put(mask, small.chosen(fill[numbers]).voxels(), True)
 

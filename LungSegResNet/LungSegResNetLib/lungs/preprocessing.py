@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from .run_length import RunLengths, component_sizes
+from .run_length import RunLengths
 from .slab_morphology import dilated, eroded
 
 BODY_HU = -500.0
@@ -69,18 +69,17 @@ def body_box(hu: np.ndarray, spacing_zyx: tuple[float, float, float]) -> tuple[f
     np.put(filled, holes.voxels(), True)
     # Opening in the plane parts the patient from table top, blankets and tubes.
     opened = RunLengths.of(np.stack([_opened(section) for section in filled]))
-    numbers, parts = opened.components()
+    numbers, sizes = opened.components()
     full = (-dy / 2, (size_y - 0.5) * dy, -dx / 2, (size_x - 0.5) * dx)
-    if parts == 0:
+    if len(sizes) == 0:
         return full
     # Arms that lie apart from the trunk stay out: only what is joined to the largest part counts.
-    sizes = component_sizes(opened, numbers, parts)
     is_body = sizes == sizes.max()
     body = opened.chosen(is_body[numbers]).painted()
     edges = (body[:, 0], body[:, -1], body[:, :, 0], body[:, :, -1])
     if max(edge.mean() for edge in edges) > _CUT_SHARE:
         # The view ends inside the body and may cut it into parts, such as chest wall and mediastinum beside a lung.
-        at_edge = np.zeros(parts, bool)
+        at_edge = np.zeros_like(sizes, bool)
         at_edge[numbers[opened.at_frame()]] = True
         is_body |= at_edge & (sizes > _PART_SHARE * sizes.max())
         body = opened.chosen(is_body[numbers]).painted()

@@ -13,7 +13,7 @@ from .empty_air import empty_air_ml
 from .gaps import gaps_of
 from .laterality import NEAR_MIDLINE_MM, mean_x
 from .postprocessing import TAPERED_SHARE
-from .run_length import RunLengths, component_sizes
+from .run_length import RunLengths
 from .slicewise import over_slabs, over_slices
 from .spine import spine_is_in_front
 
@@ -96,9 +96,7 @@ def _why_volumes_differ(volumes: dict[str, float], dense: Container[str], midlin
 
 def _two_as_one(mask: np.ndarray) -> list[str]:
     """Warning where what was taken for one lung are two large parts, which lie above each other from side to side."""
-    runs = RunLengths.of(mask > 0)
-    numbers, parts = runs.components()
-    sizes = component_sizes(runs, numbers, parts)
+    _, sizes = RunLengths.of(mask > 0).components()
     if np.count_nonzero(sizes > _LARGE_SHARE * sizes.sum()) < 2:
         return []
     text = (

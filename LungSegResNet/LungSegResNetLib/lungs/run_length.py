@@ -93,30 +93,30 @@ class RunLengths:
         z_range, y_range, x_range = (slice(int(begin), int(end)) for begin, end in ends)
         return z_range, y_range, x_range
 
-    def components(self, *, within_slices: bool = False) -> tuple[np.ndarray, int]:
-        """Number of the component that each run belongs to, from 0 in the order of first voxels; number of components.
+    def components(self, *, within_slices: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Number of the component that each run belongs to, from 0 in the order of first voxels; voxels of each one.
 
         Voxels are joined through their six faces, or ``within_slices`` through four.
         """
         count = len(self.starts)
         if count == 0:
-            return np.zeros(0, np.int32), 0
+            return np.zeros(0, np.int32), np.zeros(0, np.int64)
         _, height, width = self.shape
         steps = [width + 1] if within_slices else [width + 1, (height + 1) * (width + 1)]
         some = [slice(begin, begin + _AT_A_TIME) for begin in range(0, count, _AT_A_TIME)]
         met = over_slices(lambda pair: self._met(*pair), itertools.product(some, steps))
         first, second = np.concatenate(met, axis=1)
         joined = sparse.coo_matrix((np.ones(len(first), bool), (first, second)), (count, count))
-        parts, numbers = csgraph.connected_components(joined, directed=False)
-        return numbers, parts
+        _, numbers = csgraph.connected_components(joined, directed=False)
+        return numbers, np.bincount(numbers, self.lengths).astype(np.int64)
 
     def holes_of_slices(self) -> tuple[RunLengths, np.ndarray]:
         """Of the runs of a background, those of holes closed in within their slice; pixels of the hole of each."""
-        numbers, parts = self.components(within_slices=True)
-        is_open = np.zeros(parts, bool)
+        numbers, sizes = self.components(within_slices=True)
+        is_open = np.zeros_like(sizes, bool)
         is_open[numbers[self.at_frame()]] = True
         is_hole = ~is_open[numbers]
-        return self.chosen(is_hole), component_sizes(self, numbers, parts)[numbers[is_hole]]
+        return self.chosen(is_hole), sizes[numbers[is_hole]]
 
     def _met(self, some: slice, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of runs, the first one among ``some``, that overlap when the first one is moved so many places on."""
@@ -126,8 +126,3 @@ class RunLengths:
         before = np.cumsum(met) - met
         first = np.repeat(np.arange(some.start, some.start + len(met)), met)
         return first, np.repeat(begin - before, met) + np.arange(met.sum())
-
-
-def component_sizes(runs: RunLengths, numbers: np.ndarray, components: int) -> np.ndarray:
-    """Voxels of each component of the runs, as `RunLengths.components` numbers them."""
-    return np.bincount(numbers, runs.lengths, minlength=components).astype(np.int64)

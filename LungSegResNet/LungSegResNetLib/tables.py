@@ -32,7 +32,7 @@ def column_separator(header: str, needed: Collection[str] = (), told: str = "") 
     return max(told + ",;\t", key=fitness)
 
 
-def to_header(file: TextIO, needed: Collection[str] = ()) -> tuple[int, str]:
+def _to_header(file: TextIO, needed: Collection[str] = ()) -> tuple[int, str]:
     """Go on to the line that names the columns of a CSV; returns how many lines lie above, and what parts the columns.
 
     Lines without text are passed over, and a line ``sep=;``, in which Excel is told what parts the columns.
@@ -94,25 +94,30 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, Ce
 def read_rows(path: Path, needed: Sequence[str] = ()) -> list[dict[str, str]]:
     """Rows of a CSV by the names of its columns in lower case, also as a spreadsheet saved it.
 
-    Commas, semicolons or tabs part the columns; cells without text are empty. See `to_header` for the lines above.
+    Commas, semicolons or tabs part the columns; cells without text are empty. Above the names may be
+    lines without text, and a line ``sep=;``.
 
     Raises
     ------
     InputError : the file cannot be read, is not UTF-8 text, or lacks a column that is needed.
     """
+    return [row for _, row in numbered_rows(path, needed)]
+
+
+def numbered_rows(path: Path, needed: Sequence[str] = ()) -> list[tuple[int, dict[str, str]]]:
+    """As `read_rows`, each row with the number of its line in the file, or of its last one."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            _, separator = to_header(file, needed)
+            above, separator = _to_header(file, needed)
             table = csv.reader(file, delimiter=separator)
             columns = [column.strip().lower() for column in next(table, [])]
             if not set(needed) <= set(columns):
                 raise InputError(f"The table {path} needs the columns {', '.join(needed[:-1])} and {needed[-1]}.")
-            return [
-                {c: cell.strip() for c, cell in zip_longest(columns, row[: len(columns)], fillvalue="")}
-                for row in table
-                if any(row)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+            cells = ((above + table.line_num, [cell.strip() for cell in row[: len(columns)]]) for row in table)
+            return [(line, dict(zip_longest(columns, row, fillvalue=""))) for line, row in cells if any(row)]
+    except UnicodeDecodeError as error:
+        raise InputError(f"The table {path} is not UTF-8 text; in a spreadsheet, save it as 'CSV UTF-8'.") from error
+    except (OSError, csv.Error) as error:
         raise InputError(f"The table {path} cannot be read ({error}).") from error
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetLib.tables import to_header
+from LungSegResNetLib.tables import numbered_rows
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -28,7 +27,6 @@ CASE_COLUMNS = (
     *("accepted", "doubtful", "licence", "doi"),
 )
 _NEEDED = ("case", "ct", "mask")
-_BEYOND = "beyond the last column"
 _NOT_ACCEPTED = ("no", "n", "false", "0", "-")  # what people write where they could leave the cell empty
 
 
@@ -119,23 +117,9 @@ def read_case_list(csv_path: Path) -> list[ListedCase]:
     InputError : the CSV is missing, has no case or lacks a column; a row lacks its case, CT or mask or names a split
         that is none.
     """
-    try:
-        with csv_path.open(newline="", encoding="utf-8-sig") as file:
-            above, separator = to_header(file, _NEEDED)
-            table = csv.DictReader(file, restval="", restkey=_BEYOND, delimiter=separator)
-            table.fieldnames = [column.strip().lower() for column in table.fieldnames or ()]
-            rows = [(above + table.line_num, row) for row in table if any(_texts(row))]
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"The case list {csv_path} is not UTF-8 text; in a spreadsheet, save it as 'CSV UTF-8'."
-        ) from error
-    except (OSError, csv.Error) as error:
-        raise InputError(f"The case list {csv_path} cannot be read ({error}).") from error
+    rows = numbered_rows(csv_path, _NEEDED)
     if not rows:
         raise InputError(f"The case list {csv_path} is empty.")
-    missing = set(_NEEDED) - rows[0][1].keys()
-    if missing:
-        raise InputError(f"The case list {csv_path} has no column {', '.join(sorted(missing))}.")
     return [_listed(csv_path, line, row) for line, row in rows]
 
 
@@ -164,27 +148,23 @@ def unnamed_patients(cases: Sequence[Case]) -> str:
     return f"{unnamed} of {len(cases)} cases name no patient, and each of them counts as a patient of its own"
 
 
-def _texts(row: dict[str, str]) -> list[str]:
-    return [value.strip() for column, value in row.items() if column != _BEYOND]
-
-
 def _listed(csv_path: Path, line: int, row: dict[str, str]) -> ListedCase:
-    name, status = row["case"].strip(), (row.get("status") or OK).strip().lower()
-    empty = [column for column in _NEEDED if not row[column].strip()]
+    name, status = row["case"], (row.get("status") or OK).lower()
+    empty = [column for column in _NEEDED if not row[column]]
     if empty and (status == OK or not name):
         called = f" ({name})" if name else ""
         raise InputError(f"Line {line}{called} of the case list {csv_path} lacks {', '.join(empty)}.")
     if "\0" in "".join(row[column] for column in _NEEDED):
         raise InputError(f"Line {line} of the case list {csv_path} has characters of no text; save it as CSV again.")
     case = None if empty else _case(csv_path.parent, row)
-    further = {column: text.strip() for column, text in row.items() if column not in (*CASE_COLUMNS, _BEYOND)}
-    reasons, group = ((row.get(column) or "").strip() for column in ("reasons", "group"))
-    return ListedCase(name, case, status, reasons, further, group if case is None else "")
+    further = {column: text for column, text in row.items() if column not in CASE_COLUMNS}
+    group = row.get("group", "") if case is None else ""
+    return ListedCase(name, case, status, row.get("reasons", ""), further, group)
 
 
 def _case(folder: Path, row: dict[str, str]) -> Case:
     def text(column: str) -> str:
-        return (row.get(column) or "").strip()
+        return row.get(column, "")
 
     split, accepted = text("split"), text("accepted")
     if split.lower() not in _SPLITS:

@@ -319,18 +319,24 @@ def test_a_scene_that_was_saved_with_corrected_lungs_is_measured_again_and_anoth
     assert volume_ml == pytest.approx((wanted == 1).sum() * voxel_ml, abs=0.51)
 
 
-def test_while_changed_lungs_are_measured_the_window_goes_on_and_old_figures_are_not_shown(
-    host: Host, ct: Any, done: Any, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def go_on(host: Host, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Measuring in the background ends only after this was set."""
     from LungSegResNetWidgets import background_measurement
 
-    go_on, measurement = threading.Event(), background_measurement.measurementOf
+    event, measurement = threading.Event(), background_measurement.measurementOf
 
     def slowly(*nodes: Any) -> Any:
         rows = measurement(*nodes)
-        return lambda: go_on.wait(60) and rows()
+        return lambda: event.wait(60) and rows()
 
     monkeypatch.setattr(background_measurement, "measurementOf", slowly)
+    return event
+
+
+def test_while_changed_lungs_are_measured_the_window_goes_on_and_old_figures_are_not_shown(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, go_on: threading.Event
+) -> None:
     lungs = parameters(done).outputSegmentation
     before = rows_of(done.ui.measurementsTable)
     host.leaveModule(done)
@@ -349,17 +355,8 @@ def test_while_changed_lungs_are_measured_the_window_goes_on_and_old_figures_are
 
 
 def test_lungs_that_change_while_they_are_measured_are_measured_once_more(
-    host: Host, ct: Any, done: Any, drawn: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, go_on: threading.Event
 ) -> None:
-    from LungSegResNetWidgets import background_measurement
-
-    go_on, measurement = threading.Event(), background_measurement.measurementOf
-
-    def slowly(*nodes: Any) -> Any:
-        rows = measurement(*nodes)
-        return lambda: go_on.wait(60) and rows()
-
-    monkeypatch.setattr(background_measurement, "measurementOf", slowly)
     lungs = parameters(done).outputSegmentation
     host.leaveModule(done)
     for slices in (5, 7):

@@ -19,32 +19,42 @@ from .openvino_library import opset as ops
 def build_graph(
     network: FoldedNetwork,
     slices: tuple[int, int, int],
-    scale: int,
+    scales: tuple[int, ...],
     quantized: bool = False,
     unpadded: tuple[bool, bool] = (False, False),
 ) -> ov.Model:
-    """Graph of a pass at 1/scale of the size, with input (n, 1, h, w) and output (n, classes, h, w), both float32.
+    """Graph with input (n, 1, h, w) and output (n, classes, h, w), both float32.
 
     Parameters
     ----------
-    slices : n, h and w; with -1 for h and w the graph takes slices of any size that ``scale`` divides.
+    slices : n, h and w; with -1 for h and w a graph with the one scale 1 takes slices of any size.
+    scales : the output is the sum of the logits of passes at 1/scale of the size.
     quantized : the 3 x 3 convolutions between the first and the 1 x 1 layers work on 8-bit integers.
     unpadded : for rows and columns, whether the last stage gets no border of zeros: then the output lacks
-        ``LAST_STAGE_REACH`` pixels of the pass on both sides, and the rest is as it would be with them.
+        ``LAST_STAGE_REACH`` pixels on both sides, and the rest is as it would be with them. Only for the one scale 1.
     """
-    images = ops.parameter([slices[0], 1, *slices[1:]], np.float32)
-    if scale == 1:
-        return ov.Model([_logits(images, network, quantized, unpadded)], [images], "lungs")
-    shrunk = ops.avg_pool(images, [scale, scale], [0, 0], [0, 0], [scale, scale], exclude_pad=False)
-    logits = ops.interpolate(
-        _logits(shrunk, network, quantized, unpadded),
-        ops.constant(np.array([scale, scale], np.float32)),
-        "linear_onnx",
-        "scales",
-        axes=_integers(2, 3),
-        coordinate_transformation_mode="half_pixel",
-    )
-    return ov.Model([logits], [images], "lungs")
+    count, height, width = slices
+    images = ops.parameter([count, 1, height, width], np.float32)
+    passes = []
+    for scale in scales:
+        if scale == 1:
+            passes.append(_logits(images, network, quantized, unpadded))
+            continue
+        shrunk = ops.avg_pool(images, [scale, scale], [0, 0], [0, 0], [scale, scale], exclude_pad=False)
+        passes.append(
+            ops.interpolate(
+                _logits(shrunk, network, quantized),
+                _integers(height, width),
+                "linear_onnx",
+                "sizes",
+                axes=_integers(2, 3),
+                coordinate_transformation_mode="half_pixel",
+            )
+        )
+    total = passes[0]
+    for logits in passes[1:]:
+        total = ops.add(total, logits)
+    return ov.Model([total], [images], "lungs")
 
 
 def _logits(

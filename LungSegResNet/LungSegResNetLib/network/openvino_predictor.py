@@ -17,15 +17,7 @@ from .model_file import load_model, weights_do_not_fit
 from .openvino_library import openvino as ov
 from .openvino_passes import Lane, Passes
 from .openvino_precision import device_precision, float_hint
-from .passes import (
-    FEW_SLICES,
-    LUNG_IN_VIEW,
-    WHOLE_FRAME,
-    from_coarse_to_fine,
-    lung_probability,
-    pass_view,
-    with_lung,
-)
+from .passes import FEW_SLICES, LUNG_IN_VIEW, WHOLE_FRAME, fine_view, lung_probability, split_scales
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU"}
 
@@ -34,8 +26,8 @@ class OpenVinoPredictor:
     """A loaded network on the processor or on Intel graphics; ``predict`` may be called for any number of scans.
 
     Several slices run side by side, each on a share of the cores: that spares the waiting that splitting every
-    slice between all cores costs. Where a pass sees no lung, the finer ones are spared; on the processor they see no
-    more of a slice than the lungs and a margin.
+    slice between all cores costs. Where the coarser passes see no lung, the finest one is spared; on the processor it
+    sees no more of a slice than the lungs and a margin.
 
     Parameters
     ----------
@@ -72,9 +64,9 @@ class OpenVinoPredictor:
             raise weights_do_not_fit(Path(model_path).name, error) from error
         self.batch_size = batch_size
         self._lung_in_view = lung_in_view
-        self._scales = from_coarse_to_fine(self.card.scales)
+        coarse, finest = split_scales(self.card.scales)
         # Graphs for any size are for processors; graphics would compile anew for each.
-        self._crops = device == "cpu"
+        self._crops = device == "cpu" and bool(coarse) and finest == 1
         try:
             core = ov.Core()
             _refuse_missing(core, _DEVICES[device])
@@ -84,7 +76,7 @@ class OpenVinoPredictor:
             )
             slices = (batch_size, *self.card.slice_shape)
             quantized = self.precision == "int8"
-            self._lanes = Passes(compile_graph, network, slices, self._scales, quantized, self._crops).lanes
+            self._lanes = Passes(compile_graph, network, slices, coarse, finest, quantized, self._crops).lanes
         except RuntimeError as error:
             raise _device_error(error) from error
         self._in_float32: Callable[[], OpenVinoPredictor] | None = None
@@ -146,18 +138,17 @@ class OpenVinoPredictor:
     def _passes(self, lane: Lane, slices: np.ndarray) -> np.ndarray:
         """Probability (n, h, w) of at most a batch of slices."""
         batch = self._padded(slices)
-        logits = lane.run(self._scales[0], batch)[: len(slices)]
-        probability = lung_probability(logits)
-        for number, scale in enumerate(self._scales[1:], start=2):
-            seen = with_lung(probability, number == len(self._scales), self._lung_in_view)
-            if not len(seen):
-                break
-            view = pass_view(probability.max(axis=0), scale, self._lung_in_view) if self._crops else WHOLE_FRAME
+        logits = lane.coarse(batch)
+        if logits is None:
+            return lung_probability(lane.finest(batch)[: len(slices)])
+        passes, logits = len(self.card.scales), logits[: len(slices)]
+        probability = lung_probability(logits / np.float32(passes - 1))
+        seen = probability.max(axis=(1, 2)) > self._lung_in_view
+        if seen.any():
+            view = fine_view(probability.max(axis=0), self._lung_in_view) if self._crops else WHOLE_FRAME
             box = np.ascontiguousarray(batch[:, :, *view.shown])
-            mean = logits[seen, :, *view.told]
-            mean += (lane.run(scale, box, view.unpadded)[seen] - mean) / np.float32(number)
-            logits[seen, :, *view.told] = mean
-            probability[seen, *view.told] = lung_probability(mean)
+            total = logits[:, :, *view.told] + lane.finest(box, view.unpadded)[: len(slices)]
+            probability[seen, *view.told] = lung_probability(total[seen] / np.float32(passes))
         return probability
 
     def _padded(self, slices: np.ndarray) -> np.ndarray:

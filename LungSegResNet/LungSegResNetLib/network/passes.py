@@ -1,6 +1,6 @@
-"""Passes of a network over a slice at several sizes, from the coarsest, which costs least, to the finest.
+"""Passes of a network over a slice at several sizes; the finest, which costs most, is spared where there is no lung.
 
-Each pass is spared where those before it see no lung: in slices without lung, and around the lungs.
+That goes for slices without lung, and for what lies around the lungs.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from .architecture import LAST_STAGE_REACH
 
 # Scans of so few are computed in float32: the mask of one slice differs by more in shorter numbers than that of a scan.
 FEW_SLICES = 4
-# Of the mean of the passes before the finest; a lung that is larger than a few pixels makes all of them sure.
+# Of the mean of the coarser passes; a lung that is larger than a few pixels makes all of them sure.
 LUNG_IN_VIEW = 0.05
-_MAYBE_LUNG = 0.001  # with 0.003 the tips of lungs lose some pixels, and white lungs more
+_MAYBE_LUNG = 0.01  # so little that what the coarser passes miss of a lung is not left out
 # Pixels around; with 16 network 0.4.0 changes some pixels of a mask, with 24 hardly any.
 _MARGIN = LAST_STAGE_REACH
-_STEP = 8  # the size of boxes is a multiple of it, because each size is prepared for when it is first met
+_STEP = 16  # the size of boxes is a multiple of it, because each size is prepared for when it is first met
 
 
 @dataclass(frozen=True)
-class PassView:
-    """Rows and columns of a frame that a pass is shown, and those it tells of: without the margin around them.
+class FineView:
+    """Rows and columns of a frame that the finest pass is shown, and those it tells of: without the margin around them.
 
     Where they come close to the edge of the frame there is no margin to be left out.
     """
@@ -37,33 +37,26 @@ class PassView:
         return self.shown[0] != self.told[0], self.shown[1] != self.told[1]
 
 
-WHOLE_FRAME = PassView((slice(None), slice(None)), (slice(None), slice(None)))
+WHOLE_FRAME = FineView((slice(None), slice(None)), (slice(None), slice(None)))
 
 
-def from_coarse_to_fine(scales: tuple[int, ...]) -> tuple[int, ...]:
-    """The passes in the order in which they are run; scales are those of ``ModelCard.scales``."""
-    return tuple(sorted(scales, reverse=True))
+def split_scales(scales: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    """The coarser passes, which come first, and the finest one; scales are those of ``ModelCard.scales``."""
+    finest = min(scales)
+    return tuple(scale for scale in scales if scale != finest), finest
 
 
-def with_lung(probability: np.ndarray, is_finest: bool, lung_in_view: float = LUNG_IN_VIEW) -> np.ndarray:
-    """Numbers of those slices (n, h, w), probabilities by the passes so far, that the next pass has to see."""
-    enough = lung_in_view if is_finest else min(lung_in_view, _MAYBE_LUNG)
-    return np.flatnonzero(probability.max(axis=(1, 2)) > enough)
-
-
-def pass_view(probability: np.ndarray, scale: int, lung_in_view: float = LUNG_IN_VIEW) -> PassView:
-    """Where a pass at 1/scale looks: at all that may be lung by those before, and a margin as far as the frame goes.
+def fine_view(probability: np.ndarray, lung_in_view: float = LUNG_IN_VIEW) -> FineView:
+    """Where the finest pass looks: at all that may be lung by the coarser ones, and a margin as far as the frame goes.
 
     Parameters
     ----------
-    probability : (h, w) by the passes before; some of it is larger than ``lung_in_view``, below 0 all of it.
+    probability : (h, w) by the coarser passes; some of it is larger than ``lung_in_view``, below 0 all of it.
     """
-    hits = np.nonzero(probability > min(lung_in_view, _MAYBE_LUNG))
-    rows, columns = (
-        _shown_and_told(along // scale, size // scale) for along, size in zip(hits, probability.shape, strict=True)
-    )
-    shown, told = ((_enlarged(rows[i], scale), _enlarged(columns[i], scale)) for i in (0, 1))
-    return PassView(shown, told)
+    rows, columns = np.nonzero(probability > min(lung_in_view, _MAYBE_LUNG))
+    shown_rows, told_rows = _shown_and_told(rows, probability.shape[0])
+    shown_columns, told_columns = _shown_and_told(columns, probability.shape[1])
+    return FineView((shown_rows, shown_columns), (told_rows, told_columns))
 
 
 def _shown_and_told(hits: np.ndarray, size: int) -> tuple[slice, slice]:
@@ -74,10 +67,6 @@ def _shown_and_told(hits: np.ndarray, size: int) -> tuple[slice, slice]:
     start = min(max(0, first - (length - (end - first)) // 2), size - length)
     shown = slice(start, start + length)
     return shown, slice(shown.start + _MARGIN, shown.stop - _MARGIN) if has_margin else shown
-
-
-def _enlarged(part: slice, scale: int) -> slice:
-    return slice(part.start * scale, part.stop * scale)
 
 
 def lung_probability(logits: np.ndarray) -> np.ndarray:

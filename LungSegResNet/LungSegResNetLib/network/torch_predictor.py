@@ -22,7 +22,7 @@ from .cpu_memory import keep_freed_memory
 from .cpu_precision import cpu_precision
 from .model_file import ModelCard, load_model, weights_do_not_fit
 from .network import HighRes2DNet, ResidualBlock, unpadded
-from .passes import FEW_SLICES, LUNG_IN_VIEW, from_coarse_to_fine, pass_view, with_lung
+from .passes import FEW_SLICES, LUNG_IN_VIEW, fine_view, split_scales
 
 _LAYERS_ALIVE = 10  # results of layers with the most channels that are in memory together, workspace included
 _SLICE_BYTES = 80 << 20  # of those in half precision for a slice of 216 x 296
@@ -88,7 +88,7 @@ def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[in
         shrunk = functional.avg_pool2d(slices, scale) if scale > 1 else slices
         logits = network(shrunk.contiguous(memory_format=order)).float()
         if scale > 1:
-            logits = functional.interpolate(logits, scale_factor=scale, mode="bilinear", align_corners=False)
+            logits = functional.interpolate(logits, size=slices.shape[-2:], mode="bilinear", align_corners=False)
         total = logits if total is None else total + logits
     assert total is not None, "a model card has at least one scale"
     return total / len(scales)
@@ -97,8 +97,8 @@ def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[in
 class TorchPredictor:
     """A loaded network on a device; ``predict`` may be called for any number of scans.
 
-    Where a pass sees no lung, the finer ones are spared; on the processor they see no more of a slice than the lungs
-    and a margin.
+    Where the coarser passes see no lung, the finest one is spared; on the processor it sees no more of a slice than
+    the lungs and a margin.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ class TorchPredictor:
             self._network = place(without_norms(network), self.device)
         except RuntimeError as error:
             raise _device_error(self.device, error) from error
-        self._unpadded = functools.cache(functools.partial(unpadded, self._network))
+        self._finest = functools.cache(functools.partial(unpadded, self._network))
         fastest = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
         self.precision = precision or fastest
         self._may_change = precision is None
@@ -191,30 +191,25 @@ class TorchPredictor:
             torch.empty(
                 (len(slices), _LAYERS_ALIVE * STAGES[-1][0], *slices.shape[-2:]), dtype=dtype, device=self.device
             )
-            return self._passes(slices)
-
-    def _passes(self, slices: torch.Tensor) -> np.ndarray:
-        """Probability (n, h, w) of slices (n, 1, h, w) on the device."""
-        first, *finer = from_coarse_to_fine(self.card.scales)
-        logits = mean_logits(self._network, slices, (first,))
-        probability = _lung_probability(logits).cpu().numpy()
-        for number, scale in enumerate(finer, start=2):
-            seen = with_lung(probability, number == len(self.card.scales), self._lung_in_view)
-            if not len(seen):
-                break
-            if self.device.type != "cpu":
+            coarse, finest = split_scales(self.card.scales)
+            if not coarse:
+                return _lung_probability(mean_logits(self._network, slices, (finest,))).cpu().numpy()
+            logits = mean_logits(self._network, slices, coarse)
+            probability = _lung_probability(logits).cpu().numpy()
+            weight = 1 / (len(coarse) + 1)  # each pass has the same in the mean
+            seen = np.flatnonzero(probability.max(axis=(1, 2)) > self._lung_in_view)
+            if self.device.type == "cpu" and finest == 1:
+                for number in seen:
+                    view = fine_view(probability[number], self._lung_in_view)
+                    part = slice(number, number + 1)
+                    fine = mean_logits(self._finest(*view.unpadded), slices[part, :, *view.shown], (finest,))
+                    fine = logits[part, :, *view.told].lerp(fine, weight)
+                    probability[part, *view.told] = _lung_probability(fine).numpy()
+            elif len(seen):
                 # All of the batch, since kernels are made for its size.
-                logits = logits.lerp(mean_logits(self._network, slices, (scale,)), 1 / number)
-                probability[seen] = _lung_probability(logits).cpu().numpy()[seen]
-                continue
-            for one in seen:
-                view = pass_view(probability[one], scale, self._lung_in_view)
-                part = slice(one, one + 1)
-                found = mean_logits(self._unpadded(*view.unpadded), slices[part, :, *view.shown], (scale,))
-                mean = logits[part, :, *view.told].lerp(found, 1 / number)
-                logits[part, :, *view.told] = mean
-                probability[part, *view.told] = _lung_probability(mean).numpy()
-        return probability
+                fine = logits.lerp(mean_logits(self._network, slices, (finest,)), weight)
+                probability[seen] = _lung_probability(fine).cpu().numpy()[seen]
+            return probability
 
 
 def _device_error(device: torch.device, error: RuntimeError) -> DeviceError:

@@ -1,4 +1,4 @@
-"""Finer passes are spared where the coarser ones see no lung, in both engines."""
+"""The pass at full size is spared where the coarser ones see no lung, in both engines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from LungSegResNetLib.network.model_file import default_model_path, load_model, 
 from LungSegResNetLib.network.network import unpadded
 from LungSegResNetLib.network.openvino_graph import build_graph
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
-from LungSegResNetLib.network.passes import PassView, from_coarse_to_fine, lung_probability, pass_view, with_lung
+from LungSegResNetLib.network.passes import FineView, fine_view, lung_probability, split_scales
 from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetLib.network.torch_predictor import TorchPredictor, build_network
 
@@ -49,7 +49,7 @@ def shipped_with(scales: tuple[int, ...], folder: Path) -> Path:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("batch_size", [1, 2])
-def test_slices_without_lung_get_the_coarsest_pass_and_lungs_all_of_them(
+def test_slices_without_lung_get_the_coarse_passes_and_others_all_of_them(
     engine: type, batch_size: int, slices: np.ndarray, tmp_path: Path
 ) -> None:
     def log_odds(*scales: int) -> np.ndarray:
@@ -57,52 +57,37 @@ def test_slices_without_lung_get_the_coarsest_pass_and_lungs_all_of_them(
         probability = predictor.predict(slices).astype(np.float64).clip(1e-14, 1 - 1e-9)
         return np.log(probability / (1.0 - probability)).clip(None, 7.0)  # a float32 near 1 tells no more
 
-    def told(before: np.ndarray, scale: int) -> np.ndarray:
-        box = np.zeros(SLICE_SHAPE, bool)
-        box[pass_view(1 / (1 + np.exp(-before[1])), scale).told] = True
-        return box
-
     result = log_odds(1, 2, 4)
     full, half, quarter = (log_odds(scale) for scale in (1, 2, 4))
-    coarse, every = (half + quarter) / 2, (full + half + quarter) / 3
-    np.testing.assert_allclose(result[[0, 2]], quarter[[0, 2]], atol=0.01)
-    assert np.abs(coarse - quarter)[[0, 2]].max() > 0.1, "the pass at half size would have been seen"
-    in_half, in_full = told(quarter, 2), told(coarse, 1)
-    assert 0.1 < in_full.mean() < in_half.mean() < 0.9
-    np.testing.assert_allclose(result[1][~in_half], quarter[1][~in_half], atol=0.01)
-    for box, expected in ((in_half & ~in_full, coarse[1]), (in_full, every[1])):
-        # In logits, the mean of what stops at 7 is not that of the passes.
-        known = box & (np.max([full[1], half[1], quarter[1]], axis=0) < 6.9)
-        assert known.sum() > 100
-        # What lies beyond the box changes little inside of it.
-        missing = np.quantile(np.abs(result[1] - expected)[known], 0.9)
-        assert missing < 0.2 * np.quantile(np.abs(quarter[1] - expected)[known], 0.9)
-    assert np.quantile(np.abs(result[1] - every[1])[known & (every[1] > -3)], 0.99) < 0.15
+    every, coarse = (full + half + quarter) / 3, (half + quarter) / 2
+    assert (every[1] > 0.0).sum() > 1000
+    np.testing.assert_allclose(result[[0, 2]], coarse[[0, 2]], atol=0.01)
+    in_box = np.zeros(SLICE_SHAPE, bool)
+    in_box[fine_view(1 / (1 + np.exp(-coarse[1]))).told] = True
+    assert 0.1 < in_box.mean() < 0.9
+    np.testing.assert_allclose(result[1][~in_box], coarse[1][~in_box], atol=0.01)
+    known = in_box & (np.max([full[1], half[1], quarter[1]], axis=0) < 6.9)
+    assert known.sum() > 100
+    # What lies beyond the box changes little inside of it.
+    assert np.quantile(np.abs(result[1] - every[1])[known & (every[1] > -3)], 0.99) < 0.1
+    assert np.abs(every - coarse)[[0, 2]].max() > 0.1, "the pass at full size would have been seen"
+    assert np.abs(every - coarse)[1][known].max() > 0.1
 
 
 def test_the_finest_pass_is_shown_all_that_may_be_lung_and_a_margin() -> None:
     probability = np.zeros((216, 296), np.float32)
     probability[100, 60] = probability[130, 200] = 0.02
-    probability[20, 20] = 0.0005
+    probability[20, 20] = 0.005
     # 79 rows and 189 columns with 24 pixels around, widened to 80 and 192.
-    assert pass_view(probability, 1) == PassView((slice(76, 156), slice(35, 227)), (slice(100, 132), slice(59, 203)))
-    assert pass_view(probability, 1).unpadded == (True, True)
+    assert fine_view(probability) == FineView((slice(76, 156), slice(35, 227)), (slice(100, 132), slice(59, 203)))
+    assert fine_view(probability).unpadded == (True, True)
 
 
-def test_the_margin_of_a_coarse_pass_is_as_many_of_its_own_pixels() -> None:
-    probability = np.zeros((216, 296), np.float32)
-    probability[101, 120] = probability[110, 150] = 0.02
-    # Rows 50 to 55 and columns 60 to 75 at half size, with 24 around: 54 and 64, widened to 56 and 64.
-    assert pass_view(probability, 2) == PassView((slice(50, 162), slice(72, 200)), (slice(98, 114), slice(120, 152)))
-    probability[60, 130] = 0.02
-    assert pass_view(probability, 2).shown == (slice(6, 166), slice(72, 200))
-
-
-@pytest.mark.parametrize(("row", "shown"), [(24, (0, 136)), (191, (80, 216))])
+@pytest.mark.parametrize(("row", "shown"), [(24, (0, 144)), (191, (72, 216))])
 def test_lung_just_within_the_margin_of_the_frame_needs_no_border(row: int, shown: tuple[int, int]) -> None:
     probability = np.zeros((216, 296), np.float32)
     probability[110, 150] = probability[row, 150] = 0.02
-    view = pass_view(probability, 1)
+    view = fine_view(probability)
     assert (view.shown[0].start, view.shown[0].stop) == shown
     assert view.unpadded == (True, True)
     assert view.told[0].start <= row < view.told[0].stop
@@ -112,14 +97,14 @@ def test_lung_just_within_the_margin_of_the_frame_needs_no_border(row: int, show
 def test_lung_near_the_edge_of_the_frame_is_seen_up_to_the_edge(row: int, rows: slice) -> None:
     probability = np.zeros((216, 296), np.float32)
     probability[row, 150] = 1.0
-    view = pass_view(probability, 1)
+    view = fine_view(probability)
     assert (view.shown[0], view.told[0]) == (rows, rows)
     assert view.unpadded == (False, True)
 
 
 def test_where_all_of_a_slice_is_wanted_the_finest_pass_is_shown_all_of_it() -> None:
     whole = (slice(0, 216), slice(0, 296))
-    assert pass_view(np.zeros((216, 296), np.float32), 1, -1.0) == PassView(whole, whole)
+    assert fine_view(np.zeros((216, 296), np.float32), -1.0) == FineView(whole, whole)
 
 
 @pytest.mark.parametrize("unpadded_axes", list(itertools.product((False, True), repeat=2)))
@@ -140,7 +125,7 @@ def test_without_a_border_the_last_stage_gives_the_same_but_the_margin(
     for quantized in (False, True):
         results = []
         for axes in ((False, False), unpadded_axes):
-            graph = build_graph(fold(card.config, weights), (1, -1, -1), 1, quantized, axes)
+            graph = build_graph(fold(card.config, weights), (1, -1, -1), (1,), quantized, axes)
             config = {"INFERENCE_PRECISION_HINT": "f32"}
             results.append(openvino.Core().compile_model(graph, "CPU", config)({0: shown})[0])
         np.testing.assert_allclose(results[1], results[0][:, :, *inner], atol=1e-4)
@@ -148,17 +133,10 @@ def test_without_a_border_the_last_stage_gives_the_same_but_the_margin(
             np.testing.assert_allclose(results[1], expected, atol=1e-3)
 
 
-def test_passes_go_from_the_coarsest_to_the_finest() -> None:
-    assert from_coarse_to_fine((1, 2, 4)) == (4, 2, 1)
-    assert from_coarse_to_fine((1,)) == (1,)
-
-
-def test_the_finest_pass_needs_a_surer_lung_than_those_before() -> None:
-    probability = np.zeros((4, 8, 8), np.float32)
-    probability[1:, 4, 4] = 0.02, 0.04, 0.06
-    assert with_lung(probability, is_finest=False).tolist() == [1, 2, 3]
-    assert with_lung(probability, is_finest=True).tolist() == [3]
-    assert with_lung(probability, is_finest=True, lung_in_view=-1.0).tolist() == [0, 1, 2, 3]
+def test_the_finest_pass_is_the_one_that_costs_most() -> None:
+    assert split_scales((1, 2, 4)) == ((2, 4), 1)
+    assert split_scales((4, 2)) == ((4,), 2)
+    assert split_scales((1,)) == ((), 1)
 
 
 def test_probabilities_of_logits_are_those_of_softmax() -> None:

@@ -14,7 +14,7 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
-from LungSegResNetLib.files.segment_names import NamedLung, lung_of_name, lung_of_segment
+from LungSegResNetLib.files.segment_names import lung_of_terminology
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 
 from .labelmaps import BINARY_LABELMAP, cropped, emptyLabelmap, labelmapFrom, labelmapOf, moveLabelmap, nearestVoxel
@@ -234,10 +234,8 @@ def _lungOf(segment: Any) -> LungSegment | None:
     for lung in _ALL_LUNGS:
         if words == sorted(lung.name.split()):
             return lung
-    told = lung_of_segment(name, segment.GetTerminology())
-    if told == lung_of_name(name):  # the terminology adds nothing to the name
-        return None
-    return next(lung for lung in LUNG_SEGMENTS if told == NamedLung(lung.label))
+    told = lung_of_terminology(name, segment.GetTerminology())
+    return next((lung for lung in LUNG_SEGMENTS if told and told.label == lung.label), None)
 
 
 def _placeOf(volumeNode: Any, segmentationNode: Any) -> np.ndarray | None:

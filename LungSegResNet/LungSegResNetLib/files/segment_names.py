@@ -82,16 +82,20 @@ def lung_of_name(name: str) -> NamedLung | None:
 def lung_of_segment(name: str, terminology: str) -> NamedLung | None:
     """The lung or lobe that a segment of 3D Slicer is, by name and ``TerminologyEntry``; None for anything else.
 
-    The name counts first, because the terminology stays as it was when a segment is renamed. The terminology tells the
-    side where the name tells nothing, as "Segment_1" and "lung" do.
+    The name counts first, because the terminology stays as it was when a segment is renamed.
     """
+    return lung_of_terminology(name, terminology) or lung_of_name(name)
+
+
+def lung_of_terminology(name: str, terminology: str) -> NamedLung | None:
+    """The lung that the terminology tells of a segment whose name tells nothing, as "Segment_1" and "lung" do."""
     if _words(name) <= _UNTOLD:
         # Fields: context, category, type, type modifier; then a region, which is the lung of a tumour in it, too.
         kind, modifier = (*terminology.split("~"), "", "", "", "")[2:4]
         for lung in LUNG_SEGMENTS:
             if _LUNG_CODE in kind and f"^{lung.laterality_code}^" in modifier:
                 return NamedLung(lung.label)
-    return lung_of_name(name)
+    return None
 
 
 def lungs_among(segments: Sequence[NamedLung | None]) -> list[int | None]:

@@ -49,6 +49,11 @@ def case_names_of_mask(stem: str) -> list[str]:
     return [match["case"] for pattern in (_MASK_NAME, _LONG_MASK_NAME) if (match := pattern.match(stem))]
 
 
+def case_names_beside_ct(stem: str) -> list[str]:
+    """As `case_names_of_mask`, of a mask that may also be called as its CT."""
+    return [stem, *case_names_of_mask(stem)]
+
+
 def folder_of_many(name: str) -> tuple[str, str] | None:
     """What a folder such as ``Masks`` or ``imagesTr`` holds of many cases, ``ct`` or ``mask``, and the other words of
     its name (``tr``); None where it does not say."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .case_items import FolderContents, Item, innermost, kinds_of
-from .case_names import CaseNames, case_names_of_mask
+from .case_names import CaseNames, case_names_beside_ct, case_names_of_mask
 from .cases import REFUSED, TRAIN, Case
 from .dicom_kinds import CT, MASK, PICTURE
 from .found_cases import FoundCases, without_repetitions
@@ -52,7 +52,7 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
     siblings = _siblings(contents, is_top=folder == top)
     for pair in siblings:
         _report_closed(pair.closed, top, found)
-        masks = {item: [item.stem, *case_names_of_mask(item.stem)] for item in pair.masks}
+        masks = {item: case_names_beside_ct(item.stem) for item in pair.masks}
         _pair_by_name(pair.scans, masks, prefix + (f"{pair.title}/" if len(siblings) > 1 else ""), found)
         items = [item for item in items if item.path not in pair.folders]
         subfolders = [path for path in subfolders if path not in pair.folders] + [*pair.subfolders]
@@ -120,7 +120,7 @@ def _pair_by_own_name(items: Sequence[Item], loose_dicom: bool, prefix: str, fou
     for item in items:
         if kinds[item] == CT:
             scans.setdefault(item.stem, []).append(item)
-    masks = {item: [item.stem, *case_names_of_mask(item.stem)] for item in items if kinds[item] == MASK}
+    masks = {item: case_names_beside_ct(item.stem) for item in items if kinds[item] == MASK}
     cases = CaseNames(scans)
     if loose_dicom or not any(cases.first(names) for names in masks.values()):
         return False

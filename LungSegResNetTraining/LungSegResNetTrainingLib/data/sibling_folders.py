@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .case_items import FolderContents, Item
-from .case_names import CaseNames, case_names_of_ct, case_names_of_mask, folder_of_many
+from .case_names import CaseNames, case_names_beside_ct, case_names_of_ct, case_names_of_mask, folder_of_many
 from .dicom_kinds import CT, MASK, OTHER
 
 
@@ -57,7 +57,7 @@ def _joined(title: str, ct_folder: Path, mask_folder: Path) -> SiblingFolders | 
     cts, masks = of_cts.items, of_masks.items
     if not (_all_cts(of_cts) and _all_masks(of_masks)):
         return None
-    cases = CaseNames({name for item in masks for name in (item.stem, *case_names_of_mask(item.stem))})
+    cases = CaseNames({name for item in masks for name in case_names_beside_ct(item.stem)})
     scans: dict[str, list[Item]] = {}
     common = False
     for item in cts:

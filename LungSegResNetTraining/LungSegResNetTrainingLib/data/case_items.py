@@ -1,4 +1,4 @@
-"""What may be a CT or a mask in a folder: a file, a series of pictures, or a folder of DICOM files."""
+"""What may be a CT or a mask in a folder: a file, a series of pictures, a folder of DICOM files or of structures."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from LungSegResNetLib.files.image_files import CT_ENDINGS
 from .case_names import case_of_ct, says_mask
 from .dicom_kinds import CT, MASK, PICTURE, kind_of_file, kind_of_folder
 from .ptk_files import is_formless_nifti, is_ptk_metafile
+from .structure_files import is_structure_folder
 from .system_files import is_system_file
 
 _ENDINGS = tuple(sorted((*CT_ENDINGS, ".seg.nrrd", ".mat", ".hdr", ".dcm"), key=len, reverse=True))
-_ALWAYS_MASK = (".seg.nrrd", ".mat", ".hdr")
-_OF_FOLDER = "/"
+_OF_FOLDER, _OF_STRUCTURES = "/", "//"
+_ALWAYS_MASK = (".seg.nrrd", ".mat", ".hdr", _OF_STRUCTURES)
 
 
 @dataclass(frozen=True)
 class Item:
-    """What may be a CT or a mask: a file, the first file of a series of pictures, or a folder of DICOM files."""
+    """What may be a CT or a mask: a file, the first file of a series of pictures, or a folder of DICOM files or, for a
+    mask, of structures."""
 
     path: Path
     stem: str
@@ -92,7 +94,9 @@ class FolderContents:
             return cls((), (), closed=[folder])
         for path in entries:
             if os.path.isdir(path):  # noqa: PTH112 - says no to what it may not look at
-                if _is_dicom_object(path):
+                if is_structure_folder(path):
+                    items.append(Item(path, path.name, _OF_STRUCTURES))
+                elif _is_dicom_object(path):
                     items.append(Item(path, path.name, _OF_FOLDER))
                 else:
                     subfolders.append(path)

@@ -12,6 +12,7 @@ from .cases import REFUSED, TRAIN, Case
 from .dicom_kinds import CT, MASK, PICTURE
 from .found_cases import FoundCases, without_repetitions
 from .sibling_folders import SiblingFolders, sibling_folders
+from .structure_files import has_lung_files
 
 _WHERE = (
     "put CT and mask into one folder as name_ct.* and name_lungs.*, or both alone into a folder of the case, or list "
@@ -29,7 +30,7 @@ def find_cases(folder: Path) -> FoundCases:
     - A folder per case, whose name is the case's: one CT and one mask, told apart by their SOP Classes in DICOM, by
       their names elsewhere and, where these say nothing, by PTK's way of writing masks. Each is a file or a folder of
       DICOM files; the CT's DICOM files may lie in the case's folder itself. Folders that lie in ``folder`` itself are
-      of several cases.
+      of several cases. Files for each lung or lobe, beside the CT or in a folder, are one mask.
 
     Capital letters and forms of Unicode make no other name. A CT that is found twice, by way of a symbolic link, is a
     case once.
@@ -141,6 +142,8 @@ def _pair_of_folder(
         return
     if len(masks) == 1 and len(scans) == 1:
         found.cases.append(_case(name, scans[0], masks[0].path))
+    elif len(scans) == 1 and len(masks) > 1 and has_lung_files(folder):
+        found.cases.append(_case(name, scans[0], folder))
     elif _pair_by_own_name(items, loose_dicom, f"{name}/", found):
         return
     elif not scans:

@@ -44,7 +44,7 @@ def disease_left_out(ct: CTVolume, lung: np.ndarray, left_out: OtherSegments) ->
     for number, (name, box) in enumerate(zip(left_out.names, boxes, strict=False), start=1):
         if box is None:
             continue
-        named = _DISEASE.search(name) is not None
+        named = is_named_as_disease(name)
         if not named and _NO_DISEASE.search(name):
             continue
         wide = widened(box, 1)
@@ -59,6 +59,11 @@ def disease_left_out(ct: CTVolume, lung: np.ndarray, left_out: OtherSegments) ->
     segments, lie, are = ("segment", "lies", "is") if len(found) == 1 else ("segments", "lie", "are")
     what = f"{segments} {in_quotes(found)} ({voxels * ct.voxel_ml:.0f} ml)"
     return [f"The {what} {lie} within the lungs and {are} no part of them: give disease to its lung."]
+
+
+def is_named_as_disease(name: str) -> bool:
+    """Whether a segment is called a disease of the lungs, in English, German or French."""
+    return _DISEASE.search(name) is not None
 
 
 def _share_of_surface(segment: np.ndarray, lung: np.ndarray, spacing_zyx: tuple[float, float, float]) -> float:

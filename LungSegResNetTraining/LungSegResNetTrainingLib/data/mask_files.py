@@ -17,6 +17,7 @@ from LungSegResNetLib.files.other_segments import OtherSegments
 from .lung_values import as_right_and_left
 from .ptk_files import is_formless_nifti, is_ptk_metafile, read_formless_nifti, read_ptk_mat, read_ptk_metafile
 from .read_mask import MaskOnCt
+from .structure_files import has_lung_files, read_structure_files
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> Reference
     """Read the lungs of ``ct`` from a mask of any known format, on the CT's grid.
 
     Known are NIfTI, NRRD, MetaImage and Slicer segmentations; the four exports of the Pulmonary Toolkit (``.mhd``,
-    ``.nii``, ``.mat``, a folder of colour DICOM), DICOM segmentations and radiotherapy structure sets.
+    ``.nii``, ``.mat``, a folder of colour DICOM), DICOM segmentations, radiotherapy structure sets, and folders with a
+    file for each structure.
 
     Raises
     ------
@@ -57,6 +59,8 @@ def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> Reference
 
 def _read(path: Path, ct: CTVolume) -> MaskOnCt:
     name = path.name.lower()
+    if path.is_dir() and has_lung_files(path):
+        return read_structure_files(path, ct)
     if path.is_dir() or may_be_dicom(path):
         # Only data sets with DICOM masks need pydicom and highdicom.
         from .dicom_labels import read_dicom_mask

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from .case_items import FolderContents, Item, innermost, kinds_of
-from .case_names import CaseNames, case_names_beside_ct, case_names_of_mask
+from .case_names import CaseNames, case_names_beside_ct, case_names_of_mask, folder_of_many
 from .cases import REFUSED, TRAIN, Case
 from .dicom_kinds import CT, MASK, PICTURE
 from .found_cases import FoundCases, without_repetitions
-from .sibling_folders import SiblingFolders, sibling_folders
+from .sibling_folders import SiblingFolders, lone_items, sibling_folders
 from .structure_files import has_lung_files
 
 _WHERE = (
@@ -29,7 +29,8 @@ def find_cases(folder: Path) -> FoundCases:
     - Folders beside each other, named for CTs and for masks (see `sibling_folders`), in which a case has one name.
     - A folder per case, whose name is the case's: one CT and one mask, told apart by their SOP Classes in DICOM, by
       their names elsewhere and, where these say nothing, by PTK's way of writing masks. Each is a file or a folder of
-      DICOM files; the CT's DICOM files may lie in the case's folder itself. Folders that lie in ``folder`` itself are
+      DICOM files; the CT's DICOM files may lie in the case's folder itself, and either alone in a folder that is named
+      for it, as ``masks``. Folders that lie in ``folder`` itself are
       of several cases. Files for each lung or lobe, beside the CT or in a folder, are one mask.
 
     Capital letters and forms of Unicode make no other name. A CT that is found twice, by way of a symbolic link, is a
@@ -57,6 +58,11 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
         _pair_by_name(pair.scans, masks, prefix + (f"{pair.title}/" if len(siblings) > 1 else ""), found)
         items = [item for item in items if item.path not in pair.folders]
         subfolders = [path for path in subfolders if path not in pair.folders] + [*pair.subfolders]
+    if folder != top:
+        own = [path for path in subfolders if folder_of_many(path.name)]
+        lone, _ = lone_items(own)
+        items = [*items, *lone]
+        subfolders = [path for path in subfolders if path not in {item.path.parent for item in lone}]
     scans: dict[str, list[Item]] = {}
     for item in items:
         if (case := item.case_of_ct) is not None:

@@ -85,11 +85,18 @@ def _all_masks(contents: FolderContents) -> bool:
 def _one_for_each(folder: Path) -> FolderContents:
     """What is in a folder; a candidate that lies alone in a folder in it has that folder's name."""
     contents = FolderContents.of(folder)
-    items, subfolders = [item for item in contents.items if item.known_kind != OTHER], []
-    for subfolder in contents.subfolders:
-        inner = FolderContents.of(subfolder)
+    lone, subfolders = lone_items(contents.subfolders)
+    items = [item for item in contents.items if item.known_kind != OTHER]
+    return replace(contents, items=[*items, *lone], subfolders=subfolders)
+
+
+def lone_items(folders: Sequence[Path]) -> tuple[list[Item], list[Path]]:
+    """What lies alone in one of the folders, with the name of its folder, and the folders that hold anything else."""
+    items, others = [], []
+    for folder in folders:
+        inner = FolderContents.of(folder)
         if len(inner.items) == 1 and not (inner.subfolders or inner.loose_dicom or inner.closed):
-            items.append(replace(inner.items[0], stem=subfolder.name))
+            items.append(replace(inner.items[0], stem=folder.name))
         else:
-            subfolders.append(subfolder)
-    return replace(contents, items=items, subfolders=subfolders)
+            others.append(folder)
+    return items, others

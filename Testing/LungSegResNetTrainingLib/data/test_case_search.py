@@ -44,6 +44,25 @@ def problems_in(folder: Path) -> list[tuple[str, str]]:
     return [(item.name, item.reason) for item in find_cases(folder).left_out if item.case is None]
 
 
+@pytest.mark.parametrize(("ct", "mask"), [("ct/scan.nii.gz", "masks/lungs.nii.gz"), ("scan.nii", "Segmentation/x.mhd")])
+def test_a_ct_or_mask_may_lie_in_a_folder_of_its_case_that_is_named_for_it(tmp_path: Path, ct: str, mask: str) -> None:
+    touch(*(tmp_path / case / file for case in ("p1", "p2") for file in (ct, mask)))
+    assert found_in(tmp_path) == {case: (f"{case}/{ct}", f"{case}/{mask}") for case in ("p1", "p2")}
+
+
+def test_a_series_may_lie_beside_the_folder_of_its_mask(
+    tmp_path: Path, thorax: tuple[sitk.Image, CTVolume, np.ndarray]
+) -> None:
+    dicom_files.write_series(tmp_path / "p1" / "CT", thorax[0])
+    touch(tmp_path / "p1" / "masks" / "lungs.nii.gz")
+    assert found_in(tmp_path) == {"p1": ("p1/CT", "p1/masks/lungs.nii.gz")}
+
+
+def test_a_ct_and_a_mask_in_folders_of_two_patients_are_no_pair(tmp_path: Path) -> None:
+    touch(tmp_path / "site" / "p1" / "scan.nii.gz", tmp_path / "site" / "p2" / "lungs.nii.gz")
+    assert found_in(tmp_path) == {}
+
+
 @pytest.mark.parametrize("mask", ["a_lungs.nii.gz", "a_mask.nrrd", "a_seg.seg.nrrd", "a_lungs.mhd", "a_mask.mat"])
 def test_files_side_by_side_are_paired_by_name(tmp_path: Path, mask: str) -> None:
     touch(tmp_path / "a_ct.nii.gz", tmp_path / mask, tmp_path / "b_ct.nii.gz", tmp_path / "b_lungs.nii.gz")

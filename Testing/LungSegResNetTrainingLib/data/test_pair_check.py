@@ -126,6 +126,21 @@ def _slices(truth: np.ndarray) -> np.ndarray:
     return np.flatnonzero((truth > 0).any(axis=(1, 2)))
 
 
+@pytest.mark.parametrize("end", ["lowest", "highest"])
+def test_a_mask_without_the_last_fifth_of_the_lungs_is_doubtful(pair, end: str) -> None:
+    """What it leaves out is less than a mask that is drawn too narrow all round does."""
+    ct, truth = pair
+    drawn = _slices(truth)
+    fifth = round(len(drawn) / 5)
+    cut = truth.copy()
+    cut[drawn[:fifth] if end == "lowest" else drawn[-fifth:]] = 0
+    verdict = check_pair(ct, cut)
+    assert verdict.status == DOUBTFUL
+    (reason,) = verdict.reasons
+    assert reason.startswith("Slices above or below the mask still show up to")
+    assert verdict.lung_slices == pytest.approx((drawn[0], drawn[-1]), abs=3)
+
+
 @pytest.mark.parametrize("kept", ["upper half", "eight slices", "front half"])
 def test_a_mask_that_leaves_out_half_of_the_lungs_is_doubtful(pair, kept: str) -> None:
     ct, truth = pair
@@ -157,7 +172,7 @@ def test_a_mask_that_was_drawn_a_little_too_narrow_is_ok(pair) -> None:
 def test_nothing_is_missed_in_a_mask_where_there_is_no_more_lung(gas: dict[str, bool]) -> None:
     images = Thorax(**gas).scan((3.0, 3.0, 8.0), (400.0, 300.0, 304.0))
     ct, truth = (CTVolume.from_sitk(image, "phantom") for image in images)
-    assert not any("lies outside of it" in reason for reason in check_pair(ct, truth.hu.astype(np.uint8)).reasons)
+    assert not any("unfinished" in reason for reason in check_pair(ct, truth.hu.astype(np.uint8)).reasons)
 
 
 def test_gas_that_is_no_lung_is_not_missed_in_a_mask(pair) -> None:
@@ -166,7 +181,7 @@ def test_gas_that_is_no_lung_is_not_missed_in_a_mask(pair) -> None:
     collapsed = np.where(behind, 0, truth).astype(np.uint8)
     assert check_pair(ct, collapsed).status == DOUBTFUL
     pneumothorax = replace(ct, hu=np.where(behind, np.int16(-1000), ct.hu))
-    assert not any("lies outside of it" in reason for reason in check_pair(pneumothorax, collapsed).reasons)
+    assert not any("unfinished" in reason for reason in check_pair(pneumothorax, collapsed).reasons)
 
 
 def test_a_single_slice_is_not_doubted_for_the_lung_it_leaves_out(pair) -> None:

@@ -63,6 +63,16 @@ def test_a_workflow_can_be_read_and_names_files_that_exist(name: str) -> None:
     assert [path for path in named if not (REPOSITORY / path).exists()] == []
 
 
+def test_the_workflow_runs_slicer_on_a_display_and_leaves_packages_to_the_modules() -> None:
+    """Slicer connects to a display before it looks at its options, even at the one that asks for its version."""
+    workflow = yaml.safe_load((REPOSITORY / ".github/workflows/slicer.yml").read_text(encoding="utf-8"))
+    scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    commands = [line for script in scripts for line in script.splitlines() if "Slicer/Slicer" in line]
+    assert len(commands) >= 4
+    assert [line for line in commands if not line.startswith("xvfb-run ")] == []
+    assert not any("pip install" in script for script in scripts)
+
+
 def test_no_file_of_a_module_replaces_that_of_another_when_slicer_installs_them_into_one_folder() -> None:
     names = [
         name

@@ -75,11 +75,11 @@ def refuse_unwritable(*targets: Path) -> None:
     What has to be made is not made; a disk may be full nevertheless.
     """
     for target in targets:
-        if os.path.isdir(target):  # noqa: PTH112 - says no where Path raises an error
+        if os.path.isdir(target):
             raise OutputError(f"{target} cannot be written: it is a folder.")
         folders = (folder for folder in target.absolute().parents if os.path.lexists(folder))
         folder = next(folders, None)
-        if folder and not os.path.isdir(folder):  # noqa: PTH112
+        if folder and not os.path.isdir(folder):
             raise OutputError(f"{target} could not be written: {folder} is not a folder.")
         if folder and not is_writable(folder):
             raise OutputError(f"{target} cannot be written: no permission.")

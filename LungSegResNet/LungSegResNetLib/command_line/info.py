@@ -49,7 +49,7 @@ def _ct(path: Path) -> dict[str, object]:
     from ..files.dicom_headers import list_series
     from ..files.reading import read_ct
 
-    is_folder = os.path.isdir(path)  # noqa: PTH112 - reading it says why it cannot be looked at
+    is_folder = os.path.isdir(path)
     series = [asdict(entry) for entry in list_series(path)] if is_folder else []
     if len(series) > 1:
         return {"file": str(path), "kind": "DICOM folder with several series", "series": series}

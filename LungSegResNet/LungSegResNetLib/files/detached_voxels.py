@@ -25,4 +25,4 @@ def voxel_files(header: Path) -> list[Path]:
             return []
     if not paths and ending in _HEADER_ENDINGS:
         paths = [header.with_suffix(voxels) for voxels in _VOXEL_ENDINGS]
-    return [path for path in paths if os.path.isfile(path)]  # noqa: PTH113 - says no to what is no name
+    return [path for path in paths if os.path.isfile(path)]

@@ -53,27 +53,16 @@ def files_of_folders(
             warn(f"{folder} cannot be opened ({error.strerror}); its scans are left out.")
             continue
         if recursive:
-            inner = [path for path in entries if _is_folder(path)]
+            inner = [path for path in entries if os.path.isdir(path)]
             links += [path for path in inner if path.is_symlink()]
             folders += [path for path in inner if not path.is_symlink()]
-        files = [path for path in entries if _is_file(path)]
+        files = [path for path in entries if os.path.isfile(path)]
         yield [path for path in files if not (path.is_symlink() and _lies_in(place(path), left_out))]
 
 
 def is_hidden(path: Path) -> bool:
     """Whether a file or folder is hidden by its name, or is one of those in which Windows keeps its own things."""
     return path.name.startswith(".") or path.name.lower() in _OF_WINDOWS
-
-
-# Both say no, as to a link in a circle, where methods of Path raise an error.
-
-
-def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113
 
 
 def _lies_in(real: Path, folder: Path | None) -> bool:

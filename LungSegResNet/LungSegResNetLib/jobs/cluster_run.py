@@ -161,7 +161,7 @@ def _do_on_worker(task: FolderTask, settings: EngineSettings, seen: Path, topic:
 
 def _row(task: FolderTask, settings: EngineSettings, seen: Path) -> Row:
     for path in (seen, task.source):
-        if not os.path.exists(path):  # noqa: PTH110 - says no to what may not be looked at
+        if not os.path.exists(path):
             return task.failed(
                 f"{path} cannot be seen from the worker on {socket.gethostname()}; "
                 "both folders must lie on a disk that all workers share."

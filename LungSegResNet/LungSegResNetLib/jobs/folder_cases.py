@@ -65,9 +65,9 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
     UsageError : the output folder is the input folder or holds it, or is a file.
     """
     # Functions of os.path say no to what cannot be opened, where methods of Path raise an error.
-    if os.path.isfile(folder):  # noqa: PTH113
+    if os.path.isfile(folder):
         raise InputError(f"{folder} is a file; give the folder of the scans, or take 'segment' for a single one.")
-    if os.path.isfile(output):  # noqa: PTH113
+    if os.path.isfile(output):
         raise UsageError(f"The folder for results, {output}, is a file; choose another one.")
     if place(folder).is_relative_to(place(output)):
         raise UsageError(f"The folder for results, {output}, holds the scans themselves; choose another one.")
@@ -77,7 +77,7 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
         pairs += _paired_headers(files)
     spread = warnings_of_spread_series({path: files[0] for path, files in scans if path not in files})
     found = [_case(path, files, folder, spread.get(path, "")) for path, files in scans]
-    if os.path.isdir(output) and (among := _scans_among_results(output, folder)):  # noqa: PTH112
+    if os.path.isdir(output) and (among := _scans_among_results(output, folder)):
         warn(
             f"The folder for results holds {counted(len(among), 'scan')} ({among[0]}), left out of the run; choose "
             "another folder for the results."

@@ -45,7 +45,7 @@ class Outputs:
         if has_mask_ending(path):
             refuse_other_ending(path)
             return cls(masks=(path,))
-        if path.suffix.lower() in _ENDINGS_OF_FILES and not os.path.isdir(path):  # noqa: PTH112
+        if path.suffix.lower() in _ENDINGS_OF_FILES and not os.path.isdir(path):
             raise UsageError(f"Masks cannot be written as '{path.suffix}'; use {', '.join(MASK_ENDINGS)} or a folder.")
         return cls(
             masks=(path / "lungs.seg.nrrd", path / "lungs.nii.gz"),
@@ -88,19 +88,12 @@ class Outputs:
         refuse_unwritable(*self.paths())
 
 
-# Unlike methods of Path, functions of os.path raise no error at a link in a circle or a folder that cannot be read.
-
-
-def _exists(path: Path) -> bool:
-    return os.path.exists(path)  # noqa: PTH110 - a name that is too long says so when it is written
-
-
 def _are_one(path: Path, read: Path) -> bool:
-    return place(path) == place(read) or (_exists(path) and _exists(read) and path.samefile(read))
+    return place(path) == place(read) or (os.path.exists(path) and os.path.exists(read) and path.samefile(read))
 
 
 def _is_part(path: Path, ct: Path) -> bool:
     """Whether a file that exists would be replaced among the DICOM files of the CT's folder."""
-    if not os.path.isdir(ct) or not _exists(path):  # noqa: PTH112
+    if not os.path.isdir(ct) or not os.path.exists(path):
         return False
     return place(path).is_relative_to(place(ct)) and may_be_dicom(path)

@@ -14,10 +14,9 @@ from .system_files import users_files
 
 def files_of(scan: Path) -> list[Path]:
     """The files a scan or a mask consists of; none where there is nothing, which reading it explains better."""
-    # Unlike methods of Path, functions of os.path say no to what they may not look at.
-    if os.path.isdir(scan):  # noqa: PTH112
+    if os.path.isdir(scan):
         return users_files(scan)
-    return [scan, *voxel_files(scan)] if os.path.isfile(scan) else []  # noqa: PTH113
+    return [scan, *voxel_files(scan)] if os.path.isfile(scan) else []
 
 
 def mask_files_of(mask: Path) -> list[Path]:
@@ -29,7 +28,7 @@ def mask_files_of(mask: Path) -> list[Path]:
 
 def failure_of(case: Case) -> str:
     """The status of a case that could not be read: ``no pair`` where CT or mask is not there, else ``refused``."""
-    return REFUSED if os.path.exists(case.ct) and os.path.exists(case.mask) else NO_PAIR  # noqa: PTH110
+    return REFUSED if os.path.exists(case.ct) and os.path.exists(case.mask) else NO_PAIR
 
 
 def files_of_case(case: Case) -> list[Path]:

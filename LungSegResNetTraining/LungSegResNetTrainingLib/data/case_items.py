@@ -93,7 +93,7 @@ class FolderContents:
         except OSError:
             return cls((), (), closed=[folder])
         for path in entries:
-            if os.path.isdir(path):  # noqa: PTH112 - says no to what it may not look at
+            if os.path.isdir(path):
                 if is_structure_folder(path):
                     items.append(Item(path, path.name, _OF_STRUCTURES))
                 elif _is_dicom_object(path):
@@ -154,7 +154,7 @@ def _series_of_pictures(items: list[Item]) -> list[Item]:
 
 def _is_no_file(path: Path) -> bool:
     """True for pipes, sockets and devices; a link that leads nowhere may have been a file."""
-    return os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path)  # noqa: PTH110, PTH112, PTH113
+    return os.path.exists(path) and not os.path.isdir(path) and not os.path.isfile(path)
 
 
 def _is_dicom(path: Path) -> bool | None:
@@ -174,7 +174,7 @@ def _is_dicom_object(folder: Path) -> bool:
         entries = [path for path in entries_of(folder) if path.name.upper() != "DICOMDIR"]
     except OSError:
         return False
-    inner = [path for path in entries if os.path.isdir(path)]  # noqa: PTH112
+    inner = [path for path in entries if os.path.isdir(path)]
     if inner:
         return len(entries) == 1 and _is_dicom_object(inner[0])
     # Slices with a mask among them are a case of their own, not a scan.

@@ -18,7 +18,7 @@ def case_list_of(data_set: str | os.PathLike[str]) -> Path | None:
     """The CSV file that lists a data set; None for a folder tree without one."""
     path = Path(data_set)
     # Functions of os.path say no to a folder that cannot be opened, where methods of Path raise an error.
-    return next((place for place in (path, path / CASE_LIST) if os.path.isfile(place)), None)  # noqa: PTH113
+    return next((place for place in (path, path / CASE_LIST) if os.path.isfile(place)), None)
 
 
 def list_data_set(path: str | os.PathLike[str], taken: Collection[str] = (OK,)) -> FoundCases:

@@ -68,7 +68,7 @@ def without_repetitions(found: FoundCases) -> FoundCases:
     left out, and so are those in whose folder the CT of another case lies, too."""
     owners: dict[Path, Case] = {}
     places = {case: Path(os.path.realpath(case.ct)) for case in found.cases}
-    folders = [case for case in found.cases if os.path.isdir(case.ct)]  # noqa: PTH112 - says no to what it may not look at
+    folders = [case for case in found.cases if os.path.isdir(case.ct)]
     within = {folder: case for case in folders for folder in places[case].parents}
     names: set[str] = set()
     kept, left_out = [], list(found.left_out)

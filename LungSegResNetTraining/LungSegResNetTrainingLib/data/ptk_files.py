@@ -51,7 +51,7 @@ def read_ptk_metafile(path: Path, ct: CTVolume) -> MaskOnCt:
     """
     header = _metaheader(path)
     voxels = voxel_file_names(path)
-    if missing := [name for name in voxels if not os.path.isfile(path.parent / name)]:  # noqa: PTH113
+    if missing := [name for name in voxels if not os.path.isfile(path.parent / name)]:
         raise InputError(
             f"The mask {path} cannot be read: it names {missing[0]} as the file of its voxels, which is missing; if "
             "that was renamed, give it back this name."

@@ -32,7 +32,7 @@ _MOST_NAMED = 8  # of those left out, in a note
 def is_structure_folder(folder: Path) -> bool:
     """Whether a folder is a mask and nothing else: files of both lungs, no CT, by its name, and no further folders."""
     try:
-        if any(os.path.isdir(path) for path in folder.iterdir()):  # noqa: PTH112 - says no to what it may not look at
+        if any(os.path.isdir(path) for path in folder.iterdir()):
             return False
     except OSError:
         return False

@@ -25,6 +25,7 @@ from .image_files import (
 from .library_errors import raise_if_out_of_memory
 from .nifti_geometry import doubts_of_nifti
 from .other_segments import OtherSegments, in_quotes, left_out_note, numbered
+from .ptk_metafile import ptk_axes
 from .segment_names import BOTH_SIDES, NamedLung, lung_of_segment, lungs_among
 
 _GRID_TOLERANCE = 1e-3
@@ -84,10 +85,16 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
 
     Raises
     ------
-    InputError : the file cannot be read, does not overlap with the CT, or holds labels of other things.
+    InputError : the file cannot be read, does not overlap with the CT, holds labels of other things, or is a .mhd file
+        of the Pulmonary Toolkit, whose origin says nothing.
     """
     path = Path(path)
     mask = read_mask_file(path)
+    if path.name.lower().endswith(".mhd") and ptk_axes(path):
+        raise InputError(
+            f"{path.name} was written by the Pulmonary Toolkit and does not say where it lies in the patient; "
+            "lungsegresnet-train check and evaluate lay such masks onto their CT."
+        )
     labels, warnings = mask_on_ct(mask.labels, ct)
     warnings += mask.warnings
     if not mask.has_orientation:

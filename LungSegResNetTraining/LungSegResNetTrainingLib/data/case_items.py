@@ -10,10 +10,11 @@ from pathlib import Path
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
 from LungSegResNetLib.files.image_files import CT_ENDINGS
+from LungSegResNetLib.files.ptk_metafile import ptk_axes
 
 from .case_names import case_of_ct, says_mask
 from .dicom_kinds import CT, MASK, PICTURE, kind_of_file, kind_of_folder
-from .ptk_files import is_formless_nifti, is_ptk_metafile
+from .ptk_files import is_formless_nifti
 from .structure_files import is_structure_folder
 from .system_files import is_system_file
 
@@ -61,7 +62,7 @@ class Item:
         """Whether it is a file as PTK writes masks, without a place in the patient."""
         try:
             if self.ending == ".mhd":
-                return is_ptk_metafile(self.path)
+                return ptk_axes(self.path) is not None
             return self.ending == ".nii" and is_formless_nifti(self.path)
         except (InputError, OSError, ValueError):
             return False

@@ -13,9 +13,10 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.dicom_image import may_be_dicom
 from LungSegResNetLib.files.mask_reading import left_out_on_ct, mask_on_ct, read_mask_file
 from LungSegResNetLib.files.other_segments import OtherSegments
+from LungSegResNetLib.files.ptk_metafile import ptk_axes
 
 from .lung_values import as_right_and_left
-from .ptk_files import is_formless_nifti, is_ptk_metafile, read_formless_nifti, read_ptk_mat, read_ptk_metafile
+from .ptk_files import is_formless_nifti, read_formless_nifti, read_ptk_mat, read_ptk_metafile
 from .read_mask import MaskOnCt
 from .structure_files import has_lung_files, read_structure_files
 
@@ -68,7 +69,7 @@ def _read(path: Path, ct: CTVolume) -> MaskOnCt:
         return read_dicom_mask(path, ct)
     if name.endswith(".mat"):
         return read_ptk_mat(path, ct)
-    if name.endswith(".mhd") and is_ptk_metafile(path):
+    if name.endswith(".mhd") and ptk_axes(path):
         return read_ptk_metafile(path, ct)
     if name.endswith((".nii", ".nii.gz", ".hdr", ".img")) and is_formless_nifti(path):
         return read_formless_nifti(path, ct)

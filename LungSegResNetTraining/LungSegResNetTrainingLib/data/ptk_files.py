@@ -18,38 +18,25 @@ from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.image_files import open_image_file, read_voxels
 from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
-from LungSegResNetLib.files.text_headers import read_fields, voxel_file_names
+from LungSegResNetLib.files.ptk_metafile import ptk_axes
+from LungSegResNetLib.files.text_headers import voxel_file_names
 from LungSegResNetLib.lungs.densities import BORDER_HU
 from LungSegResNetLib.lungs.preprocessing import BODY_HU
 
 from .read_mask import MaskOnCt
 
-_AXIAL = (0, 1, 0, 1, 0, 0, 0, 0, 1)
-_CORONAL = (1, 0, 0, 0, 0, -1, 0, 1, 0)
-# PTK passes its offset as the text "0 0 0": where MATLAB prints its characters as numbers, they become 48 and 32.
-_NO_OFFSET = ((0.0, 0.0, 0.0), (48.0, 32.0, 48.0))
 _SPACING_TOLERANCE = 0.01  # relative
 _COARSE_MM = 3.0
 _PAIR = (".hdr", ".img")
 
 
-def is_ptk_metafile(path: Path) -> bool:
-    """Whether a .mhd header has the axes PTK writes and no origin of its own."""
-    header = _metaheader(path)
-    return (
-        _numbers(header, "transformmatrix") in (_AXIAL, _CORONAL)
-        and (_numbers(header, "offset") or _NO_OFFSET[0]) in _NO_OFFSET
-    )
-
-
 def read_ptk_metafile(path: Path, ct: CTVolume) -> MaskOnCt:
-    """Values of a PTK .mhd/.raw pair on the CT's grid.
+    """Values of a PTK .mhd/.raw pair (see `ptk_axes`) on the CT's grid.
 
     Raises
     ------
     InputError : the files cannot be read, or size or spacing differ from the CT's.
     """
-    header = _metaheader(path)
     voxels = voxel_file_names(path)
     if missing := [name for name in voxels if not os.path.isfile(path.parent / name)]:
         raise InputError(
@@ -57,7 +44,7 @@ def read_ptk_metafile(path: Path, ct: CTVolume) -> MaskOnCt:
             "that was renamed, give it back this name."
         )
     array, spacing = _voxels(path)
-    if _numbers(header, "transformmatrix") == _AXIAL:
+    if ptk_axes(path) == "axial":
         # Stored fastest along y, then x, then z upwards.
         array = array.transpose(0, 2, 1)
         spacing = (spacing[0], spacing[2], spacing[1])
@@ -179,15 +166,3 @@ def _require_grid(path: Path, shape: tuple[int, ...], spacing: tuple[float, floa
 
 def _times(values: tuple[float, ...]) -> str:
     return " x ".join(f"{v:.4g}" for v in values)
-
-
-def _metaheader(path: Path) -> dict[str, str]:
-    with path.open("rb") as file:
-        return read_fields(file, path.suffix)
-
-
-def _numbers(header: dict[str, str], key: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(v) for v in header.get(key, "").split())
-    except ValueError:
-        return ()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import ptk_files
 import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
@@ -722,6 +723,12 @@ class TestMasks:
         path = self.slicer_file(tmp_path / "x.seg.nrrd", sitk.Image(scan[1]), {"Name": "lung", "LabelValue": "300"})
         with pytest.raises(InputError, match="without a valid label value"):
             read_lungs(path, ct)
+
+    @pytest.mark.parametrize("write", [ptk_files.write_mhd, ptk_files.write_coronal_mhd])
+    def test_a_mask_of_ptk_that_has_lost_its_place_is_not_laid_somewhere(self, write, ct, labels, tmp_path):
+        write(tmp_path / "lungs.mhd", labels, ct)
+        with pytest.raises(InputError, match="does not say where it lies in the patient; lungsegresnet-train check"):
+            read_lungs(tmp_path / "lungs.mhd", ct)
 
     @pytest.mark.parametrize("name", ["mask.dcm", "folder"])
     def test_a_mask_in_a_format_of_scans_only_is_told_what_masks_can_be(self, name, ct, tmp_path):

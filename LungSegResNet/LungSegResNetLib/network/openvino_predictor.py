@@ -147,8 +147,8 @@ class OpenVinoPredictor:
         if seen.any():
             view = fine_view(probability.max(axis=0), self._lung_in_view) if self._crops else WHOLE_FRAME
             box = np.ascontiguousarray(batch[:, :, *view.shown])
-            total = logits[:, :, *view.told] + lane.finest(box, view.unpadded)[: len(slices)]
-            probability[seen, *view.told] = lung_probability(total[seen] / np.float32(passes))
+            total = logits[:, :, *view.inner] + lane.finest(box, view.unpadded)[: len(slices)]
+            probability[seen, *view.inner] = lung_probability(total[seen] / np.float32(passes))
         return probability
 
     def _padded(self, slices: np.ndarray) -> np.ndarray:

@@ -23,18 +23,18 @@ _STEP = 16  # the size of boxes is a multiple of it, because each size is prepar
 
 @dataclass(frozen=True)
 class FineView:
-    """Rows and columns of a frame that the finest pass is shown, and those it tells of: without the margin around them.
+    """Rows and columns of a frame that the finest pass is shown, and the inner ones of these, without a margin.
 
-    Where they come close to the edge of the frame there is no margin to be left out.
+    The pass gives the inner ones. Where they come close to the edge of the frame there is no margin to be left out.
     """
 
     shown: tuple[slice, slice]
-    told: tuple[slice, slice]
+    inner: tuple[slice, slice]
 
     @property
     def unpadded(self) -> tuple[bool, bool]:
         """For rows and columns, whether the last stage of the network works without a border of zeros."""
-        return self.shown[0] != self.told[0], self.shown[1] != self.told[1]
+        return self.shown[0] != self.inner[0], self.shown[1] != self.inner[1]
 
 
 WHOLE_FRAME = FineView((slice(None), slice(None)), (slice(None), slice(None)))
@@ -54,12 +54,12 @@ def fine_view(probability: np.ndarray, lung_in_view: float = LUNG_IN_VIEW) -> Fi
     probability : (h, w) by the coarser passes; some of it is larger than ``lung_in_view``, below 0 all of it.
     """
     rows, columns = np.nonzero(probability > min(lung_in_view, _MAYBE_LUNG))
-    shown_rows, told_rows = _shown_and_told(rows, probability.shape[0])
-    shown_columns, told_columns = _shown_and_told(columns, probability.shape[1])
-    return FineView((shown_rows, shown_columns), (told_rows, told_columns))
+    shown_rows, inner_rows = _shown_and_inner(rows, probability.shape[0])
+    shown_columns, inner_columns = _shown_and_inner(columns, probability.shape[1])
+    return FineView((shown_rows, shown_columns), (inner_rows, inner_columns))
 
 
-def _shown_and_told(hits: np.ndarray, size: int) -> tuple[slice, slice]:
+def _shown_and_inner(hits: np.ndarray, size: int) -> tuple[slice, slice]:
     first, end = int(hits.min()) - _MARGIN, int(hits.max()) + 1 + _MARGIN
     has_margin = first >= 0 and end <= size
     first, end = max(0, first), min(size, end)

@@ -203,8 +203,8 @@ class TorchPredictor:
                     view = fine_view(probability[number], self._lung_in_view)
                     part = slice(number, number + 1)
                     fine = mean_logits(self._finest(*view.unpadded), slices[part, :, *view.shown], (finest,))
-                    fine = logits[part, :, *view.told].lerp(fine, weight)
-                    probability[part, *view.told] = _lung_probability(fine).numpy()
+                    fine = logits[part, :, *view.inner].lerp(fine, weight)
+                    probability[part, *view.inner] = _lung_probability(fine).numpy()
             elif len(seen):
                 # All of the batch, since kernels are made for its size.
                 fine = logits.lerp(mean_logits(self._network, slices, (finest,)), weight)

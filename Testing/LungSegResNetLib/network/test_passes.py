@@ -63,7 +63,7 @@ def test_slices_without_lung_get_the_coarse_passes_and_others_all_of_them(
     assert (every[1] > 0.0).sum() > 1000
     np.testing.assert_allclose(result[[0, 2]], coarse[[0, 2]], atol=0.01)
     in_box = np.zeros(SLICE_SHAPE, bool)
-    in_box[fine_view(1 / (1 + np.exp(-coarse[1]))).told] = True
+    in_box[fine_view(1 / (1 + np.exp(-coarse[1]))).inner] = True
     assert 0.1 < in_box.mean() < 0.9
     np.testing.assert_allclose(result[1][~in_box], coarse[1][~in_box], atol=0.01)
     known = in_box & (np.max([full[1], half[1], quarter[1]], axis=0) < 6.9)
@@ -90,7 +90,7 @@ def test_lung_just_within_the_margin_of_the_frame_needs_no_border(row: int, show
     view = fine_view(probability)
     assert (view.shown[0].start, view.shown[0].stop) == shown
     assert view.unpadded == (True, True)
-    assert view.told[0].start <= row < view.told[0].stop
+    assert view.inner[0].start <= row < view.inner[0].stop
 
 
 @pytest.mark.parametrize(("row", "rows"), [(23, slice(0, 48)), (192, slice(168, 216))])
@@ -98,7 +98,7 @@ def test_lung_near_the_edge_of_the_frame_is_seen_up_to_the_edge(row: int, rows: 
     probability = np.zeros((216, 296), np.float32)
     probability[row, 150] = 1.0
     view = fine_view(probability)
-    assert (view.shown[0], view.told[0]) == (rows, rows)
+    assert (view.shown[0], view.inner[0]) == (rows, rows)
     assert view.unpadded == (False, True)
 
 

@@ -12,7 +12,7 @@ SUMMARY = "make a network file to hand on: with its data, figures, licence and m
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the subcommand."""
     parser.add_argument("network", type=given_path, help="network.safetensors of a finished run")
-    parser.add_argument("dataset", type=given_path, help="the data set it was trained and evaluated on, as for fit")
+    parser.add_argument("dataset", type=given_path, help="all cases that it was trained and evaluated on, as for fit")
     parser.add_argument("--report", type=given_path, required=True, help="folder written by evaluate")
     parser.add_argument(
         "--folds-of",

@@ -33,10 +33,11 @@ class ScanMark:
     def is_same_scan(self, other: ScanMark) -> bool:
         """Whether both are of one CT; the names decide where a CT is not known.
 
-        They also do where no patient is: a CT that was compressed or converted since has another digest, and to leave
-        out a stranger of the same name does less harm than to judge a network on what it was trained on.
+        They also do where both are of one patient, or no patient is known: a CT that was compressed or converted since
+        has another digest, and to leave out a stranger of the same name does less harm than to judge a network on what
+        it was trained on.
         """
-        return self._has_ct_of(other) or (self.name == other.name and not self.patient and not other.patient)
+        return self._has_ct_of(other) or (self.name == other.name and self.patient == other.patient)
 
     def matches_strictly(self, other: ScanMark) -> bool:
         """As `matches`, but names decide only where a CT is not known."""

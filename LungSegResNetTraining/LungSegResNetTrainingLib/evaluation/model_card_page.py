@@ -38,12 +38,14 @@ class CardTexts:
     notes : sentences about the figures; the first ones say which networks had not seen which cases.
     section : Markdown with its own heading; empty for none.
     folds : of a cross-validation that the figures are of; None where they are of the network itself.
+    unknown_data : sentence on scans whose origin and licence are not stated; empty where there are none.
     """
 
     missing: str
     notes: Sequence[str]
     section: str
     folds: int | None = None
+    unknown_data: str = ""
 
 
 def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: CardTexts) -> str:
@@ -85,6 +87,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         _data_table(record.data).markdown(),
         "",
         *_data_of_start_network(record),
+        *([texts.unknown_data, ""] if texts.unknown_data else []),
         *([texts.section, ""] if texts.section else []),
         "## Settings of the last training",
         "",

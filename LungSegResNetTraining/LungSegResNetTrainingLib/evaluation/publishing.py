@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.digests import file_digest
@@ -18,13 +16,13 @@ from LungSegResNetLib.tables import read_rows
 from LungSegResNetLib.wording import some_of
 
 from ..data.cases import Case
-from ..data.dois import plain_doi
 from ..data.scan_marks import ScanMarks
 from ..training.cross_validation import HELD_NOBODY_BACK
-from ..training.training_record import TEST_CASES, TRAINING_CASES, USES, VALIDATION_CASES, TrainingRecord
+from ..training.training_record import TrainingRecord
 from .case_numbers import CaseNumbers, key_path, told_names
 from .case_result import FAILED, LUNGS, METHODS, NETWORK, TRAINED_ON
 from .cross_validated import folds_of_same_training, judges_text
+from .data_sources import collection_names, data_sources
 from .left_out import doubted_text, is_doubt
 from .model_card_page import FIGURES, CardTexts, by_kind, model_card_page
 from .report_files import CASES
@@ -83,7 +81,7 @@ def publish(
     Parameters
     ----------
     network : ``network.safetensors`` of a run.
-    cases : the data set it was trained and evaluated on.
+    cases : the data set it was trained and evaluated on; see `data_sources` for scans that it may lack.
     report : folder written by ``evaluate``; its ``cases.csv`` is where all figures come from.
     target : ``collections.csv`` (columns ``doi, collection``) in its folder names the collections in the card, a row
         without a DOI the data that have none.
@@ -93,7 +91,8 @@ def publish(
     ------
     InputError : the training of the network has not finished; the report has no figures, is of another network or
         judges cases that the network was trained on, or is of a cross-validation whose networks were trained otherwise
-        (see `folds_of_same_training`); or the limits, the section or the names of the collections cannot be read.
+        (see `folds_of_same_training`); ``cases`` lack scans of the run; or the limits, the section or the names of the
+        collections cannot be read.
     ModelError : the network, or one of a cross-validation, cannot be read.
     """
     card, weights = load_model(network)
@@ -112,16 +111,19 @@ def publish(
         _refuse_report_of_another(network, report, judges)
         _refuse_cases_trained_on(record, listed, marks)
         notes = ["The network was not trained on them."]
-    names = _collection_names(target.with_name("collections.csv"))
+    names = collection_names(target.with_name("collections.csv"))
+    sources, unknown = data_sources(cases, record, names, judged, marks)
     if missing := _unjudged_text((*rows, *trained_on), unjudged):
         tell(missing)
     if doubts := {row["case"] for row in rows if row["doubtful"] or row["accepted"]}:
         tell(f"The card has your words on the references of {some_of(sorted(doubts))}: see that they name nobody.")
     choosing = [record.choosing_scans.holds_case(case, marks) for case in listed]
     notes += [*chosen_by_judged(sum(choosing)), *unnamed_text(listed)]
-    record = dataclasses.replace(record, data=_sources(cases, record, names, judged, marks))
+    record = dataclasses.replace(record, data=sources)
     if unstated := [key for key in ("collection", "licence") if not all(source[key] for source in record.data)]:
         tell(f"The card does not state the {' and '.join(unstated)} of all data; {_HOW_TO_STATE}.")
+    if unknown:
+        tell(f"{unknown} Give a list that has them, too, if you can.")
     named = [row["case"] for row in (*rows, *unjudged)]
     if publication.numbered:
         prefix = f"{publication.name}-{publication.version}"
@@ -143,7 +145,7 @@ def publish(
         figures=_figures(rows, "cross-validation, " if folds else ""),
     )
     save_model(target, weights, card)
-    page = model_card_page(card, rows, CardTexts(missing, notes, section, folds))
+    page = model_card_page(card, rows, CardTexts(missing, notes, section, folds, unknown))
     with write_atomically(target.with_name(MODEL_CARD), overwrite=True) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return card
@@ -220,37 +222,6 @@ def _unjudged_text(fine: Sequence[dict[str, str]], unjudged: Sequence[dict[str, 
     return " ".join(
         filter(None, [f"Not evaluated: {', '.join(names)}.", doubted_text(list(group_of.values()), doubted)])
     )
-
-
-def _sources(
-    cases: Sequence[Case], record: TrainingRecord, names: dict[str, str], judged: Set[str], marks: ScanMarks
-) -> list[dict[str, Any]]:
-    """Collections by DOI with their name, licence and numbers of cases by what they were used for.
-
-    Judged cases that the network neither learnt from nor was validated on are for tests. A CT that is listed twice
-    counts once.
-    """
-    seen, kept = record.seen_scans, record.validation_scans
-    by_source: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    told: set[str] = set()
-    for case in cases:
-        mark = marks.of(case, with_ct=seen.knows_cts or kept.knows_cts)
-        scan = mark.ct or mark.name
-        use = TRAINING_CASES if seen.holds_scan(mark) else VALIDATION_CASES if kept.holds_scan(mark) else TEST_CASES
-        if scan not in told and (use != TEST_CASES or case.name in judged):
-            told.add(scan)
-            by_source[plain_doi(case.doi), case.licence][use] += 1
-    return [
-        {"collection": names.get(doi, ""), "doi": doi, "licence": licence} | {use: numbers[use] for use in USES}
-        for (doi, licence), numbers in sorted(by_source.items())
-    ]
-
-
-def _collection_names(path: Path) -> dict[str, str]:
-    """Names of data collections by DOI, from a CSV with the columns ``doi, collection``; empty if there is none."""
-    if not path.is_file():
-        return {}
-    return {plain_doi(row["doi"]): row["collection"] for row in read_rows(path, ("doi", "collection"))}
 
 
 def _figures(rows: Sequence[dict[str, str]], before: str) -> dict[str, float]:

@@ -58,7 +58,7 @@ def test_the_name_decides_where_one_ct_is_not_known(case: Case, known: str) -> N
     assert not record.holds(ScanMarks().of(replace(judged, name="other")))
 
 
-def test_a_ct_that_was_compressed_is_recognised_by_its_name_where_nobody_is_named(case: Case) -> None:
+def test_a_ct_that_was_compressed_is_recognised_by_its_name_where_no_patient_differs(case: Case) -> None:
     sitk.WriteImage(sitk.ReadImage(str(case.ct)), str(case.ct.with_suffix(".nii.gz")))
     nobody = replace(case, patient_is_named=False)
     compressed = replace(nobody, ct=case.ct.with_suffix(".nii.gz"))
@@ -66,6 +66,8 @@ def test_a_ct_that_was_compressed_is_recognised_by_its_name_where_nobody_is_name
     assert record.holds(ScanMarks().of(compressed))
     assert record.holds_scan(ScanMarks().of(compressed))
     assert not record.holds(ScanMarks().of(replace(compressed, name="other")))
+    of_p1, other_of_p1 = (replace(one, patient="p1", patient_is_named=True) for one in (nobody, compressed))
+    assert ScanSet(frozenset({ScanMarks().of(of_p1)})).holds_scan(ScanMarks().of(other_of_p1))
     # A patient of its own makes it another scan, and a mean of networks is refused only for what is sure.
     assert not record.holds(ScanMarks().of(replace(compressed, patient="p2", patient_is_named=True)))
     assert ScanSet(frozenset({ScanMarks().of(compressed)})).shared_with(record) == ScanSet()

@@ -28,6 +28,7 @@ TRAINING = {
     "start_network_cases": [],
 }
 ABOUT = {"name": "lungs", "version": "1.2.3", "licence": "Apache-2.0"}
+USED = {"training_cases": 1, "validation_cases": 3, "test_cases": 2}
 DICE = {"scan1": 0.98, "scan2": 0.96, "slice1": 0.90}
 
 
@@ -252,7 +253,7 @@ def test_reconstructions_of_one_patient_are_not_counted_as_patients_and_the_mean
         writer.writeheader()
         for name, patient in patients.items():
             writer.writerow(first | {"case": name, "patient": patient, "dice": 0.9 + int(name[4:]) / 1000})
-    cases = [dataclasses.replace(run[1][0], name=name, patient=patient) for name, patient in patients.items()]
+    cases = [dataclasses.replace(run[1][0], name=name, patient=patient) for name, patient in patients.items()] + run[1]
     publish_run((run[0], cases, run[2]), tmp_path / "lungs.safetensors")
     text = (tmp_path / "MODEL_CARD.md").read_text()
     assert "| **mean of 12 volumes of 6 patients** | 0.915 |" in text
@@ -296,6 +297,91 @@ def test_data_that_a_network_was_tested_on_are_named_as_such(
     assert "| not stated | 10.1/x | CC BY 3.0 | 1 | 3 | 1 |" in text
 
 
+def change_training(run: tuple[Path, list[Case], Path], **said: object) -> None:
+    """Other entries in what the network's file says of its training."""
+    card, weights = load_model(run[0])
+    save_model(run[0], weights, dataclasses.replace(card, training={**card.training, **said}))
+    write_mark(run[2], file_digest(run[0]))
+
+
+def with_cts(cases: list[Case], folder: Path) -> list[Case]:
+    """The cases with a file each for a CT, so that it has a digest."""
+    folder.mkdir()
+    for case in cases:
+        (folder / case.name).write_text(f"{case.name} in {folder.name}")
+    return [dataclasses.replace(case, ct=folder / case.name) for case in cases]
+
+
+@pytest.mark.parametrize("used_for", ["training_cases", "validation_cases"])
+def test_a_list_that_lacks_scans_of_the_run_is_refused(
+    run: tuple[Path, list[Case], Path], tmp_path: Path, used_for: str
+) -> None:
+    network, cases, report = run
+    change_training(run, **{"training_cases": [], used_for: ["scan3"]})
+    with pytest.raises(InputError, match=r"lacks scans that the network was trained or validated on \(scan3\)"):
+        publish_run((network, cases[:3], report), tmp_path / "lungs.safetensors")
+    assert not (tmp_path / "lungs.safetensors").exists()
+    publish_run(run, tmp_path / "lungs.safetensors")
+
+
+def test_a_scan_of_the_run_is_not_taken_for_that_of_an_earlier_network_with_the_same_name(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    network, cases, report = run
+    ours, theirs = with_cts(cases, tmp_path / "ours"), with_cts(cases, tmp_path / "theirs")
+    seen = ScanSet(frozenset(ScanMarks().of(case) for case in (ours[3], dataclasses.replace(theirs[3], patient="x"))))
+    earlier = {"collection": "Earlier", "doi": "10.2/y", "licence": "CC BY", "training_cases": 1}
+    change_training(run, seen_scans=seen.as_json(), start_network_cases=["scan3"], start_network_data=[earlier])
+    (source,) = publish_run((network, ours, report), tmp_path / "lungs.safetensors").training["data"]
+    assert (source["training_cases"], source["validation_cases"]) == (1, 3)
+    assert "are not stated" not in (tmp_path / "MODEL_CARD.md").read_text()
+
+
+def test_a_ct_that_was_converted_since_the_run_is_that_of_the_patient_with_its_name(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    network, cases, report = run
+    before, now = with_cts(cases, tmp_path / "before"), with_cts(cases, tmp_path / "now")
+    scans = {"seen_scans": before[3:], "validation_scans": before[:3]}
+    change_training(
+        run, **{key: ScanSet(frozenset(map(ScanMarks().of, some))).as_json() for key, some in scans.items()}
+    )
+    (source,) = publish_run((network, now, report), tmp_path / "lungs.safetensors").training["data"]
+    assert (source["training_cases"], source["validation_cases"]) == (1, 3)
+
+
+def test_a_network_that_is_published_again_with_other_cases_keeps_its_data(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    network, cases, report = run
+    tests = [dataclasses.replace(case, name=f"new {case.name}", doi="10.3/z", patient="") for case in cases[:3]]
+    table = (report / "cases.csv").read_text()
+    (report / "cases.csv").write_text(re.sub("^(?=scan|slice)", "new ", table, flags=re.MULTILINE))
+    change_training(run, data=[{"collection": "", "doi": "10.1/x", "licence": "CC BY"} | USED])
+    own, new = publish_run((network, tests, report), tmp_path / "lungs.safetensors").training["data"]
+    assert own == {"collection": "", "doi": "10.1/x", "licence": "CC BY", "training_cases": 1, "validation_cases": 3}
+    assert (new["doi"], new["training_cases"], new["test_cases"]) == ("10.3/z", 0, 3)
+    assert "| not stated | 10.1/x | CC BY | 1 | 3 | 0 |" in (tmp_path / "MODEL_CARD.md").read_text()
+    # With its own list, that list alone says where its scans come from.
+    rows = [*cases, *tests]
+    own, new = publish_run((network, rows, report), tmp_path / "lungs.safetensors").training["data"]
+    assert (own["licence"], own["training_cases"], own["test_cases"]) == ("CC BY 3.0", 1, 0)
+
+
+@pytest.mark.parametrize(("known", "count"), [(0, "2 scans"), (1, "1 scan"), (2, "")])
+def test_scans_of_earlier_networks_that_nobody_names_are_told_and_said_in_the_card(
+    run: tuple[Path, list[Case], Path], tmp_path: Path, known: int, count: str
+) -> None:
+    seen = ScanSet.by_names(["scan3", "theirs 1", "theirs 2"]).as_json()
+    earlier = [{"collection": "Earlier", "doi": "10.2/y", "licence": "CC BY", "training_cases": known}] if known else []
+    change_training(run, seen_scans=seen, start_network_data=earlier)
+    told: list[str] = []
+    publish(*run, tmp_path / "lungs.safetensors", Publication(**ABOUT, limits=limits_file(run[2])), tell=told.append)
+    text = f"\nOrigin and licence of {count} that the network was trained on are not stated: "
+    assert (text in (tmp_path / "MODEL_CARD.md").read_text()) == bool(count)
+    assert any("Give a list that has them" in one for one in told) == bool(count)
+
+
 def test_what_is_not_known_of_the_data_is_told_and_said_in_the_card(
     run: tuple[Path, list[Case], Path], tmp_path: Path
 ) -> None:
@@ -332,7 +418,7 @@ def test_a_bar_in_a_name_moves_no_column_of_the_card(run: tuple[Path, list[Case]
     network, cases, report = run
     table = report / "cases.csv"
     table.write_text(table.read_text().replace("scan1", "a|b"))
-    cases = [dataclasses.replace(cases[0], name="a|b", licence="CC|BY"), *cases[1:]]
+    cases = [dataclasses.replace(cases[0], name="a|b", licence="CC|BY"), *cases]
     publish_run((network, cases, report), tmp_path / "lungs.safetensors")
     rows = [line for line in (tmp_path / "MODEL_CARD.md").read_text().splitlines() if line.startswith("|")]
     assert {row.count("|") for row in rows} == {7, 8}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -38,8 +39,8 @@ class TrainingRun:
     Parameters
     ----------
     start : network to begin with when there is no checkpoint; random weights without it.
-    slices_at_once : most slices in memory together; gradients of the rest of a step are added up. Batch norm then
-        takes its statistics from so many slices, and with several processes from those of the first.
+    slices_at_once : most slices in memory together; a step with more is done in equal parts, whose gradients are added
+        up. Batch norm then takes its statistics from each part, and with several processes from those of the first.
     processes : the place of this process among all that train together.
     on_warning : is told when the memory is too small and fewer slices are taken at once.
 
@@ -125,7 +126,7 @@ class TrainingRun:
             except (RuntimeError, MemoryError) as error:
                 if not _lacks_memory(error):
                     raise
-                self._take_fewer_slices(min(self.slices_at_once, len(slices)), error)
+                self._take_fewer_slices(len(self._parts(slices)[0]), error)
             for buffer, before in zip(self.network.buffers(), statistics, strict=True):
                 buffer.copy_(before)
             if self.device.type == "cuda":
@@ -147,19 +148,25 @@ class TrainingRun:
         total = 0.0
         # On other devices, a copy that is not waited for may read memory that was given back meanwhile.
         unwaited = self.device.type == "cuda"
-        for first in range(0, len(slices), self.slices_at_once):
-            part = slice(first, first + self.slices_at_once)
+        parts = list(zip(self._parts(slices), self._parts(target), strict=True))
+        for n, (part, classes) in enumerate(parts, start=1):
             # The gradients of all processes are averaged once, with the last part.
-            last = part.stop >= len(slices)
-            with self._without_exchange() if not last else nullcontext():
-                images = slices[part].to(self.device, memory_format=memory_order(self.device), non_blocking=unwaited)
+            with self._without_exchange() if n < len(parts) else nullcontext():
+                images = part.to(self.device, memory_format=memory_order(self.device), non_blocking=unwaited)
                 with autocast(self.device):
                     logits = self._learner(images)
-                loss = _LOSSES[self.settings.loss](logits.float(), target[part].to(self.device, non_blocking=unwaited))
+                loss = _LOSSES[self.settings.loss](logits.float(), classes.to(self.device, non_blocking=unwaited))
                 share = len(images) / self.settings.batch_size
                 (loss * (share * self.processes.count)).backward()
                 total += float(loss.detach()) * share
         return total
+
+    def _parts(self, batch: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """A batch in as few parts as the memory allows, of sizes that differ by one at most, the largest first.
+
+        A single slice that is left over would move the statistics of batch norm as far as all slices of another part.
+        """
+        return batch.tensor_split(math.ceil(len(batch) / self.slices_at_once))
 
     def _without_exchange(self) -> AbstractContextManager[None]:
         return self._learner.no_sync() if isinstance(self._learner, DistributedDataParallel) else nullcontext()
@@ -170,7 +177,7 @@ class TrainingRun:
                 f"The {self.device.type} device has too little free memory to train with a single slice; "
                 "close other programs or choose another device."
             ) from error
-        fewer = tried // 2
+        fewer = math.ceil(tried / 2)
         if self.processes.count > 1:
             # The others wait for this process' gradients by now; all have to begin the step again.
             raise DeviceError(

@@ -141,6 +141,31 @@ def test_a_step_that_does_not_fit_into_memory_is_done_in_parts(tmp_path: Path) -
         assert torch.equal(run.network.state_dict()[name], value), name
 
 
+def _part_sizes(run: TrainingRun) -> list[int]:
+    """The numbers of slices that the network is given, one after the other, from now on."""
+    sizes: list[int] = []
+    run.network.register_forward_pre_hook(lambda network, given: sizes.append(len(given[0])))
+    return sizes
+
+
+@pytest.mark.parametrize(("at_once", "sizes"), [(17, [17]), (16, [9, 8]), (8, [6, 6, 5]), (2, [2] * 8 + [1])], ids=str)
+def test_the_parts_of_a_step_are_equal(tmp_path: Path, at_once: int, sizes: list[int]) -> None:
+    run = TrainingRun(replace(SETTINGS, batch_size=17), tmp_path, "cpu", slices_at_once=at_once)
+    given = _part_sizes(run)
+    run.train_step(*_equal_slices(17))
+    assert given == sizes
+
+
+def test_the_parts_of_a_step_are_equal_when_the_memory_has_run_out(tmp_path: Path) -> None:
+    said: list[str] = []
+    run = TrainingRun(replace(SETTINGS, batch_size=17), tmp_path, "cpu", on_warning=said.append)
+    run._learner = Hungry(run.network, most=8)
+    given = _part_sizes(run)
+    run.train_step(*_equal_slices(17))
+    assert given == [17, 9, 5, 4, 4, 4]
+    assert [text.split("; continuing with ")[1].split(" at once")[0] for text in said] == ["9", "5"]
+
+
 def test_a_device_that_cannot_hold_one_slice_ends_in_a_sentence(tmp_path: Path) -> None:
     run = TrainingRun(SETTINGS, tmp_path, "cpu")
     run._learner = Hungry(run.network, most=0)

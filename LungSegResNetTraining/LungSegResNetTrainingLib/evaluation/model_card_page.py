@@ -14,6 +14,7 @@ from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetLib.wording import counted
 
 from ..data.cases import TEST, VALIDATION
+from ..training.settings import optimiser_text
 from ..training.training_record import TEST_CASES, USES, TrainingRecord
 from .baseline_comparison import BEGUN_NOTE
 from .bootstrap import FOLDS_NOTE
@@ -92,6 +93,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         "## Settings of the last training",
         "",
         *(f"- {key}: {value}" for key, value in record.settings.items()),
+        *([f"- optimiser: {optimiser}"] if (optimiser := optimiser_text(record.settings)) else []),
         "",
     ]
     return "\n".join(lines)

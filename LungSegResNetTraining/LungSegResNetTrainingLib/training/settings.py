@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,6 +15,14 @@ from ..slices.augmentation import AugmentationSettings
 # NiftyNet averages its L2 term over the regularised tensors: 21 kernels and 42 batch-norm tensors.
 NIFTYNET_REGULARISED_TENSORS = 63
 
+# Adam's decay rates of the first and the second moment; one cycle takes the first from the highest of two to the lowest
+# and back, against the learning rate.
+BETA1, BETA2 = 0.9, 0.999
+ONE_CYCLE_BETA1 = (0.85, 0.95)
+# Of the one-cycle schedule: share of the steps up to the peak, and by what the peak is divided for the first learning
+# rate, and this one for the last.
+RISING_SHARE, FIRST_DIVISOR, LAST_DIVISOR = 0.15, 25.0, 1e4
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -24,9 +33,11 @@ class TrainingSettings:
     steps : optimiser steps of the whole run.
     batch_size : slices per step.
     learning_rate : peak of the one-cycle schedule, or the constant rate.
-    one_cycle : rise and fall of the learning rate (Smith and Topin 2018) instead of a constant one.
+    one_cycle : rise and fall of the learning rate (Smith and Topin 2018) instead of a constant one: along cosines from
+        a 25th of the peak, which is reached after 15 % of the steps, to 4e-6 of it, while Adam's beta1 goes from 0.95
+        to 0.85 and back; with a constant one beta1 is 0.9. Beta2 is always 0.999.
     loss : ``dice_ns`` or ``dice_and_cross_entropy``.
-    decay : NiftyNet's L2 factor; Adam gets it divided by the 63 tensors NiftyNet averages over.
+    decay : NiftyNet's L2 factor; the optimiser, Adam, gets it divided by the 63 tensors NiftyNet averages over.
     averaging : decay of the running average of the weights (Polyak and Juditsky 1992; with a decay as in Tarvainen and
         Valpola 2017); 0 for none.
     scales : passes of the finished network (see ``ModelCard.scales``); training draws from the same.
@@ -89,6 +100,22 @@ class TrainingSettings:
         """Inverse of ``as_json``."""
         lists = {key: tuple(values[key]) for key in ("scales", "full_size_share", "slice_shape")}
         return cls(**values | lists | {"augmentation": AugmentationSettings(**values["augmentation"])})
+
+
+def optimiser_text(settings: Mapping[str, Any]) -> str:
+    """The optimiser and its learning rate in words, by settings as JSON; empty where these do not say."""
+    if not {"one_cycle", "learning_rate", "decay"} <= settings.keys():
+        return ""
+    peak = settings["learning_rate"]
+    decay = f"weight decay (coupled L2) {settings['decay'] / NIFTYNET_REGULARISED_TENSORS:.4g}"
+    if not settings["one_cycle"]:
+        return f"Adam, beta1 {BETA1}, beta2 {BETA2}, {decay}, constant learning rate {peak:g}"
+    first, (low, high) = peak / FIRST_DIVISOR, ONE_CYCLE_BETA1
+    return (
+        f"Adam, beta2 {BETA2}, {decay}; one cycle along cosines: in the first {100 * RISING_SHARE:.0f} % of the steps "
+        f"the learning rate goes from {first:g} to {peak:g} and beta1 from {high} to {low}, then the learning rate to "
+        f"{first / LAST_DIVISOR:g} and beta1 to {high}"
+    )
 
 
 def digest_in(start: str) -> str:

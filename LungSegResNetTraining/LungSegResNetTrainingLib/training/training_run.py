@@ -27,7 +27,7 @@ from .losses import dice_and_cross_entropy, dice_ns
 from .mixed_precision import autocast
 from .parallel import Processes
 from .run_files import CHECKPOINT
-from .settings import TrainingSettings
+from .settings import BETA1, BETA2, FIRST_DIVISOR, LAST_DIVISOR, ONE_CYCLE_BETA1, RISING_SHARE, TrainingSettings
 from .start_network import StartNetwork
 
 _LOSSES = {"dice_ns": dice_ns, "dice_and_cross_entropy": dice_and_cross_entropy}
@@ -80,13 +80,12 @@ class TrainingRun:
         self.averaged = place(HighRes2DNet(**self.network.config), self.device)
         self.averaged.load_state_dict(self.network.state_dict())
         self.optimiser = torch.optim.Adam(
-            self.network.parameters(), settings.learning_rate, weight_decay=settings.adam_weight_decay
+            self.network.parameters(),
+            settings.learning_rate,
+            betas=(BETA1, BETA2),
+            weight_decay=settings.adam_weight_decay,
         )
-        self.schedule: torch.optim.lr_scheduler.LRScheduler = (
-            torch.optim.lr_scheduler.OneCycleLR(self.optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
-            if settings.one_cycle
-            else torch.optim.lr_scheduler.ConstantLR(self.optimiser, factor=1.0)
-        )
+        self.schedule = _schedule(self.optimiser, settings)
         self.step = 0
         self.best = BestValidation()
         folder.mkdir(parents=True, exist_ok=True)
@@ -264,6 +263,22 @@ def _damage_told(checkpoint: Path) -> Iterator[None]:
         yield
     except Exception as error:  # a broken archive can fail in many ways
         raise ModelError(f"The checkpoint {checkpoint} is damaged; move it away to start again.") from error
+
+
+def _schedule(optimiser: torch.optim.Optimizer, settings: TrainingSettings) -> torch.optim.lr_scheduler.LRScheduler:
+    if not settings.one_cycle:
+        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        settings.learning_rate,
+        settings.steps,
+        pct_start=RISING_SHARE,
+        anneal_strategy="cos",
+        base_momentum=ONE_CYCLE_BETA1[0],
+        max_momentum=ONE_CYCLE_BETA1[1],
+        div_factor=FIRST_DIVISOR,
+        final_div_factor=LAST_DIVISOR,
+    )
 
 
 class _JointPasses(nn.Module):

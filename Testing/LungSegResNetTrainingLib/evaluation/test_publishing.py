@@ -19,6 +19,7 @@ from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.scan_marks import ScanMark, ScanMarks, ScanSet
 from LungSegResNetTrainingLib.evaluation.publishing import Publication, publish
 from LungSegResNetTrainingLib.evaluation.report_folder import EvaluationId
+from LungSegResNetTrainingLib.training.settings import PAPER, RECOMMENDED
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
 TRAINING = {
@@ -468,6 +469,26 @@ def test_the_model_card_names_each_collection_of_the_network_that_training_began
     publish_run(run, tmp_path / "lungs.safetensors")
     text = (tmp_path / "MODEL_CARD.md").read_text()
     assert [line for line in text.splitlines() if "Earlier" in line] == ["| Earlier | 10.2/y | CC BY 3.0 | 5 | 1 |"]
+
+
+def test_the_model_card_says_by_what_optimiser_the_network_was_trained(
+    run: tuple[Path, list[Case], Path], tmp_path: Path
+) -> None:
+    texts = []
+    for settings in (RECOMMENDED, PAPER):
+        change_training(run, settings=settings.as_json())
+        publish_run(run, tmp_path / "lungs.safetensors")
+        texts.append((tmp_path / "MODEL_CARD.md").read_text())
+    cycle, constant = texts
+    assert (
+        "\n- optimiser: Adam, beta2 0.999, weight decay (coupled L2) 1.587e-06; one cycle along cosines: in the first "
+        "15 % of the steps the learning rate goes from 0.0004 to 0.01 and beta1 from 0.95 to 0.85, then the learning "
+        "rate to 4e-08 and beta1 to 0.95\n"
+    ) in cycle
+    assert (
+        "\n- optimiser: Adam, beta1 0.9, beta2 0.999, weight decay (coupled L2) 1.587e-06, constant learning rate "
+        "0.02\n"
+    ) in constant
 
 
 def test_a_network_whose_training_has_not_finished_is_not_published(

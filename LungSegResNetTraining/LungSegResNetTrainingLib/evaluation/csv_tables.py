@@ -1,4 +1,4 @@
-"""The evaluation as files for other programs: cases.csv and summary.csv."""
+"""The evaluation as files for other programs: cases.csv, summary.csv and differences.csv."""
 
 from __future__ import annotations
 
@@ -7,17 +7,32 @@ from pathlib import Path
 
 import numpy as np
 
+from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.figures.metric_definitions import METRICS
-from LungSegResNetLib.tables import Cell, write_rows
+from LungSegResNetLib.tables import Cell, finite, write_csv, write_rows
 
 from ..data.case_check import spacing_text
 from .aggregation import ALL_CASES, groups_of, kinds_of, patients_of, values_of, with_lung, without_doubt
 from .bootstrap import count_patients, mean_intervals
 from .case_result import FAILED, JUDGED, LEFT_OUT, METHODS, REGIONS, WITH_DOUBTFUL, WITHOUT_DOUBTFUL, CaseResult
 from .evaluate import Evaluation
+from .group_comparison import GroupDifference
 from .spread import spread_of
 
 _TOLD, _PARTED = "told by the reference", "parted by position"
+_DIFFERENCE_COLUMNS = (
+    "group",
+    "against",
+    "metric",
+    "cases",
+    "cases_against",
+    "patients",
+    "patients_against",
+    "difference",
+    "difference_low_95",
+    "difference_high_95",
+    "p",
+)
 _KEYS = tuple(metric.key for metric in METRICS)
 
 
@@ -83,6 +98,25 @@ def write_summary(path: Path, evaluation: Evaluation) -> None:
                         about: dict[str, Cell] = {"group": group, "kind": kind, "doubtful": doubtful}
                         rows += _summary_rows(some, method, region, about)
     write_rows(path, rows, overwrite=True)
+
+
+def write_differences(path: Path, differences: Sequence[GroupDifference]) -> None:
+    """Write a row for each metric and pair of groups, without any where nothing is compared.
+
+    With too few patients a row has neither interval nor p.
+
+    Raises
+    ------
+    OutputError : the file cannot be written.
+    """
+    rows: list[dict[str, Cell]] = []
+    for one in differences:
+        limits = (one.interval.low, one.interval.high) if one.interval else (None, None)
+        about = (one.group, one.against, one.metric.key, *one.cases, *one.patients)
+        cells = (*about, *map(finite, (one.difference, *limits, one.p)))
+        rows.append(dict(zip(_DIFFERENCE_COLUMNS, cells, strict=True)))
+    with write_atomically(path, overwrite=True) as temporary:
+        write_csv(temporary, _DIFFERENCE_COLUMNS, rows)
 
 
 def _summary_rows(

@@ -8,7 +8,10 @@ from LungSegResNetLib.figures.metric_definitions import DICE, Metric
 from LungSegResNetLib.wording import counted
 
 from .bootstrap import Interval
+from .permutation import LEVEL
 from .spread import Spread
+
+_P_DECIMALS = 3
 
 
 def is_zero(value: float, metric: Metric) -> bool:
@@ -31,6 +34,17 @@ def limits_text(interval: Interval, metric: Metric = DICE, *, signed: bool = Fal
 def excludes_zero(interval: Interval, metric: Metric) -> bool:
     """Whether 0 is not among the values that the data allow, also as they are written."""
     return not (interval.holds_zero or is_zero(interval.low, metric) or is_zero(interval.high, metric))
+
+
+def p_text(p: float) -> str:
+    """Such as ``p = 0.012``, or ``p < 0.001``."""
+    least = 10**-_P_DECIMALS
+    return f"p < {least}" if p < least else f"p = {p:.{_P_DECIMALS}f}"
+
+
+def is_significant(p: float) -> bool:
+    """Whether p is below ``LEVEL``, also as it is written."""
+    return round(p, _P_DECIMALS) < LEVEL
 
 
 def mean_and_sd(spread: Spread, metric: Metric, decimals: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Do two groups differ? The difference of their means, an interval, and a sentence that says no more than that."""
+"""Do two groups differ? The difference of their means, an interval, a p value and a sentence that says no more."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from LungSegResNetLib.wording import counted
 from .aggregation import NO_GROUP, groups_of, patients_of, values_of, with_lung
 from .bootstrap import LEVEL_PERCENT, Interval, count_patients, interval_of, resampled_means
 from .case_result import CaseResult
-from .figure_text import excludes_zero, interval_text, is_zero
+from .figure_text import excludes_zero, interval_text, is_significant, is_zero, p_text
 from .paper_figures import NORMAL, paper_group
+from .permutation import permutation_p
 
 # Without ME, which is a hundredth of the relative volume difference: the same test twice is no second finding. Mean HU
 # are compared in HU, because a part of a mean grows without bounds where dense lung brings that mean near 0.
@@ -32,7 +33,9 @@ COMPARED_METRICS = (
 class GroupDifference:
     """Mean of a metric in ``group`` minus that in ``against``; counts are (group, against), of those with a value.
 
-    ``nothing_found`` counts cases without a value because nothing was found in them.
+    The means are said to differ where ``interval`` excludes 0 and ``p``, of a permutation of patients, is small; both
+    are None where there are too few patients. ``nothing_found`` counts cases without a value because nothing was found
+    in them.
     """
 
     metric: Metric
@@ -42,6 +45,7 @@ class GroupDifference:
     patients: tuple[int, int]
     difference: float
     interval: Interval | None
+    p: float | None
     nothing_found: int
 
     @property
@@ -65,15 +69,15 @@ class GroupDifference:
             return f"{title}: there are no values to compare."
         shown = f"{self.metric.text(self.difference)}{unit}"
         sizes = f"{self.cases[0]} and {self.cases[1]} cases"
-        if self.interval is None:
+        if self.interval is None or self.p is None:
             return (
                 f"{title}: the means differ by {shown}, but {sizes} of {self.patients[0]} and {self.patients[1]} "
                 "patients are too few for a statement."
             )
-        limits = f"{LEVEL_PERCENT} % interval {interval_text(self.interval, self.metric)}"
+        limits = f"{LEVEL_PERCENT} % interval {interval_text(self.interval, self.metric)}; {p_text(self.p)}"
         if is_zero(self.difference, self.metric) and not self.interval.holds_zero:
             return f"{title}: the means do not differ at the precision shown, {shown} ({sizes})."
-        if not excludes_zero(self.interval, self.metric):
+        if not (excludes_zero(self.interval, self.metric) and is_significant(self.p)):
             text = f"{title}: the difference of means, {shown} ({limits}), is not distinguishable from 0"
             return f"{text} with these {sizes}."
         word = "lower" if self.difference < 0 else "higher"
@@ -128,11 +132,13 @@ def _differences(
     strata = [f"{patient in patients} {patient in other_patients}" for patient in everyone]
     means = resampled_means(both, everyone, strata)
     resampled = means[:, :columns] - means[:, columns:]
+    pooled, in_group = np.concatenate([values, compared]), np.arange(len(everyone)) < len(values)
     differences = []
     for n, key in enumerate(COMPARED_METRICS):
         known = [np.isfinite(array[:, n]) for array in (values, compared)]
         counts = (count_patients(patients, known[0]), count_patients(other_patients, known[1]))
         some = all(counts)
+        interval = interval_of(resampled[:, n], min(counts))
         differences.append(
             GroupDifference(
                 METRIC_BY_KEY[key],
@@ -141,7 +147,8 @@ def _differences(
                 (int(known[0].sum()), int(known[1].sum())),
                 counts,
                 float(values[known[0], n].mean() - compared[known[1], n].mean()) if some else np.nan,
-                interval_of(resampled[:, n], min(counts)),
+                interval,
+                permutation_p(pooled[:, n], everyone, in_group) if interval else None,
                 sum(result.found_nothing() and np.isnan(result.value(key)) for result in (*members, *others)),
             )
         )

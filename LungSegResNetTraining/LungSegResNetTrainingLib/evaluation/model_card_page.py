@@ -17,7 +17,7 @@ from ..data.cases import TEST, VALIDATION
 from ..training.settings import optimiser_text
 from ..training.training_record import TEST_CASES, USES, TrainingRecord
 from .baseline_comparison import BEGUN_NOTE
-from .bootstrap import FOLDS_NOTE
+from .bootstrap import FOLDS_NOTE, SKEWED_NOTE
 from .case_result import LUNGS, NETWORK, REGIONS, THRESHOLDING, kind_of
 from .findings import MeanDice
 from .report_tables import TextTable
@@ -173,21 +173,25 @@ def _doubts(rows: Sequence[dict[str, str]]) -> list[str]:
 
 def _mean_dice(rows: Sequence[dict[str, str]]) -> list[str]:
     """The mean Dice of the network, both lungs, with its interval, in a sentence for each kind of cases, and in another
-    one without those whose reference is doubtful."""
-    told = []
+    one without those whose reference is doubtful; where there are intervals, how far they can be trusted."""
+    judged = []
     for kind, chosen in by_kind(rows).items():
         lungs = [row for row in chosen if (row["method"], row["region"]) == (NETWORK, LUNGS)]
-        told.append(f"The mean Dice of {_mean_dice_text(kind, lungs)}.")
+        judged.append(("The mean Dice of", kind, lungs))
         certain = [row for row in lungs if not row["doubtful"]]
         if 0 < len(certain) < len(lungs):
-            told.append(f"Without doubtful references that of {_mean_dice_text(kind, certain)}.")
-    return told
+            judged.append(("Without doubtful references that of", kind, certain))
+    means = [_dice_of(some) for *_, some in judged]
+    told = [
+        f"{start} {_counts(kind, some)} is {DICE.text(dice.mean)} ({dice.confidence_text})."
+        for (start, kind, some), dice in zip(judged, means, strict=True)
+    ]
+    return [*told, *([SKEWED_NOTE] if any(dice.interval for dice in means) else [])]
 
 
-def _mean_dice_text(kind: str, rows: Sequence[dict[str, str]]) -> str:
-    """Such as ``7 volumes of 6 patients is 0.9871 (no interval: ...)``, of a row for each case."""
-    dice = MeanDice.of(np.array([[float(row["dice"])] for row in rows]), [row["patient"] for row in rows])
-    return f"{_counts(kind, rows)} is {DICE.text(dice.mean)} ({dice.confidence_text})"
+def _dice_of(rows: Sequence[dict[str, str]]) -> MeanDice:
+    """Of a row for each case."""
+    return MeanDice.of(np.array([[float(row["dice"])] for row in rows]), [row["patient"] for row in rows])
 
 
 def _counts(kind: str, rows: Sequence[dict[str, str]]) -> str:

@@ -12,6 +12,8 @@ from LungSegResNetLib.network.devices import device_name, processor_name
 from ..code_digest import own_code_digest
 from .bootstrap import LEVEL_PERCENT, RESAMPLES, SEED
 from .evaluate import Evaluation, Judge
+from .permutation import PERMUTATIONS
+from .permutation import SEED as PERMUTATION_SEED
 
 _PACKAGES = ("torch", "openvino", "numpy", "scipy", "SimpleITK")
 
@@ -31,6 +33,7 @@ def provenance_of(evaluation: Evaluation) -> dict[str, str]:
         "Python": platform.python_version(),
         **_package_versions(),
         "intervals": f"{LEVEL_PERCENT} %, percentiles of {RESAMPLES} bootstrap draws of patients, seed {SEED}",
+        "p values": f"two-sided, {PERMUTATIONS} permutations of patients or all, seed {PERMUTATION_SEED}",
         "results": f"{evaluation.kept} of {count} from an earlier run with the same code, network, engine and files",
     }
 

@@ -10,12 +10,12 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.figures.metric_definitions import DICE
 
 from .bootstrap import LEVEL_PERCENT
-from .csv_tables import write_cases, write_summary
+from .csv_tables import write_cases, write_differences, write_summary
 from .findings import Findings, worst_first
 from .html_page import figure, heading, link, page, paragraph, table, text, tiles
 from .left_out import is_doubt
 from .picture_sections import BoxPlots
-from .report_files import BOX_PLOTS, CASES, MARKDOWN, REPORT, SUMMARY
+from .report_files import BOX_PLOTS, CASES, DIFFERENCES, MARKDOWN, REPORT, SUMMARY
 from .report_folder import tell_provenance
 from .sections import Section, sections_of
 from .summary_text import network_name
@@ -24,7 +24,7 @@ _TITLE = "Evaluation of a lung segmentation network"
 
 
 def write_report(findings: Findings, told: Sequence[str], folder: Path) -> Path:
-    """Write cases.csv, summary.csv, report.md, box_plots.png and report.html; returns the path of the page.
+    """Write cases.csv, summary.csv, differences.csv, report.md, box_plots.png and report.html; returns the page's path.
 
     What it was made with is added to ``evaluation.json``. Some case must have been judged.
 
@@ -38,6 +38,7 @@ def write_report(findings: Findings, told: Sequence[str], folder: Path) -> Path:
     """
     write_cases(folder / CASES, findings.evaluation)
     write_summary(folder / SUMMARY, findings.evaluation)
+    write_differences(folder / DIFFERENCES, findings.group_differences)
     plots = BoxPlots.of(findings.chosen)
     if plots:
         with write_atomically(folder / BOX_PLOTS, overwrite=True) as temporary:

@@ -11,11 +11,13 @@ from ..data.dois import address_of
 from ..data.draft_mask import LUNG_HU
 from .aggregation import nothing_found_text, table1
 from .baseline_comparison import BEGUN_NOTE
-from .bootstrap import FEW_NOTE, FEW_PATIENTS, FOLDS_NOTE, LEVEL_PERCENT, RESAMPLES, SEED
+from .bootstrap import FEW_NOTE, FEW_PATIENTS, FOLDS_NOTE, LEVEL_PERCENT, RESAMPLES, SEED, SKEWED_NOTE
 from .case_result import REGIONS, CaseResult
 from .findings import Findings
 from .group_comparison import GroupDifference, statements_by_pair
 from .paper_figures import HOW_GROUPS_ARE_CALLED
+from .permutation import LEVEL, PERMUTATIONS
+from .permutation import SEED as PERMUTATION_SEED
 from .picture_sections import BoxPlots, Figure, box_plot_figure, outlier_figures, typical_figures, typical_note
 from .report_tables import (
     TextTable,
@@ -52,7 +54,7 @@ _DEFINITION_NOTE = (
     "R reference, P prediction; TP, FP, FN, TN count voxels of the whole scan, V is the number of voxels of R; the "
     "lung box is the box around R. Values that do not exist (no lung found, infinite PSNR of "
     f"equal masks) count in no mean. Confidence intervals are percentiles of {RESAMPLES} bootstrap draws of patients "
-    f"with all their cases, seed {SEED}."
+    f"with all their cases, seed {SEED}. {SKEWED_NOTE}"
 )
 
 
@@ -147,8 +149,10 @@ def _group_sections(findings: Findings) -> list[Section]:
 def _interval_note(differences: Sequence[GroupDifference]) -> str:
     note = (
         "The means of the groups are compared, not single cases. Intervals contain the difference of means of "
-        f"{LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed {SEED}), each metric on its own: with "
-        "many comparisons one in twenty excludes 0 by chance."
+        f"{LEVEL_PERCENT} % of {RESAMPLES} bootstrap draws of patients (seed {SEED}); p is two-sided, from "
+        f"{PERMUTATIONS} permutations of patients between the groups (seed {PERMUTATION_SEED}), or from all where "
+        f"there are fewer. A mean is called lower or higher only where the interval excludes 0 and p < {LEVEL}, each "
+        "metric on its own: of many comparisons up to one in twenty does so by chance."
     )
     return _joined(note, _note_on_few(min(difference.patients) for difference in differences))
 

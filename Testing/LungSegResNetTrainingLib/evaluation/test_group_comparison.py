@@ -36,7 +36,54 @@ def test_a_clear_difference_is_stated_with_its_direction() -> None:
     assert dice.statement.startswith(
         "Dice: the mean is lower in COVID-19 than in normal, difference of means -0.0500 (95 % interval -0.05"
     )
-    assert dice.statement.endswith("; 12 and 12 cases).")
+    assert dice.statement.endswith("; p < 0.001; 12 and 12 cases).")
+
+
+def skewed_dice(count: int, rng: np.random.Generator) -> list[float]:
+    """Most masks good, some far worse: what an interval of few patients is mistaken about."""
+    good = np.linspace(0.982, 0.998, 58)
+    return rng.choice([*good, 0.523, 0.65, 0.80, 0.80, 0.81, 0.89, 0.93, 0.95], count).tolist()
+
+
+def of_dice(name: str, values: list[float]) -> list[CaseResult]:
+    return [judged_case(f"{name}{n}", value, name) for n, value in enumerate(values)]
+
+
+def test_groups_of_one_kind_are_seldom_said_to_differ_however_skewed_and_unequal() -> None:
+    rng, said, excluded = np.random.default_rng(3), 0, 0
+    for _ in range(30):
+        results = of_dice("normal", skewed_dice(12, rng)) + of_dice("COVID-19", skewed_dice(120, rng))
+        dice = compare_groups(results)[0]
+        said += "the mean is" in dice.statement
+        excluded += dice.interval is not None and not dice.interval.holds_zero
+    assert excluded >= 6  # the interval alone would take a fifth and more for different
+    assert said <= 3
+
+
+def test_an_interval_and_a_p_that_disagree_are_both_told_and_no_difference_is_stated() -> None:
+    # All of the few normals happen to be good; so are most of the others, whose worst cases lower their mean.
+    lower = compare_groups(of_dice("normal", [0.99] * 12) + of_dice("COVID-19", [0.99] * 110 + [0.7] * 10))[0]
+    assert lower.interval is not None
+    assert lower.interval.high < 0
+    assert re.search(r"-0\.0242 \(95 % interval -0\.0\d+ to -0\.0\d+; p = 0\.\d+\), is not dist", lower.statement)
+    # One normal case is worse than all others, and the draws without it show no difference.
+    higher = compare_groups(of_dice("normal", [0.99] * 11 + [0.5]) + of_dice("COVID-19", [0.99] * 300))[0]
+    assert re.search(r"0\.0408 \(95 % interval 0\.0000 to 0\.1\d+; p = 0\.0[0-4]\d\), is not dist", higher.statement)
+
+
+def test_a_difference_of_skewed_and_unequal_groups_is_found() -> None:
+    rng = np.random.default_rng(5)
+    worse = [value - 0.15 for value in skewed_dice(120, rng)]
+    dice = compare_groups(of_dice("normal", skewed_dice(12, rng)) + of_dice("COVID-19", worse))[0]
+    assert dice.statement.startswith("Dice: the mean is lower in COVID-19 than in normal, difference of means -0.1")
+
+
+@pytest.mark.parametrize(("p", "told", "differs"), [(0.0494, "p = 0.049", True), (0.0496, "p = 0.050", False)])
+def test_a_p_that_is_written_as_the_limit_is_not_below_it(p: float, told: str, differs: bool) -> None:
+    dice = compare_groups([*group_of("normal", 0.98, 12, 0), *group_of("COVID-19", 0.93, 12, 1)])[0]
+    text = replace(dice, p=p).statement
+    assert told in text
+    assert ("the mean is lower" in text) == differs
 
 
 def test_densities_of_groups_are_compared_in_hu_which_dense_lung_does_not_blow_up() -> None:
@@ -158,6 +205,7 @@ def test_few_patients_allow_no_statement_however_large_the_difference() -> None:
     differences = compare_groups(results)
     assert differences[0].too_few
     assert differences[0].interval is None
+    assert differences[0].p is None
     ((title, statements),) = statements_by_pair(differences).items()
     assert title == "COVID-19 against normal"
     assert statements == [
@@ -260,6 +308,8 @@ def test_the_same_patients_in_both_groups_are_compared_as_pairs() -> None:
     # Patients differ by 0.19, but each by the same 0.01 between its two scans.
     assert dice.interval is not None
     assert (dice.interval.low, dice.interval.high) == pytest.approx((-0.01, -0.01))
+    assert dice.p == 2 / 2**10
+    assert dice.statement.startswith("Dice: the mean is lower in sharp than in normal")
 
 
 def test_network_and_thresholding_are_compared_case_by_case() -> None:

@@ -16,6 +16,7 @@ from PIL import Image
 
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetTrainingLib.evaluation import findings as findings_module
+from LungSegResNetTrainingLib.evaluation.bootstrap import SKEWED_NOTE
 from LungSegResNetTrainingLib.evaluation.case_result import LUNGS, THRESHOLDING, CaseResult
 from LungSegResNetTrainingLib.evaluation.evaluate import Evaluation, Judge
 from LungSegResNetTrainingLib.evaluation.findings import Findings
@@ -61,6 +62,29 @@ def test_the_comparison_with_thresholding_says_whom_corrected_references_favour(
     page = write_page(findings_on(two_groups(), tmp_path), tmp_path / "out").with_name("report.md")
     told = "draft of thresholding and then corrected favours thresholding.*favours that network"
     assert re.search(rf"## Comparison with plain thresholding\n\n.*{told}", page.read_text(encoding="utf-8"))
+
+
+def test_differences_of_groups_are_a_table_for_other_programs_too(tmp_path: Path) -> None:
+    results = [*two_groups(), *(judged_case(f"c {n}", 0.8 + n / 100, "c") for n in range(4))]
+    for folder, judged in (("three", results), ("one", two_groups()[:6])):
+        write_page(findings_on(judged, tmp_path), tmp_path / folder)
+    with (tmp_path / "three" / "differences.csv").open(newline="", encoding="utf-8") as file:
+        b, c = (row for row in csv.DictReader(file) if row["metric"] == "dice")
+    assert [b[key] for key in ("group", "against", "cases", "patients_against")] == ["b", "a", "6", "6"]
+    assert (float(b["difference"]), float(b["p"])) == (0.0, 1.0)
+    assert float(b["difference_low_95"]) < 0 < float(b["difference_high_95"])
+    assert (c["group"], c["difference_low_95"], c["p"]) == ("c", "", "")
+    header, *rows = (tmp_path / "one" / "differences.csv").read_text(encoding="utf-8").splitlines()
+    assert header.endswith(",p")
+    assert rows == []
+
+
+def test_a_comparison_of_groups_says_how_a_difference_is_told_from_chance(tmp_path: Path) -> None:
+    page = write_page(findings_on(two_groups(), tmp_path), tmp_path / "out").with_name("report.md")
+    text = page.read_text(encoding="utf-8")
+    assert re.search(r"## Groups compared\n\n.*10000 permutations of patients.* excludes 0 and p &lt; 0\.05", text)
+    assert "| p values | two-sided, 10000 permutations of patients or all, seed 0 |" in text
+    assert SKEWED_NOTE in text
 
 
 def test_a_comparison_of_groups_says_that_it_is_of_their_means(tmp_path: Path) -> None:

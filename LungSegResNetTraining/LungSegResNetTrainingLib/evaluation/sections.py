@@ -38,7 +38,8 @@ _ARTICLE_NOTE = (
     "The figures of the article stand beside the groups it has, as printed. Its rows of relative differences cannot "
     "be compared with ours: by the definitions the relative volume difference is 100 times ME in every case, but it "
     "prints +2.405 % beside an ME of -0.015 and +5.928 % beside -0.024; and a mean of absolute values cannot be nearer "
-    "to 0 than all the values are, but there is 0.828 % for mean HU differences of -3.673 % to -2.020 %."
+    "to 0 than all the values are, but there is 0.828 % for mean HU differences of -3.673 % to -2.020 %, "
+    "which is not even in its own range of 0 to 0.374 %."
 )
 _KINDS_NOTE = "Volumes and single slices are pooled but for the last two columns."
 _THRESHOLDING_NOTE = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,7 +126,29 @@ def test_the_figures_of_the_article_belong_to_their_metrics() -> None:
         # Dice and Jaccard are two views of one overlap: J = D / (2 - D).
         assert figures["jaccard"].mean == pytest.approx(figures["dice"].mean / (2 - figures["dice"].mean), abs=0.008)
         assert figures["mean_error"].least < figures["mean_error"].mean < figures["mean_error"].largest
-    assert PAPER["COVID-19"]["false_negative_ratio"] == Spread(120, 0.044, 0.040, 0.011, 0.167)
+
+
+_TABLE_1 = """
+Dice Coefficient 0.970 0.985 0.980 ± 0.003 0.903 0.986 0.971 ± 0.017
+Jaccard Index 0.942 0.971 0.962 ± 0.007 0.823 0.973 0.938 ± 0.040
+ME -0.031 0.015 -0.015 ± 0.009 -0.155 0.042 -0.024 ± 0.042
+MAE 0.028 0.057 0.037 ± 0.007 0.026 0.176 0.061 ± 0.040
+False Positive Ratio 0.001 0.022 0.005 ± 0.004 0.003 0.028 0.007 ± 0.004
+False Negative Ratio 0.020 0.036 0.026 ± 0.003 0.011 0.167 0.044 ± 0.040
+Relative Mean HU Diff (%) -3.673 -2.020 -2.679 ± 0.382 -16.799 -1.183 -4.403 ± 4.097
+Absolute Relative Mean HU Diff (%) 0 0.374 0.828 ± 1.318 0.921 10.894 3.253 ± 3.106
+Relative Volume Diff (%) -4.726 29.524 2.405 ± 7.359 -12.666 90.561 5.928 ± 17.261
+Absolute Relative Volume Diff (%) 1.960 33.164 7.875 ± 6.548 2.199 91.486 12.743 ± 16.384
+"""
+
+
+def test_the_figures_of_the_article_are_those_of_its_table_1_each_of_them() -> None:
+    """The article prints minimum, maximum and mean ± SD, of normal subjects and then of COVID-19."""
+    number = r"(-?\d+(?:\.\d+)?)"
+    rows = re.findall(" ".join([*[number] * 2, f"{number} ± {number}"] * 2) + "$", _TABLE_1, re.MULTILINE)
+    for figures, first in ((PAPER["normal"], 0), (PAPER["COVID-19"], 4)):
+        printed = [tuple(map(float, row[first : first + 4])) for row in rows]
+        assert [(one.least, one.largest, one.mean, one.sd) for one in figures.values()] == printed
 
 
 def test_the_articles_relative_differences_contradict_themselves_as_the_report_says() -> None:
@@ -137,6 +160,8 @@ def test_the_articles_relative_differences_contradict_themselves_as_the_report_s
         hu = figures["mean_hu_difference_percent"]
         assert hu.largest < 0
         assert figures["absolute_mean_hu_difference_percent"].mean < -hu.mean - 1
+    absolute = PAPER["normal"]["absolute_mean_hu_difference_percent"]
+    assert absolute.mean > absolute.largest
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from .cases import DOUBTFUL, NO_PAIR, REFUSED, REPEATED
 from .pair_check import PairVerdict
 
 _TILE = (180, 240)  # rows, columns in pixels
+_LARGE_TILE = (360, 480)  # of which two are as wide as the row
 _TEXT_HEIGHT, _LEGEND_HEIGHT, _TAG_MARGIN = 20, 30, 9
 _AXIAL_LEVELS = (0.2, 0.5, 0.8)  # of the way from the lowest to the highest slice with lung, masked or not
 _WIDTH = _TILE[1] * (len(_AXIAL_LEVELS) + 1)
@@ -43,18 +44,10 @@ _PLAIN = (225, 225, 225)
 def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) -> np.ndarray:
     """RGB row (uint8) of a case: three axial slices and a coronal one with the outlines of right and left lung.
 
-    The patient's right is on the left of each, as ``R`` and ``L`` at the ends of the row say.
+    A single slice is shown twice and larger, as it is and with the outlines. The patient's right is on the left of
+    each, as ``R`` and ``L`` at the ends of the row say.
     """
-    lung = labels > 0
-    slices = np.flatnonzero(lung.any(axis=(1, 2)))
-    low, high = verdict.lung_slices or ((int(slices[0]), int(slices[-1])) if slices.size else (0, len(labels) - 1))
-    dz, dy, dx = ct.spacing_zyx
-    tiles = []
-    for level in _AXIAL_LEVELS:
-        z = round(low + level * (high - low))
-        tiles.append(_tile(ct.hu[z], labels[z], dy, dx, ct.position_text(0, z)))
-    y = int(np.argmax(lung.sum(axis=(0, 2)))) if slices.size else labels.shape[1] // 2
-    tiles.append(_tile(ct.hu[::-1, y], labels[::-1, y], dz, dx, ct.position_text(1, y)))
+    tiles = _single_slice(ct, labels) if len(ct.hu) == 1 else _cuts(ct, labels, verdict.lung_slices)
     pictures = Image.fromarray(np.concatenate(tiles, axis=1))
     draw = ImageDraw.Draw(pictures)
     draw_tag(draw, (_TAG_MARGIN, _TAG_MARGIN), "R", "lt")
@@ -65,6 +58,25 @@ def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) 
         text += f"   right {right:.0f} ml, left {left:.0f} ml, mean {verdict.mean_hu:.0f} HU"
     text += "   " + verdict.told
     return np.concatenate([_caption(text, verdict.status), np.asarray(pictures)])
+
+
+def _single_slice(ct: CTVolume, labels: np.ndarray) -> list[np.ndarray]:
+    _, dy, dx = ct.spacing_zyx
+    outlined = (np.zeros_like(labels[0]), labels[0])
+    return [_tile(ct.hu[0], shown, dy, dx, ct.position_text(0, 0), _LARGE_TILE) for shown in outlined]
+
+
+def _cuts(ct: CTVolume, labels: np.ndarray, lung_slices: tuple[int, int] | None) -> list[np.ndarray]:
+    lung = labels > 0
+    slices = np.flatnonzero(lung.any(axis=(1, 2)))
+    low, high = lung_slices or ((int(slices[0]), int(slices[-1])) if slices.size else (0, len(labels) - 1))
+    dz, dy, dx = ct.spacing_zyx
+    tiles = []
+    for level in _AXIAL_LEVELS:
+        z = round(low + level * (high - low))
+        tiles.append(_tile(ct.hu[z], labels[z], dy, dx, ct.position_text(0, z)))
+    y = int(np.argmax(lung.sum(axis=(0, 2)))) if slices.size else labels.shape[1] // 2
+    return [*tiles, _tile(ct.hu[::-1, y], labels[::-1, y], dz, dx, ct.position_text(1, y))]
 
 
 def write_contact_sheet(path: str | os.PathLike[str], checks: Sequence[CaseCheck], overwrite: bool) -> list[Path]:
@@ -113,9 +125,11 @@ def _row_of(check: CaseCheck) -> np.ndarray:
     return _caption(f"{check.name}   {check.verdict.status}   {reasons}", check.verdict.status)
 
 
-def _tile(hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float, position: str) -> np.ndarray:
+def _tile(
+    hu: np.ndarray, labels: np.ndarray, row_mm: float, column_mm: float, position: str, shape: tuple[int, int] = _TILE
+) -> np.ndarray:
     """One cut true to scale in the middle of a tile, its position written below."""
-    rows, columns = _TILE
+    rows, columns = shape
     scale = min(rows / (hu.shape[0] * row_mm), columns / (hu.shape[1] * column_mm))
     size = (max(1, int(hu.shape[1] * column_mm * scale)), max(1, int(hu.shape[0] * row_mm * scale)))
     picture = fine_picture(hu, size)

@@ -204,6 +204,23 @@ def test_the_coronal_outline_on_the_contact_sheet_lies_on_the_lung_with_the_head
     assert inside.max() < 100 < coronal[150, 120].min(), "dark lung in bright tissue"
 
 
+def test_a_single_slice_is_shown_large_without_and_with_its_outlines_on_the_contact_sheet() -> None:
+    labels = np.zeros((1, 60, 60), np.uint8)
+    labels[0, 20:40, 10:30] = 1
+    native = Geometry((60, 60, 1), (3.0, 3.0, 3.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    ct = CTVolume.from_array(np.where(labels, -900, 40).astype(np.int16), native, "slice")
+    row = draw_row(ct, labels, "slice", PairVerdict(OK, ()))
+    assert row.shape == (20 + 360, 960, 3)  # as wide as other rows
+    plain, outlined = np.split(row[20:], 2, axis=1)
+    blue = [(tile == (89, 166, 217)).all(axis=2) for tile in (plain, outlined)]
+    assert not blue[0].any()
+    rows, columns = np.nonzero(blue[1])
+    # 20 of 60 pixels of a slice that is as high as the tile.
+    assert (np.ptp(rows), np.ptp(columns)) == pytest.approx((120, 120), abs=4)
+    middle = (rows.min() + rows.max()) // 2, (columns.min() + columns.max()) // 2
+    assert plain[middle].max() == outlined[middle].max() < 100
+
+
 def test_pictures_are_drawn_only_where_a_sheet_is_asked_for(data_set: Path) -> None:
     assert not any(check.row_png for check in check_data_set(data_set, with_pictures=False))
 

@@ -14,6 +14,10 @@ from .bootstrap import Interval, count_patients, mean_intervals
 from .case_result import NETWORK, THRESHOLDING, CaseResult
 from .spread import Spread, spread_of
 
+BEGUN_BY_NETWORK_NOTE = (
+    "A reference that was begun as the mask of a network favours that network: what was not corrected agrees with "
+    "it by construction."
+)
 BEGUN_NOTE = (
     "A reference that was begun as a draft of thresholding and then corrected favours thresholding, and one that was "
     "begun as the mask of a network favours that network: what was not corrected agrees with it by construction."

@@ -16,7 +16,7 @@ from LungSegResNetLib.wording import counted
 from ..data.cases import TEST, VALIDATION
 from ..training.settings import optimiser_text
 from ..training.training_record import TEST_CASES, USES, TrainingRecord
-from .baseline_comparison import BEGUN_NOTE
+from .baseline_comparison import BEGUN_BY_NETWORK_NOTE, BEGUN_NOTE
 from .bootstrap import FOLDS_NOTE, SKEWED_NOTE
 from .case_result import LUNGS, NETWORK, REGIONS, THRESHOLDING, kind_of
 from .findings import MeanDice
@@ -59,6 +59,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
     """
     record = TrainingRecord.of(card)
     low, high = card.hu_window
+    begun = BEGUN_NOTE if _has_thresholding(rows) else BEGUN_BY_NETWORK_NOTE
     lines = [
         f"# {card.name} {card.version}",
         "",
@@ -71,7 +72,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         "",
         f"## Figures {_of_what(rows, texts.folds)}",
         "",
-        " ".join([*texts.notes, _DOUBTFUL_REFERENCE, BEGUN_NOTE]),
+        " ".join([*texts.notes, _DOUBTFUL_REFERENCE, begun]),
         "",
         _figure_table(rows).markdown(),
         "",
@@ -126,14 +127,15 @@ def _data_of_start_network(record: TrainingRecord) -> list[str]:
 
 
 def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
-    """A row a case, then means; Dice of the network and of plain thresholding, surface figures of the network.
+    """A row a case, then means; Dice of the network and, where the report has it, of plain thresholding, surface
+    figures of the network.
 
     A mean that not all of its cases have a value for says how many do.
     """
     value: dict[tuple[str, str, str], dict[str, str]] = {(r["case"], r["method"], r["region"]): r for r in rows}
     mark_of = {row["case"]: _mark(row) for row in rows}
     fold_of = {row["case"]: row["fold"] for row in rows}
-    in_folds = any(fold_of.values())
+    in_folds, beside_thresholding = any(fold_of.values()), _has_thresholding(rows)
 
     def cells(names: Sequence[str]) -> list[str]:
         def average(method: str, region: str, key: str, digits: int = 3) -> str:
@@ -144,8 +146,7 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
 
         shown = [average(NETWORK, region, "dice") for region in REGIONS]
         shown += [average(NETWORK, LUNGS, key, 2) for key in FIGURES[2:]]
-        shown.append(average(THRESHOLDING, LUNGS, "dice"))
-        return shown
+        return [*shown, average(THRESHOLDING, LUNGS, "dice")] if beside_thresholding else shown
 
     table = []
     for kind, chosen in by_kind(rows).items():
@@ -155,8 +156,14 @@ def _figure_table(rows: Sequence[dict[str, str]]) -> TextTable:
             table.append([f"{name}{mark_of[name]}", *fold, *cells([name])])
         fold = [""] if in_folds else []
         table.append([f"**mean of {_counts(kind, chosen)}**", *fold, *cells(names)])
-    figures = ["Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)", "thresholding: Dice"]
+    figures = ["Dice", "right", "left", "HD95 (mm)", "mean surface distance (mm)"]
+    figures += ["thresholding: Dice"] if beside_thresholding else []
     return TextTable(["case", *(["fold"] if in_folds else []), *figures], table)
+
+
+def _has_thresholding(rows: Sequence[dict[str, str]]) -> bool:
+    """Whether the report compares with plain thresholding."""
+    return any(row["method"] == THRESHOLDING for row in rows)
 
 
 def _mark(row: dict[str, str]) -> str:

@@ -52,10 +52,11 @@ _OUTLIER_NOTE = (
     "with the difference filled in the colour of the outline it lies in."
 )
 _DEFINITION_NOTE = (
-    "R reference, P prediction; TP, FP, FN, TN count voxels of the whole scan, V is the number of voxels of R; the "
-    "lung box is the box around R. Values that do not exist (no lung found, infinite PSNR of "
-    f"equal masks) count in no mean. Confidence intervals are percentiles of {RESAMPLES} bootstrap draws of patients "
-    f"with all their cases, seed {SEED}. {SKEWED_NOTE}"
+    "R reference, P prediction; TP, FP and FN count voxels of the whole scan that are in both, in P alone and in R "
+    "alone, TN those of the lung box, the box around R, that are in neither; V is the number of voxels of R. A mask "
+    "has no border where the scan ends: what of the other mask stops short of such a cut is measured to the cut. "
+    "Values that do not exist (no lung found, infinite PSNR of equal masks) count in no mean. Confidence intervals are "
+    f"percentiles of {RESAMPLES} bootstrap draws of patients with all their cases, seed {SEED}. {SKEWED_NOTE}"
 )
 
 

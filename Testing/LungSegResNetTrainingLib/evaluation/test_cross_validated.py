@@ -60,6 +60,8 @@ def test_a_network_of_all_patients_has_the_figures_of_its_cross_validation(train
     ) in text
     assert "not trained on them" not in text
     assert "| case | fold | Dice |" in text
+    assert "thresholding" not in text  # the report was made without
+    assert "A reference that was begun as the mask of a network favours that network: what was" in text
     assert "they say nothing about how another training would come out" in text
     with (trained / "folds" / "report" / "cases.csv").open(newline="", encoding="utf-8") as file:
         fold_of = {row["case"]: row["fold"] for row in csv.DictReader(file)}

@@ -195,7 +195,9 @@ def test_page_and_markdown_have_the_same_sections_in_the_same_order_but_for_thos
         "Table 1", "Further metrics", "Right and left lung", "Comparison with plain thresholding", "Groups compared",
         "b against a", "Cases", "Definitions", "How this was made",
     ]  # fmt: skip
-    assert "R reference, P prediction" in text
+    assert "R reference, P prediction; TP, FP and FN count voxels of the whole scan that are" in text
+    assert "TN those of the lung box, the box around R, that are in neither" in text
+    assert "what of the other mask stops short of such a cut is measured to the cut." in text
     # A bar shows as one and parts no columns.
     assert "100 * sum of &#124;P - R&#124; / sum of R" in text
 

@@ -135,7 +135,8 @@ def test_the_entry_and_the_build_agree_on_dependencies_and_pictures_are_there() 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.relative_to(REPOSITORY).as_posix())
 def test_links_of_a_page_lead_to_files_and_headings_that_exist(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'<img src="([^"]+)"', text):
         path, _, heading = target.partition("#")
         if "://" in target:
             continue

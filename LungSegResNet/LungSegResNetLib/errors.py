@@ -14,14 +14,14 @@ class LungSegError(Exception):
     """
 
     exit_code = UNEXPECTED_EXIT_CODE
-    meaning = "unexpected problem"
+    meaning = "an error in the program itself; please report it"
 
 
 class UsageError(LungSegError):
     """The options contradict each other or name something that does not exist."""
 
     exit_code = 2
-    meaning = "wrong options"
+    meaning = "wrong options, or a series has to be chosen"
 
 
 class InputError(LungSegError):
@@ -84,7 +84,7 @@ class DeviceError(LungSegError):
     """The device or engine asked for is not there, or ran out of memory."""
 
     exit_code = 6
-    meaning = "the device or engine is not there or has too little memory"
+    meaning = "the device, the engine or a package is missing, or there is too little memory"
 
 
 EXIT_CODES = {
@@ -93,6 +93,6 @@ EXIT_CODES = {
         kind.exit_code: kind.meaning
         for kind in (LungSegError, UsageError, InputError, OutputError, ModelError, DeviceError)
     },
-    SOME_FAILED_EXIT_CODE: "some cases failed",
+    SOME_FAILED_EXIT_CODE: "some cases failed; a folder without a CT is no failure",
     STOPPED_EXIT_CODE: "stopped by the user",
 }

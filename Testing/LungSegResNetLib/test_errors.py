@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from LungSegResNetLib.errors import InputError, sentence_of
+from LungSegResNetLib.errors import EXIT_CODES, InputError, sentence_of
 
 
 @pytest.mark.parametrize(
@@ -18,3 +20,9 @@ from LungSegResNetLib.errors import InputError, sentence_of
 )
 def test_a_case_that_fails_says_why_in_one_sentence(error: Exception, sentence: str) -> None:
     assert sentence_of(error, "The case could not be read") == sentence
+
+
+def test_the_page_of_the_command_line_says_of_each_exit_code_what_the_help_says() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "command_line.md").read_text(encoding="utf-8")
+    table = page.partition("## Exit codes\n")[2].partition("\n\n")[0]
+    assert table.splitlines()[2:] == [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES.items()]

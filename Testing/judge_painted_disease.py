@@ -61,17 +61,17 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
             front[int(rows[0] + share * (rows[-1] + 1 - rows[0])) :] = False
             slices[kind] = torch.where(front, like_soft_tissue(hu, PIXEL_MM, rng), hu)
             settle_border(slices[kind], hu, lung, PIXEL_MM)
-    slices[WHITE][lung] = torch.maximum(_white(tuple(hu.shape), number), hu)[lung]
+    slices[WHITE][lung] = torch.maximum(white(tuple(hu.shape), number, PIXEL_MM), hu)[lung]
     settle_border(slices[WHITE], hu, lung, PIXEL_MM)
     into_frame = Resampling(*to_frame_matrices(case.frame, tuple(hu.shape), (PIXEL_MM, PIXEL_MM)))
     truth = into_frame(lung.numpy().astype(np.float32)) > 0.5
     return [(kind, into_frame(scale_hu(values.numpy(), HU_WINDOW)), truth) for kind, values in slices.items()]
 
 
-def _white(shape: tuple[int, ...], number: int) -> torch.Tensor:
-    """Values (HU) of patchy lung that has nearly lost its air."""
+def white(shape: tuple[int, ...], number: int, pixel_mm: float) -> torch.Tensor:
+    """Values (HU) of patchy lung that has nearly lost its air, in the slice of that number."""
     rng = np.random.default_rng(3000 + number)
-    coarse, fine = (smooth_noise(rng, (shape[0], shape[1]), size / PIXEL_MM) for size in (15.0, 4.0))
+    coarse, fine = (smooth_noise(rng, (shape[0], shape[1]), size / pixel_mm) for size in (15.0, 4.0))
     return WHITE_HU + 60.0 * coarse + 30.0 * fine
 
 

@@ -50,7 +50,7 @@ def test_the_model_card_says_what_its_sources_say() -> None:
     assert len(limits) > 5
     assert list(read_card(default_model_path()).limits) == limits
     listed = "\n".join(f"- {limit}" for limit in limits)
-    assert f"\n\n## Known failures and limits\n\n{listed}\n\n## Data\n" in card
+    assert f"\n\n## Known failures and limits\n\n{listed}\n\n## Figures " in card
 
 
 @pytest.mark.parametrize("name", ["tests.yml", "slicer.yml"])

@@ -143,11 +143,11 @@ def test_the_model_card_has_a_row_for_every_case(run: tuple[Path, list[Case], Pa
     assert "begun as the mask of a network favours that network" in text.split("| case |")[0]
     assert "| not stated | 10.1/x | CC BY 3.0 | 1 | 3 |" in text
     assert "not for diagnostic use" in text
-    assert "\n## Known failures and limits\n\n- small children\n- masks of two readers\n\n## Data\n" in text
+    assert "\n## Known failures and limits\n\n- small children\n- masks of two readers\n\n## Figures " in text
     headings = [line for line in text.splitlines() if line.startswith("## ")]
     assert headings == [
-        "## Figures on the validation cases",
         "## Known failures and limits",
+        "## Figures on the validation cases",
         "## Data",
         "## Settings of the last training",
     ]
@@ -165,7 +165,7 @@ def test_the_model_card_says_why_references_are_doubtful_and_what_the_mean_is_wi
     assert "or that the check of pairs doubts" in text.split("| case |")[0]
     assert "| scan2 (doubtful reference) | 0.960 |" in text
     assert "| slice1 (accepted reference) | 0.900 |" in text
-    assert f"\n\n- scan2: {mirrored}\n- slice1: {accepted}\n\n## Known failures" in text
+    assert f"\n\n- scan2: {mirrored}\n- slice1: {accepted}\n\n## Data" in text
     assert "The mean Dice of 2 volumes of 2 patients is 0.9700 (" in text
     assert "Without doubtful references that of 1 volume of 1 patient is 0.9800 (" in text
     assert "Without doubtful references that of 1 single slice" not in text
@@ -261,7 +261,7 @@ def test_reconstructions_of_one_patient_are_not_counted_as_patients_and_the_mean
     assert "| **mean of 12 volumes of 6 patients** | 0.915 |" in text
     told = r"\nThe mean Dice of 12 volumes of 6 patients is 0\.9155 \(95 % confidence interval 0\.91\d+ to 0\.9\d+"
     about = re.escape(SKEWED_NOTE)
-    assert re.search(rf"{told}, too narrow with 6 patients, bootstrap over patients\)\. {about}\n\n## Known", text)
+    assert re.search(rf"{told}, too narrow with 6 patients, bootstrap over patients\)\. {about}\n\n## Data", text)
     assert "as a patient of its own" not in text
     nobodys = [dataclasses.replace(case, patient=case.name, patient_is_named=False) for case in cases]
     publish_run((run[0], nobodys, run[2]), tmp_path / "lungs.safetensors")

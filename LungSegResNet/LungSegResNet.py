@@ -149,8 +149,10 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._keptChoices = KeptChoices(_OUTLIVE_THE_SCENE)
         self._disk = KeptAnswers()
         imageModified = slicer.vtkMRMLVolumeNode.ImageDataModifiedEvent  # voxels may come after a volume was chosen
+        # That it has another name or geometry, or a script changed its voxels, is told by this event alone.
+        modified = {vtk.vtkCommand.ModifiedEvent: self.updateGuiLater}
         moved = {slicer.vtkMRMLTransformableNode.TransformModifiedEvent: self.updateGuiLater}
-        self._volume = WatchedNode({imageModified: self.onImageModified, **moved})
+        self._volume = WatchedNode({imageModified: self.onImageModified, **modified, **moved})
         self._segmentation = WatchedNode(moved)
         self._isUpdateDue = False
         self._volumeOfNews = vtk.vtkWeakReference()
@@ -309,7 +311,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.batchPanel.update(parameters)
 
     def updateGuiLater(self, caller=None, event=None) -> None:
-        """A transform was changed, or another one chosen: while it is moved, this is called for each step."""
+        """CT or transform were changed, or another transform chosen: while it is moved, this is called at each step."""
         if not self._isUpdateDue:
             self._isUpdateDue = True
             qt.QTimer.singleShot(0, self._updateNow)

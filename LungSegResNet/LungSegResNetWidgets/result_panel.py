@@ -21,6 +21,7 @@ from .measurement_panel import MeasurementPanel
 from .parent_transform import whyToHarden
 from .segmentation_run import RunResult
 from .table_widget import enable
+from .volume_nodes import stateOf
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ class ResultPanel:
         # segmentation that a run wrote into, one state of its lung segments is kept until the node leaves the scene:
         # a byte per voxel around each lung, some 40 MB for thin slices, or nothing where there were no lungs before.
         self._undos: dict[str, _Undo] = {}
-        # The pair that is shown, and of which frame; weak references, so that nothing that was closed stays in memory.
+        # The pair that is shown, and its frame and state; weak references, so that nothing that was closed stays in
+        # memory.
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
-        self._frame: int | None = None
+        self._shown: tuple[Any, ...] = ()
         self._measuring = BackgroundMeasurement(self._onMeasured, self.askAgain)
         self._measurementPanel = MeasurementPanel(ui, say)
         self._checkPanel = CheckPanel(ui)
@@ -63,11 +65,11 @@ class ResultPanel:
     def update(self, parameters: Any) -> None:
         """Enable what can be done now; what cannot be done says why."""
         ui, volume, segmentation = self._ui, parameters.inputVolume, parameters.outputSegmentation
-        shown = (volume, segmentation, frameNumber(volume))
-        if shown != (self._volume.Get(), self._segmentation.Get(), self._frame):
+        shown = (frameNumber(volume), *stateOf(volume))
+        if (volume, segmentation, shown) != (self._volume.Get(), self._segmentation.Get(), self._shown):
             self._volume.Set(volume)
             self._segmentation.Set(segmentation)
-            self._frame = shown[-1]
+            self._shown = shown
             self.renew()
         ui.show3DButton.setSegmentationNode(segmentation)
         noLungs = "" if segmentation and hasLungs(segmentation) else _("No lungs have been segmented yet.")
@@ -121,7 +123,7 @@ class ResultPanel:
 
     def askAgain(self) -> None:
         """CT or lungs were changed: the next update looks whether their measurements are outdated."""
-        self._frame = None
+        self._shown = ()
         self._onChanged()
 
     def renew(self) -> None:

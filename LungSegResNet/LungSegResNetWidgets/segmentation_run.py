@@ -21,6 +21,7 @@ from .lung_segments import SavedLungs, noteRoi, placeWithVolume, restoreLungs, s
 from .node_names import freeName
 from .region import Region
 from .temporary_folder import makeTemporaryFolder
+from .volume_nodes import stateOf
 from .worker_process import nameForWorker
 
 
@@ -119,6 +120,7 @@ class SegmentationRun:
         self._segmentationNode = segmentationNode
         self._settings = settings
         self._frame = ShownFrame(volumeNode)
+        self._exported: tuple[Any, ...] = ()  # `stateOf` the volume as it is segmented
         self._onDone = onDone
         self._onFailed = onFailed
         self._folder = makeTemporaryFolder()
@@ -144,6 +146,7 @@ class SegmentationRun:
         if not storage.WriteData(self.volumeNode):
             self._folder.cleanup()
             raise RuntimeError(_("The CT could not be written to the temporary folder; the disk is probably full."))
+        self._exported = stateOf(self.volumeNode)
         self._command.start()
 
     def cancel(self) -> None:
@@ -178,8 +181,7 @@ class SegmentationRun:
         labels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._maskFile)))
         settings = self._settings
         self._frame.show()
-        image = self.volumeNode.GetImageData()
-        if image is None or image.GetDimensions() != labels.shape[::-1]:
+        if self._isChanged():
             text = _('The CT "{name}" was changed while it was segmented; segment it again.')
             raise RuntimeError(text.format(name=self.volumeNode.GetName()))
         region = settings.region.voxelsOf(self.volumeNode) if settings.region else None
@@ -187,6 +189,17 @@ class SegmentationRun:
             text = _('There is no lung inside the ROI "{name}"; nothing was changed.')
             raise RuntimeError(text.format(name=settings.roi))
         return self._take(labels, region, summary)
+
+    def _isChanged(self) -> bool:
+        """Whether voxels or geometry of the CT are others than those that were segmented."""
+        import SimpleITK as sitk
+
+        now = stateOf(self.volumeNode)
+        if now == self._exported or now[1:] != self._exported[1:]:
+            return now != self._exported
+        # Written anew, perhaps with the same values, as where other frames were shown meanwhile.
+        voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._ctFile)))
+        return not np.array_equal(slicer.util.arrayFromVolume(self.volumeNode), voxels, equal_nan=True)
 
     def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: RunSummary) -> RunResult:
         """Write the lungs into the segmentation node."""

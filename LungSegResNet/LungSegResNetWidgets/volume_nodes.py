@@ -19,6 +19,16 @@ def ijkToRas(volumeNode: Any) -> np.ndarray:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
+def stateOf(volumeNode: Any) -> tuple[Any, ...]:
+    """Is another one after voxels (first item) or their places (the others) were changed; empty without voxels.
+
+    It is quick, so that it may be asked at every change. Voxels that were written anew with the values that they had
+    count as changed, and those that were changed in place without a call of ``Modified`` do not.
+    """
+    image = volumeNode.GetImageData() if volumeNode is not None else None
+    return () if image is None else (image.GetMTime(), *ijkToRas(volumeNode).flat)
+
+
 def ctOf(volumeNode: Any, box: tuple[slice, ...] | None = None) -> CTVolume:
     """The volume without its parent transform, or a box of it: slices of its array (k, j, i) with start and stop."""
     voxels, geometry = slicer.util.arrayFromVolume(volumeNode), _geometryOf(volumeNode)

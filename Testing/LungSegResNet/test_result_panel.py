@@ -248,6 +248,14 @@ def test_a_ct_whose_values_were_changed_in_place_is_measured_again(
     assert "measurements were updated" in done.ui.statusLabel.text
 
 
+def test_a_ct_that_a_script_changed_while_the_panel_is_open_is_measured_again(host: Host, ct: Any, done: Any) -> None:
+    before = float(done.ui.measurementsTable.item(1, 0).text())
+    host.slicer.util.arrayFromVolume(ct)[:] -= 100
+    host.slicer.util.arrayFromVolumeModified(ct)  # of which the node tells otherwise than of the changes of filters
+    host.wait(lambda: "had changed" in done.ui.statusLabel.text)
+    assert float(done.ui.measurementsTable.item(1, 0).text()) == pytest.approx(before - 100, abs=1)
+
+
 def test_a_lung_that_was_removed_is_measured_no_more(host: Host, done: Any) -> None:
     host.leaveModule(done)
     parameters(done).outputSegmentation.GetSegmentation().RemoveSegment("right_lung")

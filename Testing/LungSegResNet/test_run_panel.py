@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -174,16 +175,45 @@ def test_a_temporary_folder_that_is_chosen_after_a_run_is_used_by_the_next_one(
     assert panel.ui.statusLabel.text.startswith("Done: ")
 
 
-def test_a_ct_that_is_changed_during_the_run_gets_no_lungs_that_do_not_fit(host: Host, ct: Any, panel: Any) -> None:
-    start_and_wait_for_slices(host, panel)
+def _other_size(host: Host, ct: Any) -> None:
     other = vtk.vtkImageData()
     other.SetDimensions(9, 8, 7)
     other.AllocateScalars(vtk.VTK_SHORT, 1)
     ct.SetAndObserveImageData(other)
+
+
+def _other_spacing(host: Host, ct: Any) -> None:
+    width, height, step = ct.GetSpacing()
+    ct.SetSpacing(width, height, step / 2)
+
+
+def _other_values(host: Host, ct: Any) -> None:
+    host.slicer.util.arrayFromVolume(ct)[:, 0, 0] += 1
+    host.slicer.util.arrayFromVolumeModified(ct)
+
+
+@pytest.mark.parametrize("change", [_other_size, _other_spacing, _other_values])
+def test_a_ct_that_is_changed_during_the_run_gets_no_lungs_and_no_figures_that_do_not_fit(
+    host: Host, ct: Any, panel: Any, change: Callable[[Host, Any], None]
+) -> None:
+    start_and_wait_for_slices(host, panel)
+    change(host, ct)
     host.wait(lambda: panel.runPanel.run is None)
     assert 'The CT "Phantom" was changed while it was segmented' in panel.ui.statusLabel.text
-    assert host.slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0
+    for kind in ("vtkMRMLSegmentationNode", "vtkMRMLTableNode"):
+        assert host.slicer.mrmlScene.GetNumberOfNodesByClass(kind) == 0
     assert not panel.ui.segmentButton.isHidden()
+
+
+def test_a_ct_whose_voxels_were_written_anew_during_the_run_without_a_change_gets_its_lungs(
+    host: Host, ct: Any, panel: Any
+) -> None:
+    start_and_wait_for_slices(host, panel)
+    host.slicer.util.arrayFromVolumeModified(ct)
+    ct.SetName("Case 1")
+    host.wait(lambda: panel.runPanel.run is None)
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    assert parameters(panel).outputSegmentation.GetName() == "Case 1 lungs"
 
 
 def test_a_failure_nobody_foresaw_leaves_the_lungs_of_before_and_the_panel_ready(

@@ -155,7 +155,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._volume = WatchedNode({imageModified: self.onImageModified, **modified, **moved})
         self._segmentation = WatchedNode(moved)
         self._isUpdateDue = False
-        self._volumeOfNews = vtk.vtkWeakReference()
+        self._newsAreOf = vtk.vtkWeakReference(), vtk.vtkWeakReference()  # CT and lungs
         self._seen = vtk.vtkWeakReference()  # the CT of the slice views when the choice was last left to the user
 
     def setup(self) -> None:
@@ -214,11 +214,12 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def onSceneStartClose(self, caller, event) -> None:
         """The scene is about to be closed: a run ends without a result."""
-        self.runPanel.stop(_("The scene was closed, so the run was stopped."))
-        self.resultPanel.forgetUndo()
         self._keptChoices.keep(self.logic.getParameterNode())
         self._connection.disconnect()
         self._watch(None, None)
+        self._forgetNewsOfOthers(None, None)
+        self.runPanel.stop(_("The scene was closed, so the run was stopped."))
+        self.resultPanel.forgetUndo()
 
     def onSceneEndClose(self, caller, event) -> None:
         """The scene is empty now; the next one is segmented with the same network and settings."""
@@ -256,6 +257,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The CT of a run may be gone, and so may be what is shown; other modules remove nodes all the time."""
         run = self.runPanel.run
         if run and run.volumeNode.GetScene() is None:
+            parameters = self.logic.getParameterNode()
+            self._forgetNewsOfOthers(parameters.inputVolume, parameters.outputSegmentation)
             self.runPanel.stop(ctWasRemoved())
         self.resultPanel.forgetRemoved()
         if any(node.IsA(kind) for kind in _SHOWN_KINDS):
@@ -303,6 +306,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         before = self._volume.node
         self._watch(parameters.inputVolume, parameters.outputSegmentation)
+        self._forgetNewsOfOthers(parameters.inputVolume, parameters.outputSegmentation)
         if before and before is not parameters.inputVolume:
             followCt(parameters, "inputVolume", "outputSegmentation")
         self.advancedPanel.update(parameters)
@@ -321,13 +325,16 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.updateGui()
 
     def _watch(self, volume, segmentation) -> None:
-        """Follow the changes of CT and lungs; news of another CT are none."""
+        """Follow the changes of CT and lungs."""
         self._volume.watch(volume)
         self._segmentation.watch(segmentation)
-        if volume:
-            if volume is not self._volumeOfNews.Get():
-                self.runPanel.forgetNews()
-            self._volumeOfNews.Set(volume)
+
+    def _forgetNewsOfOthers(self, *nodes) -> None:
+        """News of another CT or other lungs than these, or none, are none; those to come are of these."""
+        if any(node is not known.Get() for node, known in zip(nodes, self._newsAreOf, strict=True)):
+            self.runPanel.forgetNews()
+        for node, known in zip(nodes, self._newsAreOf, strict=True):
+            known.Set(node)
 
     def onImageModified(self, caller, event) -> None:
         """The voxels of the CT have come, or were changed."""
@@ -341,6 +348,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onRunDone(self, result: RunResult) -> list[str]:
         """Show the lungs and their measurements; returns how it went, in sentences."""
         self.resultPanel.take(result)
+        self._forgetNewsOfOthers(result.volumeNode, result.segmentationNode)
         if self.parent.isEntered:  # other modules keep their views
             showVolume(result.volumeNode)
         self._seeViews()

@@ -99,7 +99,7 @@ class BatchPanel:
         if parameters.roi:
             note = _('Whole scans are segmented: the ROI "{name}" is not used for a folder.')
             note = note.format(name=parameters.roi.GetName())
-        self._status.update(reason or _("Ready."), note)
+        self._status.update(reason, note)
         self._updateButtons()
 
     def keepParameters(self, parameters: Any) -> None:

@@ -82,9 +82,7 @@ class RunPanel:
         restricted = ""
         if parameters.roi:
             restricted = _('Only inside the ROI "{name}" (Advanced).').format(name=parameters.roi.GetName())
-        self._status.update(
-            reason or _("Ready."), "\n".join(text for text in (restricted, whyToHarden(volume)) if text)
-        )
+        self._status.update(reason, restricted, whyToHarden(volume))
 
     def showTitles(self) -> None:
         """Call the choices by their names in the user's language; the parameter node has been connected."""
@@ -95,7 +93,7 @@ class RunPanel:
         self._status.say(*sentences)
 
     def forgetNews(self) -> None:
-        """News of another CT are none."""
+        """News of another CT or segmentation are none."""
         if not self.running:
             self._status.forget()
 

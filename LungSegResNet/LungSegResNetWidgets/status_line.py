@@ -1,8 +1,10 @@
-"""The line of a panel that tells what happened last, or else what can be done now."""
+"""The line of a panel that tells what happened last, and why its button cannot be clicked now."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from slicer.i18n import tr as _
 
 
 class StatusLine:
@@ -11,21 +13,29 @@ class StatusLine:
     def __init__(self, label: Any) -> None:
         self.news = ""
         self._label = label
+        self._whyNot = ""
         self._notes: tuple[str, ...] = ()
 
     def say(self, *sentences: str) -> None:
         """Show the news, a line for each sentence."""
         self.news = "\n".join(sentences)
-        self._show(self.news)
+        self._show()
 
     def forget(self) -> None:
         """The news are of something that is no longer shown; the label follows at the next `update`."""
         self.news = ""
 
-    def update(self, otherwise: str, *notes: str) -> None:
-        """Show the news, or ``otherwise`` where there are none, and below it what stays true whatever the news are."""
-        self._notes = notes
-        self._show(self.news or otherwise)
+    def update(self, whyNot: str, *notes: str) -> None:
+        """Show below the news why the button cannot be clicked (empty: it can be), and notes that stay true.
 
-    def _show(self, sentence: str) -> None:
-        self._label.text = "\n".join(text for text in (sentence, *self._notes) if text)
+        News that a click was in vain for a reason that is none any more are forgotten.
+        """
+        if self._whyNot and self._whyNot != whyNot and self._whyNot in self.news:
+            self.news = ""
+        self._whyNot, self._notes = whyNot, notes
+        self._show()
+
+    def _show(self) -> None:
+        whyNot = "" if self._whyNot in self.news else self._whyNot
+        ready = "" if self.news or whyNot else _("Ready.")
+        self._label.text = "\n".join(text for text in (self.news, whyNot, ready, *self._notes) if text)

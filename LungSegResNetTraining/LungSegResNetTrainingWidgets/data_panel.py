@@ -63,7 +63,7 @@ class DataPanel:
                 return  # which has called this again
         reason = self._disk.ask(whyNoDataSet, parameters.dataSet)
         enable(ui.checkButton, reason, _("Check that CTs and masks belong together."))
-        self._status.update(reason or _("Ready."))
+        self._status.update(reason)
         reason = self._disk.ask(whyNoFolder, parameters.dataSet)
         reason = reason or whyNoCase(parameters.caseVolume, parameters.caseSegmentation)
         enable(ui.addCaseButton, reason, _("Write CT and lungs as files into the folder of the data set."))

@@ -18,7 +18,7 @@ from slicer.i18n import tr as _
 from LungSegResNetLib.errors import LungSegError
 from LungSegResNetLib.jobs.event_names import PROGRESS, STAGE, WARNING
 from LungSegResNetTrainingLib.data.cases import CASE_LIST
-from LungSegResNetTrainingLib.evaluation.report_files import REPORT
+from LungSegResNetTrainingLib.evaluation.report_files import REPORT, SUMMARY
 
 from .case_nodes import jumpToSlice, showCase
 from .evaluation_results import ListedSlice, Table1Row, table1Rows, worstSlices
@@ -48,6 +48,7 @@ class EvaluatePanel:
         buttonsAndBar = (ui.evaluateButton, ui.evaluateBar, ui.stopEvaluateButton)
         self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self._onEvaluationChanged)
         self._slices: list[ListedSlice] = []
+        self._hasRows = False  # of Table 1
         self._warnings: list[str] = []  # of the evaluation
         self._unkept: list[Table1Row] = []  # Table 1 that has no table node yet
         ui.evaluateButton.connect("clicked(bool)", self.onEvaluate)
@@ -66,14 +67,16 @@ class EvaluatePanel:
             self._keep(self._unkept)
             self._unkept = []
         folder = parameters.runFolder
-        if folder != self._folder and not self._controls.running:
-            self._folder = folder
-            self._status.forget()
-            self._showResults()
         noNetwork = self._disk.ask(_whyNoNetwork, folder)
+        isOther, isGone = folder != self._folder, self._hasRows and not self._disk.ask(_hasTable1, folder)
+        if (isOther or isGone) and not self._controls.running:
+            self._folder = folder
+            if isOther or noNetwork:
+                self._status.forget()
+            self._showResults()
         busy = _("Training is still running; wait until it has ended.") if self._isTraining() else ""
         enable(ui.evaluateButton, noNetwork or busy, _("Evaluate the network on the held-out cases of the run."))
-        self._status.update(noNetwork or busy or _("Ready."), self._disk.ask(_noteOnNetwork, folder))
+        self._status.update(noNetwork or busy, self._disk.ask(_noteOnNetwork, folder))
         enable(ui.useNetworkButton, noNetwork, _("Let the module LungSegResNet segment with this network."))
         noReport = "" if self._disk.ask(_hasReport, folder) else _("There is no evaluation yet.")
         enable(ui.reportButton, noReport, _("Open tables, plots and pictures in the web browser."))
@@ -163,6 +166,7 @@ class EvaluatePanel:
             self._slices = worstSlices(report, _caseList(self._folder)) if rows else []
         except LungSegError as error:
             self._status.say(str(error))
+        self._hasRows = bool(rows)
         groups = len({row.group for row in rows}) > 1
         headers = [_("Metric"), _("Mean"), _("SD"), _("Min"), _("Max"), *([_("Group")] if groups else [])]
         texts = [[row.title, *row.texts(), row.group][: len(headers)] for row in rows]
@@ -206,6 +210,10 @@ def _noteOnNetwork(folder: str) -> str:
 
 def _report(folder: str) -> Path:
     return Path(folder) / "report"
+
+
+def _hasTable1(folder: str) -> bool:
+    return (_report(folder) / SUMMARY).is_file()
 
 
 def _hasReport(folder: str) -> bool:

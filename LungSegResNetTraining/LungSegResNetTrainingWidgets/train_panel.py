@@ -91,7 +91,7 @@ class TrainPanel:
         done = _("The run in this folder is finished; choose another folder for a new run.") if finished else ""
         reason = done or self._whyNot(parameters)
         enable(ui.startButton, reason, _("Train in the background; other modules can be used."))
-        self._status.update(reason or _("Ready."))
+        self._status.update(reason)
         for widget in (ui.trainOptions, ui.dataSetLineEdit, ui.dataSetFolderButton, ui.dataSetListButton):
             widget.enabled = not running
         for widget in (ui.startFileLabel, ui.startFileLineEdit, ui.startFileButton):

@@ -218,6 +218,34 @@ def test_a_scene_that_is_added_leaves_the_news_of_the_ct(
     assert done.ui.statusLabel.text == "Ready."
 
 
+@pytest.mark.parametrize("what", ["scene", "inputVolume", "outputSegmentation"])
+def test_what_has_left_the_scene_has_no_news(host: Host, done: Any, what: str) -> None:
+    scene = host.slicer.mrmlScene
+    assert done.ui.statusLabel.text.startswith("The measurements")
+    if what == "scene":
+        scene.Clear(False)
+    else:
+        scene.RemoveNode(getattr(parameters(done), what))
+    is_left_with_ct = parameters(done).inputVolume is not None
+    assert is_left_with_ct == (what == "outputSegmentation")
+    assert done.ui.statusLabel.text == ("Ready." if is_left_with_ct else tool_tip(done.ui.segmentButton))
+
+
+def test_the_news_of_a_run_are_none_of_another_segmentation(host: Host, ct: Any, panel: Any) -> None:
+    run_to_the_end(host, panel)
+    lungs = parameters(panel).outputSegmentation
+    assert panel.ui.statusLabel.text.startswith("Done: ")
+    panel.ui.outputSelector.setCurrentNode(None)
+    assert panel.ui.statusLabel.text == "Ready."
+    panel.ui.outputSelector.setCurrentNode(lungs)
+    panel.ui.measureButton.click()
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Registration")
+    ct.SetAndObserveTransformNodeID(transform.GetID())
+    host.wait(lambda: not panel.ui.segmentButton.enabled)
+    news, reason = panel.ui.statusLabel.text.splitlines()
+    assert (news, reason) == ("The measurements were updated.", tool_tip(panel.ui.segmentButton))
+
+
 def test_a_scene_that_is_added_leaves_ct_lungs_and_roi_chosen(
     host: Host, ct: Any, done: Any, thorax: tuple[sitk.Image, sitk.Image], tmp_path: Path
 ) -> None:
@@ -400,13 +428,19 @@ def test_a_change_asks_nothing_about_the_chosen_files_and_what_may_have_changed_
     assert panel.ui.batchStartButton.enabled
 
 
-def test_a_file_that_is_gone_at_the_click_is_told_and_keeps_the_button_from_being_clicked_again(
-    ct: Any, panel: Any, quick_network: Path, tmp_path: Path
+def test_a_file_that_is_gone_at_the_click_is_told_once_and_keeps_the_button_from_being_clicked_until_it_is_back(
+    host: Host, ct: Any, panel: Any, quick_network: Path, tmp_path: Path
 ) -> None:
     network = Path(shutil.copy(quick_network, tmp_path / "network.safetensors"))
     parameters(panel).modelFile = str(network)
     network.unlink()
     assert panel.ui.segmentButton.enabled
     panel.ui.segmentButton.click()
-    assert panel.ui.statusLabel.text.startswith("There is no network file")
+    reason = f"There is no network file at {network}."
+    assert panel.ui.statusLabel.text == f"{reason}\nThe scene is unchanged."
     assert not panel.ui.segmentButton.enabled
+    shutil.copy(quick_network, network)
+    host.leaveModule(panel)
+    host.enterModule(panel)
+    assert panel.ui.segmentButton.enabled
+    assert panel.ui.statusLabel.text == "Ready."

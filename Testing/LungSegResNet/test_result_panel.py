@@ -433,7 +433,8 @@ def test_lungs_that_cannot_be_measured_are_told_once_and_have_no_figures(
     done.resultPanel.onMeasure()  # a slot, whose traceback Qt would swallow
     assert len(dialogs) == 1
     assert dialogs[0].startswith("The lungs could not be measured.")
-    assert done.ui.statusLabel.text == "The lungs could not be measured."
+    reason = tool_tip(done.ui.segmentButton)
+    assert done.ui.statusLabel.text == f"The lungs could not be measured.\n{reason}"
     assert not done.ui.measurementsTable.visible
     host.leaveModule(done)
     come_back(host, done)

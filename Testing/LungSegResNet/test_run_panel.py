@@ -22,6 +22,7 @@ from mrml_data import (
     save_scene,
     segment_array,
     table_of,
+    tool_tip,
 )
 from overlap import dice
 from processes import below, is_alive
@@ -249,7 +250,9 @@ def test_closing_the_scene_stops_the_run(host: Host, ct: Any, panel: Any) -> Non
     assert panel.runPanel.run is None
     wait_until_ended(host, processes, CANCEL_SECONDS)
     assert not panel.ui.segmentButton.enabled
-    assert panel.ui.statusLabel.text == "The scene was closed, so the run was stopped."
+    stopped, reason = panel.ui.statusLabel.text.splitlines()
+    assert stopped == "The scene was closed, so the run was stopped."
+    assert reason == tool_tip(panel.ui.segmentButton)
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
 
 

@@ -67,6 +67,22 @@ def test_the_lines_above_the_tables_do_not_widen_the_panel(panel: Any, run: Path
         assert label.wordWrap
 
 
+def test_of_a_run_whose_folder_is_gone_no_results_stay_and_the_line_says_why_nothing_can_be_done(
+    host: Host, panel: Any, run: Path
+) -> None:
+    parameters(panel).runFolder = str(run)
+    panel.ui.worstTable.cellClicked.emit(0, 0)
+    assert rows_of(panel.ui.table1)
+    run.rename(run.with_name("elsewhere"))
+    host.leaveModule(panel)
+    host.enterModule(panel)
+    for table in (panel.ui.table1, panel.ui.worstTable):
+        assert not table.visible
+        assert rows_of(table) == []
+    assert panel.ui.evaluateStatusLabel.text == tool_tip(panel.ui.evaluateButton)
+    assert "no network" in panel.ui.evaluateStatusLabel.text
+
+
 def test_volumes_and_single_slices_are_shown_pooled(panel: Any, run: Path) -> None:
     header, row = _SUMMARY.splitlines()
     rows = [row.replace("all,", f"all,{kind},").replace("0.975", mean) for kind, mean in _BY_KIND.items()]

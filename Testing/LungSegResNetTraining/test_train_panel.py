@@ -172,8 +172,10 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     assert not ui.startButton.visible
     assert not ui.trainOptions.enabled
     host.wait(lambda: ui.startButton.visible, 300)
-    assert ui.trainStatusLabel.text == f"Done: the network is in {run / 'network.safetensors'}."
-    assert host.main_window.statusBar().currentMessage() == f"LungSegResNet Training: {ui.trainStatusLabel.text}"
+    done, reason = ui.trainStatusLabel.text.splitlines()
+    assert done == f"Done: the network is in {run / 'network.safetensors'}."
+    assert reason == "The run in this folder is finished; choose another folder for a new run."
+    assert host.main_window.statusBar().currentMessage() == f"LungSegResNet Training: {done}"
     with (run / "progress.csv").open(newline="", encoding="utf-8") as file:
         logged = list(csv.DictReader(file))
     losses = points_of(host, "Loss")

@@ -15,7 +15,7 @@ from LungSegResNetLib.errors import LungSegError
 
 from .ct_tables import MEASUREMENTS, shownRows
 from .lung_segments import roiOfLungs
-from .measurement_table import copyRows, exportRows, showRows
+from .measurement_table import FiguresFirst, copyRows, exportRows, showRows
 from .parent_transform import transformNote
 from .table_widget import enable
 
@@ -31,7 +31,8 @@ class MeasurementPanel:
         self._say = say
         self._volumeNode, self._segmentationNode = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._rows: list[dict[str, Any]] = []
-        ui.measurementsTable.horizontalHeader().setSectionResizeMode(qt.QHeaderView.Stretch)
+        self._figuresFirst = FiguresFirst()
+        self._figuresFirst.follow(ui.measurementsTable)
         ui.copyButton.connect("clicked(bool)", self.onCopy)
         ui.exportButton.connect("clicked(bool)", self.onExport)
 
@@ -51,7 +52,7 @@ class MeasurementPanel:
             self._rows, nothing = [], _("Measuring...")
         showRows(self._ui.measurementsTable, self._rows)
         self._ui.measurementsTable.setVisible(bool(self._rows))
-        self._ui.measurementsLabel.text = nothing or "\n".join([self._ct, *self._notes])
+        self._ui.measurementsLabel.text = nothing or "\n".join([_breakable(self._ct), *self._notes])
         enable(self._ui.copyButton, nothing, _("Copy the table as text for a spreadsheet."))
         enable(self._ui.exportButton, nothing, _("Save the table as a CSV or JSON file."))
 
@@ -91,3 +92,8 @@ class MeasurementPanel:
             self._say(str(error))
             return
         self._say(_("The measurements were written to {path}.").format(path=path))
+
+
+def _breakable(name: str) -> str:
+    """A name without spaces, as files have it, which a label can put into lines, too: by spaces of no width."""
+    return re.sub(r"(?<=[^\w\s]|_)(?=\w)", "\u200b", name)

@@ -43,22 +43,45 @@ def rowToolTips() -> dict[str, str]:
     }
 
 
+class FiguresFirst(qt.QObject):
+    """Has a table of `showRows` show regions and figures in full at any width; its titles get what room is left.
+
+    They end with an ellipsis where that is not enough, and are in their tool tips. The object is to be kept.
+    """
+
+    def follow(self, widget: Any) -> None:
+        """Do so for this table."""
+        widget.horizontalHeader().setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        widget.verticalHeader().setTextElideMode(qt.Qt.ElideRight)
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Called by Qt for each event of the table."""
+        if event.type() == qt.QEvent.Resize:
+            _fitTitles(watched)
+        return False
+
+
 def showRows(widget: Any, rows: Sequence[dict[str, Any]]) -> None:
     """Quantities downwards, regions across, in a QTableWidget."""
     shown = [(title, quantity) for title, quantity in _quantities() if rows and quantity.key in rows[0]]
     widget.setRowCount(len(shown))
     widget.setColumnCount(len(rows))
-    widget.setHorizontalHeaderLabels([_regionTitle(row["region"]) for row in rows])
+    widget.setHorizontalHeaderLabels([_shortTitle(row["region"]) for row in rows])
+    for column, row in enumerate(rows):
+        widget.horizontalHeaderItem(column).setToolTip(wrapped(_regionTitle(row["region"])))
     widget.setVerticalHeaderLabels([title for title, _quantity in shown])
     toolTips = rowToolTips()
     for line, (title, quantity) in enumerate(shown):
-        toolTip = wrapped(toolTips.get(quantity.key) or quantity.meaning or title)
+        meaning = toolTips.get(quantity.key) or quantity.meaning
+        toolTip = wrapped(f"{title}\n{meaning}" if meaning else title)
         widget.verticalHeaderItem(line).setToolTip(toolTip)
         for column, row in enumerate(rows):
             item = qt.QTableWidgetItem(quantity.text(row[quantity.key]))
             item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
             item.setToolTip(toolTip)
             widget.setItem(line, column, item)
+    _fitTitles(widget)
 
 
 def copyRows(ct: str, rows: Sequence[dict[str, Any]], note: str) -> None:
@@ -89,6 +112,16 @@ def _quantities() -> list[tuple[str, Quantity]]:
 
 def _regionTitle(region: str) -> str:
     return {"right lung": _("right lung"), "left lung": _("left lung"), "lungs": _("both lungs")}.get(region, region)
+
+
+def _shortTitle(region: str) -> str:
+    """Of a column, which is as narrow as its figures."""
+    return {"right lung": _("right"), "left lung": _("left"), "lungs": _("both")}.get(region, region)
+
+
+def _fitTitles(widget: Any) -> None:
+    widget.verticalHeader().setFixedWidth(max(0, widget.contentsRect().width() - widget.horizontalHeader().length()))
+    widget.doItemsLayout()  # which puts the columns beside the titles
 
 
 def _decimalMark() -> str:

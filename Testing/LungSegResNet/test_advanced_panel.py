@@ -54,7 +54,7 @@ def test_one_segment_replaces_two_is_measured_as_one_and_undone_to_two(
     found = segment_array(host, segmentation, "lungs", ct)
     assert 2 * (found & (drawn > 0)).sum() / (found.sum() + (drawn > 0).sum()) > 0.9
     table = panel.ui.measurementsTable
-    assert [table.horizontalHeaderItem(n).text() for n in range(table.columnCount)] == ["both lungs"]
+    assert [table.horizontalHeaderItem(n).text() for n in range(table.columnCount)] == ["both"]
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
     assert float(table.item(0, 0).text()) == pytest.approx(found.sum() * voxel_ml, abs=0.51)
     assert panel.ui.editButton.enabled

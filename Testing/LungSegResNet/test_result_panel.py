@@ -444,6 +444,30 @@ def test_lungs_that_cannot_be_measured_are_told_once_and_have_no_figures(
     assert done.ui.measurementsTable.visible
 
 
+@pytest.mark.parametrize("width", [700, 350])
+def test_regions_and_figures_are_shown_in_full_in_a_panel_that_is_narrow(host: Host, done: Any, width: int) -> None:
+    table = done.ui.measurementsTable
+    header, titles = table.horizontalHeader(), table.verticalHeader()
+    done.parent.resize(width, 900)
+    host.slicer.app.processEvents()
+    for column in range(table.columnCount):
+        texts = [header.model().headerData(column, host.qt.Qt.Horizontal), *(row[column] for row in rows_of(table))]
+        needed = max(header.fontMetrics().horizontalAdvance(text) for text in texts)
+        assert header.sectionSize(column) >= needed + 4
+    assert titles.width + header.length() == table.contentsRect().width()
+    assert table.viewport().width == header.length()  # nothing is hidden at the side
+
+
+def test_the_name_of_a_ct_that_is_one_long_word_is_shown_whole(host: Host, ct: Any, done: Any) -> None:
+    ct.SetName("Mustermann_Erika_1956_study1_thorax-native.lung.kernel")
+    done.parent.resize(350, 900)
+    done.updateGui()
+    label = done.ui.measurementsLabel
+    words = label.text.replace("\u200b", " ").split()
+    assert "".join(words) == ct.GetName()
+    assert max(label.fontMetrics().horizontalAdvance(word) for word in words) < 100
+
+
 def test_measurements_are_copied_as_a_table_for_spreadsheets(host: Host, done: Any) -> None:
     done.ui.copyButton.click()
     lines = [line.split("\t") for line in host.slicer.app.clipboard().text().splitlines()]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 from dicom_files import write_localizer, write_series
-from mrml_data import parameters, segment_array, tool_tip
+from mrml_data import parameters, rows_of, segment_array, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -147,12 +147,23 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     mask = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "mask.nrrd"))) == 2
     found = segment_array(host, chosen.outputSegmentation, "left_lung", chosen.inputVolume)
     assert 2 * (found & mask).sum() / (found.sum() + mask.sum()) > 0.85
+    measured = rows_of(panel.ui.measurementsTable)
+    with (results / "results.csv").open(encoding="utf-8") as file:
+        row = {row["case"]: row for row in csv.DictReader(file)}["ward/b"]
+    assert measured[0] == [f"{float(row[f'{lung} volume_ml']):.0f}" for lung in ("right lung", "left lung", "lungs")]
+    panel.ui.measureButton.click()
+    assert rows_of(panel.ui.measurementsTable) == measured
 
     assert panel.ui.batchStartButton.text == "Continue"
     start_and_wait(host, panel)
     assert shown(panel)["a"][0] == "already done"
     assert shown(panel)["ward/b"] == ("already done", cases["ward/b"][1])
     assert "2 skipped (done already)" in panel.ui.batchStatusLabel.text
+
+    labels = sitk.ReadImage(str(results / "a.nii.gz"))
+    sitk.WriteImage(sitk.BinaryErode(labels > 0) * labels, str(results / "a.nii.gz"))
+    panel.ui.batchTable.cellDoubleClicked.emit(names.index("a"), 0)
+    assert panel.ui.measurementsLabel.text == "There are no measurements yet."  # the run measured other lungs
 
     (results / "a.nii.gz").unlink()
     panel.ui.batchTable.selectRow(0)
@@ -320,6 +331,10 @@ def test_scans_are_segmented_whole_and_as_one_segment_where_that_is_chosen(
     panel.ui.batchTable.cellDoubleClicked.emit(0, 0)
     segments = parameters(panel).outputSegmentation.GetSegmentation()
     assert list(segments.GetSegmentIDs()) == ["lungs"]
+    measured = rows_of(panel.ui.measurementsTable)
+    panel.ui.measureButton.click()
+    assert [len(row) for row in measured] == [1] * 12
+    assert rows_of(panel.ui.measurementsTable) == measured
 
 
 def test_news_of_a_case_change_its_own_row_only(host: Host, panel: Any) -> None:

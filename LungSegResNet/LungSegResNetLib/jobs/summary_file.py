@@ -113,6 +113,21 @@ def slices_to_check_of(row: Row) -> list[SliceToCheck]:
     return slices if isinstance(slices, list) and all(map(_is_slice, slices)) else []
 
 
+def measurements_of(row: Row) -> list[dict[str, Any]]:
+    """The measurements that a summary tells of; none where it tells of none or in another form."""
+    rows = row.get("measurements")
+    if not isinstance(rows, list) or not all(map(_is_measurement, rows)):
+        return []
+    return rows if all(list(one) == list(rows[0]) for one in rows) else []
+
+
+def _is_measurement(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("region"), str):
+        return False
+    figures = [one for key, one in value.items() if key != "region"]
+    return "volume_ml" in value and "mean_hu" in value and all(isinstance(one, int | float | None) for one in figures)
+
+
 def _is_slice(value: Any) -> bool:
     point = value.get("point_lps_mm") if isinstance(value, dict) else None
     if not isinstance(point, list) or len(point) != 3 or not all(isinstance(mm, int | float) for mm in point):

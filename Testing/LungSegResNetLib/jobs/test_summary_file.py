@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from LungSegResNetLib.jobs.summary_file import is_one_segment, read_summary, slices_to_check_of
+from LungSegResNetLib.jobs.summary_file import is_one_segment, measurements_of, read_summary, slices_to_check_of
 
 ORIGIN = {"scan": "a.nii.gz", "files": "digest", "network": "digest", "smoothing_mm": 0.0, "one_segment": False}
 
@@ -40,3 +40,18 @@ def test_slices_to_check_in_another_form_are_none(tmp_path: Path, slices: Any) -
     for told, expected in ((slices, []), ([SLICE], [SLICE])):
         path.write_text(json.dumps({"status": "done", "slices_to_check": told}))
         assert slices_to_check_of(read_summary(path)) == expected
+
+
+MEASURED = {"region": "lungs", "volume_ml": 4000.5, "mean_hu": None}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [None, 5, {}, [5], [{"region": "lungs"}], [MEASURED | {"volume_ml": "4"}], [MEASURED | {"mass_g": 1}, MEASURED]],
+    ids=str,
+)
+def test_measurements_in_another_form_are_none(tmp_path: Path, rows: Any) -> None:
+    path = tmp_path / "a.summary.json"
+    for told, expected in ((rows, []), ([MEASURED, MEASURED], [MEASURED, MEASURED])):
+        path.write_text(json.dumps({"status": "done", "measurements": told}))
+        assert measurements_of(read_summary(path)) == expected

@@ -505,8 +505,11 @@ def test_percentages_are_copied_with_the_decimal_mark_of_the_system(language: st
     assert [value for title, value in cells if "%" in title and value != "-"] == [copied]
 
 
-def test_what_leaves_the_panel_has_the_name_that_the_ct_has_now(host: Host, ct: Any, done: Any, tmp_path: Path) -> None:
+def test_the_panel_and_what_leaves_it_have_the_name_that_the_ct_has_now(
+    host: Host, ct: Any, done: Any, tmp_path: Path
+) -> None:
     ct.SetName("Case 1")
+    host.wait(lambda: done.ui.measurementsLabel.text == "Case 1")  # in pictures of the screen, too
     done.ui.copyButton.click()
     assert host.slicer.app.clipboard().text().startswith("Case 1\t")
     host.files.append(str(tmp_path / "lungs.csv"))

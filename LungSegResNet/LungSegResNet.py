@@ -11,6 +11,7 @@ from LungSegResNetWidgets.advanced_panel import SEGMENTS, AdvancedPanel
 from LungSegResNetWidgets.batch_panel import BatchPanel
 from LungSegResNetWidgets.connected_parameters import ParameterNodeConnection
 from LungSegResNetWidgets.ct_of_lungs import followCt, forgetRemoved
+from LungSegResNetWidgets.ct_tables import removeTablesOf
 from LungSegResNetWidgets.dependencies import ensurePackages
 from LungSegResNetWidgets.drawn_thorax import makeThorax
 from LungSegResNetWidgets.frames import FRAMES
@@ -248,7 +249,9 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def onNodeAboutToBeRemoved(self, caller, event, node) -> None:
-        """What is removed is chosen no more, also while another module is open."""
+        """What is removed is chosen no more, also while another module is open, and has no tables."""
+        if any(node.IsA(kind) for kind in ("vtkMRMLScalarVolumeNode", "vtkMRMLSegmentationNode")):
+            removeTablesOf(node)
         fields = ("inputVolume", "outputSegmentation", "roi")
         forgetRemoved(lambda: self._connection.node or self.logic.getParameterNode(), node, *fields)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -32,8 +33,21 @@ def findTable(kind: str, volumeNode: Any, segmentationNode: Any) -> Any:
 
 def tablesOf(volumeNode: Any) -> list[Any]:
     """All tables that belong to a CT and any of its lungs."""
-    tables = (node for node in slicer.util.getNodesByClass("vtkMRMLTableNode") if node.GetAttribute(_KIND))
-    return [node for node in tables if node.GetNodeReference(CT_ROLE) is volumeNode]
+    return [node for node in _tables() if node.GetNodeReference(CT_ROLE) is volumeNode]
+
+
+def removeTablesOf(node: Any) -> None:
+    """Remove the tables of a CT or of lungs that are about to be removed: no panel would ever show or renew them.
+
+    They go a moment later, since whoever removes a whole folder goes through its items one after another. While a scene
+    is closed or loaded, nothing is done.
+    """
+    scene = slicer.mrmlScene
+    if scene.IsClosing() or scene.IsImporting():
+        return
+    tables = [table for table in _tables() if node in (table.GetNodeReference(role) for role in (CT_ROLE, _LUNGS))]
+    if tables:
+        qt.QTimer.singleShot(0, lambda: _removeFromScene(tables))
 
 
 def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmentationNode: Any) -> Any:
@@ -79,6 +93,16 @@ def shownRows(kind: str, volumeNode: Any, segmentationNode: Any) -> tuple[list[d
         return [], None
     number = _frameOf(tableNode)
     return (rowsOf(tableNode), None) if number == frameNumber(volumeNode) else ([], number)
+
+
+def _tables() -> list[Any]:
+    return [node for node in slicer.util.getNodesByClass("vtkMRMLTableNode") if node.GetAttribute(_KIND)]
+
+
+def _removeFromScene(tables: Sequence[Any]) -> None:
+    for table in tables:
+        if table.GetScene() is not None:  # else it has gone with its folder, or with the scene
+            slicer.mrmlScene.RemoveNode(table)
 
 
 def _frameOf(tableNode: Any) -> int:

@@ -603,6 +603,36 @@ def test_measurements_of_lungs_that_were_removed_are_not_shown_where_none_are_ch
         assert not button.enabled
 
 
+@pytest.mark.parametrize("removed", ["ct", "lungs", "folder"])
+def test_tables_go_with_their_ct_and_with_their_lungs_and_others_stay(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, removed: str
+) -> None:
+    scene, ui = host.slicer.mrmlScene, done.ui
+    hierarchy = host.slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Patient")
+    lungs = parameters(done).outputSegmentation
+    leave_result(done, ct, lungs, drawn)
+    tables = [table_of(done, kind) for kind in ("measurements", "slices to check")]
+    for node in (ct, lungs, *tables):
+        hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), folder)
+    other = host.slicer.util.addVolumeFromArray(host.slicer.util.arrayFromVolume(ct), name="Other")
+    other.CopyOrientation(ct)
+    ui.inputSelector.setCurrentNode(other)
+    leave_result(done, other, scene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Other lungs"), drawn)
+    names = {"Phantom lung measurements", "Phantom slices to check", "Other lung measurements", "Other slices to check"}
+
+    def tables_in_scene() -> set[str]:
+        return {node.GetName() for node in host.slicer.util.getNodesByClass("vtkMRMLTableNode")}
+
+    assert tables_in_scene() == names
+    if removed == "folder":
+        assert hierarchy.RemoveItem(folder, True, True)
+    else:
+        scene.RemoveNode({"ct": ct, "lungs": lungs}[removed])
+    host.slicer.app.processEvents()
+    assert tables_in_scene() == {"Other lung measurements", "Other slices to check"}
+
+
 def test_undo_brings_back_the_lungs_of_the_chosen_segmentation_also_after_a_run_on_another_ct(
     host: Host, ct: Any, done: Any, drawn: np.ndarray, thorax: tuple[sitk.Image, sitk.Image]
 ) -> None:

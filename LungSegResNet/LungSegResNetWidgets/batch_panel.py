@@ -65,7 +65,7 @@ class BatchPanel:
         ui.batchOutputButton.connect("clicked(bool)", self.onChooseOutput)
         ui.batchStartButton.connect("clicked(bool)", self.onStart)
         ui.batchStopButton.connect("clicked(bool)", self.onStop)
-        ui.batchTable.connect("itemSelectionChanged()", self._updateButtons)
+        ui.batchTable.connect("itemSelectionChanged()", lambda: self.update(self._parameters()))
         ui.batchTable.connect("cellDoubleClicked(int,int)", self.onShowCase)
         ui.batchShowButton.connect("clicked(bool)", lambda checked: self.onShowCase(ui.batchTable.currentRow()))
         ui.batchResultsButton.connect("clicked(bool)", self.onOpenResults)
@@ -99,7 +99,7 @@ class BatchPanel:
         if parameters.roi:
             note = _('Whole scans are segmented: the ROI "{name}" is not used for a folder.')
             note = note.format(name=parameters.roi.GetName())
-        self._status.update(reason, note)
+        self._status.update(reason, self._noteOfChosenCase(), note)
         self._updateButtons()
 
     def keepParameters(self, parameters: Any) -> None:
@@ -188,6 +188,7 @@ class BatchPanel:
             text = _("case {number} of {all}").format(number=event["number"], all=event["total"])
             self._controls.progress(100 * self._finished, 100 * event["total"], text)
             self._status.say(_("Segmenting {name}...").format(name=event["case"]))
+            self.update(self._parameters())  # the chosen case may be this one
         elif event["event"] == WARNING:
             self._warnings.setdefault(event.get("case", ""), []).append(event["text"])
         elif event["event"] == PROGRESS:
@@ -199,7 +200,7 @@ class BatchPanel:
         if NO_CT in statuses:
             text += " " + _("{others} without CT.")
         if FAILED in statuses:
-            text += " " + _("Notes say why; Continue tries these again.")
+            text += " " + _("Click a case to read why; Continue tries these again.")
         counts = {"done": DONE, "skipped": ALREADY_DONE, "failed": FAILED, "others": NO_CT}
         text = text.format(**{key: statuses.count(status) for key, status in counts.items()})
         self._tellEnd(self._controls.done, text)
@@ -235,10 +236,21 @@ class BatchPanel:
         self._finished += case.status != RUNNING
         showRow(self._ui.batchTable, self._lines.setdefault(case.name, len(self._lines)), _texts(case))
 
+    def _chosenCase(self) -> BatchCase | None:
+        row = self._ui.batchTable.currentRow()
+        return list(self._cases.values())[row] if 0 <= row < len(self._cases) else None
+
+    def _noteOfChosenCase(self) -> str:
+        """Its notes, of which a narrow table shows a part only."""
+        case = self._chosenCase()
+        # The first row is the current one, too, when the table gets the keyboard, though nobody has chosen it.
+        if case is None or not case.notes or not self._ui.batchTable.selectedItems():
+            return ""
+        return _("{name}: {reason}").format(name=case.name, reason=case.notes)
+
     def _updateButtons(self) -> None:
-        ui, row = self._ui, self._ui.batchTable.currentRow()
-        case = list(self._cases.values())[row] if 0 <= row < len(self._cases) else None
-        enable(ui.batchShowButton, self._whyNotShown(case), _("Load CT and lungs of the chosen case."))
+        ui = self._ui
+        enable(ui.batchShowButton, self._whyNotShown(self._chosenCase()), _("Load CT and lungs of the chosen case."))
         noResults = "" if self._disk.ask(_hasResults, self._folder) else _("There are no results yet.")
         enable(ui.batchResultsButton, noResults, _("Open results.csv: volumes and densities of all cases."))
 

@@ -139,7 +139,8 @@ class DataPanel:
         except LungSegError as error:
             self._status.say(str(error))
         else:
-            self._status.say(_("{name} is shown.").format(name=case.name))
+            shown = _("{name} is shown.").format(name=case.name)
+            self._status.say(" ".join(text for text in (shown, entry.reasons) if text))
         finally:
             slicer.app.restoreOverrideCursor()
 
@@ -173,9 +174,15 @@ class DataPanel:
     def _show(self, rows: list[ListedCase]) -> None:
         self._rows = rows
         self._checked = self._checked if rows else ""
-        headers = [_("Case"), _("Verdict"), _("Right (ml)"), _("Left (ml)"), _("Reason")]
-        cells = [[row.name, row.status, row.further["right_ml"], row.further["left_ml"], row.reasons] for row in rows]
+        headers = [_("Case"), _("Verdict"), _("R / L (ml)"), _("Reason")]
+        cells = [[row.name, row.status, _volumesOf(row), row.reasons] for row in rows]
         showTable(self._ui.casesTable, headers, cells, headers[-1])
+
+
+def _volumesOf(row: ListedCase) -> str:
+    """Of the right and the left lung; in one column, which leaves the reason more room."""
+    volumes = (row.further["right_ml"], row.further["left_ml"])
+    return " / ".join(volumes) if all(volumes) else ""
 
 
 def _mayAdd(segmentation: Any) -> bool:

@@ -15,7 +15,7 @@ from mrml_data import parameters, rows_of, segment_array, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
-ONE_FAILED = "2 segmented, 0 skipped (done already), 1 failed. Notes say why; Continue tries these again."
+ONE_FAILED = "2 segmented, 0 skipped (done already), 1 failed. Click a case to read why; Continue tries these again."
 
 
 @pytest.fixture
@@ -405,6 +405,34 @@ def test_a_folder_without_scans_is_an_error_in_one_sentence(
     start_and_wait(host, panel)
     assert "There is no CT" in panel.ui.batchStatusLabel.text
     assert panel.ui.batchStartButton.enabled
+
+
+def test_the_whole_note_of_the_case_that_is_clicked_is_told_below_the_news(
+    host: Host, panel: Any, scans: Path, results: Path
+) -> None:
+    results.mkdir()
+    reason = "It is not a CT, since its values are those of a picture; choose another file."
+    (results / "results.csv").write_text(f'case,status,error\na,failed,"{reason}"\nb,done,\n', encoding="utf-8")
+    choose(host, panel, scans, results)
+    panel.ui.batchTable.selectRow(0)
+    assert panel.ui.batchStatusLabel.text == f"Ready.\na: {reason}"
+    panel.ui.batchTable.selectRow(1)
+    assert panel.ui.batchStatusLabel.text == "Ready."
+
+
+def test_the_note_of_a_chosen_case_is_that_of_now_also_while_a_run_goes_on(
+    host: Host, panel: Any, scans: Path, results: Path
+) -> None:
+    choose(host, panel, scans, results)
+    panel.ui.batchStartButton.click()
+    host.wait(lambda: "broken" in shown(panel))
+    panel.ui.batchTable.selectRow(list(shown(panel)).index("broken"))
+    host.wait(lambda: shown(panel)["broken"][0] == "failed")
+    news, note = panel.ui.batchStatusLabel.text.split("\n")
+    assert news.startswith("Segmenting")
+    assert note == f"broken: {shown(panel)['broken'][1]}"
+    host.wait(lambda: not panel.batchPanel.running)
+    assert panel.ui.batchStatusLabel.text.split("\n")[0] == ONE_FAILED
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,11 @@ def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
 ) -> None:
     rows = check(host, panel, data_set)
     verdicts = {row[0]: row[1] for row in rows}
+    volumes = {row[0]: row[2] for row in rows}
+    assert [volume.isdecimal() for volume in volumes["anna"].split(" / ")] == [True, True]
+    assert volumes["alone"] == ""
     assert verdicts == {"anna": "ok", "bert": "ok", "cara": "ok", "alone": "no pair"}
-    assert "no mask" in next(row[4] for row in rows if row[0] == "alone")
+    assert "no mask" in next(row[3] for row in rows if row[0] == "alone")
     assert panel.ui.dataStatusLabel.text.startswith("3 of 4 cases")
 
     panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("bert"), 0)
@@ -66,6 +69,19 @@ def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
     assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [volume]
     panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("alone"), 0)
     assert "no mask" in panel.ui.dataStatusLabel.text
+
+
+def test_a_click_on_a_case_tells_the_whole_reason_of_its_verdict(host: Host, panel: Any, data_set: Path) -> None:
+    path = data_set / "anna_lungs.nii.gz"
+    mask = sitk.ReadImage(str(path))
+    exchanged = sitk.GetImageFromArray((3 - sitk.GetArrayFromImage(mask)) % 3)
+    exchanged.CopyInformation(mask)
+    sitk.WriteImage(exchanged, str(path))
+    rows = check(host, panel, data_set)
+    row = next(line for line, texts in enumerate(rows) if texts[0] == "anna")
+    assert rows[row][1] != "ok"
+    panel.ui.casesTable.cellClicked.emit(row, 0)
+    assert panel.ui.dataStatusLabel.text == f"anna is shown. {rows[row][3]}"
 
 
 def test_what_the_check_had_to_assume_and_copies_of_a_ct_are_told_below_the_verdict(

@@ -57,6 +57,7 @@ class BatchPanel:
         self._warnings: dict[str, list[str]] = {}  # of this run, by case; those of none have an empty name
         self._chosen = ("", "", MASK_FORMATS[0])  # folders and format of the run that goes on
         self._folder = ""  # the results that are shown
+        self._complete = ""  # those of the last run if it came to its end: only then no scan is left
         self._status = StatusLine(ui.batchStatusLabel)
         buttonsAndBar = (ui.batchStartButton, ui.batchBar, ui.batchStopButton)
         self._controls = CommandControls(*buttonsAndBar, self._status, ensurePackages, self._onRunChanged)
@@ -139,6 +140,7 @@ class BatchPanel:
         command = BackgroundCommand(self._arguments(parameters), *callbacks, place=parameters.batchOutput)
         command.start()
         self._chosen = chosen
+        self._complete = ""
         self._warnings = {}
         self._show({})
         return command
@@ -153,7 +155,7 @@ class BatchPanel:
 
     def onStop(self, checked: bool = False) -> None:
         """Stop at once; the case that is under way is done again when the run goes on."""
-        self._tellEnd(self._controls.stop, _("Stopped; click Continue to segment the other scans."))
+        self._tellEnd(self._controls.stop, _("Stopped; what is done is kept and not done again."))
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and lungs of a case into the scene, and show them."""
@@ -203,12 +205,13 @@ class BatchPanel:
             text += " " + _("Click a case to read why; Continue tries these again.")
         counts = {"done": DONE, "skipped": ALREADY_DONE, "failed": FAILED, "others": NO_CT}
         text = text.format(**{key: statuses.count(status) for key, status in counts.items()})
+        self._complete = self._folder
         self._tellEnd(self._controls.done, text)
 
     def _whatStartDoes(self) -> str:
         if not self._cases:
             return _("Start")
-        isAllDone = all(case.status in _FINISHED for case in self._cases.values())
+        isAllDone = self._folder == self._complete and all(case.status in _FINISHED for case in self._cases.values())
         return _("Look for new scans") if isAllDone else _("Continue")
 
     def _onFailed(self, sentence: str) -> None:

@@ -385,6 +385,32 @@ def test_a_run_that_is_stopped_leaves_no_unfinished_file_and_can_go_on(
         assert sitk.ReadImage(str(path)).GetSize()[2] > 0
 
 
+def test_scans_that_a_stopped_run_never_came_to_are_not_taken_for_done_also_the_next_day(
+    host: Host, panel: Any, tmp_path: Path, results: Path
+) -> None:
+    scans = tmp_path / "three"
+    scans.mkdir()
+    for name in ("a", "b", "c"):
+        sitk.WriteImage(Thorax().scan((4.0, 4.0, 20.0))[0], str(scans / f"{name}.nrrd"))
+    choose(host, panel, scans, results)
+    panel.ui.batchStartButton.click()
+    host.wait(lambda: any(status == "done" for status, _notes in shown(panel).values()))
+    panel.ui.batchStopButton.click()
+    assert {status for status, _notes in shown(panel).values()} == {"done"}
+    assert len(shown(panel)) < 3
+    assert panel.ui.batchStartButton.text == "Continue"
+    host.leaveModule(panel)
+    again = host.openModule("LungSegResNet")
+    again.ui.batchCollapsibleButton.collapsed = False
+    assert again.ui.batchOutputLineEdit.text == str(results)
+    assert again.ui.batchStartButton.text == "Continue"
+    host.wait(lambda: again.ui.batchStartButton.click() or again.batchPanel.running, 10)
+    host.wait(lambda: not again.batchPanel.running)
+    assert len(shown(again)) == 3
+    assert again.ui.batchStartButton.text == "Look for new scans"
+    host.closeModule(again)
+
+
 def test_folders_that_are_typed_are_those_that_slicer_sees(
     host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

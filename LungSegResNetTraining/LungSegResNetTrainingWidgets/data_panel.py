@@ -130,8 +130,10 @@ class DataPanel:
 
         entry = self._rows[row]
         case = entry.case
-        if case is None or not case.ct.exists() or not case.mask.exists():
-            self._status.say(_("{name}: {reason}").format(name=entry.name, reason=entry.reasons))
+        gone = [str(path) for path in (case.ct, case.mask) if not path.exists()] if case else []
+        if case is None or gone:
+            reason = _("{path} is not there; bring it back, or click Check.").format(path=", ".join(gone))
+            self._status.say(_("{name}: {reason}").format(name=entry.name, reason=reason if gone else entry.reasons))
             return
         slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
         try:

@@ -233,6 +233,9 @@ class TrainPanel:
     def _onFailed(self, sentence: str) -> None:
         if self.running:  # else nothing was started, and what is remembered is an earlier run
             forgetUnfinished(self._folder)
+            if not Path(self._folder).is_dir():
+                text = _("The folder of the run, {path}, is gone, so the run has ended; bring it back, or start again.")
+                sentence = text.format(path=self._folder)
         self._controls.failed(sentence)
         self._log(sentence)
 

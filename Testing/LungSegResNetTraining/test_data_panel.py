@@ -84,6 +84,17 @@ def test_a_click_on_a_case_tells_the_whole_reason_of_its_verdict(host: Host, pan
     assert panel.ui.dataStatusLabel.text == f"anna is shown. {rows[row][3]}"
 
 
+def test_a_click_on_a_case_whose_file_has_gone_since_the_check_names_the_file(
+    host: Host, panel: Any, data_set: Path
+) -> None:
+    rows = check(host, panel, data_set)
+    row = next(line for line, texts in enumerate(rows) if texts[:2] == ["anna", "ok"])
+    mask = data_set / "anna_lungs.nii.gz"
+    mask.unlink()
+    panel.ui.casesTable.cellClicked.emit(row, 0)
+    assert panel.ui.dataStatusLabel.text == f"anna: {mask} is not there; bring it back, or click Check."
+
+
 def test_what_the_check_had_to_assume_and_copies_of_a_ct_are_told_below_the_verdict(
     host: Host, panel: Any, data_set: Path
 ) -> None:

@@ -479,3 +479,19 @@ def test_a_data_set_that_cannot_be_trained_on_is_told_in_a_sentence(
     host.wait(lambda: panel.ui.startButton.visible, 300)
     assert panel.ui.trainStatusLabel.text.startswith("No case was found")
     assert panel.ui.trainOptions.enabled
+
+
+def test_a_run_whose_folder_is_removed_under_way_says_so_and_what_to_do(
+    host: Host, panel: Any, data_set: Path, small_network: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    prepare_run(panel, data_set, run, small_network, 5000)
+    parameters(panel).workers = 0
+    panel.ui.startButton.click()
+    host.wait(lambda: panel.ui.trainBar.maximum == 5000 and panel.ui.trainBar.value > 0, 300)
+    shutil.rmtree(run)
+    host.wait(lambda: panel.ui.startButton.visible, 300)
+    sentence = f"The folder of the run, {run}, is gone, so the run has ended; bring it back, or start again."
+    assert panel.ui.trainStatusLabel.text == sentence
+    assert panel.ui.logText.plainText.endswith(sentence)
+    assert panel.ui.startButton.text == "Start training"

@@ -361,7 +361,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             done = _("Done: {slices} slices in {seconds:.0f} s. Look at every slice.")
         if "frames" in summary:
             done = _("Done: {frames} frames in {seconds:.0f} s. Measurements are of the frame that is shown.")
-        done = done.format(**{**summary, "seconds": summary["seconds"]["total"]})
+        done = result.problem or done.format(**{**summary, "seconds": summary["seconds"]["total"]})
         if roi := roiOfLungs(result.segmentationNode):
             done += " " + _('Lungs are new only inside the ROI "{name}".').format(name=roi)
         if self.logic.getParameterNode().modelFile:

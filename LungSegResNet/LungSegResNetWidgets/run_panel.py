@@ -145,7 +145,9 @@ class RunPanel:
             self.say(stages.get(event["stage"], event["stage"]))
 
     def _onRunDone(self, result: RunResult) -> None:
-        self._controls.done(*self._onDone(result))
+        sentences = self._onDone(result)
+        tell = self._controls.failed if result.problem else self._controls.done
+        tell(*sentences)
 
     def _onRunFailed(self, sentence: str) -> None:
         self._controls.failed(sentence, _("The scene is unchanged."))

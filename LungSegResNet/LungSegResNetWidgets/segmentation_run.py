@@ -82,6 +82,7 @@ class RunResult:
     summary : as `RunSummary`; measurements and slices to check are those of the shown frame.
     before : lung segments as they were, for undo; None where a run cannot be undone.
     frame : the frame of the volume that was segmented.
+    problem : what ended a run over frames before its last one, in sentences; empty where all are done.
     """
 
     volumeNode: Any
@@ -89,6 +90,7 @@ class RunResult:
     summary: RunSummary
     before: SavedLungs | None
     frame: ShownFrame
+    problem: str = ""
 
 
 def ctWasRemoved() -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ class SequenceRun:
     """Segments each frame that the browser of ``volumeNode`` has, into a new sequence that the browser shows with it.
 
     Callbacks as of `SegmentationRun`; events have the keys ``frame`` (from 1) and ``frames``, too. Nothing in the scene
-    changes before all frames have succeeded.
+    changes before the run ends. If a frame fails, those before it are kept: they are the result, with its ``problem``.
     """
 
     def __init__(
@@ -96,10 +98,8 @@ class SequenceRun:
 
     def _onFrameDone(self, result: RunResult) -> None:
         self._results.append(result)
-        if self._sequence.GetScene() is None or self._browser.GetScene() is None:
-            self._onFailed(_("The sequence was removed from the scene, so the run was stopped."))
-        elif self._sequence.GetNumberOfDataNodes() != self._count:
-            self._onFailed(_("The frames of the sequence have changed, so the run was stopped; start it again."))
+        if reason := self._whyNotImported():
+            self._onFailed(reason)
         elif len(self._results) == self._count:
             self._onDone(self._import())
         else:
@@ -108,24 +108,47 @@ class SequenceRun:
             except RuntimeError as error:
                 self._onFrameFailed(str(error))
 
+    def _whyNotImported(self) -> str:
+        if self._sequence.GetScene() is None or self._browser.GetScene() is None:
+            return _("The sequence was removed from the scene, so the run was stopped.")
+        if self._sequence.GetNumberOfDataNodes() != self._count:
+            return _("The frames of the sequence have changed, so the run was stopped; start it again.")
+        return ""
+
     def _onFrameFailed(self, sentence: str) -> None:
-        text = _("Frame {number} of {all}: {sentence} The scene is unchanged.")
-        if len(self._results) == self._count:
-            text = _("{sentence} The scene is unchanged.")
-        self._onFailed(text.format(number=len(self._results) + 1, all=self._count, sentence=sentence))
+        done = len(self._results)
+        if done == self._count:  # what failed is the import of them all
+            self._onFailed(sentence)
+            return
+        text = _("Frame {number} of {all}: {sentence}")
+        sentence = text.format(number=done + 1, all=self._count, sentence=sentence)
+        if not done or self._whyNotImported():
+            self._onFailed(sentence)
+            return
+        text = _("{sentence} {done} of {all} frames are done and kept; the others have no lungs yet.")
+        try:
+            result = self._import()
+            self._onDone(replace(result, problem=text.format(sentence=sentence, done=done, all=self._count)))
+        except Exception:  # whoever waits has to hear of the end in any case
+            logging.exception("The frames that are done could not be kept.")
+            self._onFailed(sentence)
 
     def _import(self) -> RunResult:
         """Bring the segmentations into the scene, beside the volume and in step with it."""
-        summary = self._summary()  # should it fail, the scene is as it was
+        shown = min(self._shownNumber(), len(self._results) - 1)
+        summary = self._summary(shown)  # should it fail, the scene is as it was
         name = freeName(_("{ct} lungs").format(ct=self.volumeNode.GetName()))
         sequence = slicer.vtkMRMLSequenceNode()
         sequence.SetName(freeName(_("{lungs} sequence").format(lungs=name)))
         sequence.SetIndexName(self._sequence.GetIndexName())
         sequence.SetIndexUnit(self._sequence.GetIndexUnit())
         sequence.SetIndexType(self._sequence.GetIndexType())
-        for number, result in enumerate(self._results):
-            result.segmentationNode.SetName(name)
-            sequence.SetDataNodeAtValue(result.segmentationNode, self._sequence.GetNthIndexValue(number))
+        for number in range(self._count):
+            lungs = self._results[number].segmentationNode if number < len(self._results) else self._noLungs(number)
+            lungs.SetName(name)
+            sequence.SetDataNodeAtValue(lungs, self._sequence.GetNthIndexValue(number))
+        if shown != self._shownNumber():
+            self._show(shown)
         slicer.mrmlScene.AddNode(sequence)
         self._browser.AddSynchronizedSequenceNode(sequence)
         # Corrections of a frame are kept when another one is shown.
@@ -138,22 +161,39 @@ class SequenceRun:
         noteRoi(proxy, self._settings.roi)
         return RunResult(self.volumeNode, proxy, summary, None, ShownFrame(self.volumeNode))
 
-    def _summary(self) -> RunSummary:
-        """Of all frames; measurements and slices to check are those of the frame that is shown."""
+    def _noLungs(self, number: int) -> Any:
+        """A segmentation for a frame that was not done; without it, the browser would show that of another frame."""
+        node = slicer.vtkMRMLSegmentationNode()
+        node.SetReferenceImageGeometryParameterFromVolumeNode(self._sequence.GetNthDataNode(number))
+        return node
+
+    def _summary(self, shown: int) -> RunSummary:
+        """Of all frames that are done; measurements and slices to check are those of frame ``shown``, from 0."""
         summaries = [result.summary for result in self._results]
-        warnings = [
-            _("Frame {number}: {text}").format(number=number, text=text)
-            for number, summary in enumerate(summaries, 1)
-            for text in summary["warnings"]
-        ]
-        shown = summaries[self._shownNumber()]
+        frames: dict[str, list[int]] = {}  # by warning
+        for number, summary in enumerate(summaries, 1):
+            for text in summary["warnings"]:
+                frames.setdefault(text, []).append(number)
         return {
-            **shown,
+            **summaries[shown],
             "slices": sum(summary["slices"] for summary in summaries),
-            "frames": self._count,
+            "frames": len(summaries),
             "seconds": {"total": time.monotonic() - self._begun},
-            "warnings": warnings,
+            "warnings": [self._warning(text, numbers) for text, numbers in frames.items()],
         }
+
+    def _warning(self, text: str, numbers: list[int]) -> str:
+        """A warning with the frames that it is about."""
+        where = _("Frame {number}: {text}")
+        if len(numbers) > 1:
+            where = _("{count} of {all} frames, first frame {number}: {text}")
+        return where.format(count=len(numbers), all=self._count, number=numbers[0], text=text)
+
+    def _show(self, number: int) -> None:
+        """Show a frame; the browser counts in its master sequence."""
+        master, value = self._browser.GetMasterSequenceNode(), self._sequence.GetNthIndexValue(number)
+        self._browser.SetPlaybackActive(False)
+        self._browser.SetSelectedItemNumber(master.GetItemNumberFromIndexValue(value, False))
 
     def _shownNumber(self) -> int:
         """Index of the frame that is shown; the browser counts in its master sequence, which may have other items."""

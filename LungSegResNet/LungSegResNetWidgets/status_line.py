@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from slicer.i18n import tr as _
+
+_MOST_LINES = 6  # of news; hundreds of warnings would push all else out of the panel
 
 
 class StatusLine:
@@ -17,8 +20,12 @@ class StatusLine:
         self._notes: tuple[str, ...] = ()
 
     def say(self, *sentences: str) -> None:
-        """Show the news, a line for each sentence."""
-        self.news = "\n".join(sentences)
+        """Show the news, a line for each sentence; where there are very many, the log has the rest."""
+        shown, rest = sentences[:_MOST_LINES], sentences[_MOST_LINES:]
+        for sentence in rest:
+            logging.warning(sentence)
+        more = [_("... and {count} more, in the application log.").format(count=len(rest))] if rest else []
+        self.news = "\n".join([*shown, *more])
         self._show()
 
     def forget(self) -> None:

@@ -200,3 +200,13 @@ def test_a_command_is_stopped_once_and_waited_for_only_when_slicer_quits(panel: 
     panel.controls.stopAndWait()
     assert panel.command.ends == ["at once", "waited for"]
     assert not panel.controls.running
+
+
+def test_hundreds_of_warnings_do_not_push_all_else_out_of_the_panel_and_are_in_the_application_log(
+    panel: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    panel.start()
+    warnings = [f"Warning {number}" for number in range(500)]
+    panel.controls.done("Done.", *warnings)
+    assert panel.label.text.splitlines() == ["Done.", *warnings[:5], "... and 495 more, in the application log."]
+    assert caplog.messages == warnings[5:]

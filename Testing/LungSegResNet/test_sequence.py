@@ -324,15 +324,84 @@ def test_a_run_over_frames_that_is_stopped_leaves_no_segmentation(
     assert lungs(host) is None
 
 
-def test_a_frame_that_fails_is_named_and_the_scene_is_as_it_was(host: Host, browser: Any, panel: Any) -> None:
-    frame = browser.GetMasterSequenceNode().GetNthDataNode(0)
-    host.slicer.util.arrayFromVolume(frame)[:] = 7
+def spoil(host: Host, browser: Any, number: int) -> None:
+    """Frame ``number``, from 0, is no CT."""
+    host.slicer.util.arrayFromVolume(browser.GetMasterSequenceNode().GetNthDataNode(number))[:] = 7
+
+
+def test_a_first_frame_that_fails_is_named_and_the_scene_is_as_it_was(host: Host, browser: Any, panel: Any) -> None:
+    spoil(host, browser, 0)
     panel.ui.framesComboBox.currentIndex = 1
     panel.ui.segmentButton.click()
     host.wait(lambda: panel.ui.segmentButton.visible)
     assert panel.ui.statusLabel.text.startswith("Frame 1 of 2: ")
+    assert panel.ui.statusLabel.text.count("The scene is unchanged.") == 1
     assert lungs(host) is None
     assert browser.GetNumberOfSynchronizedSequenceNodes(True) == 1
+
+
+def test_frames_that_are_done_are_kept_when_another_one_fails_and_that_one_can_be_done_later(
+    host: Host, browser: Any, panel: Any, scans: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    frame = browser.GetMasterSequenceNode().GetNthDataNode(1)
+    voxels = host.slicer.util.arrayFromVolume(frame).copy()
+    spoil(host, browser, 1)
+    show_frame(host, browser, 1)
+    panel.ui.framesComboBox.currentIndex = 1
+    run_to_the_end(host, panel)
+    told = panel.ui.statusLabel.text.splitlines()[0]
+    assert told.startswith("Frame 2 of 2: ")
+    assert " 1 of 2 frames are done and kept; the others have no lungs yet." in told
+    assert "The scene is unchanged." not in panel.ui.statusLabel.text
+    assert caplog.messages[-1] == told
+    assert browser.GetSelectedItemNumber() == 0  # the last one with lungs
+    assert dice(segment_array(host, lungs(host), "right_lung", proxy(browser)), scans[0][1] == 1) > 0.85
+    assert panel.ui.measurementsTable.rowCount > 0
+    before = rows_of(panel.ui.measurementsTable)
+
+    show_frame(host, browser, 1)
+    assert lungs(host).GetSegmentation().GetNumberOfSegments() == 0
+    assert not panel.ui.measureButton.enabled
+    host.slicer.util.arrayFromVolume(proxy(browser))[:] = voxels
+    panel.ui.framesComboBox.currentIndex = 0
+    run_to_the_end(host, panel)
+    for number, (_image, labels) in reversed(list(enumerate(scans))):
+        show_frame(host, browser, number)
+        assert dice(segment_array(host, lungs(host), "right_lung", proxy(browser)), labels == 1) > 0.85
+    panel.ui.measureButton.click()
+    assert rows_of(panel.ui.measurementsTable) == before
+
+
+def test_frames_that_are_done_are_lost_where_they_cannot_be_shown_and_the_panel_can_be_used_again(
+    host: Host, browser: Any, panel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets.sequence_run import SequenceRun
+
+    def fail(*arguments: Any) -> None:
+        raise ValueError("no more memory for this")
+
+    monkeypatch.setattr(SequenceRun, "_shownNumber", fail)
+    spoil(host, browser, 1)
+    panel.ui.framesComboBox.currentIndex = 1
+    run_to_the_end(host, panel)
+    first, last = panel.ui.statusLabel.text.splitlines()
+    assert first.startswith("Frame 2 of 2: ")
+    assert last == "The scene is unchanged."
+    assert lungs(host) is None
+
+
+def test_a_warning_that_is_about_several_frames_is_told_once(host: Host, browser: Any, panel: Any) -> None:
+    panel.ui.framesComboBox.currentIndex = 1
+    panel.ui.segmentButton.click()
+    run = panel.runPanel.run
+    host.wait(lambda: panel.ui.segmentButton.visible)
+    own = [result.summary["warnings"] for result in run._results]
+    assert own[0] == own[1] != []
+    shared = [f"2 of 2 frames, first frame 1: {text}" for text in own[0]]
+    assert panel.ui.statusLabel.text.splitlines()[-len(shared) :] == shared
+    for summary, texts in zip((result.summary for result in run._results), (["a", "b"], ["b"]), strict=True):
+        summary["warnings"] = texts
+    assert run._summary(0)["warnings"] == ["Frame 1: a", "2 of 2 frames, first frame 1: b"]
 
 
 def test_a_sequence_that_is_removed_during_the_run_is_told(host: Host, browser: Any, panel: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -14,6 +15,7 @@ from .dependencies import whyNothingRuns
 from .status_line import StatusLine
 
 _STATUS_MS = 10_000
+_SECOND_PRESS_S = 0.4  # as long as Qt waits for the second click of a double click
 
 
 class RunningCommand(Protocol):
@@ -27,11 +29,17 @@ class RunningCommand(Protocol):
 
 
 class _SingleClicks(qt.QObject):
-    """Keeps the second click of a double click from a button that came into the place of the one clicked first."""
+    """Keeps the second click of a double click, and a key that is pressed twice, from a button that came into the place
+    of the one clicked first, and into the keyboard's focus."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changed = 0.0  # when one button took the place of the other
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Called by Qt for each event of a button; to that one, the second click comes as this event, too."""
-        return bool(event.type() == qt.QEvent.MouseButtonDblClick)
+        isSecondKey = event.type() == qt.QEvent.KeyPress and time.monotonic() - self.changed < _SECOND_PRESS_S
+        return bool(isSecondKey or event.type() == qt.QEvent.MouseButtonDblClick)
 
 
 class CommandControls:
@@ -95,7 +103,6 @@ class CommandControls:
         self._bar.format = ""
         self._status.say(sentence)
         self._change(command)
-        self._stopButton.setFocus()  # the keyboard was on the button that is hidden now
 
     def progress(self, done: int, total: int, text: str) -> None:
         """Move the bar; ``text`` is its format, in which Qt puts the numbers for ``%v`` and ``%m``."""
@@ -132,10 +139,17 @@ class CommandControls:
         self._change(None)
 
     def _change(self, command: RunningCommand | None) -> None:
+        hasFocus = self._stopButton.window().focusWidget() == self._stopButton  # also while another program is in front
         self.command = command
         running = self.running
         for shown, widget in ((not running, self._startButton), (running, self._bar), (running, self._stopButton)):
             widget.setVisible(shown)
+        # The keyboard was on the button that is hidden now; at the end it may be elsewhere by now.
+        if running:
+            self._stopButton.setFocus()
+        elif hasFocus:
+            self._startButton.setFocus()
+        self._singleClicks.changed = time.monotonic()
         self._onChanged()
 
 

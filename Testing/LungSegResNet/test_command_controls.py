@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -96,6 +97,7 @@ def test_while_a_command_goes_on_bar_and_stop_button_take_the_place_of_the_start
     assert (panel.bar.value, panel.bar.maximum, panel.bar.format) == (3, 7, "slice %v of %m")
     panel.controls.done("Done.")
     assert panel.visible() == [panel.button]
+    assert panel.widget.focusWidget() == panel.button
     assert panel.running == [True, False]
     panel.start()
     assert (panel.bar.maximum, panel.bar.format) == (0, "")
@@ -121,6 +123,39 @@ def test_a_double_click_starts_a_command_and_does_not_stop_it_or_the_other_way_r
     click(host, panel.button, is_second=True)
     assert not panel.controls.running
     assert panel.running == [True, False]
+
+
+def press_space(host: Host, button: Any) -> None:
+    """What Qt sends to the button that has the keyboard's focus."""
+    qt = host.qt
+    for kind in (qt.QEvent.KeyPress, qt.QEvent.KeyRelease):
+        qt.QApplication.sendEvent(button, qt.QKeyEvent(kind, qt.Qt.Key_Space, qt.Qt.NoModifier))
+
+
+def test_space_that_is_pressed_twice_starts_a_command_and_does_not_stop_it_or_the_other_way_round(
+    host: Host, panel: Panel
+) -> None:
+    panel.button.connect("clicked(bool)", lambda checked: panel.start())
+    panel.stopButton.connect("clicked(bool)", lambda checked: panel.controls.stop("Stopped."))
+    for pressed, other, running in (
+        (panel.button, panel.stopButton, True),
+        (panel.stopButton, panel.button, False),
+    ):
+        time.sleep(0.5)
+        press_space(host, pressed)
+        press_space(host, other)
+        assert panel.controls.running == running
+    assert panel.running == [True, False]
+
+
+def test_the_end_of_a_command_leaves_the_keyboard_where_it_is_by_then(host: Host, panel: Panel) -> None:
+    field = host.qt.QLineEdit()
+    panel.widget.layout().addWidget(field)
+    host.slicer.app.processEvents()
+    panel.start()
+    field.setFocus()
+    panel.controls.done("Done.")
+    assert panel.widget.focusWidget() == field
 
 
 def test_the_end_of_a_command_is_told_in_other_modules_too(host: Host, panel: Panel) -> None:

@@ -25,6 +25,7 @@ from mrml_data import (
     tool_tip,
 )
 from slicer_host import Host
+from unnamed_widgets import unnamed_widgets
 
 from LungSegResNetLib.network.model_file import default_model_path, read_card
 
@@ -444,3 +445,9 @@ def test_a_file_that_is_gone_at_the_click_is_told_once_and_keeps_the_button_from
     host.enterModule(panel)
     assert panel.ui.segmentButton.enabled
     assert panel.ui.statusLabel.text == "Ready."
+
+
+def test_a_screen_reader_has_a_name_for_all_that_the_keyboard_reaches(panel: Any) -> None:
+    assert unnamed_widgets(panel) == []
+    panel.ui.checkTable.accessibleName = ""
+    assert unnamed_widgets(panel) == ["checkTable"]

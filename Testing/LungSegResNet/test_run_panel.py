@@ -540,3 +540,9 @@ def test_a_process_that_dies_is_told(host: Host, ct: Any, panel: Any) -> None:
     subprocess.run(["kill", "-9", str(python)], check=True)
     host.wait(lambda: panel.runPanel.run is None, 5)
     assert "ended unexpectedly" in panel.ui.statusLabel.text
+
+
+def test_after_a_run_the_keyboard_is_where_it_was_before_it(host: Host, ct: Any, panel: Any) -> None:
+    panel.ui.segmentButton.setFocus()
+    run_to_the_end(host, panel)
+    assert panel.parent.focusWidget() == panel.ui.segmentButton

@@ -12,6 +12,7 @@ from disk_questions import questions_about
 from mrml_data import add_volume, parameters, tool_tip
 from slicer_host import Host
 from synthetic_thorax import Thorax
+from unnamed_widgets import unnamed_widgets
 
 
 def test_an_empty_panel_says_what_is_missing_and_enables_nothing(panel: Any) -> None:
@@ -209,3 +210,7 @@ def test_choices_that_change_while_packages_are_installed_are_read_again(
     host.answers.append(True)
     getattr(getattr(panel, step), click)()
     assert getattr(panel.ui, label).text == sentence
+
+
+def test_a_screen_reader_has_a_name_for_all_that_the_keyboard_reaches(panel: Any) -> None:
+    assert unnamed_widgets(panel) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import SimpleITK as sitk
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.jobs.reporting import CaseEvent, NullReporter
+from LungSegResNetLib.jobs.summary_file import read_summary
 
 
 def write_archive(folder: Path, names: str) -> Path:
@@ -39,8 +41,11 @@ class Record(NullReporter):
 
 
 @contextmanager
-def killer(output: Path, times: dict[str, int]) -> Iterator[None]:
-    """Kill the process that has begun with a case, so many times for each case."""
+def killer(output: Path, times: dict[str, int], beside: str = "") -> Iterator[None]:
+    """Kill the process that has begun with a case, so many times for each case.
+
+    ``beside`` names cases that it is given a moment to begin, too.
+    """
     left = dict(times)
     seen: set[int] = set()
     over = threading.Event()
@@ -54,6 +59,7 @@ def killer(output: Path, times: dict[str, int]) -> Iterator[None]:
                     continue
                 if row["status"] == "started" and row["process"] not in seen:
                     seen.add(row["process"])
+                    _wait_for_all_begun(output, beside, row["process"])
                     psutil.Process(row["process"]).kill()
                     left[case] -= 1
 
@@ -64,3 +70,12 @@ def killer(output: Path, times: dict[str, int]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _wait_for_all_begun(output: Path, cases: str, process: int) -> None:
+    end = time.monotonic() + 0.3
+    while time.monotonic() < end:
+        rows = [read_summary(output / f"{case}.summary.json") for case in cases]
+        if all(row.get("process") == process for row in rows):
+            return
+        time.sleep(0.005)

@@ -6,10 +6,13 @@ machines must have this library and see the folders at the same place.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
-from collections.abc import Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _CONNECT_SECONDS = 5
+_MOST_SUBMISSIONS = 5  # of a case that Dask gives up
 
 
 @dataclass(frozen=True)
@@ -59,19 +63,24 @@ class ClusterRun:
                 reporter.warning("The cluster has no worker yet; the cases wait for the first one.")
             messages = _Messages(tasks, reporter)
             client.subscribe_topic(messages.topic, messages.receive)
-            futures = client.map(
-                _do_on_worker,
-                tasks,
-                key=[f"{messages.topic}-{task.number}" for task in tasks],
-                settings=self.settings,
-                seen=self.seen,
-                topic=messages.topic,
-                pure=False,
-            )
+
+            def submit(tasks: Sequence[FolderTask], times: int = 1) -> dict[Future, FolderTask]:
+                futures = client.map(
+                    _do_on_worker,
+                    tasks,
+                    key=[f"{messages.topic}-{task.number}-{times}" for task in tasks],
+                    settings=self.settings,
+                    seen=self.seen,
+                    topic=messages.topic,
+                    pure=False,
+                )
+                return dict(zip(futures, tasks, strict=True))
+
+            waiting = submit(tasks)
             try:
-                yield from _results(client, dict(zip(futures, tasks, strict=True)), messages, reporter)
+                yield from _results(client, waiting, submit, messages, reporter)
             finally:
-                client.cancel(futures)
+                client.cancel(list(waiting))
 
 
 class _Messages:
@@ -96,13 +105,26 @@ class _Messages:
 
 
 def _results(
-    client: Client, futures: dict[Future, FolderTask], messages: _Messages, reporter: Reporter
+    client: Client,
+    waiting: dict[Future, FolderTask],
+    submit: Callable[[Sequence[FolderTask], int], dict[Future, FolderTask]],
+    messages: _Messages,
+    reporter: Reporter,
 ) -> FinishedCases:
     from distributed import as_completed
 
-    for future in as_completed(futures, loop=client.loop):
-        task = futures[future]
-        row = messages.rows.pop(task.number, None) or _row_without_message(future, task)
+    submissions = Counter(task.number for task in waiting.values())
+    finished = as_completed(waiting, loop=client.loop)
+    for future in finished:
+        task = waiting.pop(future)
+        row = messages.rows.pop(task.number, None)
+        if not row and _is_given_up(future) and submissions[task.number] < _MOST_SUBMISSIONS:
+            submissions[task.number] += 1
+            again = submit([task], submissions[task.number])
+            waiting.update(again)
+            finished.update(again)
+            continue
+        row = row or _row_without_message(future, task)
         future.release()
         if row["status"] == FAILED:
             task.write_failed(row["error"])  # which a worker cannot do that is lost or does not see the folder
@@ -111,16 +133,24 @@ def _results(
         yield task, row
 
 
-def _row_without_message(future: Future, task: FolderTask) -> Row:
+def _is_given_up(future: Future) -> bool:
+    """Whether Dask gave a case up, with which it lost more workers than its scheduler is set to allow.
+
+    A lost worker counts for all cases that it had, even for those that waited there for their turn.
+    """
     from distributed.scheduler import KilledWorker
 
+    return future.status == "error" and isinstance(future.exception(), KilledWorker)
+
+
+def _row_without_message(future: Future, task: FolderTask) -> Row:
     if future.status in ("cancelled", "lost"):
         raise DeviceError("The Dask scheduler was lost; run the same command again to resume where it stopped.")
     error = future.exception()
     if isinstance(error, LungSegError):
         raise error
-    if isinstance(error, KilledWorker):
-        return task.failed(f"{error.allowed_failures + 1} workers were lost while they had it.")
+    if _is_given_up(future):
+        return task.failed("Worker after worker was lost that had it; their logs may say why.")
     if error:
         raise DeviceError(
             f"A worker could not start ({type(error).__name__}: {error}); "
@@ -155,8 +185,36 @@ def _do_on_worker(task: FolderTask, settings: EngineSettings, seen: Path, topic:
     from distributed import get_worker
 
     worker = get_worker()
-    worker.log_event(topic, (task.number, None))
-    worker.log_event(topic, (task.number, _row(task, replace(settings, threads=worker.state.nthreads), seen)))
+    with _alone() if task.starts() else _beside_others():
+        worker.log_event(topic, (task.number, None))
+        worker.log_event(topic, (task.number, _row(task, replace(settings, threads=worker.state.nthreads), seen)))
+
+
+# A case that may end the process does so alone, so that this counts as a start of no other case.
+_entry = threading.Lock()
+_change = threading.Condition()
+_at_work = 0
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    with _entry:
+        with _change:
+            _change.wait_for(lambda: not _at_work)
+        yield
+
+
+@contextlib.contextmanager
+def _beside_others() -> Iterator[None]:
+    global _at_work
+    with _entry, _change:
+        _at_work += 1
+    try:
+        yield
+    finally:
+        with _change:
+            _at_work -= 1
+            _change.notify_all()
 
 
 def _row(task: FolderTask, settings: EngineSettings, seen: Path) -> Row:

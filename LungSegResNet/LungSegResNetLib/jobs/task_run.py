@@ -68,8 +68,8 @@ def _done(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
     starts = task.starts()
     if starts >= _MOST_STARTS:
         raise DeviceError(
-            f"Its process ended {starts} times before it was done, usually for lack of memory; one case at a time "
-            "(--processes 1) needs the least."
+            f"Its process ended {starts} times before it was done, usually for lack of memory; do it with more memory "
+            "or fewer cases at a time."
         )
     task.write_summary(task.started(starts + 1))
     if task.mask.exists() and not task.options.overwrite:

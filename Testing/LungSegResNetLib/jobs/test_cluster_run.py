@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import dask
 import pytest
+import SimpleITK as sitk
 from archives import Record, killer, write_archive
 from distributed import LocalCluster
+from synthetic_thorax import Thorax
 
 from LungSegResNetLib.command_line.main import main
 from LungSegResNetLib.jobs.cluster_run import ClusterRun
@@ -48,6 +51,42 @@ def test_a_killed_worker_s_case_is_done_by_another_and_each_result_appears_once(
     ends = [event.case for event in record.events if event.status != "running"]
     assert sorted(ends) == sorted(statuses)
     assert sorted(path.name for path in out.glob("*.seg.nrrd")) == ["a.seg.nrrd", "b.seg.nrrd", "c.seg.nrrd"]
+
+
+def test_a_case_that_ends_its_worker_each_time_costs_none_of_those_that_were_done_beside_it(
+    tmp_path: Path, quick_network: Path
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "abcdef"), tmp_path / "out"
+    image, _ = Thorax().scan((1.0, 1.0, 3.0))
+    sitk.WriteImage(image, str(archive / "a.nii.gz"))  # takes longer than the others
+    record = Record()
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=4, processes=True, dashboard_address=None) as cluster,
+        killer(out, {"a": 99}, beside="bcd"),
+    ):
+        run = ClusterRun(cluster.scheduler_address, EngineSettings(model=quick_network), out / "results.csv")
+        rows = run_folder(
+            find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=quick_network, options=MaskOptions()
+        )
+    assert {row["case"]: row["status"] for row in rows} == {"a": "failed"} | dict.fromkeys("bcdef", "done")
+    assert "ended 3 times" in rows[0]["error"]
+    assert record.statuses("b")[:2] == ["running", "running"]  # it was lost with a
+
+
+def test_cases_that_a_scheduler_gives_up_with_the_first_lost_worker_are_handed_out_again(
+    tmp_path: Path, quick_network: Path
+) -> None:
+    archive, out = write_archive(tmp_path / "in", "abc"), tmp_path / "out"
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        killer(out, {"a": 1}),
+    ):
+        run = ClusterRun(cluster.scheduler_address, EngineSettings(model=quick_network), out / "results.csv")
+        rows = run_folder(
+            find_cases(archive, out), out, run, Record(), ending=".seg.nrrd", model=quick_network, options=MaskOptions()
+        )
+    assert [row["status"] for row in rows] == ["done"] * 3
 
 
 def test_a_scan_that_a_worker_may_not_look_at_costs_no_other_case(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
+from ..cores import limited_cores
 from ..errors import DeviceError
 from .devices import choose_device, may_have_graphics_card
 from .model_file import default_model_path
@@ -25,8 +26,8 @@ _DEVICES = {  # in words
 class EngineSettings:
     """What the user asked for; ``model`` None is the shipped network, ``batch_size`` None what suits the device.
 
-    ``precision`` None is the fastest that the device computes with the mask unchanged. ``threads`` None is all cores of
-    the processor; less where several processes share them.
+    ``precision`` None is the fastest that the device computes with the mask unchanged. ``threads`` None is all that
+    `cores` counts; less where several processes share them.
     """
 
     engine: str = "auto"
@@ -122,8 +123,9 @@ def _load_torch(settings: EngineSettings, note: str = "") -> LoadedEngine:
     choice = choose_device(settings.device)
     from .torch_predictor import TorchPredictor, fitting_batch_size, limit_threads
 
-    if settings.threads and choice.device == "cpu":
-        limit_threads(settings.threads)
+    threads = settings.threads or limited_cores()
+    if threads and choice.device == "cpu":
+        limit_threads(threads)
     batch_size = settings.batch_size or fitting_batch_size(choice.device)
     predictor = TorchPredictor(
         settings.model or default_model_path(), choice.device, batch_size, precision=settings.precision
@@ -145,7 +147,8 @@ def _load_openvino(settings: EngineSettings, reason: str) -> LoadedEngine:
         raise DeviceError(f"OpenVINO is installed but cannot be loaded ({error}); install it again.") from error
 
     device = "gpu" if settings.device == "gpu" else "cpu"
+    threads = settings.threads or limited_cores()
     predictor = OpenVinoPredictor(
-        settings.model or default_model_path(), device, settings.batch_size or 1, settings.precision, settings.threads
+        settings.model or default_model_path(), device, settings.batch_size or 1, settings.precision, threads
     )
     return LoadedEngine(predictor, device, f"OpenVINO on {_DEVICES[device]}: {reason}")

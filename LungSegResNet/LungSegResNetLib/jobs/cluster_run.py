@@ -185,7 +185,7 @@ def _do_on_worker(task: FolderTask, settings: EngineSettings, seen: Path, topic:
     from distributed import get_worker
 
     worker = get_worker()
-    with _alone() if task.starts() else _beside_others():
+    with _alone() if task.ends() else _beside_others():
         worker.log_event(topic, (task.number, None))
         worker.log_event(topic, (task.number, _row(task, replace(settings, threads=worker.state.nthreads), seen)))
 

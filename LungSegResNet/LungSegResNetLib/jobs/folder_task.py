@@ -13,6 +13,7 @@ from typing import cast
 
 from ..atomic import is_writable, refuse_existing, write_atomically
 from ..errors import LungSegError, OutputError
+from ..processes import is_running
 from .case_status import DONE, FAILED, NO_CT, STARTED
 from .earlier_result import difference, is_of_same_files
 from .mask_options import MaskOptions
@@ -110,9 +111,14 @@ class FolderTask:
         return here
 
     def starts(self) -> int:
-        """How many processes ended while they had the case."""
+        """How often the case was begun and not done."""
         row = self.read_summary()
         return row.get("starts", 1) if row.get("status") == STARTED else 0
+
+    def ends(self) -> int:
+        """How many processes ended while they had the case: as `starts`, without that of another run that has it."""
+        row = self.read_summary()
+        return self.starts() - (row.get("status") == STARTED and self._has_another_run(row))
 
     def refuse_existing(self) -> None:
         """Raise OutputExistsError if a file that no run has begun is in the way and may not be replaced."""
@@ -151,6 +157,13 @@ class FolderTask:
         """Whether a summary tells of a result that is there."""
         names = {self.mask.name, *mask_names(row)}
         return row.get("status") == DONE and any(self.mask.with_name(name).is_file() for name in names)
+
+    def _has_another_run(self, row: Row) -> bool:
+        """Whether a process of another run, which may only be seen on this machine, does the case."""
+        process = row.get("process", 0)
+        # In a container that was started again, that which ended may have had the id of this one.
+        is_other = row.get("run") != self.run and process != os.getpid()
+        return is_other and row.get("machine") == socket.gethostname() and is_running(process)
 
     def _is_no_summary(self, row: Row) -> bool:
         """Whether a file of something else has the name of the summary."""

@@ -140,13 +140,13 @@ def _is_summary(row: Any) -> bool:
     """Whether all that is asked of a summary is of its kind, where it is there; other programs may use its name."""
     if not isinstance(row, dict):
         return False
-    outputs, starts, origin = row.get("outputs", []), row.get("starts", 1), row.get("made_from")
+    outputs, numbers, origin = row.get("outputs", []), ("starts", "process"), row.get("made_from")
     return (
         isinstance(row.get("status"), str)
         and isinstance(row.get("input", ""), str)
         and isinstance(outputs, list)
         and all(isinstance(path, str) for path in outputs)
-        and isinstance(starts, int)
+        and all(isinstance(row.get(key, 1), int) for key in numbers)
         and (origin is None or _is_origin(origin))
     )
 

@@ -65,13 +65,13 @@ def do_task(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
 
 def _done(task: FolderTask, engine: LoadedEngine, reporter: Reporter) -> Row:
     task.refuse_existing()
-    starts = task.starts()
-    if starts >= _MOST_STARTS:
+    ends = task.ends()
+    if ends >= _MOST_STARTS:
         raise DeviceError(
-            f"Its process ended {starts} times before it was done, usually for lack of memory; do it with more memory "
-            "or fewer cases at a time."
+            f"It was begun {ends} times and never done, usually for lack of memory; do it with more memory or fewer "
+            "cases at a time."
         )
-    task.write_summary(task.started(starts + 1))
+    task.write_summary(task.started(ends + 1))
     if task.mask.exists() and not task.options.overwrite:
         summary = _compared(task, engine, reporter)
     else:

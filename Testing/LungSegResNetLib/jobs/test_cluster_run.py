@@ -69,7 +69,7 @@ def test_a_case_that_ends_its_worker_each_time_costs_none_of_those_that_were_don
             find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=quick_network, options=MaskOptions()
         )
     assert {row["case"]: row["status"] for row in rows} == {"a": "failed"} | dict.fromkeys("bcdef", "done")
-    assert "ended 3 times" in rows[0]["error"]
+    assert "begun 3 times" in rows[0]["error"]
     assert record.statuses("b")[:2] == ["running", "running"]  # it was lost with a
 
 

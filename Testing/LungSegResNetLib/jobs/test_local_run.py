@@ -32,7 +32,7 @@ def test_a_case_that_ends_its_process_each_time_fails_after_three_and_costs_no_o
             find_cases(archive, out), out, run, record, ending=".seg.nrrd", model=quick_network, options=MaskOptions()
         )
     assert [row["status"] for row in rows] == ["done", "failed"]
-    assert "ended 3 times" in rows[1]["error"]
+    assert "begun 3 times" in rows[1]["error"]
     table = list(csv.DictReader((out / "results.csv").open()))
     assert [(row["case"], row["status"]) for row in table] == [("a", "done"), ("b", "failed")]
     assert {record.statuses(case)[-1] for case in "ab"} == {"done", "failed"}

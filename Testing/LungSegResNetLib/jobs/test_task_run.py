@@ -6,6 +6,8 @@ import dataclasses
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,7 @@ def test_a_mask_put_where_a_killed_process_had_begun_is_kept(task: FolderTask, e
         {"status": "done", "outputs": ["a.seg.nrrd"], "made_from": {"smoothing_mm": 0.0}},
         {"status": "done", "outputs": ["a.seg.nrrd"], "input": 7},
         {"status": "started", "starts": "x"},
+        {"status": "started", "process": "x"},
         {"status": ["started"]},
         [["status", "done"]],
     ],
@@ -131,8 +134,29 @@ def test_a_case_that_was_begun_three_times_is_given_up_and_begun_anew_when_the_c
 ) -> None:
     task.write_summary(task.started(3))
     later = dataclasses.replace(task, run="next")
-    assert "ended 3 times" in do_task(later, engine, NullReporter())["error"]
+    assert "begun 3 times" in do_task(later, engine, NullReporter())["error"]
     assert do_task(dataclasses.replace(task, run="last"), engine, NullReporter())["status"] == "done"
+
+
+@pytest.mark.parametrize(("has_ended", "status"), [(False, "done"), (True, "failed")])
+def test_a_case_that_other_runs_are_at_on_this_machine_is_not_given_up(
+    task: FolderTask, engine: LoadedEngine, has_ended: bool, status: str
+) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        if has_ended:
+            other.communicate()
+        task.write_summary({**task.started(3), "process": other.pid})
+        assert do_task(dataclasses.replace(task, run="next"), engine, NullReporter())["status"] == status
+    finally:
+        other.communicate()
+
+
+def test_the_own_run_gives_a_case_up_though_the_process_that_began_it_is_still_there(
+    task: FolderTask, engine: LoadedEngine
+) -> None:
+    task.write_summary({**task.started(3), "process": os.getppid()})
+    assert do_task(task, engine, NullReporter())["status"] == "failed"
 
 
 def test_a_stopped_case_leaves_the_summary_of_before(task: FolderTask, engine: LoadedEngine) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import DeviceError
 from .folding import fold
 from .model_file import load_model, weights_do_not_fit
+from .openvino_lanes import FewLanes
 from .openvino_library import openvino as ov
 from .openvino_passes import Lane, Passes
 from .openvino_precision import device_precision, float_hint
@@ -71,8 +72,11 @@ class OpenVinoPredictor:
             core = ov.Core()
             _refuse_missing(core, _DEVICES[device])
             self.precision = precision or device_precision(core, _DEVICES[device])
-            compile_graph = functools.partial(
-                core.compile_model, device_name=_DEVICES[device], config=self._settings(core, device, threads)
+            settings = self._settings(core, device, threads)
+            compile_graph = (
+                FewLanes(core, settings)
+                if device == "cpu"
+                else functools.partial(core.compile_model, device_name=_DEVICES[device], config=settings)
             )
             slices = (batch_size, *self.card.slice_shape)
             quantized = self.precision == "int8"

@@ -8,7 +8,7 @@ import torch
 from network_files import seen_network, write_network
 
 from LungSegResNetLib.errors import DeviceError, ModelError
-from LungSegResNetLib.network import openvino_predictor
+from LungSegResNetLib.network import openvino_lanes, openvino_predictor
 from LungSegResNetLib.network.model_file import ModelCard, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
@@ -102,6 +102,23 @@ def test_a_scan_of_few_slices_is_computed_in_float32_unless_another_format_was_a
     np.testing.assert_allclose(of_few.predict(slices), expected, atol=1e-4)
     asked_for = OpenVinoPredictor(model_path, precision="int8")
     assert asked_for.for_scan(1) is asked_for
+
+
+@pytest.mark.parametrize(("threads", "lanes"), [(9, 4), (12, 6), (16, 8), (20, 6), (32, 8), (64, 8)])
+def test_the_threads_of_many_cores_are_shared_by_few_lanes(threads: int, lanes: int) -> None:
+    assert openvino_lanes.lanes_for(threads) == lanes
+
+
+def test_there_are_no_more_lanes_than_memory_is_counted_on_for(
+    model_path: Path, slices: np.ndarray, expected: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (free, *_) = OpenVinoPredictor(model_path, precision="float32")._lanes
+    monkeypatch.setattr(openvino_lanes, "MOST_LANES", 1)
+    predictor = OpenVinoPredictor(model_path, precision="float32")
+    (lane,) = predictor._lanes
+    of_all, of_one = (each.passes.coarse.get_property("INFERENCE_NUM_THREADS") for each in (free, lane))
+    assert of_one == of_all
+    np.testing.assert_allclose(predictor.predict(slices), expected, atol=1e-4)
 
 
 def test_no_slices_give_no_result_and_no_progress(model_path: Path) -> None:

@@ -63,14 +63,21 @@ class OutputExistsError(OutputError):
     """A file or what a folder holds is there already and may not be replaced."""
 
     def __init__(self, path: object, reason: str = "exists already; choose another name.") -> None:
-        super().__init__(f"{path} {reason}")
+        super().__init__(path, reason)  # with which pickle makes it anew in another process
+
+    def __str__(self) -> str:
+        path, reason = self.args
+        return f"{path} {reason}"
 
 
 class OutputInUseError(OutputError):
     """A file is there already and the system does not let it be replaced, as while a spreadsheet has it open."""
 
     def __init__(self, path: object) -> None:
-        super().__init__(f"{path} cannot be replaced (is it open in another program?); close it and run again.")
+        super().__init__(path)
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} cannot be replaced (is it open in another program?); close it and run again."
 
 
 class ModelError(LungSegError):

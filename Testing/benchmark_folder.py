@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -23,6 +22,8 @@ from pathlib import Path
 import conftest  # noqa: F401  puts the packages on the path
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
+
+from LungSegResNetLib.cores import cores
 
 _LUNG_MM = 300.0
 
@@ -76,13 +77,13 @@ def main() -> None:
     parser.add_argument("--cases", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--slices", type=int, default=60)
-    parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1))
+    parser.add_argument("--processes", type=int, default=min(4, cores()))
     options = parser.parse_args()
     rows = []
     for cases in options.cases:
         rows.append(compare(options.folder, cases, options.slices, options.processes, options.pairs))
         print(rows[-1], flush=True)
-    setting = {"cores": os.cpu_count(), "slices a case": options.slices, "processes": options.processes}
+    setting = {"cores": cores(), "slices a case": options.slices, "processes": options.processes}
     (options.folder / "benchmark_folder.json").write_text(json.dumps({**setting, "rows": rows}, indent=2))
     lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
     lines += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows]

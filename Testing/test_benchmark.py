@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import Any
 
+import benchmark_folder
 import pytest
 from benchmark import LUNGMASK, derived
 
@@ -30,3 +34,16 @@ def test_the_share_of_the_peak_is_that_of_a_slice_with_every_pass() -> None:
     assert measured["network_seconds_per_slice"] == 0.05
     assert measured["share_of_matrix_peak"] == pytest.approx(0.5)
     assert measured["share_of_bfloat16_peak"] == pytest.approx(1.0)
+
+
+def test_a_folder_is_measured_with_as_many_processes_as_the_program_starts_in_a_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("LungSegResNetLib.cores._of_quotas", lambda: 1)
+    monkeypatch.setattr("LungSegResNetLib.cores._of_process", lambda: 64)
+    monkeypatch.setattr(benchmark_folder, "compare", lambda *arguments: {"cases": arguments[1]})
+    monkeypatch.setattr(sys, "argv", ["benchmark_folder.py", str(tmp_path)])
+    benchmark_folder.main()
+    told = json.loads((tmp_path / "benchmark_folder.json").read_text())
+    assert told["processes"] == 1
+    assert told["cores"] == 1

@@ -1,6 +1,7 @@
 """The module LungSegResNet of 3D Slicer: segment the lungs of a chest CT, correct them, measure them."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from LungSegResNetWidgets.frames import FRAMES
 from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
+from LungSegResNetWidgets.lung_measurement import measure
 from LungSegResNetWidgets.lung_segments import roiOfLungs
 from LungSegResNetWidgets.node_choice import takeChoicesOf
 from LungSegResNetWidgets.readiness import firstScan, shownScans, whyNoNetwork, whyNotReady
@@ -427,7 +429,11 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
             time.sleep(0.02)
         if problems:
             raise RuntimeError(problems[0])
-        return results[0]
+        result = results[0]
+        if not result.summary["measurements"]:
+            rows = measure(result.volumeNode, result.segmentationNode)
+            result = replace(result, summary={**result.summary, "measurements": rows})
+        return result
 
 
 #

@@ -74,9 +74,15 @@ def segment_array(host: Host, segmentation: Any, segment_id: str, volume: Any) -
 
 
 def run_to_the_end(host: Host, panel: Any) -> None:
-    """Click Segment lungs and wait until the run is over."""
+    """Click Segment lungs and wait until the run is over, and its lungs are measured."""
     panel.ui.segmentButton.click()
     host.wait(lambda: panel.ui.segmentButton.visible)
+    wait_for_measurements(host, panel)
+
+
+def wait_for_measurements(host: Host, panel: Any) -> None:
+    """They are taken in a thread."""
+    host.wait(lambda: panel.ui.measurementsLabel.text != "Measuring...")
 
 
 def parameters(panel: Any) -> Any:

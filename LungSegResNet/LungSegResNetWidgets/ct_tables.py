@@ -17,6 +17,7 @@ from .volume_nodes import placeBeside
 
 MEASUREMENTS, SLICES_TO_CHECK = "measurements", "slices to check"
 _KIND, _FRAME, _DIGEST = "LungSegResNet.table", "LungSegResNet.frame", "LungSegResNet.digest"  # attributes
+_NOT_YET = "not measured yet"  # in place of a digest
 _LUNGS = "LungSegResNet.lungs"  # role of the reference to the segmentation, beside CT_ROLE
 
 
@@ -55,21 +56,21 @@ def keepTable(kind: str, rows: Sequence[dict[str, Any]], volumeNode: Any, segmen
 
     Measurements remember lungs and CT as they are now, for `isOutdated`.
     """
-    tableNode = findTable(kind, volumeNode, segmentationNode)
-    if tableNode is None:
-        title = {MEASUREMENTS: _("{ct} lung measurements"), SLICES_TO_CHECK: _("{ct} slices to check")}[kind]
-        name = freeName(title.format(ct=volumeNode.GetName()))
-        tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
-        tableNode.SetAttribute(_KIND, kind)
-        tableNode.SetNodeReferenceID(CT_ROLE, volumeNode.GetID())
-        tableNode.SetNodeReferenceID(_LUNGS, segmentationNode.GetID())
-        tableNode.SetLocked(True)  # the panel shows it, and its columns are not to be edited away
-        placeBeside(tableNode, volumeNode)
-    tableNode.SetAttribute(_FRAME, str(frameNumber(volumeNode)))
+    tableNode = _tableFor(kind, volumeNode, segmentationNode)
     if kind == MEASUREMENTS:
         tableNode.SetAttribute(_DIGEST, digestOfLungs(volumeNode, segmentationNode))
     fillTableNode(tableNode, rows)
     return tableNode
+
+
+def expectMeasurements(volumeNode: Any, segmentationNode: Any) -> None:
+    """Measurements will be kept; if that comes to nothing, as when the scene is saved before, they are outdated."""
+    tableNode = findTable(MEASUREMENTS, volumeNode, segmentationNode)
+    if tableNode is not None and _frameOf(tableNode) == frameNumber(volumeNode):
+        return  # these are outdated by themselves, unless nothing has changed
+    tableNode = _tableFor(MEASUREMENTS, volumeNode, segmentationNode)
+    tableNode.SetAttribute(_DIGEST, _NOT_YET)
+    fillTableNode(tableNode, [])
 
 
 def removeTable(kind: str, volumeNode: Any, segmentationNode: Any) -> None:
@@ -103,6 +104,22 @@ def _removeFromScene(tables: Sequence[Any]) -> None:
     for table in tables:
         if table.GetScene() is not None:  # else it has gone with its folder, or with the scene
             slicer.mrmlScene.RemoveNode(table)
+
+
+def _tableFor(kind: str, volumeNode: Any, segmentationNode: Any) -> Any:
+    """The table of this kind, for the frame that is shown."""
+    tableNode = findTable(kind, volumeNode, segmentationNode)
+    if tableNode is None:
+        title = {MEASUREMENTS: _("{ct} lung measurements"), SLICES_TO_CHECK: _("{ct} slices to check")}[kind]
+        name = freeName(title.format(ct=volumeNode.GetName()))
+        tableNode = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTableNode", name)
+        tableNode.SetAttribute(_KIND, kind)
+        tableNode.SetNodeReferenceID(CT_ROLE, volumeNode.GetID())
+        tableNode.SetNodeReferenceID(_LUNGS, segmentationNode.GetID())
+        tableNode.SetLocked(True)  # the panel shows it, and its columns are not to be edited away
+        placeBeside(tableNode, volumeNode)
+    tableNode.SetAttribute(_FRAME, str(frameNumber(volumeNode)))
+    return tableNode
 
 
 def _frameOf(tableNode: Any) -> int:

@@ -12,6 +12,7 @@ from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from LungSegResNetLib.boxes import bounding_box
 
 from .volume_nodes import ijkToRas
+from .voxel_box import VoxelBox
 
 BINARY_LABELMAP = "Binary labelmap"
 _SAME_PLACE = 0.01  # of a voxel; a file keeps fewer digits than the scene
@@ -27,16 +28,17 @@ def labelmapOf(segmentationNode: Any, segmentId: str) -> Any:
     return labelmap
 
 
-def labelmapFrom(volumeNode: Any, inside: np.ndarray) -> Any:
-    """Labelmap on the volume's grid, cropped to what is inside (bool, k, j, i)."""
+def labelmapFrom(volumeNode: Any, voxels: VoxelBox) -> Any:
+    """Labelmap on the volume's grid, cropped to what is inside."""
     labelmap = emptyLabelmap()
     labelmap.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(ijkToRas(volumeNode)))
-    box = bounding_box(inside)
+    box = bounding_box(voxels.inside)
     if box is None:
         return labelmap
-    k, j, i = box
-    labelmap.SetExtent(i.start, i.stop - 1, j.start, j.stop - 1, k.start, k.stop - 1)
-    _setVoxels(labelmap, np.ascontiguousarray(inside[box], np.uint8))
+    first = [around.start + side.start for around, side in zip(voxels.box, box, strict=True)]
+    k, j, i = (range(start, start + side.stop - side.start) for start, side in zip(first, box, strict=True))
+    labelmap.SetExtent(i[0], i[-1], j[0], j[-1], k[0], k[-1])
+    _setVoxels(labelmap, np.ascontiguousarray(voxels.inside[box], np.uint8))
     return labelmap
 
 

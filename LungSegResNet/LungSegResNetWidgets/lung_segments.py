@@ -14,11 +14,22 @@ import vtk
 from slicer.i18n import tr as _
 from vtk.util.numpy_support import vtk_to_numpy
 
+from LungSegResNetLib.boxes import bounding_box
 from LungSegResNetLib.files.segment_names import lung_of_terminology
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS, LungSegment
 
-from .labelmaps import BINARY_LABELMAP, cropped, emptyLabelmap, labelmapFrom, labelmapOf, moveLabelmap, nearestVoxel
+from .labelmaps import (
+    BINARY_LABELMAP,
+    cropped,
+    emptyLabelmap,
+    isOnVoxels,
+    labelmapFrom,
+    labelmapOf,
+    moveLabelmap,
+    nearestVoxel,
+)
 from .volume_nodes import ijkToRas, placeBeside
+from .voxel_box import VoxelBox, within
 
 CLOSED_SURFACE = "Closed surface"
 CT_ROLE = "LungSegResNet.ct"  # of the reference from a node to the CT whose lungs it has
@@ -94,6 +105,29 @@ def voxelsOfLung(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> n
     return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
 
 
+def boxOfLung(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> VoxelBox | None:
+    """`voxelsOfLung` in the box around them, which takes a fraction of the time; None where there are none."""
+    segmentId = findLung(segmentationNode, lung)
+    labelmap = labelmapOf(segmentationNode, segmentId) if segmentId else None
+    if labelmap is None:
+        return None
+    isTogether = segmentationNode.GetParentTransformNode() is volumeNode.GetParentTransformNode()
+    if not isTogether or not isOnVoxels(volumeNode, labelmap):
+        voxels = voxelsOfLung(segmentationNode, lung, volumeNode)
+        box = bounding_box(voxels)
+        return None if box is None else VoxelBox(box, voxels[box])
+    first, inside = cropped(labelmap)
+    start = nearestVoxel(volumeNode, labelmap, first)[::-1]
+    # What was painted outside of the volume is no voxel of it.
+    size = slicer.util.arrayFromVolume(volumeNode).shape
+    ends = zip(start, inside.shape, size, strict=True)
+    box = tuple(slice(max(low, 0), min(low + length, end)) for low, length, end in ends)
+    if any(side.start >= side.stop for side in box):
+        return None
+    around = tuple(slice(low, low + length) for low, length in zip(start, inside.shape, strict=True))
+    return VoxelBox(box, inside[within(around, box)])
+
+
 def digestOfLungs(volumeNode: Any, segmentationNode: Any) -> str:
     """Is another one after lungs were changed or moved on the CT, or the CT was changed in the boxes around them.
 
@@ -118,7 +152,7 @@ def writeLungs(
     volumeNode: Any,
     labels: np.ndarray,
     isOneSegment: bool = False,
-    region: np.ndarray | None = None,
+    region: VoxelBox | None = None,
 ) -> None:
     """Replace the lungs of the node by those of ``labels``, on the voxels of the volume.
 
@@ -129,21 +163,25 @@ def writeLungs(
     ----------
     labels : uint8 (k, j, i) with the shape of the volume's array; 1 right lung, 2 left lung.
     isOneSegment : write one segment "lungs" in place of "right lung" and "left lung".
-    region : bool, shape of ``labels``; lungs are replaced where it is true, and stay as they are elsewhere.
+    region : lungs are replaced in these voxels, and stay as they are elsewhere; None: everywhere.
     """
+    box = region.box if region is not None else tuple(slice(0, size) for size in labels.shape)
     for lung in _ALL_LUNGS:
         segmentId = findLung(segmentationNode, lung)
         isWanted = (lung is BOTH_LUNGS) == isOneSegment
         if not isWanted and not segmentId:
             continue
-        inside = np.zeros(labels.shape, bool)
+        new = labels[box]
+        inside = np.zeros(new.shape, bool)
         if isWanted:
-            inside = labels > 0 if isOneSegment else labels == lung.label
+            inside = new > 0 if isOneSegment else new == lung.label
+        voxels = VoxelBox(box, inside)
         if region is not None:
-            inside = np.where(region, inside, voxelsOfLung(segmentationNode, lung, volumeNode))
-        if isWanted or inside.any():
+            there = boxOfLung(segmentationNode, lung, volumeNode) or VoxelBox(box, np.zeros(new.shape, bool))
+            voxels = there.replaced(region, inside)
+        if isWanted or voxels.inside.any():
             segmentId = segmentId or _addSegment(segmentationNode, lung)
-            _replace(segmentationNode, segmentId, labelmapFrom(volumeNode, inside))
+            _replace(segmentationNode, segmentId, labelmapFrom(volumeNode, voxels))
         else:
             segmentationNode.GetSegmentation().RemoveSegment(segmentId)
     _renewSurfaces(segmentationNode)

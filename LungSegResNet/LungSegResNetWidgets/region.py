@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,7 @@ from slicer.i18n import tr as _
 
 from .parent_transform import ParentTransform, bendsNotably
 from .volume_nodes import ijkToRas
+from .voxel_box import VoxelBox
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,27 @@ class Region:
         fromLps = np.diag(1 / self.halfSize) @ self.rasToBox[:3] @ np.diag([-1.0, -1.0, 1.0, 1.0])
         return ["--check-inside=" + ",".join(map(str, fromLps.ravel().tolist()))]  # "=": it may begin with a minus
 
-    def voxelsOf(self, volumeNode: Any) -> np.ndarray:
-        """Voxels of the volume, or of another with its coordinates (bool, k, j, i), whose middle lies in the box."""
+    def voxelsOf(self, volumeNode: Any) -> VoxelBox:
+        """Voxels of the volume, or of another with its coordinates, whose middle lies in the box."""
         matrix = self.rasToBox @ ijkToRas(volumeNode)
-        columns, rows, slices = volumeNode.GetImageData().GetDimensions()
-        inside = np.ones((slices, rows, columns), bool)
+        sides = self._around(matrix, volumeNode.GetImageData().GetDimensions())
+        inside = np.ones([len(side) for side in reversed(sides)], bool)
         # Each coordinate in the box is a sum of a term for each index; slice by slice, so that little memory is needed.
         for axis in range(3):
-            i, j, k = (matrix[axis, n] * np.arange(size) for n, size in enumerate((columns, rows, slices)))
+            i, j, k = (matrix[axis, n] * np.array(side) for n, side in enumerate(sides))
             plane = i + j[:, None] + matrix[axis, 3]
             for section, step in zip(inside, k, strict=True):
                 section &= np.abs(plane + step) <= self.halfSize[axis]
-        return inside
+        return VoxelBox(tuple(slice(side.start, side.stop) for side in reversed(sides)), inside)
+
+    def _around(self, ijkToBox: np.ndarray, size: Sequence[int]) -> list[range]:
+        """Indices i, j and k of the voxels around the box in a volume of that size; perhaps none along an axis."""
+        corners = np.array(list(itertools.product((-1.0, 1.0), repeat=3))) * self.halfSize
+        ijk = (np.linalg.inv(ijkToBox) @ np.c_[corners, np.ones(len(corners))].T)[:3]
+        # One more on each side: whether a voxel lies in the box is for `voxelsOf` to say, whatever is rounded here.
+        lowest, highest = np.floor(ijk.min(axis=1)) - 1, np.ceil(ijk.max(axis=1)) + 2
+        ends = zip(np.clip(lowest, 0, size), np.clip(highest, 0, size), strict=True)
+        return [range(int(low), int(high)) for low, high in ends]
 
 
 def fitNewRoi(roiNode: Any, volumeNode: Any) -> None:

@@ -13,7 +13,7 @@ from slicer.i18n import tr as _
 from .background_measurement import BackgroundMeasurement
 from .check_panel import CheckPanel, keepSlices
 from .ct_of_lungs import whyNotTogether
-from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, isOutdated, keepTable, removeTable
+from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, expectMeasurements, isOutdated, keepTable, removeTable
 from .frames import frameNumber
 from .lung_measurement import measure
 from .lung_segments import hasLungs, restoreLungs, saveLungs, whyNotRestored
@@ -56,6 +56,7 @@ class ResultPanel:
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._shown: tuple[Any, ...] = ()
         self._measuring = BackgroundMeasurement(self._onMeasured, self.askAgain)
+        self._newsWhenMeasured = ""
         self._measurementPanel = MeasurementPanel(ui, say)
         self._checkPanel = CheckPanel(ui)
         ui.editButton.connect("clicked(bool)", self.onEdit)
@@ -101,7 +102,10 @@ class ResultPanel:
         parameters = self._logic.getParameterNode()
         parameters.inputVolume = result.volumeNode  # a scene that was added meanwhile may have brought another one
         parameters.outputSegmentation = result.segmentationNode
-        keepTable(MEASUREMENTS, result.summary["measurements"], result.volumeNode, result.segmentationNode)
+        if rows := result.summary["measurements"]:
+            keepTable(MEASUREMENTS, rows, result.volumeNode, result.segmentationNode)
+        else:
+            self._measureLater(result.volumeNode, result.segmentationNode)
         keepSlices(result.volumeNode, result.segmentationNode, result.summary["slices_to_check"])
 
     def stopMeasuring(self) -> None:
@@ -134,10 +138,16 @@ class ResultPanel:
             return
         if not hasLungs(segmentation):
             if self._measure(volume, segmentation):
-                self._tellRenewed()
+                self._say(_updated())
         elif volume.GetImageData():
-            self._measuring.start(volume, segmentation)
+            self._measureLater(volume, segmentation, _updated())
         self._onChanged()
+
+    def _measureLater(self, volume: Any, segmentation: Any, news: str = "") -> None:
+        """Measure lungs in a thread; there are no measurements until that is done, and then ``news`` are told."""
+        expectMeasurements(volume, segmentation)
+        self._newsWhenMeasured = news
+        self._measuring.start(volume, segmentation)
 
     def _onMeasured(self, volume: Any, segmentation: Any, rows: list[dict[str, Any]] | None) -> None:
         if rows is None:
@@ -145,11 +155,9 @@ class ResultPanel:
             removeTable(MEASUREMENTS, volume, segmentation)
         else:
             keepTable(MEASUREMENTS, rows, volume, segmentation)
-            self._tellRenewed()
+            if self._newsWhenMeasured:
+                self._say(self._newsWhenMeasured)
         self._onChanged()
-
-    def _tellRenewed(self) -> None:
-        self._say(_("The CT or the segments had changed, so the measurements were updated."))
 
     def onEdit(self, checked: bool = False) -> None:
         """Open Segment Editor with the lungs and the CT."""
@@ -210,3 +218,7 @@ class ResultPanel:
         else:
             removeTable(MEASUREMENTS, volumeNode, segmentationNode)
         return isMeasured
+
+
+def _updated() -> str:
+    return _("The CT or the segments had changed, so the measurements were updated.")

@@ -16,12 +16,12 @@ from LungSegResNetLib.jobs.summary_file import CaseSummary
 
 from .background_command import BackgroundCommand
 from .frames import ShownFrame
-from .lung_measurement import measure
 from .lung_segments import SavedLungs, noteRoi, placeWithVolume, restoreLungs, saveLungs, writeLungs
 from .node_names import freeName
 from .region import Region
 from .temporary_folder import makeTemporaryFolder
 from .volume_nodes import stateOf
+from .voxel_box import VoxelBox
 from .worker_process import nameForWorker
 
 
@@ -79,7 +79,8 @@ class RunResult:
     ----------
     volumeNode : the CT; None once it was removed from the scene.
     segmentationNode : the node that holds the lungs.
-    summary : as `RunSummary`; measurements and slices to check are those of the shown frame.
+    summary : as `RunSummary`; measurements and slices to check are those of the shown frame. There are no measurements
+        after a run that was restricted to a region.
     before : lung segments as they were, for undo; None where a run cannot be undone.
     frame : the frame of the volume that was segmented.
     problem : what ended a run over frames before its last one, in sentences; empty where all are done.
@@ -187,7 +188,7 @@ class SegmentationRun:
             text = _('The CT "{name}" was changed while it was segmented; segment it again.')
             raise RuntimeError(text.format(name=self.volumeNode.GetName()))
         region = settings.region.voxelsOf(self.volumeNode) if settings.region else None
-        if region is not None and not labels[region].any():
+        if region is not None and not labels[region.box].any(where=region.inside):
             text = _('There is no lung inside the ROI "{name}"; nothing was changed.')
             raise RuntimeError(text.format(name=settings.roi))
         return self._take(labels, region, summary)
@@ -203,7 +204,7 @@ class SegmentationRun:
         voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(self._ctFile)))
         return not np.array_equal(slicer.util.arrayFromVolume(self.volumeNode), voxels, equal_nan=True)
 
-    def _take(self, labels: np.ndarray, region: np.ndarray | None, summary: RunSummary) -> RunResult:
+    def _take(self, labels: np.ndarray, region: VoxelBox | None, summary: RunSummary) -> RunResult:
         """Write the lungs into the segmentation node."""
         if self.volumeNode.GetScene() is None:
             raise RuntimeError(ctWasRemoved())
@@ -223,6 +224,7 @@ class SegmentationRun:
             else:
                 restoreLungs(node, before, self.volumeNode)
             raise
-        if settings.isOneSegment or region is not None:
-            summary = {**summary, "measurements": measure(self.volumeNode, node)}
+        # Those of the process are of the whole scan, and to measure what there is now takes too long for the window.
+        rows = summary["measurements"] if region is None else []
+        summary = {**summary, "measurements": rows[-1:] if settings.isOneSegment else rows}
         return RunResult(self.volumeNode, node, summary, before, self._frame)

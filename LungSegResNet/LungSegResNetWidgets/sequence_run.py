@@ -26,8 +26,10 @@ class _FrameRun(SegmentationRun):
         node = slicer.vtkMRMLSegmentationNode()
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
         if region is not None:
-            labels = np.where(region, labels, 0)
-            summary = {**summary, "measurements": measureLabels(self.volumeNode, labels)}
+            part = np.where(region.inside, labels[region.box], 0)
+            labels = np.zeros_like(labels)
+            labels[region.box] = part
+            summary = {**summary, "measurements": measureLabels(self.volumeNode, part, region.box)}
         if self._settings.isOneSegment:
             summary = {**summary, "measurements": summary["measurements"][-1:]}
         writeLungs(node, self.volumeNode, labels, self._settings.isOneSegment)

@@ -11,6 +11,8 @@ import vtk
 
 from LungSegResNetLib.ct_volume import CTVolume, Geometry
 
+from .voxel_box import Box
+
 
 def ijkToRas(volumeNode: Any) -> np.ndarray:
     """4 x 4; from voxels (i, j, k) to coordinates of the volume (RAS, mm, without its parent transforms)."""
@@ -29,7 +31,7 @@ def stateOf(volumeNode: Any) -> tuple[Any, ...]:
     return () if image is None else (image.GetMTime(), *ijkToRas(volumeNode).flat)
 
 
-def ctOf(volumeNode: Any, box: tuple[slice, ...] | None = None) -> CTVolume:
+def ctOf(volumeNode: Any, box: Box | None = None) -> CTVolume:
     """The volume without its parent transform, or a box of it: slices of its array (k, j, i) with start and stop."""
     voxels, geometry = slicer.util.arrayFromVolume(volumeNode), _geometryOf(volumeNode)
     if box is not None:

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from mrml_data import add_volume, parameters, run_to_the_end, save_scene, segment_array
+from mrml_data import (
+    add_volume,
+    parameters,
+    rows_of,
+    run_to_the_end,
+    save_scene,
+    segment_array,
+    wait_for_measurements,
+)
 from slicer_host import Host
 
 from LungSegResNetLib.tables import read_rows
@@ -92,6 +100,32 @@ def test_lungs_are_new_inside_the_roi_only_and_measured_as_they_are_then(
     assert shown == pytest.approx(right.sum() * voxel_ml, abs=0.51)
     listed = [int(panel.ui.checkTable.item(row, 0).text()) for row in range(panel.ui.checkTable.rowCount)]
     assert all(number > middle for number in listed)
+
+
+def test_lungs_inside_a_roi_are_measured_while_the_window_goes_on_and_at_once_for_scripts(
+    host: Host, ct: Any, panel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets import lung_measurement, lung_segments, segmentation_run
+    from LungSegResNetWidgets.region import Region
+
+    run_to_the_end(host, panel)
+    whole = rows_of(panel.ui.measurementsTable)
+    panel.ui.roiSelector.setCurrentNode(add_upper_half(host, ct))
+    host.answers.append(True)
+    panel.ui.segmentButton.click()
+    monkeypatch.setattr(lung_segments, "voxelsOfLung", None)  # which looks at every voxel
+    host.wait(lambda: panel.ui.segmentButton.visible)
+    assert panel.ui.measurementsLabel.text == "Measuring..."
+    assert rows_of(panel.ui.measurementsTable) == []
+    news = panel.ui.statusLabel.text
+    assert news.startswith("Done: ")
+    wait_for_measurements(host, panel)
+    assert panel.ui.statusLabel.text == news
+    assert len(rows_of(panel.ui.measurementsTable)) == len(whole)
+
+    settings = segmentation_run.RunSettings(parameters(panel).modelFile, region=Region.of(parameters(panel).roi, ct))
+    result = panel.logic.process(ct, None, settings)
+    assert result.summary["measurements"] == lung_measurement.measure(ct, result.segmentationNode)
 
 
 def test_a_run_that_a_roi_restricts_says_so_before_after_and_beside_its_measurements(

@@ -263,10 +263,13 @@ def test_one_segment_carries_the_terminology_of_the_lung_without_a_side(
 def test_the_other_kind_of_segments_stays_outside_of_a_region(
     host: Host, lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray
 ) -> None:
+    from LungSegResNetWidgets.voxel_box import VoxelBox
+
     region = np.zeros(drawn.shape, bool)
     region[len(drawn) // 2 :] = True
     lungs.writeLungs(segmentation, ct, drawn, isOneSegment=True)
-    lungs.writeLungs(segmentation, ct, drawn, region=region)
+    upper = (slice(len(drawn) // 2, len(drawn)), slice(0, drawn.shape[1]), slice(0, drawn.shape[2]))
+    lungs.writeLungs(segmentation, ct, drawn, region=VoxelBox(upper, region[upper]))
     np.testing.assert_array_equal(segment_array(host, segmentation, "lungs", ct), (drawn > 0) & ~region)
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), (drawn == 2) & region)
 

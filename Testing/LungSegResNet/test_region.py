@@ -27,6 +27,13 @@ def add_roi(host: Host, center: tuple[float, ...], size: tuple[float, ...], name
     return roi
 
 
+def whole(voxels: Any, volume: Any) -> np.ndarray:
+    """Voxels in a box as an array of the whole volume."""
+    inside = np.zeros(volume.GetImageData().GetDimensions()[::-1], bool)
+    inside[voxels.box] = voxels.inside
+    return inside
+
+
 def slices_of(volume: Any) -> int:
     return volume.GetImageData().GetDimensions()[2]
 
@@ -53,7 +60,7 @@ def test_a_rotated_box_under_a_transform_holds_the_voxels_that_slicer_says_lie_i
     put_under_transform(host, roi, angle=-40, shift=(3, 4, 5))
 
     box = region.Region.of(roi, volume)
-    inside = box.voxelsOf(volume)
+    inside = whole(box.voxelsOf(volume), volume)
 
     ijk_to_ras, ras_to_world = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
     volume.GetIJKToRASMatrix(ijk_to_ras)
@@ -76,18 +83,38 @@ def test_a_ct_that_is_moved_during_a_run_takes_the_box_along(host: Host, region:
     region.fitNewRoi(roi, ct)
     roi.SetSize(60, 70, 80)
     box = region.Region.of(roi, ct)
-    before = box.voxelsOf(ct)
+    before = whole(box.voxelsOf(ct), ct)
     assert 0 < before.sum() < before.size
     put_under_transform(host, ct, angle=30, shift=(100, 0, 50))
-    np.testing.assert_array_equal(box.voxelsOf(ct), before)
-    assert not np.array_equal(region.Region.of(roi, ct).voxelsOf(ct), before)
+    np.testing.assert_array_equal(whole(box.voxelsOf(ct), ct), before)
+    assert not np.array_equal(whole(region.Region.of(roi, ct).voxelsOf(ct), ct), before)
+
+
+@pytest.mark.parametrize("angle", [0, 35])
+def test_of_a_small_box_in_a_large_ct_only_the_voxels_around_it_are_looked_at(
+    host: Host, region: Any, ct: Any, angle: float
+) -> None:
+    roi = add_roi(host, (20, -10, 5), (30, 40, 50))
+    turned = vtk.vtkTransform()
+    turned.RotateZ(angle)
+    roi.SetAndObserveObjectToNodeMatrix(turned.GetMatrix())
+    voxels = region.Region.of(roi, ct).voxelsOf(ct)
+    assert voxels.inside.size < 0.05 * np.prod(ct.GetImageData().GetDimensions())
+    assert voxels.inside.sum() > 100
+    assert voxels.inside.shape == tuple(side.stop - side.start for side in voxels.box)
+
+
+@pytest.mark.parametrize("center", [(5000, 0, 0), (0, 0, -5000)])
+def test_a_box_beside_the_ct_holds_no_voxel(host: Host, region: Any, ct: Any, center: tuple[float, ...]) -> None:
+    voxels = region.Region.of(add_roi(host, center, (30, 40, 50)), ct).voxelsOf(ct)
+    assert not whole(voxels, ct).any()
 
 
 def test_a_new_box_is_laid_around_the_ct_and_one_that_was_drawn_is_not_moved(host: Host, region: Any, ct: Any) -> None:
     new, drawn = add_roi(host, (0, 0, 0), (0, 0, 0)), add_roi(host, (1, 2, 3), (40, 50, 60))
     for roi in (new, drawn):
         region.fitNewRoi(roi, ct)
-    assert region.Region.of(new, ct).voxelsOf(ct).all()
+    assert whole(region.Region.of(new, ct).voxelsOf(ct), ct).all()
     assert drawn.GetSize() == (40, 50, 60)
 
 
@@ -115,7 +142,7 @@ def test_a_transform_of_the_dicom_import_that_is_as_good_as_linear_counts_for_th
     put_under_acquisition_transform(host, ct, np.array(moved))
     roi = add_roi(host, (0.3, 20.3, 0.3), (151, 91, 121))  # its sides go through the middle of no voxel
     assert region.whyNoRegion(ct, roi) == ""
-    inside = region.Region.of(roi, ct).voxelsOf(ct)
+    inside = whole(region.Region.of(roi, ct).voxelsOf(ct), ct)
     ijk_to_ras, wanted = vtk.vtkMatrix4x4(), np.zeros_like(inside)
     ct.GetIJKToRASMatrix(ijk_to_ras)
     for k, j, i in np.ndindex(inside.shape):

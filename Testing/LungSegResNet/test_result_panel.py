@@ -25,6 +25,7 @@ from mrml_data import (
     segment_array,
     table_of,
     tool_tip,
+    wait_for_measurements,
 )
 from overlap import dice
 from slicer_host import Host
@@ -177,11 +178,6 @@ def test_show_3d_makes_a_closed_surface(done: Any) -> None:
     done.ui.show3DButton.click()
     segmentation = parameters(done).outputSegmentation
     assert segmentation.GetClosedSurfaceInternalRepresentation("left_lung").GetNumberOfPoints() > 100
-
-
-def wait_for_measurements(host: Host, panel: Any) -> None:
-    """They are taken in a thread."""
-    host.wait(lambda: panel.ui.measurementsLabel.text != "Measuring...")
 
 
 def come_back(host: Host, panel: Any) -> None:

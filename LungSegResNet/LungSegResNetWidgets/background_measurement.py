@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from typing import Any
 
-import qt
 import vtk
 
+from .background_job import BackgroundJob
 from .frames import frameNumber
 from .lung_measurement import measurementOf
 from .lung_segments import digestOfLungs
-
-# Python in Slicer may hold its lock while nothing happens: the thread goes on while this one waits for it.
-_INTERVAL_MS, _WAIT_SECONDS = 10, 0.02
 
 
 class BackgroundMeasurement:
@@ -30,41 +27,28 @@ class BackgroundMeasurement:
 
     def __init__(self, onDone: Callable[[Any, Any, Any], None], onDropped: Callable[[], None]) -> None:
         self._onDone, self._onDropped = onDone, onDropped
-        self._threads = ThreadPoolExecutor(1)
-        self._future: Future[list[dict[str, Any]]] | None = None
+        self._job = BackgroundJob()
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._state: tuple[Any, ...] = ()
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_INTERVAL_MS)
-        self._timer.connect("timeout()", self._look)
 
     def start(self, volumeNode: Any, segmentationNode: Any) -> None:
-        """Measure the lungs as they are now; both nodes have voxels."""
+        """Measure the lungs as they are now."""
         self._volume.Set(volumeNode)
         self._segmentation.Set(segmentationNode)
         self._state = _stateOf(volumeNode, segmentationNode)
-        self._future = self._threads.submit(measurementOf(volumeNode, segmentationNode))
-        self._timer.start()
+        self._job.start(_jobOf(volumeNode, segmentationNode), self._take)
 
     def isAbout(self, volumeNode: Any, segmentationNode: Any) -> bool:
         """Whether this pair is being measured."""
-        if self._future is None or volumeNode is None:
+        if not self._job.running or volumeNode is None:
             return False
         return self._volume.Get() is volumeNode and self._segmentation.Get() is segmentationNode
 
     def stop(self) -> None:
         """The result is not asked for any more: there is another one, or Slicer quits."""
-        self._timer.stop()
-        self._future = None
+        self._job.stop()
 
-    def _look(self) -> None:
-        if self._future is None:
-            return
-        wait([self._future], _WAIT_SECONDS)
-        if not self._future.done():
-            return
-        self._timer.stop()
-        future, self._future = self._future, None
+    def _take(self, future: Future[Any]) -> None:
         volumeNode, segmentationNode = self._volume.Get(), self._segmentation.Get()
         if any(node is None or node.GetScene() is None for node in (volumeNode, segmentationNode)):
             return
@@ -77,6 +61,19 @@ class BackgroundMeasurement:
             logging.exception("The lungs could not be measured.")
             rows = None
         self._onDone(volumeNode, segmentationNode, rows)
+
+
+def _jobOf(volumeNode: Any, segmentationNode: Any) -> Callable[[], list[dict[str, Any]]]:
+    """A function that measures in a thread; where that cannot be prepared, it raises why."""
+    try:
+        return measurementOf(volumeNode, segmentationNode)
+    except Exception as error:
+        reason = error
+
+    def fail() -> list[dict[str, Any]]:
+        raise reason
+
+    return fail
 
 
 def _stateOf(volumeNode: Any, segmentationNode: Any) -> tuple[Any, ...]:

@@ -30,7 +30,9 @@ def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
 def measurementOf(volumeNode: Any, segmentationNode: Any) -> Callable[[], list[dict[str, Any]]]:
     """A function that gives the rows of `measure`; it has copies of what it needs, so that any thread may call it."""
     ct, labels = _inBox(volumeNode, segmentationNode) or ctAndLungs(volumeNode, segmentationNode)
-    ct, isOfSides = replace(ct, hu=ct.hu.copy()), hasSides(segmentationNode)
+    if np.may_share_memory(ct.hu, slicer.util.arrayFromVolume(volumeNode)):
+        ct = replace(ct, hu=ct.hu.copy())
+    isOfSides = hasSides(segmentationNode)
 
     def rows() -> list[dict[str, Any]]:
         measured = measurements_as_json(measure_lungs(ct, labels))

@@ -15,7 +15,6 @@ from .check_panel import CheckPanel, keepSlices
 from .ct_of_lungs import whyNotTogether
 from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, expectMeasurements, isOutdated, keepTable, removeTable
 from .frames import frameNumber
-from .lung_measurement import measure
 from .lung_segments import hasLungs, restoreLungs, saveLungs, whyNotRestored
 from .measurement_panel import MeasurementPanel
 from .parent_transform import whyToHarden
@@ -105,7 +104,7 @@ class ResultPanel:
         if rows := result.summary["measurements"]:
             keepTable(MEASUREMENTS, rows, result.volumeNode, result.segmentationNode)
         else:
-            self._measureLater(result.volumeNode, result.segmentationNode)
+            self._measure(result.volumeNode, result.segmentationNode)
         keepSlices(result.volumeNode, result.segmentationNode, result.summary["slices_to_check"])
 
     def stopMeasuring(self) -> None:
@@ -134,20 +133,13 @@ class ResultPanel:
         """Measure again if lungs or CT were changed after they were measured, as in Segment Editor."""
         parameters = self._logic.getParameterNode()
         volume, segmentation = parameters.inputVolume, parameters.outputSegmentation
-        if not isOutdated(volume, segmentation):
+        # If they change while they are measured, that is found at its end.
+        if self._measuring.isAbout(volume, segmentation) or not isOutdated(volume, segmentation):
             return
-        if not hasLungs(segmentation):
-            if self._measure(volume, segmentation):
-                self._say(_updated())
-        elif volume.GetImageData():
-            self._measureLater(volume, segmentation, _updated())
+        if volume.GetImageData() or not hasLungs(segmentation):
+            news = _("The CT or the segments had changed, so the measurements were updated.")
+            self._measure(volume, segmentation, news)
         self._onChanged()
-
-    def _measureLater(self, volume: Any, segmentation: Any, news: str = "") -> None:
-        """Measure lungs in a thread; there are no measurements until that is done, and then ``news`` are told."""
-        expectMeasurements(volume, segmentation)
-        self._newsWhenMeasured = news
-        self._measuring.start(volume, segmentation)
 
     def _onMeasured(self, volume: Any, segmentation: Any, rows: list[dict[str, Any]] | None) -> None:
         if rows is None:
@@ -187,38 +179,29 @@ class ResultPanel:
                 removeTable(SLICES_TO_CHECK, result.volumeNode, segmentation)
             else:
                 keepSlices(result.volumeNode, segmentation, result.summary["slices_to_check"])
-            self._measure(result.volumeNode, segmentation)
-        if isOutdated(volume, segmentation):  # the CT of another kernel is chosen
+            expectMeasurements(result.volumeNode, segmentation)
+        # Where the CT of another kernel is chosen, that of the run is measured when it is chosen again.
+        if volume and (volume is result.volumeNode or isOutdated(volume, segmentation)):
             self._measure(volume, segmentation)
         self._onChanged()
 
     def onMeasure(self, checked: bool = False) -> None:
         """Measure the segments as they are now."""
         parameters = self._logic.getParameterNode()
-        if self._measure(parameters.inputVolume, parameters.outputSegmentation):
-            self._say(_("The measurements were updated."))
+        self._measure(parameters.inputVolume, parameters.outputSegmentation, _("The measurements were updated."))
         self._onChanged()
 
-    def _measure(self, volumeNode: Any, segmentationNode: Any) -> bool:
-        """Bring the table up to date with the segments; there is none without lungs, nor where it could not be done.
+    def _measure(self, volume: Any, segmentation: Any, news: str = "") -> None:
+        """Bring the table up to date with the segments, and then tell ``news``; there is none without lungs.
 
-        Returns False if it could not be done, which the user was told then.
+        They are measured in a thread; until that is done, the table is outdated.
         """
         self._measuring.stop()
-        problem, rows, isMeasured = _("The lungs could not be measured."), [], False
-        try:
-            with slicer.util.tryWithErrorDisplay(problem, waitCursor=True):
-                if volumeNode.GetScene() and hasLungs(segmentationNode):
-                    rows = measure(volumeNode, segmentationNode)
-                isMeasured = True
-        except Exception:  # it is raised again after its dialog
-            self._say(problem)
-        if rows:
-            keepTable(MEASUREMENTS, rows, volumeNode, segmentationNode)
-        else:
-            removeTable(MEASUREMENTS, volumeNode, segmentationNode)
-        return isMeasured
-
-
-def _updated() -> str:
-    return _("The CT or the segments had changed, so the measurements were updated.")
+        if not volume.GetScene() or not hasLungs(segmentation):
+            removeTable(MEASUREMENTS, volume, segmentation)
+            if news:
+                self._say(news)
+            return
+        expectMeasurements(volume, segmentation)
+        self._newsWhenMeasured = news
+        self._measuring.start(volume, segmentation)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from mrml_data import add_volume
+from mrml_data import add_volume, wait_for_measurements
 from processes import kept_for_the_next_test
 from slicer_host import Host
 from synthetic_thorax import Thorax
@@ -56,4 +56,5 @@ def done(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> Any:
     lung_segments.writeLungs(segmentation, ct, drawn)
     panel.ui.outputSelector.setCurrentNode(segmentation)
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     return panel

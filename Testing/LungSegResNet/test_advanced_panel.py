@@ -68,6 +68,7 @@ def test_one_segment_replaces_two_is_measured_as_one_and_undone_to_two(
     assert panel.ui.editButton.enabled
 
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert sorted(segments.GetSegmentIDs()) == ["left_lung", "nodule", "right_lung"]
     assert segments.GetSegment("right_lung").GetColor() == (1, 0, 0)
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), drawn == 1)
@@ -141,6 +142,7 @@ def test_a_run_that_a_roi_restricts_says_so_before_after_and_beside_its_measurem
     assert "(Advanced)" not in panel.ui.statusLabel.text
     note = 'The lungs were last segmented only inside the ROI "Upper half".'
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     assert panel.ui.measurementsLabel.text.splitlines() == ["Phantom", note]
     panel.ui.copyButton.click()
     assert host.slicer.app.clipboard().text().splitlines()[-1] == note
@@ -148,8 +150,10 @@ def test_a_run_that_a_roi_restricts_says_so_before_after_and_beside_its_measurem
     panel.ui.exportButton.click()
     assert all(row["note"] == note for row in read_rows(tmp_path / "lungs.csv"))
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert panel.ui.measurementsLabel.text == "Phantom"
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert panel.ui.measurementsLabel.text.splitlines() == ["Phantom", note]
     host.answers.append(True)
     run_to_the_end(host, panel)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import SimpleITK as sitk
 from dicom_files import write_localizer, write_series
-from mrml_data import parameters, rows_of, segment_array, tool_tip
+from mrml_data import parameters, rows_of, segment_array, tool_tip, wait_for_measurements
 from slicer_host import Host
 from synthetic_thorax import Thorax
 
@@ -152,6 +152,7 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
         row = {row["case"]: row for row in csv.DictReader(file)}["ward/b"]
     assert measured[0] == [f"{float(row[f'{lung} volume_ml']):.0f}" for lung in ("right lung", "left lung", "lungs")]
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     assert rows_of(panel.ui.measurementsTable) == measured
 
     assert panel.ui.batchStartButton.text == "Continue"
@@ -232,6 +233,7 @@ def test_a_case_is_shown_with_its_slices_to_check_and_leaves_with_them_also_when
     panel.ui.checkTable.cellClicked.emit(1, 0)
     assert crosshair.GetCrosshairRAS() == pytest.approx([-1.0, -2.0, 40.0])
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     assert panel.ui.measurementsTable.rowCount > 0
     looked_through("b")
     assert panel.ui.checkTable.rowCount == 3
@@ -333,6 +335,7 @@ def test_scans_are_segmented_whole_and_as_one_segment_where_that_is_chosen(
     assert list(segments.GetSegmentIDs()) == ["lungs"]
     measured = rows_of(panel.ui.measurementsTable)
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     assert [len(row) for row in measured] == [1] * 12
     assert rows_of(panel.ui.measurementsTable) == measured
 

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import vtk
-from mrml_data import add_slice_view, add_volume, parameters, run_to_the_end, save_scene, table_of
+from mrml_data import (
+    add_slice_view,
+    add_volume,
+    parameters,
+    run_to_the_end,
+    save_scene,
+    table_of,
+    wait_for_measurements,
+)
 from slicer_host import Host
 
 SLICES = [
@@ -94,6 +102,7 @@ def test_a_run_lists_slices_a_click_shows_them_under_the_transform_of_the_ct_and
         assert reason
 
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert shown(panel) == []
     assert table_of(panel, "slices to check") is None
 

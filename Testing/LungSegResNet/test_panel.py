@@ -23,6 +23,7 @@ from mrml_data import (
     segment_array,
     table_of,
     tool_tip,
+    wait_for_measurements,
 )
 from slicer_host import Host
 from unnamed_widgets import unnamed_widgets
@@ -240,6 +241,7 @@ def test_the_news_of_a_run_are_none_of_another_segmentation(host: Host, ct: Any,
     assert panel.ui.statusLabel.text == "Ready."
     panel.ui.outputSelector.setCurrentNode(lungs)
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Registration")
     ct.SetAndObserveTransformNodeID(transform.GetID())
     host.wait(lambda: not panel.ui.segmentButton.enabled)
@@ -311,7 +313,9 @@ def fill_scene(host: Host, panel: Any, image: sitk.Image) -> list[Any]:
         segment_array(host, segmentation, "left_lung", volume).astype(np.uint8), segmentation, "left_lung", volume
     )
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     references = []
     for used in (volume, volume.GetImageData(), segmentation, segmentation.GetSegmentation()):
         references.append(vtk.vtkWeakReference())
@@ -356,8 +360,10 @@ def test_a_ct_that_is_removed_does_not_stay_in_memory_for_undo_which_goes_on_to_
     segmentation = scene.GetFirstNodeByClass("vtkMRMLSegmentationNode")
     panel.ui.outputSelector.setCurrentNode(segmentation)
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 2
 
 

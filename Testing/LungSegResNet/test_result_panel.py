@@ -51,6 +51,7 @@ def test_lungs_that_are_there_are_replaced_only_after_a_yes(host: Host, ct: Any,
     assert dice(segment_array(host, segmentation, "right_lung", ct), drawn == 1) > 0.9
 
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), by_hand == 1)
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), by_hand == 2)
     voxel_ml = np.prod(ct.GetSpacing()) / 1000
@@ -68,10 +69,12 @@ def test_undo_loses_no_correction_of_the_run_that_it_takes_back(
     assert '"Phantom lungs"' in tool_tip(panel.ui.undoButton)
     listed = rows_of(panel.ui.checkTable)
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert segmentation.GetSegmentation().GetNumberOfSegments() == 0
     assert panel.ui.statusLabel.text.startswith('"Phantom lungs" is as it was before the run; Redo')
     assert rows_of(panel.ui.checkTable) == []
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert rows_of(panel.ui.checkTable) == listed
     np.testing.assert_array_equal(segment_array(host, segmentation, "left_lung", ct), corrected)
     assert segment_array(host, segmentation, "right_lung", ct).any()
@@ -102,10 +105,12 @@ def test_undo_measures_with_the_ct_of_the_other_kernel_where_that_is_chosen(
     done.ui.inputSelector.setCurrentNode(add_volume(host, thorax[0], "Lung kernel"))
     done.ui.outputSelector.setCurrentNode(segmentation)
     done.ui.measureButton.click()
+    wait_for_measurements(host, done)
     assert rows_of(done.ui.measurementsTable) != before
     if is_removed:
         host.slicer.mrmlScene.RemoveNode(ct)
     done.ui.undoButton.click()
+    wait_for_measurements(host, done)
     assert rows_of(done.ui.measurementsTable) == before
     assert "as it was before the run" in done.ui.statusLabel.text
 
@@ -127,6 +132,7 @@ def test_lungs_that_undo_brings_back_lie_on_the_ct_after_its_transform_was_harde
         node.HardenTransform()
     for labels in (drawn, np.flip(drawn, 0)):
         done.ui.undoButton.click()
+        wait_for_measurements(host, done)
         np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), labels == 1)
 
 
@@ -161,6 +167,7 @@ def test_undo_of_segment_editor_goes_back_to_the_lungs_that_were_brought_back(
     assert (segment_array(host, segmentation, "right_lung", ct) != first).any()
     stroke(4)
     done.ui.undoButton.click()
+    wait_for_measurements(host, done)
     stroke(8)
     history.RestorePreviousState()
     np.testing.assert_array_equal(segment_array(host, segmentation, "right_lung", ct), first)
@@ -384,10 +391,44 @@ def test_a_click_on_measure_does_not_wait_for_a_measurement_that_goes_on_and_is_
     host.enterModule(done)
     assert done.ui.measurementsLabel.text == "Measuring..."
     done.ui.measureButton.click()
+    wait_for_measurements(host, done)
     assert float(done.ui.measurementsTable.item(0, 0).text()) == 0
     for _time in range(50):
         host.slicer.app.processEvents()
     assert done.ui.statusLabel.text == "The measurements were updated."
+
+
+@pytest.mark.parametrize("button", ["measureButton", "undoButton"])
+def test_a_click_returns_before_the_lungs_are_measured_and_what_it_tells_is_not_lost(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, go_on: threading.Event, button: str
+) -> None:
+    leave_result(done, ct, parameters(done).outputSegmentation, np.where(drawn == 1, drawn, 0))
+    before = rows_of(done.ui.measurementsTable)
+    getattr(done.ui, button).click()
+    host.leaveModule(done)
+    host.enterModule(done)
+    assert done.ui.measurementsLabel.text == "Measuring..."
+    assert rows_of(done.ui.measurementsTable) == []
+    go_on.set()
+    wait_for_measurements(host, done)
+    assert (rows_of(done.ui.measurementsTable) == before) == (button == "measureButton")
+    news = "The measurements were updated." if button == "measureButton" else "is as it was before the run"
+    assert news in done.ui.statusLabel.text
+
+
+def test_lungs_without_measurements_that_change_while_they_are_measured_first_are_measured_once_more(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, go_on: threading.Event
+) -> None:
+    host.slicer.mrmlScene.RemoveNode(table_of(done))
+    done.ui.measureButton.click()
+    smaller = drawn.copy()
+    smaller[:5] = 0
+    correct(host, parameters(done).outputSegmentation, ct, smaller)
+    go_on.set()
+    wait_for_measurements(host, done)
+    voxel_ml = np.prod(ct.GetSpacing()) / 1000
+    volume_ml = float(done.ui.measurementsTable.item(0, 0).text())
+    assert volume_ml == pytest.approx((smaller == 1).sum() * voxel_ml, abs=0.51)
 
 
 def test_a_measurement_that_fails_in_its_thread_is_told_and_leaves_no_old_figures(
@@ -415,28 +456,26 @@ def test_what_is_closed_while_changed_lungs_are_measured_is_not_asked_for(
         assert "Measuring" not in done.ui.measurementsLabel.text
     else:
         host.leaveModule(done)
-    host.wait(lambda: done.resultPanel._measuring._future is None)
+    host.wait(lambda: not done.resultPanel._measuring._job.running)
     assert (table_of(done) is None) == (what == "scene")
 
 
 def test_lungs_that_cannot_be_measured_are_told_once_and_have_no_figures(
-    host: Host, ct: Any, done: Any, monkeypatch: pytest.MonkeyPatch
+    host: Host, ct: Any, done: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    dialogs: list[str] = []
-    monkeypatch.setattr(host.slicer.util, "errorDisplay", lambda text, **_: dialogs.append(text))
     image = ct.GetImageData()
     ct.SetAndObserveImageData(None)
-    done.resultPanel.onMeasure()  # a slot, whose traceback Qt would swallow
-    assert len(dialogs) == 1
-    assert dialogs[0].startswith("The lungs could not be measured.")
+    done.ui.measureButton.click()
+    wait_for_measurements(host, done)
     reason = tool_tip(done.ui.segmentButton)
     assert done.ui.statusLabel.text == f"The lungs could not be measured.\n{reason}"
     assert not done.ui.measurementsTable.visible
     host.leaveModule(done)
     come_back(host, done)
-    assert len(dialogs) == 1
+    assert [record.message for record in caplog.records] == ["The lungs could not be measured."]
     ct.SetAndObserveImageData(image)
     done.ui.measureButton.click()
+    wait_for_measurements(host, done)
     assert done.ui.measurementsTable.visible
 
 
@@ -548,6 +587,7 @@ def test_that_measurements_do_not_follow_a_transform_stays_with_them_wherever_th
     host.leaveModule(done)
     come_back(host, done)
     done.ui.measureButton.click()
+    wait_for_measurements(host, done)
     assert done.ui.statusLabel.text == "The measurements were updated."
     assert done.ui.measurementsLabel.text == f"Phantom\n{note}"
     done.ui.copyButton.click()
@@ -636,6 +676,7 @@ def test_undo_brings_back_the_lungs_of_the_chosen_segmentation_also_after_a_run_
     by_hand = np.roll(drawn, 9, axis=1)
     correct(host, lungs, ct, by_hand)
     ui.measureButton.click()
+    wait_for_measurements(host, done)
     before = ui.measurementsTable.item(0, 0).text()
     host.answers.append(True)
     run_to_the_end(host, done)
@@ -647,12 +688,14 @@ def test_undo_brings_back_the_lungs_of_the_chosen_segmentation_also_after_a_run_
     run_to_the_end(host, done)
     assert '"Next patient lungs"' in tool_tip(ui.undoButton)
     ui.undoButton.click()
+    wait_for_measurements(host, done)
     assert ui.undoButton.text == "Redo"
 
     ui.inputSelector.setCurrentNode(ct)
     assert parameters(done).outputSegmentation is lungs
     assert ui.undoButton.text == "Undo"
     ui.undoButton.click()
+    wait_for_measurements(host, done)
     np.testing.assert_array_equal(segment_array(host, lungs, "right_lung", ct), by_hand == 1)
     assert ui.measurementsTable.item(0, 0).text() == before
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from mrml_data import add_volume, rows_of, run_to_the_end, save_scene, segment_array, table_of
+from mrml_data import add_volume, rows_of, run_to_the_end, save_scene, segment_array, table_of, wait_for_measurements
 from overlap import dice
 from slicer_host import Host
 from synthetic_thorax import Thorax
@@ -165,8 +165,10 @@ def test_lungs_of_the_current_frame_and_their_undo_come_with_the_frame_they_belo
     volumes = [float(panel.ui.measurementsTable.item(0, column).text()) for column in range(3)]
 
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     show_frame(host, browser, 0)
     panel.ui.undoButton.click()
+    wait_for_measurements(host, panel)
     assert browser.GetSelectedItemNumber() == 1
     assert [float(panel.ui.measurementsTable.item(0, column).text()) for column in range(3)] == volumes
 
@@ -186,6 +188,7 @@ def test_measurements_and_slices_to_check_of_one_frame_are_not_shown_with_anothe
     assert "frame 2" in panel.ui.checkLabel.text
     assert panel.ui.checkTable.rowCount == 0
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     assert panel.ui.measurementsTable.visible
     show_frame(host, browser, 1)
     assert not panel.ui.measurementsTable.visible
@@ -219,6 +222,7 @@ def test_a_frame_that_was_corrected_is_measured_again_when_it_is_shown_and_no_ot
 
     segmentation = add_lungs(host, browser, panel, scans)
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     before = rows_of(panel.ui.measurementsTable)
     for number in (1, 0):
         show_frame(host, browser, number)
@@ -286,6 +290,7 @@ def test_frames_that_are_segmented_inside_of_a_box_only_are_measured_there_only(
     measured = rows_of(panel.ui.measurementsTable)
     assert len(measured[0]) == 1
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     assert rows_of(panel.ui.measurementsTable) == measured
 
 
@@ -369,6 +374,7 @@ def test_frames_that_are_done_are_kept_when_another_one_fails_and_that_one_can_b
         show_frame(host, browser, number)
         assert dice(segment_array(host, lungs(host), "right_lung", proxy(browser)), labels == 1) > 0.85
     panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
     assert rows_of(panel.ui.measurementsTable) == before
 
 

@@ -41,6 +41,7 @@ lung_segments.placeWithVolume(segmentation, volume)
 lung_segments.writeLungs(segmentation, volume, drawn)
 panel.logic.getParameterNode().outputSegmentation = segmentation
 panel.resultPanel.onMeasure()
+host.wait(lambda: panel.ui.measurementsLabel.text != "Measuring...")
 assert panel.ui.measurementsTable.rowCount > 0
 
 parameters = training.logic.getParameterNode()

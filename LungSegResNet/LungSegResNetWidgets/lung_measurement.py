@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,9 @@ from LungSegResNetLib.figures.measurements import measure_lungs, measurements_as
 from LungSegResNetLib.files.other_segments import OtherSegments, numbered
 from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS
 
-from .lung_segments import boxOfLung, hasSides, idsOfLungs, voxelsOfLung
+from .lung_segments import boxOfLung, boxOfSegment, hasSides, idsOfLungs
 from .volume_nodes import ctOf, onCtAxes
-from .voxel_box import Box, boxAround, within
+from .voxel_box import Box, VoxelBox, boxAround, within
 
 
 def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
@@ -52,16 +52,21 @@ def ctAndLungs(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.nda
     A segment of both lungs is taken where there is none of a single one.
     """
     labels = np.zeros(slicer.util.arrayFromVolume(volumeNode).shape, np.uint8)
-    for lung in LUNG_SEGMENTS if hasSides(segmentationNode) else (BOTH_LUNGS,):
-        labels[voxelsOfLung(segmentationNode, lung, volumeNode)] = lung.label
+    for label, part in _partsOf(volumeNode, segmentationNode):
+        labels[part.box][part.inside] = label
     return ctOf(volumeNode), onCtAxes(volumeNode, labels)
+
+
+def _partsOf(volumeNode: Any, segmentationNode: Any) -> list[tuple[int, VoxelBox]]:
+    """Labels of the lungs that are in the volume, and their voxels."""
+    lungs = LUNG_SEGMENTS if hasSides(segmentationNode) else (BOTH_LUNGS,)
+    found = [(lung.label, boxOfLung(segmentationNode, lung, volumeNode)) for lung in lungs]
+    return [(label, part) for label, part in found if part is not None]
 
 
 def _inBox(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.ndarray] | None:
     """`ctAndLungs` in a box around the lungs, which takes a fraction of the time; None where none are in the volume."""
-    lungs = LUNG_SEGMENTS if hasSides(segmentationNode) else (BOTH_LUNGS,)
-    found = [(lung.label, boxOfLung(segmentationNode, lung, volumeNode)) for lung in lungs]
-    parts = [(label, part) for label, part in found if part is not None]
+    parts = _partsOf(volumeNode, segmentationNode)
     if not parts:
         return None
     box = boxAround([part.box for _label, part in parts])
@@ -71,14 +76,20 @@ def _inBox(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.ndarray
     return ctOf(volumeNode, box), onCtAxes(volumeNode, labels)
 
 
-def otherSegments(volumeNode: Any, segmentationNode: Any) -> OtherSegments:
-    """The segments that are no lungs, on the voxels of the volume in the order of axes of a `CTVolume`."""
+def otherSegmentsOf(volumeNode: Any, segmentationNode: Any) -> Callable[[], OtherSegments]:
+    """A function that gives the segments that are no lungs, on the voxels of the volume in the order of axes of a
+    `CTVolume`; it has copies of what it needs, so that any thread may call it."""
     lungs, segmentation = idsOfLungs(segmentationNode), segmentationNode.GetSegmentation()
     ids = [segmentId for segmentId in segmentation.GetSegmentIDs() if segmentId not in lungs]
-    shape = slicer.util.arrayFromVolume(volumeNode).shape
-    layers = (
-        (slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0) * np.uint16(number)
-        for number, segmentId in enumerate(ids, start=1)
-    )
     names = tuple(segmentation.GetSegment(segmentId).GetName() for segmentId in ids)
-    return OtherSegments(names, onCtAxes(volumeNode, numbered(layers, shape)))
+    parts = [boxOfSegment(segmentationNode, segmentId, volumeNode) for segmentId in ids]
+    shape, geometry = slicer.util.arrayFromVolume(volumeNode).shape, ctOf(volumeNode).native
+
+    def layers() -> Iterator[np.ndarray]:
+        for number, part in enumerate(parts, start=1):
+            if part is not None:
+                layer = np.zeros(shape, np.uint16)
+                layer[part.box][part.inside] = number
+                yield layer
+
+    return lambda: OtherSegments(names, CTVolume.from_array(numbered(layers(), shape), geometry, "").hu)

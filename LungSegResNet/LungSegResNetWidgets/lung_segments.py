@@ -97,23 +97,23 @@ def hasSides(segmentationNode: Any) -> bool:
     return any(_hasVoxels(segmentationNode, lung) for lung in LUNG_SEGMENTS)
 
 
-def voxelsOfLung(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> np.ndarray:
-    """Voxels of the volume (bool, k, j, i) in the segment of a lung; none where there is no such segment."""
-    if not _hasVoxels(segmentationNode, lung):
-        return np.zeros(slicer.util.arrayFromVolume(volumeNode).shape, bool)
-    segmentId = findLung(segmentationNode, lung)
-    return slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
-
-
 def boxOfLung(segmentationNode: Any, lung: LungSegment, volumeNode: Any) -> VoxelBox | None:
-    """`voxelsOfLung` in the box around them, which takes a fraction of the time; None where there are none."""
+    """Voxels of the volume in the segment of a lung; None where there are none, or there is no such segment."""
     segmentId = findLung(segmentationNode, lung)
-    labelmap = labelmapOf(segmentationNode, segmentId) if segmentId else None
+    return boxOfSegment(segmentationNode, segmentId, volumeNode) if segmentId else None
+
+
+def boxOfSegment(segmentationNode: Any, segmentId: str, volumeNode: Any) -> VoxelBox | None:
+    """Voxels of the volume in a segment; None where there are none.
+
+    Where the segment lies on voxels of the volume, as nearly always, only the box around it is looked at.
+    """
+    labelmap = labelmapOf(segmentationNode, segmentId)
     if labelmap is None:
         return None
     isTogether = segmentationNode.GetParentTransformNode() is volumeNode.GetParentTransformNode()
     if not isTogether or not isOnVoxels(volumeNode, labelmap):
-        voxels = voxelsOfLung(segmentationNode, lung, volumeNode)
+        voxels = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode) > 0
         box = bounding_box(voxels)
         return None if box is None else VoxelBox(box, voxels[box])
     first, inside = cropped(labelmap)

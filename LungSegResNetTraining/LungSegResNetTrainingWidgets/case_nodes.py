@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from LungSegResNetWidgets.ct_of_lungs import whyNotTogether
-from LungSegResNetWidgets.lung_measurement import ctAndLungs, otherSegments
+from LungSegResNetWidgets.lung_measurement import ctAndLungs, otherSegmentsOf
 from LungSegResNetWidgets.lung_segments import hasSides
 from LungSegResNetWidgets.shown_cases import addCase, caseInScene, removeOtherCases, showAlone
 from LungSegResNetWidgets.slice_views import jumpToPoint
@@ -19,6 +20,10 @@ from slicer.i18n import tr as _
 from LungSegResNetTrainingLib.data.cases import CASE_LIST
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from LungSegResNetLib.ct_volume import CTVolume
+    from LungSegResNetLib.files.other_segments import OtherSegments
     from LungSegResNetTrainingLib.data.cases import Case
 
 _IN_DATA_SET = "LungSegResNet.caseInDataSet"  # attribute of the CT of a case
@@ -55,20 +60,21 @@ def jumpToSlice(volumeNode: Any, index: int) -> None:
 
 
 def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -> str:
-    """Write ``<name>_ct.nrrd`` and ``<name>_lungs.seg.nrrd`` into the folder of a data set; returns the case's name.
+    """`writerOfCase`, and wait until it is written; returns the case's name."""
+    return writerOfCase(volumeNode, segmentationNode, dataSet, name)()
+
+
+def writerOfCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -> Callable[[], str]:
+    """A function that writes ``<name>_ct.nrrd`` and ``<name>_lungs.seg.nrrd`` into the folder of a data set.
+
+    It returns the case's name, and has copies of what it needs, so that any thread may call it.
 
     Raises
     ------
-    LungSegError : what is missing, that a file is there already or cannot be written; nothing was written.
+    LungSegError : by this or by the function: what is missing, that a file is there already or cannot be written;
+        nothing was written.
     """
-    import SimpleITK as sitk
-
-    from LungSegResNetLib.atomic import write_atomically
     from LungSegResNetLib.errors import InputError, OutputError
-    from LungSegResNetLib.files.library_errors import reason_of
-    from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
-    from LungSegResNetLib.files.writing import write_mask
-    from LungSegResNetTrainingLib.data.disease_in_other_segments import disease_left_out
 
     if reason := whyNoFolder(dataSet) or whyNoCase(volumeNode, segmentationNode):
         raise InputError(reason)
@@ -81,8 +87,28 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
     ct, labels = ctAndLungs(volumeNode, segmentationNode)
     if not labels.any():
         raise InputError(_("The lungs of the segmentation lie outside the CT; choose those that belong together."))
+    others = otherSegmentsOf(volumeNode, segmentationNode)
+    ct = replace(ct, hu=ct.hu.copy())  # or it would be written with what becomes of it meanwhile
+
+    def write() -> str:
+        _write(ct, labels, others(), ctFile, maskFile)
+        return name
+
+    return write
+
+
+def _write(ct: CTVolume, labels: np.ndarray, others: OtherSegments, ctFile: Path, maskFile: Path) -> None:
+    import SimpleITK as sitk
+
+    from LungSegResNetLib.atomic import write_atomically
+    from LungSegResNetLib.errors import InputError, OutputError
+    from LungSegResNetLib.files.library_errors import reason_of
+    from LungSegResNetLib.files.library_paths import UnusableNameError, library_path
+    from LungSegResNetLib.files.writing import write_mask
+    from LungSegResNetTrainingLib.data.disease_in_other_segments import disease_left_out
+
     # In the files there are the lungs alone, so that no check could find it.
-    if disease := disease_left_out(ct, labels > 0, otherSegments(volumeNode, segmentationNode)):
+    if disease := disease_left_out(ct, labels > 0, others):
         raise InputError(
             _("{reason} If it is not lung, move it into another segmentation.").format(reason=" ".join(disease))
         )
@@ -95,7 +121,6 @@ def writeCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str) -
             raise OutputError(text.format(path=ctFile, reason=reason_of(error))) from error
         # A CT without its mask is no case, so the CT gets its name after the mask.
         write_mask(maskFile, labels, ct, overwrite=False)
-    return name
 
 
 def whyNoFolder(dataSet: str) -> str:

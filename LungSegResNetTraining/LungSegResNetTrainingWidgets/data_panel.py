@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
+from LungSegResNetWidgets.background_job import BackgroundJob
 from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.lung_segments import roiOfLungs
 from LungSegResNetWidgets.status_line import StatusLine
@@ -17,7 +20,7 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.jobs.event_names import PROGRESS, WARNING
 
-from .case_nodes import showCase, whyNoCase, whyNoFolder, writeCase
+from .case_nodes import showCase, whyNoCase, whyNoFolder, writerOfCase
 from .training_command import TrainingCommand, TrainingControls
 
 if TYPE_CHECKING:
@@ -40,6 +43,7 @@ class DataPanel:
         buttonsAndBar = (ui.checkButton, ui.checkBar, ui.stopCheckButton)
         self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self._onCheckChanged)
         self._dataSet = ""
+        self._writing = BackgroundJob()
         ui.dataSetFolderButton.connect("clicked(bool)", self.onChooseFolder)
         ui.dataSetListButton.connect("clicked(bool)", self.onChooseList)
         ui.checkButton.connect("clicked(bool)", self.onCheck)
@@ -66,6 +70,8 @@ class DataPanel:
         self._status.update(reason)
         reason = self._disk.ask(whyNoFolder, parameters.dataSet)
         reason = reason or whyNoCase(parameters.caseVolume, parameters.caseSegmentation)
+        if self._writing.running:
+            reason = _("A case is being written; wait until it is there.")
         enable(ui.addCaseButton, reason, _("Write CT and lungs as files into the folder of the data set."))
 
     def stopAndWait(self) -> None:
@@ -147,25 +153,44 @@ class DataPanel:
             slicer.app.restoreOverrideCursor()
 
     def onAddCase(self, checked: bool = False) -> None:
-        """Write the chosen volume and segmentation as a case."""
+        """Write the chosen volume and segmentation as a case, in a thread while the window goes on."""
         from LungSegResNetLib.errors import LungSegError
 
         parameters = self._parameters()
-        if not _mayAdd(parameters.caseSegmentation):
+        if self._writing.running or not _mayAdd(parameters.caseSegmentation):
             return
-        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
+        chosen = (parameters.dataSet, parameters.caseVolume, parameters.caseSegmentation)
+        name = self._ui.caseNameLineEdit.text
         try:
-            name = writeCase(
-                parameters.caseVolume, parameters.caseSegmentation, parameters.dataSet, self._ui.caseNameLineEdit.text
-            )
+            write = writerOfCase(*chosen[1:], chosen[0], name)
         except LungSegError as error:
             self._status.say(str(error))
             return
-        finally:
-            slicer.app.restoreOverrideCursor()
-        self._ui.caseNameLineEdit.text = ""  # which is no name for the next one
-        parameters.caseVolume = parameters.caseSegmentation = None  # nor are they the next one
-        self._status.say(_("{name} is a case of the data set now; click Check to have it checked.").format(name=name))
+        self._writing.start(write, lambda written: self._onWritten(written, name, *chosen))
+        self._status.say(_("Writing {ct} into the data set...").format(ct=chosen[1].GetName()))
+        self.update()
+
+    def _onWritten(self, written: Future[str], typed: str, dataSet: str, volume: Any, segmentation: Any) -> None:
+        from LungSegResNetLib.errors import LungSegError, sentence_of
+
+        parameters, ui = self._parameters(), self._ui
+        try:
+            name = written.result()
+        except Exception as error:
+            if not isinstance(error, LungSegError):
+                logging.exception("The case could not be written.")
+            self._status.say(sentence_of(error, _("The case could not be written")))
+        else:
+            text = _("{name} is a case of the data set now; click Check to have it checked.")
+            if parameters and parameters.dataSet != dataSet:
+                text = _("{name} was written into {folder}.")
+            self._status.say(text.format(name=name, folder=dataSet))
+            # What was written is not the next one.
+            if ui.caseNameLineEdit.text == typed:
+                ui.caseNameLineEdit.text = ""
+            if parameters and (parameters.caseVolume, parameters.caseSegmentation) == (volume, segmentation):
+                parameters.caseVolume = parameters.caseSegmentation = None
+        self.update()
 
     def _onEvent(self, event: dict[str, Any]) -> None:
         if event["event"] == PROGRESS:

@@ -106,7 +106,7 @@ def test_lungs_are_new_inside_the_roi_only_and_measured_as_they_are_then(
 def test_lungs_inside_a_roi_are_measured_while_the_window_goes_on_and_at_once_for_scripts(
     host: Host, ct: Any, panel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from LungSegResNetWidgets import lung_measurement, lung_segments, segmentation_run
+    from LungSegResNetWidgets import lung_measurement, segmentation_run
     from LungSegResNetWidgets.region import Region
 
     run_to_the_end(host, panel)
@@ -114,7 +114,7 @@ def test_lungs_inside_a_roi_are_measured_while_the_window_goes_on_and_at_once_fo
     panel.ui.roiSelector.setCurrentNode(add_upper_half(host, ct))
     host.answers.append(True)
     panel.ui.segmentButton.click()
-    monkeypatch.setattr(lung_segments, "voxelsOfLung", None)  # which looks at every voxel
+    monkeypatch.setattr(host.slicer.util, "arrayFromSegmentBinaryLabelmap", None)  # which looks at every voxel
     host.wait(lambda: panel.ui.segmentButton.visible)
     assert panel.ui.measurementsLabel.text == "Measuring..."
     assert rows_of(panel.ui.measurementsTable) == []

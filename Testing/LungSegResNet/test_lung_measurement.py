@@ -42,7 +42,7 @@ def test_measurements_are_those_of_the_command_line_also_under_a_parent_transfor
 def test_measuring_in_the_box_of_the_lungs_gives_what_measuring_in_the_whole_ct_gives(
     host: Host, monkeypatch: pytest.MonkeyPatch, direction: tuple[int, ...], change: str
 ) -> None:
-    from LungSegResNetWidgets import lung_measurement
+    from LungSegResNetWidgets import lung_measurement, volume_nodes
     from LungSegResNetWidgets.lung_segments import placeWithVolume, writeLungs
 
     slicer = host.slicer
@@ -68,9 +68,14 @@ def test_measuring_in_the_box_of_the_lungs_gives_what_measuring_in_the_whole_ct_
         moved.Translate(12.0, 0, 0)
         transform.SetMatrixTransformToParent(moved.GetMatrix())
         lungs.SetAndObserveTransformNodeID(transform.GetID())
-    whole = measurements_as_json(measure_lungs(*lung_measurement.ctAndLungs(volume, lungs)))
+    resampled, labels = slicer.util.arrayFromSegmentBinaryLabelmap, np.zeros(drawn.shape, np.uint8)
+    for label, segment in enumerate(("right_lung", "left_lung"), start=1):
+        if change != "one lung only" or label == 1:
+            labels[resampled(lungs, segment, volume) > 0] = label
+    ct, on_axes = volume_nodes.ctOf(volume), volume_nodes.onCtAxes(volume, labels)
+    whole = measurements_as_json(measure_lungs(ct, on_axes))
+    np.testing.assert_array_equal(lung_measurement.ctAndLungs(volume, lungs)[1], on_axes)
     asked: list[str] = []
-    resampled = slicer.util.arrayFromSegmentBinaryLabelmap
 
     def resample(*arguments: Any) -> np.ndarray:
         asked.append("")

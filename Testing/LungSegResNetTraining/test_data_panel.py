@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,7 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     lung_segments.writeLungs(segmentation, volume, drawn)
     panel.updateGui()
     panel.ui.caseNameLineEdit.text = "CT of today"
-    panel.ui.addCaseButton.click()
+    add_case(host, panel)
     assert panel.ui.caseNameLineEdit.text == ""  # not that of the next one, too
     assert sorted(path.name for path in folder.iterdir()) == ["CT_of_today_ct.nrrd", "CT_of_today_lungs.seg.nrrd"]
     written = sitk.ReadImage(str(folder / "CT_of_today_ct.nrrd"))
@@ -220,7 +221,7 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     chosen.caseVolume = volume
     assert chosen.caseSegmentation is segmentation
     panel.ui.caseNameLineEdit.text = "CT of today"
-    panel.ui.addCaseButton.click()
+    add_case(host, panel)
     assert panel.ui.dataStatusLabel.text.startswith(
         '"CT_of_today" is a case already, so the CT "CT of today" was not written; choose another CT'
     )
@@ -231,6 +232,12 @@ def test_a_corrected_segmentation_becomes_a_case_that_the_check_takes(host: Host
     host.leaveModule(panel)
     host.enterModule(panel)
     assert "cases.csv" in panel.ui.addCaseButton.toolTip
+
+
+def add_case(host: Host, panel: Any) -> None:
+    """Click Add as case and wait until the case is written, or it is told why not."""
+    panel.ui.addCaseButton.click()
+    host.wait(lambda: not panel.dataPanel._writing.running)
 
 
 def add_patient(host: Host, name: str, spacing: tuple[float, float, float]) -> tuple[Any, Any]:
@@ -252,7 +259,7 @@ def test_after_a_case_was_added_the_next_ct_is_chosen_with_its_own_lungs(
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume = str(tmp_path), first[0]
     assert chosen.caseSegmentation is first[1]
-    panel.ui.addCaseButton.click()
+    add_case(host, panel)
     assert panel.ui.dataStatusLabel.text.startswith("A is a case of the data set now")
     assert (chosen.caseVolume, chosen.caseSegmentation) == (None, None)
     assert tool_tip(panel.ui.addCaseButton) == "Choose the CT of the new case."
@@ -261,8 +268,59 @@ def test_after_a_case_was_added_the_next_ct_is_chosen_with_its_own_lungs(
     panel.ui.caseVolumeSelector.setCurrentNode(first[0])
     assert chosen.caseSegmentation is first[1]
     panel.ui.caseVolumeSelector.setCurrentNode(second[0])
-    panel.ui.addCaseButton.click()
+    add_case(host, panel)
     assert sitk.ReadImage(str(tmp_path / "B_ct.nrrd")).GetSpacing()[0] == pytest.approx(8.0)
+
+
+def test_while_a_case_is_written_the_window_goes_on_and_no_second_click_or_change_counts_for_it(
+    host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, write_image = threading.Event(), sitk.WriteImage
+
+    def slowly(*arguments: Any, **options: Any) -> None:
+        assert go_on.wait(60)
+        write_image(*arguments, **options)
+
+    (volume, _lungs), (other, _others) = (add_patient(host, name, (6.0, 6.0, 20.0)) for name in ("A", "B"))
+    before = host.slicer.util.arrayFromVolume(volume).copy()
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume = str(tmp_path), volume
+    monkeypatch.setattr(sitk, "WriteImage", slowly)
+    panel.ui.addCaseButton.click()
+    for _time in range(5):
+        host.slicer.app.processEvents()
+    assert panel.ui.dataStatusLabel.text == "Writing A into the data set..."
+    chosen.caseVolume = other
+    assert not panel.ui.addCaseButton.enabled
+    assert tool_tip(panel.ui.addCaseButton) == "A case is being written; wait until it is there."
+    panel.dataPanel.onAddCase()
+    panel.ui.caseNameLineEdit.text = "next"
+    host.slicer.util.arrayFromVolume(volume)[:] = 0
+    host.slicer.mrmlScene.RemoveNode(volume)
+    assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
+    go_on.set()
+    host.wait(lambda: "A is a case of the data set now" in panel.ui.dataStatusLabel.text)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["A_ct.nrrd", "A_lungs.seg.nrrd"]
+    np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "A_ct.nrrd"))), before)
+    assert (chosen.caseVolume, panel.ui.caseNameLineEdit.text) == (other, "next")
+    assert panel.ui.addCaseButton.enabled
+
+
+def test_a_file_that_comes_while_a_case_is_written_is_not_replaced(
+    host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_image, taken = sitk.WriteImage, tmp_path / "A_ct.nrrd"
+
+    def too_late(*arguments: Any, **options: Any) -> None:
+        write_image(*arguments, **options)
+        taken.write_text("of somebody else", encoding="utf-8")
+
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume = str(tmp_path), add_patient(host, "A", (6.0, 6.0, 20.0))[0]
+    monkeypatch.setattr(sitk, "WriteImage", too_late)
+    add_case(host, panel)
+    assert str(taken) in panel.ui.dataStatusLabel.text
+    assert taken.read_text(encoding="utf-8") == "of somebody else"
 
 
 def test_the_ct_that_was_corrected_meanwhile_is_proposed_with_its_lungs_and_a_case_that_was_looked_at_is_not(
@@ -327,7 +385,7 @@ def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume, chosen.caseSegmentation = str(tmp_path), volume, segmentation
     panel.updateGui()
-    panel.ui.addCaseButton.click()
+    add_case(host, panel)
     told = panel.ui.dataStatusLabel.text
     assert told.startswith(f"The segment 'consolidation' ({dense.sum() * 0.36:.0f} ml) lies within the lungs")
     assert told.endswith("If it is not lung, move it into another segmentation.")
@@ -336,7 +394,7 @@ def test_disease_in_a_segment_of_its_own_is_not_lost_when_a_case_is_added(
     # A segment that is no disease, and one without a voxel, do no harm.
     for segment in (disease, empty):
         segmentation.GetSegmentation().GetSegment(segment).SetName("pleural effusion")
-    panel.ui.addCaseButton.click()
+    add_case(host, panel)
     assert "Dense is a case of the data set now" in panel.ui.dataStatusLabel.text
 
 
@@ -351,7 +409,7 @@ def test_lungs_that_were_segmented_inside_of_a_box_only_become_a_case_after_a_ye
     chosen.dataSet, chosen.caseVolume = str(tmp_path), volume
     for answer, files in ((False, 0), (True, 2)):
         host.answers.append(answer)
-        panel.ui.addCaseButton.click()
+        add_case(host, panel)
         assert '"A lungs" were last segmented only inside the ROI "Upper half"' in host.questions[-1]
         assert len(list(tmp_path.iterdir())) == files
 
@@ -381,7 +439,7 @@ def test_a_case_of_a_volume_with_a_very_long_name_gets_a_shorter_one(host: Host,
     chosen.caseSegmentation = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     lung_segments.writeLungs(chosen.caseSegmentation, chosen.caseVolume, sitk.GetArrayFromImage(mask))
     panel.updateGui()
-    panel.ui.addCaseButton.click()
+    add_case(host, panel)
     name = "東京" * 30
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}_ct.nrrd", f"{name}_lungs.seg.nrrd"}
     assert panel.ui.dataStatusLabel.text.startswith(f"{name} is a case of the data set now")
@@ -406,7 +464,7 @@ def test_a_case_that_does_not_fit_on_the_disk_is_told_and_leaves_nothing(
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # as on a full disk
     try:
-        panel.ui.addCaseButton.click()
+        add_case(host, panel)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert f"{tmp_path / 'Large_ct.nrrd'} could not be written" in panel.ui.dataStatusLabel.text
@@ -467,7 +525,7 @@ def test_a_transformed_ct_is_written_where_the_scanner_had_it(host: Host, panel:
     assert "different transform" in panel.ui.addCaseButton.toolTip
     segmentation.SetAndObserveTransformNodeID(transform.GetID())
     panel.updateGui()
-    panel.ui.addCaseButton.click()
+    add_case(host, panel)
     written = sitk.ReadImage(str(tmp_path / "Moved_lungs.seg.nrrd"))
     np.testing.assert_allclose(written.GetOrigin(), mask.GetOrigin(), atol=1e-6)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(written), sitk.GetArrayFromImage(mask))

@@ -48,6 +48,7 @@ parameters = training.logic.getParameterNode()
 parameters.caseVolume, parameters.caseSegmentation = volume, segmentation
 parameters.dataSet, parameters.runFolder = str(folder / "data"), str(folder / "run")
 training.dataPanel.onAddCase()
+host.wait(lambda: not training.ui.dataStatusLabel.text.startswith("Writing "))
 assert "is a case of the data set now" in training.ui.dataStatusLabel.text
 assert training.ui.table1.item(0, 0).text() == "Dice"
 assert training.ui.worstTable.item(0, 0).text() == "anna"

@@ -21,6 +21,7 @@ from LungSegResNetWidgets.kept_choices import KeptChoices
 from LungSegResNetWidgets.known_choices import withKnownChoices
 from LungSegResNetWidgets.lung_measurement import measure
 from LungSegResNetWidgets.lung_segments import roiOfLungs
+from LungSegResNetWidgets.lung_surfaces import makeDueSurfaces
 from LungSegResNetWidgets.node_choice import takeChoicesOf
 from LungSegResNetWidgets.readiness import firstScan, shownScans, whyNoNetwork, whyNotReady
 from LungSegResNetWidgets.reloading import forgetPackages
@@ -429,6 +430,7 @@ class LungSegResNetLogic(ScriptedLoadableModuleLogic):
             time.sleep(0.02)
         if problems:
             raise RuntimeError(problems[0])
+        makeDueSurfaces()
         result = results[0]
         if not result.summary["measurements"]:
             rows = measure(result.volumeNode, result.segmentationNode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -10,12 +11,14 @@ import qt
 
 # Python in Slicer may hold its lock while nothing happens: the thread goes on while this one waits for it.
 _INTERVAL_MS, _WAIT_SECONDS = 10, 0.02
+_jobs: weakref.WeakSet[BackgroundJob] = weakref.WeakSet()
 
 
 class BackgroundJob:
     """One job at a time; the last one that was started counts."""
 
     def __init__(self) -> None:
+        _jobs.add(self)
         self._threads = ThreadPoolExecutor(1)
         self._current: tuple[Future[Any], Callable[[Future[Any]], None]] | None = None
         self._timer = qt.QTimer()
@@ -49,3 +52,8 @@ class BackgroundJob:
             self._timer.stop()
             self._current = None
             onDone(future)
+
+
+def isAnyRunning() -> bool:
+    """Whether anybody waits for a job."""
+    return any(job.running for job in _jobs)

@@ -28,10 +28,10 @@ from .labelmaps import (
     moveLabelmap,
     nearestVoxel,
 )
+from .lung_surfaces import renewSurfaces
 from .volume_nodes import ijkToRas, placeBeside
 from .voxel_box import VoxelBox, within
 
-CLOSED_SURFACE = "Closed surface"
 CT_ROLE = "LungSegResNet.ct"  # of the reference from a node to the CT whose lungs it has
 _ROI = "LungSegResNet.roi"  # attribute
 _STEP = 997  # of the voxels that are looked at first; a prime, so that they are not all in the same columns
@@ -184,7 +184,7 @@ def writeLungs(
             _replace(segmentationNode, segmentId, labelmapFrom(volumeNode, voxels))
         else:
             segmentationNode.GetSegmentation().RemoveSegment(segmentId)
-    _renewSurfaces(segmentationNode)
+    renewSurfaces(segmentationNode)
 
 
 def placeWithVolume(segmentationNode: Any, volumeNode: Any) -> None:
@@ -257,7 +257,7 @@ def restoreLungs(segmentationNode: Any, saved: SavedLungs, volumeNode: Any) -> N
         entry.labelmap.Modified()
         moveLabelmap(entry.labelmap, move)
         _replace(segmentationNode, segmentId, entry.labelmap)
-    _renewSurfaces(segmentationNode)
+    renewSurfaces(segmentationNode)
 
 
 def _lungOf(segment: Any) -> LungSegment | None:
@@ -340,10 +340,3 @@ def _replace(segmentationNode: Any, segmentId: str, labelmap: Any) -> None:
     segment.SetLabelValue(1)
     segment.AddRepresentation(BINARY_LABELMAP, labelmap)
     segmentation.Modified()
-
-
-def _renewSurfaces(segmentationNode: Any) -> None:
-    """Closed surfaces on screen show the segments as they are now."""
-    if segmentationNode.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE):
-        segmentationNode.RemoveClosedSurfaceRepresentation()
-        segmentationNode.CreateClosedSurfaceRepresentation()

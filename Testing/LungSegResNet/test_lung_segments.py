@@ -208,6 +208,8 @@ def test_lungs_are_told_by_their_names_before_their_terminology(
 
 
 def test_the_closed_surface_follows_new_lungs(lungs: Any, segmentation: Any, ct: Any, drawn: np.ndarray) -> None:
+    from LungSegResNetWidgets import lung_surfaces
+
     lungs.placeWithVolume(segmentation, ct)
     lungs.writeLungs(segmentation, ct, drawn)
     segmentation.CreateClosedSurfaceRepresentation()
@@ -215,6 +217,7 @@ def test_the_closed_surface_follows_new_lungs(lungs: Any, segmentation: Any, ct:
     shorter = drawn.copy()
     shorter[: len(drawn) // 2] = 0
     lungs.writeLungs(segmentation, ct, shorter)
+    lung_surfaces.makeDueSurfaces()
     after = segmentation.GetClosedSurfaceInternalRepresentation("right_lung").GetBounds()
     assert after[4] > before[4] + 30
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,35 @@ def test_show_3d_makes_a_closed_surface(done: Any) -> None:
     done.ui.show3DButton.click()
     segmentation = parameters(done).outputSegmentation
     assert segmentation.GetClosedSurfaceInternalRepresentation("left_lung").GetNumberOfPoints() > 100
+
+
+@pytest.mark.parametrize("clicks", [1, 2])
+def test_after_undo_surfaces_are_made_once_and_after_the_figures(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray, go_on: threading.Event, clicks: int
+) -> None:
+    segmentation = parameters(done).outputSegmentation
+    leave_result(done, ct, segmentation, np.where(np.arange(len(drawn))[:, None, None] < 5, 0, drawn))
+    done.ui.show3DButton.click()
+    before = segmentation.GetClosedSurfaceInternalRepresentation("right_lung").GetBounds()
+    made: list[str] = []
+
+    def onChange(segments: Any, event: str) -> None:
+        if segments.ContainsRepresentation("Closed surface"):
+            made.append(done.ui.measurementsLabel.text)
+
+    segments = segmentation.GetSegmentation()
+    segments.AddObserver(segments.ContainedRepresentationNamesModified, onChange)
+    for _click in range(clicks):
+        done.ui.undoButton.click()
+        assert segmentation.GetClosedSurfaceInternalRepresentation("right_lung") is None  # none of other lungs
+    end = time.monotonic() + 0.3
+    host.wait(lambda: time.monotonic() > end)
+    assert made == []
+    go_on.set()
+    host.wait(lambda: made != [])
+    assert made == ["Phantom"]  # the line above the figures
+    after = segmentation.GetClosedSurfaceInternalRepresentation("right_lung").GetBounds()
+    assert (after[4] < before[4] - 30) == (clicks == 1)
 
 
 def come_back(host: Host, panel: Any) -> None:

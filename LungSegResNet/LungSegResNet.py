@@ -224,6 +224,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._forgetNewsOfOthers(None, None)
         self.runPanel.stop(_("The scene was closed, so the run was stopped."))
         self.resultPanel.forgetUndo()
+        self.batchPanel.stopShowing()
 
     def onSceneEndClose(self, caller, event) -> None:
         """The scene is empty now; the next one is segmented with the same network and settings."""

@@ -8,7 +8,7 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from LungSegResNetTrainingWidgets.case_nodes import newAmong, showCase, writeCase
+from LungSegResNetTrainingWidgets.case_nodes import newAmong, readerOfCase, showCase, writeCase
 from LungSegResNetTrainingWidgets.data_panel import DataPanel
 from LungSegResNetTrainingWidgets.evaluate_panel import EvaluatePanel
 from LungSegResNetTrainingWidgets.run_folder import FILE, NO_START, RUN_PARAMETERS
@@ -191,6 +191,8 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def onSceneStartClose(self, caller, event) -> None:
         """The scene is about to be closed: files and runs are not part of it."""
+        self.dataPanel.stopShowing()
+        self.evaluatePanel.stopShowing()
         self._keptChoices.keep(self.logic.getParameterNode())
         self._connection.disconnect()
 
@@ -329,7 +331,7 @@ class LungSegResNetTrainingTest(ScriptedLoadableModuleTest):
         with tempfile.TemporaryDirectory() as folder:
             writeCase(volumeNode, segmentationNode, folder, "thorax")
             (case,) = list_data_set(Path(folder)).cases
-            shown = showCase(case)
+            shown = showCase(readerOfCase(case)())
         ct, labels = ctAndLungs(volumeNode, segmentationNode)
         np.testing.assert_array_equal(slicer.util.arrayFromVolume(shown), ct.hu)
         again = slicer.mrmlScene.GetNodesByName("thorax reference").GetItemAsObject(0)

@@ -17,7 +17,8 @@ from LungSegResNetLib.jobs.event_names import CASE, PROGRESS, WARNING
 
 from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotYet
-from .batch_results import BatchCase, casesIn, resultsFile, showResult
+from .batch_results import BatchCase, ReadResult, casesIn, readerOfResult, resultsFile, showResult
+from .case_loading import CaseLoading
 from .command_controls import CommandControls
 from .kept_answers import KeptAnswers
 from .shown_cases import removeOtherCases
@@ -60,6 +61,7 @@ class BatchPanel:
         self._complete = ""  # those of the last run if it came to its end: only then no scan is left
         self._status = StatusLine(ui.batchStatusLabel)
         buttonsAndBar = (ui.batchStartButton, ui.batchBar, ui.batchStopButton)
+        self._loading = CaseLoading(self._status)
         self._controls = CommandControls(*buttonsAndBar, self._status, ensurePackages, self._onRunChanged)
         ui.batchCollapsibleButton.connect("contentsCollapsed(bool)", lambda collapsed: self.update(self._parameters()))
         ui.batchInputButton.connect("clicked(bool)", self.onChooseInput)
@@ -107,8 +109,13 @@ class BatchPanel:
         """Put the folders of a run that goes on into the parameter node of another scene."""
         parameters.batchInput, parameters.batchOutput, parameters.batchFormat = self._chosen
 
+    def stopShowing(self) -> None:
+        """The scene is closed: no case of it is shown in the next one."""
+        self._loading.stop()
+
     def stopAndWait(self) -> None:
         """End the run when Slicer quits; what is done stays, and the next run goes on."""
+        self.stopShowing()
         self._controls.stopAndWait()
 
     def onChooseInput(self, checked: bool = False) -> None:
@@ -159,24 +166,21 @@ class BatchPanel:
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and lungs of a case into the scene, and show them."""
-        from LungSegResNetLib.errors import LungSegError
-
         case = list(self._cases.values())[row]
         if whyNot := self._whyNotShown(case):
             self._status.say(whyNot)
             return
-        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
-        try:
-            volumeNode, segmentationNode = showResult(Path(self._folder), case.name)
-        except LungSegError as error:
-            self._status.say(str(error))
-            return
-        finally:
-            slicer.app.restoreOverrideCursor()
+        reader = readerOfResult(Path(self._folder), case.name)
+        self._loading.start(case.name, reader, lambda result: self._showRead(case, result))
+
+    def _showRead(self, case: BatchCase, result: ReadResult) -> str:
+        if whyNot := self._whyNotShown(case):  # a run may have begun meanwhile
+            return whyNot
+        volumeNode, segmentationNode = showResult(result)
         parameters = self._parameters()
         parameters.inputVolume, parameters.outputSegmentation = volumeNode, segmentationNode
         removeOtherCases(volumeNode)  # only now, as the one before was chosen in the panel
-        self._status.say(_("{name} is in the scene.").format(name=case.name))
+        return _("{name} is in the scene.").format(name=case.name)
 
     def onOpenResults(self, checked: bool = False) -> None:
         """Open the table of all cases outside of Slicer."""

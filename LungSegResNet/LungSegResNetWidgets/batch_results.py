@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from LungSegResNetLib.tables import read_rows
 
 from .check_panel import keepSlices
 from .ct_tables import MEASUREMENTS, keepTable
-from .shown_cases import addCase, caseInScene, lungsOfCase, showAlone
+from .shown_cases import addCase, caseInScene, filesInScene, lungsOfCase, showAlone
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,24 @@ class BatchCase:
     name: str
     status: str
     notes: str
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """A case as it was read.
+
+    Attributes
+    ----------
+    files : as of `addCase`.
+    ctAndLabels : None where the case was in the scene already.
+    measurements : rows of the run; none where CT or mask were changed since.
+    """
+
+    name: str
+    summary: Row
+    files: str
+    ctAndLabels: tuple[CTVolume, np.ndarray] | None = None
+    measurements: Sequence[dict[str, Any]] = ()
 
 
 def resultsFile(folder: str) -> Path:
@@ -53,24 +72,45 @@ def casesIn(folder: str) -> list[BatchCase]:
     return [BatchCase(row["case"], row["status"], row["error"] or row.get("warnings", "")) for row in rows]
 
 
-def showResult(folder: Path, name: str) -> tuple[Any, Any]:
-    """Show CT and lungs of a case, loaded unless they are in the scene; returns volume node and segmentation node.
+def readerOfResult(folder: Path, name: str) -> Callable[[], ReadResult]:
+    """A function that reads CT and lungs of a case, unless they are in the scene; any thread may call it.
+
+    It raises LungSegError where a file is not there any more or cannot be read.
+    """
+    inScene = filesInScene()
+
+    def read() -> ReadResult:
+        summary = read_summary(folder / f"{name}{SUMMARY_ENDING}")
+        try:
+            source, mask = summary["input"], summary["outputs"][0]
+        except LookupError as error:
+            raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
+        files = _stateOfFiles(summary, mask)
+        if files in inScene:
+            return ReadResult(name, summary, files)
+        ctAndLabels = _read(source, mask)
+        return ReadResult(name, summary, files, ctAndLabels, _measurementsOf(summary, *ctAndLabels))
+
+    return read
+
+
+def showResult(result: ReadResult) -> tuple[Any, Any]:
+    """Show CT and lungs of a case; returns volume node and segmentation node.
 
     The case that was shown before stays until `removeOtherCases`.
 
     Raises
     ------
-    LungSegError : a file is not there any more or cannot be read.
+    LungSegError : the case was in the scene when it was read, and has left it since.
     """
-    summary = read_summary(folder / f"{name}{SUMMARY_ENDING}")
-    try:
-        source, mask = summary["input"], summary["outputs"][0]
-    except LookupError as error:
-        raise InputError(f"The results of {name} are not complete any more; start the run again.") from error
-    files = _stateOfFiles(summary, mask)
-    volumeNode = caseInScene(files)
+    name, summary, volumeNode = result.name, result.summary, caseInScene(result.files)
     if volumeNode is None:
-        volumeNode = _load(name, files, source, mask, summary)
+        if result.ctAndLabels is None:
+            raise InputError(_("{name} was removed from the scene just now; show it again.").format(name=name))
+        lungsName = _("{ct} lungs").format(ct=name)
+        volumeNode = addCase(result.files, *result.ctAndLabels, name, lungsName, is_one_segment(summary))
+        if result.measurements:
+            keepTable(MEASUREMENTS, result.measurements, volumeNode, lungsOfCase(volumeNode))
         if slices := slices_to_check_of(summary):
             keepSlices(volumeNode, lungsOfCase(volumeNode), slices)
     showAlone(volumeNode)
@@ -85,27 +125,23 @@ def _stateOfFiles(summary: Row, mask: str) -> str:
         return ""  # which reading the mask explains better
 
 
-def _load(name: str, files: str, source: str, mask: str, summary: Row) -> Any:
+def _read(source: str, mask: str) -> tuple[CTVolume, np.ndarray]:
     from LungSegResNetLib.files.mask_reading import mask_on_ct, read_mask_file
     from LungSegResNetLib.files.reading import read_ct
 
     # Not Slicer's own readers: the scan is shown as it was segmented.
     ct, _warnings = read_ct(source, when_in_doubt="choose", recursive=False)  # as the run read it
     labels, _warnings = mask_on_ct(read_mask_file(mask).labels, ct)
-    isOneSegment = is_one_segment(summary)
-    volumeNode = addCase(files, ct, labels, name, _("{ct} lungs").format(ct=name), isOneSegment)
-    if rows := _measurementsOf(summary, ct, labels, isOneSegment):
-        keepTable(MEASUREMENTS, rows, volumeNode, lungsOfCase(volumeNode))
-    return volumeNode
+    return ct, labels
 
 
-def _measurementsOf(summary: Row, ct: CTVolume, labels: np.ndarray, isOneSegment: bool) -> list[dict[str, Any]]:
+def _measurementsOf(summary: Row, ct: CTVolume, labels: np.ndarray) -> list[dict[str, Any]]:
     """Rows of the run, as its lungs are shown; none where CT or mask were changed since.
 
     That they were is seen by volumes and by the mean density, in a tenth of the time that measuring takes.
     """
     both = labels > 0
-    regions = [both] if isOneSegment else [*(labels == lung.label for lung in LUNG_SEGMENTS), both]
+    regions = [both] if is_one_segment(summary) else [*(labels == lung.label for lung in LUNG_SEGMENTS), both]
     rows = measurements_of(summary)[-len(regions) :]
     if len(rows) < len(regions) or not both.any():
         return []

@@ -47,6 +47,11 @@ def caseInScene(files: str) -> Any:
     return next((node for node in _cases() if files and node.GetAttribute(_FILES) == files), None)
 
 
+def filesInScene() -> frozenset[str]:
+    """The texts of all cases in the scene."""
+    return frozenset(node.GetAttribute(_FILES) for node in _cases())
+
+
 def lungsOfCase(volumeNode: Any) -> Any:
     """The segmentation of a case."""
     return volumeNode.GetNodeReference(_LUNGS)

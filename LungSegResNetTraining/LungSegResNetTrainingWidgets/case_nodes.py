@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from LungSegResNetWidgets.ct_of_lungs import whyNotTogether
 from LungSegResNetWidgets.lung_measurement import ctAndLungs, otherSegmentsOf
 from LungSegResNetWidgets.lung_segments import hasSides
-from LungSegResNetWidgets.shown_cases import addCase, caseInScene, removeOtherCases, showAlone
+from LungSegResNetWidgets.shown_cases import addCase, caseInScene, filesInScene, removeOtherCases, showAlone
 from LungSegResNetWidgets.slice_views import jumpToPoint
 from LungSegResNetWidgets.volume_nodes import ijkToRas
 from slicer.i18n import tr as _
@@ -25,23 +25,51 @@ if TYPE_CHECKING:
     from LungSegResNetLib.ct_volume import CTVolume
     from LungSegResNetLib.files.other_segments import OtherSegments
     from LungSegResNetTrainingLib.data.cases import Case
+    from LungSegResNetTrainingLib.data.mask_files import ReferenceMask
 
 _IN_DATA_SET = "LungSegResNet.caseInDataSet"  # attribute of the CT of a case
 _LONGEST_NAME = 60  # characters; no disk takes files whose names have more than 255 bytes
 
 
-def showCase(case: Case) -> Any:
+@dataclass(frozen=True)
+class ReadCase:
+    """A case as it was read; ``files`` as of `addCase`, ``ctAndMask`` None where the case was in the scene already."""
+
+    case: Case
+    files: str
+    ctAndMask: tuple[CTVolume, ReferenceMask] | None
+
+
+def readerOfCase(case: Case) -> Callable[[], ReadCase]:
+    """A function that reads CT and mask of a case, unless they are in the scene as they are on disk; any thread may
+    call it.
+
+    It raises LungSegError where a file cannot be read, or the mask does not belong to the CT.
+    """
+    inScene = filesInScene()
+
+    def read() -> ReadCase:
+        from LungSegResNetTrainingLib.data.case_reading import read_case
+
+        files = _stateOfFiles(case)
+        # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
+        return ReadCase(case, files, None if files in inScene else read_case(case))
+
+    return read
+
+
+def showCase(read: ReadCase) -> Any:
     """Show CT and mask of a case in the slice views; returns the volume node.
 
-    They are loaded unless they are in the scene as they are on disk now; the case before leaves the scene, see
-    `removeOtherCases`.
+    The case before leaves the scene, see `removeOtherCases`.
 
     Raises
     ------
-    LungSegError : a file cannot be read, or the mask does not belong to the CT.
+    LungSegError : the case was in the scene when it was read, and has left it since.
     """
-    files = _stateOfFiles(case)
-    volumeNode = caseInScene(files) or _load(case, files)
+    volumeNode = caseInScene(read.files)
+    if volumeNode is None:
+        volumeNode = _add(read)
     showAlone(volumeNode)
     removeOtherCases(volumeNode)
     return volumeNode
@@ -90,14 +118,23 @@ def writerOfCase(volumeNode: Any, segmentationNode: Any, dataSet: str, name: str
     others = otherSegmentsOf(volumeNode, segmentationNode)
     ct = replace(ct, hu=ct.hu.copy())  # or it would be written with what becomes of it meanwhile
 
+    # Translated here, as Slicer is for the main thread.
+    texts = (
+        _("{reason} If it is not lung, move it into another segmentation."),
+        _("{path} could not be written ({reason}); check whether the disk is full."),
+    )
+
     def write() -> str:
-        _write(ct, labels, others(), ctFile, maskFile)
+        _write(ct, labels, others(), ctFile, maskFile, *texts)
         return name
 
     return write
 
 
-def _write(ct: CTVolume, labels: np.ndarray, others: OtherSegments, ctFile: Path, maskFile: Path) -> None:
+def _write(
+    ct: CTVolume, labels: np.ndarray, others: OtherSegments, ctFile: Path, maskFile: Path, left: str, failed: str
+) -> None:
+    """Write both files; ``left`` is told of disease that was left out, ``failed`` of a CT that cannot be written."""
     import SimpleITK as sitk
 
     from LungSegResNetLib.atomic import write_atomically
@@ -109,16 +146,13 @@ def _write(ct: CTVolume, labels: np.ndarray, others: OtherSegments, ctFile: Path
 
     # In the files there are the lungs alone, so that no check could find it.
     if disease := disease_left_out(ct, labels > 0, others):
-        raise InputError(
-            _("{reason} If it is not lung, move it into another segmentation.").format(reason=" ".join(disease))
-        )
+        raise InputError(left.format(reason=" ".join(disease)))
     with write_atomically(ctFile, overwrite=False) as temporary:
         temporary.touch()  # no permission shows here, as an OSError with its reason
         try:
             sitk.WriteImage(ct.to_native(ct.hu), library_path(temporary), useCompression=True)
         except (RuntimeError, UnusableNameError) as error:
-            text = _("{path} could not be written ({reason}); check whether the disk is full.")
-            raise OutputError(text.format(path=ctFile, reason=reason_of(error))) from error
+            raise OutputError(failed.format(path=ctFile, reason=reason_of(error))) from error
         # A CT without its mask is no case, so the CT gets its name after the mask.
         write_mask(maskFile, labels, ct, overwrite=False)
 
@@ -162,11 +196,13 @@ def _stateOfFiles(case: Case) -> str:
     return hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()
 
 
-def _load(case: Case, files: str) -> Any:
-    from LungSegResNetTrainingLib.data.case_reading import read_case
+def _add(read: ReadCase) -> Any:
+    from LungSegResNetLib.errors import InputError
 
-    # Not Slicer's own readers: training sees the case like this, whatever the format of its files is.
-    ct, mask = read_case(case)
-    volumeNode = addCase(files, ct, mask.labels, case.name, _("{name} reference").format(name=case.name))
+    name = read.case.name
+    if read.ctAndMask is None:
+        raise InputError(_("{name} was removed from the scene just now; show it again.").format(name=name))
+    ct, mask = read.ctAndMask
+    volumeNode = addCase(read.files, ct, mask.labels, name, _("{name} reference").format(name=name))
     volumeNode.SetAttribute(_IN_DATA_SET, "1")
     return volumeNode

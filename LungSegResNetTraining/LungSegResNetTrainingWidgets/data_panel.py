@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_job import BackgroundJob
+from LungSegResNetWidgets.case_loading import CaseLoading
 from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.lung_segments import roiOfLungs
 from LungSegResNetWidgets.status_line import StatusLine
@@ -20,7 +21,7 @@ from slicer.i18n import tr as _
 
 from LungSegResNetLib.jobs.event_names import PROGRESS, WARNING
 
-from .case_nodes import showCase, whyNoCase, whyNoFolder, writerOfCase
+from .case_nodes import ReadCase, readerOfCase, showCase, whyNoCase, whyNoFolder, writerOfCase
 from .training_command import TrainingCommand, TrainingControls
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class DataPanel:
         self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self._onCheckChanged)
         self._dataSet = ""
         self._writing = BackgroundJob()
+        self._loading = CaseLoading(self._status)
         ui.dataSetFolderButton.connect("clicked(bool)", self.onChooseFolder)
         ui.dataSetListButton.connect("clicked(bool)", self.onChooseList)
         ui.checkButton.connect("clicked(bool)", self.onCheck)
@@ -74,8 +76,14 @@ class DataPanel:
             reason = _("A case is being written; wait until it is there.")
         enable(ui.addCaseButton, reason, _("Write CT and lungs as files into the folder of the data set."))
 
+    def stopShowing(self) -> None:
+        """The scene is closed: no case of it is shown in the next one."""
+        self._loading.stop()
+
     def stopAndWait(self) -> None:
-        """End the check when Slicer quits."""
+        """End the check when Slicer quits; a case that is being written is written to its end."""
+        self.stopShowing()
+        self._writing.stop()
         self._controls.stopAndWait()
 
     def onChooseFolder(self, checked: bool = False) -> None:
@@ -132,8 +140,6 @@ class DataPanel:
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and mask of the case, and show them."""
-        from LungSegResNetLib.errors import LungSegError
-
         entry = self._rows[row]
         case = entry.case
         gone = [str(path) for path in (case.ct, case.mask) if not path.exists()] if case else []
@@ -141,16 +147,13 @@ class DataPanel:
             reason = _("{path} is not there; bring it back, or click Check.").format(path=", ".join(gone))
             self._status.say(_("{name}: {reason}").format(name=entry.name, reason=reason if gone else entry.reasons))
             return
-        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
-        try:
-            showCase(case)
-        except LungSegError as error:
-            self._status.say(str(error))
-        else:
+
+        def show(read: ReadCase) -> str:
+            showCase(read)
             shown = _("{name} is shown.").format(name=case.name)
-            self._status.say(" ".join(text for text in (shown, entry.reasons) if text))
-        finally:
-            slicer.app.restoreOverrideCursor()
+            return " ".join(text for text in (shown, entry.reasons) if text)
+
+        self._loading.start(case.name, readerOfCase(case), show)
 
     def onAddCase(self, checked: bool = False) -> None:
         """Write the chosen volume and segmentation as a case, in a thread while the window goes on."""

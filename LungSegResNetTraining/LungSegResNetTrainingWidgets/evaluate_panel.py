@@ -9,18 +9,19 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotYet
+from LungSegResNetWidgets.case_loading import CaseLoading
 from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_node import fillTableNode
 from LungSegResNetWidgets.table_widget import enable, showTable
 from slicer.i18n import tr as _
 
-from LungSegResNetLib.errors import LungSegError
+from LungSegResNetLib.errors import InputError, LungSegError
 from LungSegResNetLib.jobs.event_names import PROGRESS, STAGE, WARNING
 from LungSegResNetTrainingLib.data.cases import CASE_LIST
 from LungSegResNetTrainingLib.evaluation.report_files import REPORT, SUMMARY
 
-from .case_nodes import jumpToSlice, showCase
+from .case_nodes import ReadCase, jumpToSlice, readerOfCase, showCase
 from .evaluation_results import ListedSlice, Table1Row, table1Rows, worstSlices
 from .run_folder import hasNetwork, networkFile, stepsOfUnfinished
 from .training_command import TrainingCommand, TrainingControls
@@ -45,6 +46,7 @@ class EvaluatePanel:
         self._isTraining = isTraining
         self._folder = ""
         self._status = StatusLine(ui.evaluateStatusLabel)
+        self._loading = CaseLoading(self._status)
         buttonsAndBar = (ui.evaluateButton, ui.evaluateBar, ui.stopEvaluateButton)
         self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self._onEvaluationChanged)
         self._slices: list[ListedSlice] = []
@@ -81,8 +83,13 @@ class EvaluatePanel:
         noReport = "" if self._disk.ask(_hasReport, folder) else _("There is no evaluation yet.")
         enable(ui.reportButton, noReport, _("Open tables, plots and pictures in the web browser."))
 
+    def stopShowing(self) -> None:
+        """The scene is closed: no case of it is shown in the next one."""
+        self._loading.stop()
+
     def stopAndWait(self) -> None:
         """End the evaluation when Slicer quits; it goes on where it was next time."""
+        self.stopShowing()
         self._controls.stopAndWait()
 
     def onEvaluate(self, checked: bool = False) -> None:
@@ -124,17 +131,20 @@ class EvaluatePanel:
     def onShowSlice(self, row: int, column: int = 0) -> None:
         """Show the case and go to the slice."""
         chosen = self._slices[row]
-        slicer.app.setOverrideCursor(qt.Qt.WaitCursor)
-        try:
-            jumpToSlice(showCase(chosen.case), chosen.worst.index)
-        except ImportError:
-            self._status.say(_("Click Evaluate to install the Python packages that cases are read with."))
-        except LungSegError as error:
-            self._status.say(str(error))
-        else:
-            self._status.say(f"{chosen.case.name}, {chosen.worst.position}: {chosen.worst.reason}")
-        finally:
-            slicer.app.restoreOverrideCursor()
+        reader = readerOfCase(chosen.case)
+        noPackages = _("Click Evaluate to install the Python packages that cases are read with.")
+
+        def read() -> ReadCase:
+            try:
+                return reader()
+            except ImportError as error:
+                raise InputError(noPackages) from error
+
+        def show(case: ReadCase) -> str:
+            jumpToSlice(showCase(case), chosen.worst.index)
+            return f"{chosen.case.name}, {chosen.worst.position}: {chosen.worst.reason}"
+
+        self._loading.start(chosen.case.name, read, show)
 
     def onUseNetwork(self, checked: bool = False) -> None:
         """Make the network of the run that of the module LungSegResNet."""

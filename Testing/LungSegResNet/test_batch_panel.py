@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,7 @@ def looked_through(host: Host, panel: Any, scans: Path, results: Path) -> Callab
 
     def show(name: str) -> tuple[Any, Any]:
         panel.ui.batchTable.cellDoubleClicked.emit(names.index(name), 0)
+        host.wait(lambda: not panel.batchPanel._loading.running)
         chosen = panel.logic.getParameterNode()
         return chosen.inputVolume, chosen.outputSegmentation
 
@@ -142,6 +145,7 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     assert not panel.ui.batchShowButton.enabled
     panel.ui.batchTable.selectRow(names.index("ward/b"))
     panel.ui.batchShowButton.click()
+    host.wait(lambda: not panel.batchPanel._loading.running)
     chosen = panel.logic.getParameterNode()
     assert chosen.inputVolume.GetName() == "ward/b"
     mask = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "mask.nrrd"))) == 2
@@ -164,11 +168,13 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     labels = sitk.ReadImage(str(results / "a.nii.gz"))
     sitk.WriteImage(sitk.BinaryErode(labels > 0) * labels, str(results / "a.nii.gz"))
     panel.ui.batchTable.cellDoubleClicked.emit(names.index("a"), 0)
+    host.wait(lambda: not panel.batchPanel._loading.running)
     assert panel.ui.measurementsLabel.text == "There are no measurements yet."  # the run measured other lungs
 
     (results / "a.nii.gz").unlink()
     panel.ui.batchTable.selectRow(0)
     panel.ui.batchShowButton.click()
+    host.wait(lambda: not panel.batchPanel._loading.running)
     assert "a.nii.gz" in panel.ui.batchStatusLabel.text
 
 
@@ -285,6 +291,42 @@ def test_a_case_that_a_person_made_something_of_stays_and_is_hidden(
     assert shown_lungs(host) == ["a lungs"]
 
 
+@pytest.mark.parametrize("what", ["scene", "run"])
+def test_while_a_case_is_read_the_window_goes_on_and_it_comes_neither_into_another_scene_nor_into_a_run(
+    host: Host,
+    panel: Any,
+    ct: Any,
+    looked_through: Callable[[str], tuple[Any, Any]],
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from LungSegResNetLib.files import reading
+
+    go_on, read_ct = threading.Event(), reading.read_ct
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        assert go_on.wait(60)
+        return read_ct(*arguments, **options)
+
+    monkeypatch.setattr(reading, "read_ct", slowly)
+    panel.ui.batchTable.selectRow(0)
+    panel.ui.batchShowButton.click()
+    assert panel.ui.batchStatusLabel.text == "Loading a..."
+    assert parameters(panel).inputVolume is ct
+    if what == "scene":
+        host.slicer.mrmlScene.Clear(False)
+    else:
+        panel.ui.segmentButton.click()
+    go_on.set()
+    end = time.monotonic() + 0.5
+    host.wait(lambda: time.monotonic() > end and not panel.batchPanel._loading.running)
+    volumes = host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    assert [node.GetName() for node in volumes] == ([] if what == "scene" else ["Phantom"])
+    assert "Loading" not in panel.ui.batchStatusLabel.text
+    if what == "run":
+        panel.ui.cancelButton.click()
+
+
 def test_no_case_takes_the_place_of_the_ct_that_is_being_segmented(
     host: Host, panel: Any, ct: Any, scans: Path, results: Path
 ) -> None:
@@ -331,6 +373,7 @@ def test_scans_are_segmented_whole_and_as_one_segment_where_that_is_chosen(
     panel.ui.roiSelector.setCurrentNode(None)
     assert note not in panel.ui.batchStatusLabel.text
     panel.ui.batchTable.cellDoubleClicked.emit(0, 0)
+    host.wait(lambda: not panel.batchPanel._loading.running)
     segments = parameters(panel).outputSegmentation.GetSegmentation()
     assert list(segments.GetSegmentIDs()) == ["lungs"]
     measured = rows_of(panel.ui.measurementsTable)

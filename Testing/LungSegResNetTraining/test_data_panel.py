@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,12 @@ def check(host: Host, panel: Any, data_set: Path) -> list[list[str]]:
     panel.ui.checkButton.click()
     host.wait(lambda: panel.ui.checkButton.visible, 300)
     return rows_of(panel.ui.casesTable)
+
+
+def show_case(host: Host, panel: Any, row: int) -> None:
+    """Click a case and wait until it is shown, or it is told why not."""
+    panel.ui.casesTable.cellClicked.emit(row, 0)
+    host.wait(lambda: not panel.dataPanel._loading.running)
 
 
 def test_folders_and_lists_are_chosen_by_dialogs_that_can_be_cancelled(
@@ -54,21 +61,21 @@ def test_each_case_is_listed_with_its_verdict_and_a_click_shows_ct_and_mask(
     assert "no mask" in next(row[3] for row in rows if row[0] == "alone")
     assert panel.ui.dataStatusLabel.text.startswith("3 of 4 cases")
 
-    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("bert"), 0)
+    show_case(host, panel, [row[0] for row in rows].index("bert"))
     volume = host.slicer.util.getNode("bert")
     reference = host.slicer.util.getNode("bert reference")
     drawn = sitk.GetArrayFromImage(sitk.ReadImage(str(data_set / "bert_lungs.nii.gz")))
     assert segment_array(host, reference, "right_lung", volume).sum() == (drawn == 1).sum()
     reference.GetSegmentation().AddEmptySegment("what is missing in the mask")
     for name in ("anna", "cara"):
-        panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index(name), 0)
+        show_case(host, panel, [row[0] for row in rows].index(name))
     assert not reference.GetDisplayVisibility()
     assert host.slicer.util.getNode("cara reference").GetDisplayVisibility()
-    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("bert"), 0)
+    show_case(host, panel, [row[0] for row in rows].index("bert"))
     assert reference.GetDisplayVisibility()
     # anna and cara were only looked at.
     assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [volume]
-    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows].index("alone"), 0)
+    show_case(host, panel, [row[0] for row in rows].index("alone"))
     assert "no mask" in panel.ui.dataStatusLabel.text
 
 
@@ -81,7 +88,7 @@ def test_a_click_on_a_case_tells_the_whole_reason_of_its_verdict(host: Host, pan
     rows = check(host, panel, data_set)
     row = next(line for line, texts in enumerate(rows) if texts[0] == "anna")
     assert rows[row][1] != "ok"
-    panel.ui.casesTable.cellClicked.emit(row, 0)
+    show_case(host, panel, row)
     assert panel.ui.dataStatusLabel.text == f"anna is shown. {rows[row][3]}"
 
 
@@ -121,7 +128,7 @@ def test_names_and_folders_may_have_any_letters(host: Host, panel: Any, data_set
 
 
 def test_a_click_shows_the_mask_of_that_case_as_it_is_on_disk_now(host: Host, panel: Any, tmp_path: Path) -> None:
-    from LungSegResNetTrainingWidgets.case_nodes import showCase
+    from LungSegResNetTrainingWidgets.case_nodes import readerOfCase, showCase
 
     from LungSegResNetTrainingLib.data.cases import Case
 
@@ -138,7 +145,7 @@ def test_a_click_shows_the_mask_of_that_case_as_it_is_on_disk_now(host: Host, pa
         return [node.GetName() for node in nodes if node.GetDisplayVisibility()]
 
     for case in (*readers, readers[0]):
-        volume = showCase(case)
+        volume = showCase(readerOfCase(case)())
         assert shown() == [f"{case.name} reference"]
     assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [volume]
 
@@ -147,10 +154,52 @@ def test_a_click_shows_the_mask_of_that_case_as_it_is_on_disk_now(host: Host, pa
     again = sitk.GetImageFromArray(corrected)
     again.CopyInformation(mask)
     sitk.WriteImage(again, str(readers[0].mask))
-    volume = showCase(readers[0])
+    volume = showCase(readerOfCase(readers[0])())
     (name,) = shown()
     right = segment_array(host, host.slicer.util.getNode(name), "right_lung", volume)
     assert right.sum() == (corrected == 1).sum()
+
+
+@pytest.fixture
+def go_on(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A case is read only after this was set."""
+    from LungSegResNetTrainingLib.data import case_reading
+
+    event, read_case = threading.Event(), case_reading.read_case
+
+    def slowly(case: Any) -> Any:
+        assert event.wait(60)
+        return read_case(case)
+
+    monkeypatch.setattr(case_reading, "read_case", slowly)
+    return event
+
+
+def test_while_a_case_is_read_the_window_goes_on_and_the_last_click_counts(
+    host: Host, panel: Any, data_set: Path, go_on: threading.Event
+) -> None:
+    names = [row[0] for row in check(host, panel, data_set)]
+    for name in ("anna", "bert", "cara"):
+        panel.ui.casesTable.cellClicked.emit(names.index(name), 0)
+        assert panel.ui.dataStatusLabel.text == f"Loading {name}..."
+        assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
+    go_on.set()
+    host.wait(lambda: panel.ui.dataStatusLabel.text == "cara is shown.")
+    volumes = host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    assert [node.GetName() for node in volumes] == ["cara"]
+
+
+def test_a_case_that_is_being_read_when_the_scene_is_closed_does_not_come_into_the_next_one(
+    host: Host, panel: Any, data_set: Path, go_on: threading.Event
+) -> None:
+    names = [row[0] for row in check(host, panel, data_set)]
+    panel.ui.casesTable.cellClicked.emit(names.index("anna"), 0)
+    host.slicer.mrmlScene.Clear(False)
+    go_on.set()
+    end = time.monotonic() + 0.5
+    host.wait(lambda: time.monotonic() > end)
+    assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
+    assert "Loading" not in panel.ui.dataStatusLabel.text
 
 
 def test_a_folder_without_cases_is_an_error_in_one_sentence_told_in_the_log_and_in_other_modules_too(
@@ -326,7 +375,7 @@ def test_a_file_that_comes_while_a_case_is_written_is_not_replaced(
 def test_the_ct_that_was_corrected_meanwhile_is_proposed_with_its_lungs_and_a_case_that_was_looked_at_is_not(
     host: Host, panel: Any, data_set: Path
 ) -> None:
-    from LungSegResNetTrainingWidgets.case_nodes import showCase
+    from LungSegResNetTrainingWidgets.case_nodes import readerOfCase, showCase
 
     from LungSegResNetTrainingLib.data.data_set import list_data_set
 
@@ -338,7 +387,7 @@ def test_the_ct_that_was_corrected_meanwhile_is_proposed_with_its_lungs_and_a_ca
     host.enterModule(panel)
     assert (chosen.caseVolume, chosen.caseSegmentation) == second
     host.leaveModule(panel)
-    layers.SetBackgroundVolumeID(showCase(list_data_set(data_set).cases[0]).GetID())
+    layers.SetBackgroundVolumeID(showCase(readerOfCase(list_data_set(data_set).cases[0])()).GetID())
     host.enterModule(panel)
     assert (chosen.caseVolume, chosen.caseSegmentation) == second
 
@@ -346,7 +395,7 @@ def test_the_ct_that_was_corrected_meanwhile_is_proposed_with_its_lungs_and_a_ca
 def test_the_result_of_a_folder_run_is_proposed_as_a_case_and_a_case_of_the_data_set_is_not_where_none_is_chosen(
     host: Host, panel: Any, data_set: Path
 ) -> None:
-    from LungSegResNetTrainingWidgets.case_nodes import showCase
+    from LungSegResNetTrainingWidgets.case_nodes import readerOfCase, showCase
     from LungSegResNetWidgets import shown_cases, volume_nodes
 
     from LungSegResNetTrainingLib.data.data_set import list_data_set
@@ -354,7 +403,7 @@ def test_the_result_of_a_folder_run_is_proposed_as_a_case_and_a_case_of_the_data
     image, mask = Thorax().scan((6.0, 6.0, 20.0))
     chosen = parameters(panel)
     host.leaveModule(panel)
-    layers = add_slice_view(host, showCase(list_data_set(data_set).cases[0]))
+    layers = add_slice_view(host, showCase(readerOfCase(list_data_set(data_set).cases[0])()))
     host.enterModule(panel)
     assert (chosen.caseVolume, chosen.caseSegmentation) == (None, None)
 

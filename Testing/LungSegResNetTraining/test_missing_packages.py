@@ -53,6 +53,7 @@ assert "is a case of the data set now" in training.ui.dataStatusLabel.text
 assert training.ui.table1.item(0, 0).text() == "Dice"
 assert training.ui.worstTable.item(0, 0).text() == "anna"
 training.ui.worstTable.cellClicked.emit(0, 0)
+host.wait(lambda: not training.ui.evaluateStatusLabel.text.startswith("Loading "))
 assert "install" in training.ui.evaluateStatusLabel.text
 """
 

@@ -210,6 +210,7 @@ def test_a_run_draws_its_curves_ends_with_a_network_and_is_judged_and_used(
     slice_node.SetOrientationToAxial()
     name, position, *_ = rows_of(ui.worstTable)[0]
     ui.worstTable.cellClicked.emit(0, 0)
+    host.wait(lambda: not panel.evaluatePanel._loading.running)
     volume = host.slicer.util.getNode(name)
     offset = slice_node.GetSliceToRAS().GetElement(2, 3)
     letter, millimetres, _unit = position.split()

@@ -12,6 +12,7 @@ from LungSegResNetLib.figures.metric_definitions import METRIC_BY_KEY, Metric
 from .aggregation import patients_of, values_of, with_lung
 from .bootstrap import Interval, count_patients, mean_intervals
 from .case_result import NETWORK, THRESHOLDING, CaseResult
+from .permutation import permutation_p
 from .spread import Spread, spread_of
 
 BEGUN_BY_NETWORK_NOTE = (
@@ -39,7 +40,8 @@ _METRICS = (
 class BaselineComparison:
     """A metric of both methods over the cases where both have it, and the mean of the differences case by case.
 
-    There is no interval where these cases are of too few ``patients``. ``nothing_found`` counts the cases with lung in
+    The methods are said to differ where ``interval`` excludes 0 and ``p``, of exchanging the methods by patient, is
+    small; both are None where these cases are of too few ``patients``. ``nothing_found`` counts the cases with lung in
     which one of the two found none.
     """
 
@@ -49,6 +51,7 @@ class BaselineComparison:
     difference: float
     patients: int
     interval: Interval | None
+    p: float | None
     nothing_found: int
 
 
@@ -71,7 +74,13 @@ def compare_with_thresholding(results: Sequence[CaseResult]) -> list[BaselineCom
             spread_of(network[:, n] - thresholding[:, n]).mean,
             count_patients(patients, both[:, n]),
             intervals[n],
+            _p(network[:, n], thresholding[:, n], patients) if intervals[n] else None,
             nothing_found,
         )
         for n, key in enumerate(_METRICS)
     ]
+
+
+def _p(network: np.ndarray, thresholding: np.ndarray, patients: Sequence[str]) -> float:
+    by_network = np.arange(2 * len(network)) < len(network)
+    return permutation_p(np.concatenate([network, thresholding]), [*patients, *patients], by_network)

@@ -38,8 +38,14 @@ def excludes_zero(interval: Interval, metric: Metric) -> bool:
 
 def p_text(p: float) -> str:
     """Such as ``p = 0.012``, or ``p < 0.001``."""
+    value = p_value_text(p)
+    return f"p {value}" if value.startswith("<") else f"p = {value}"
+
+
+def p_value_text(p: float) -> str:
+    """Such as ``0.012``, or ``< 0.001``."""
     least = 10**-_P_DECIMALS
-    return f"p < {least}" if p < least else f"p = {p:.{_P_DECIMALS}f}"
+    return f"< {least}" if p < least else f"{p:.{_P_DECIMALS}f}"
 
 
 def is_significant(p: float) -> bool:

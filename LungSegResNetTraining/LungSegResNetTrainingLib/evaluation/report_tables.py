@@ -13,7 +13,7 @@ from .aggregation import FURTHER_METRICS, Column, values_of, with_lung
 from .baseline_comparison import BaselineComparison
 from .bootstrap import LEVEL_PERCENT
 from .case_result import LEFT, LUNGS, NETWORK, RIGHT, THRESHOLDING, CaseResult, UnjudgedCase
-from .figure_text import limits_text, mean_and_sd, median_and_quartiles, range_text
+from .figure_text import limits_text, mean_and_sd, median_and_quartiles, p_value_text, range_text
 from .paper_figures import PAPER_DECIMALS, PAPER_METRICS
 from .spread import Spread, spread_of
 
@@ -77,15 +77,16 @@ def sides_text(results: Sequence[CaseResult]) -> TextTable:
 
 
 def baseline_text(comparisons: Sequence[BaselineComparison]) -> TextTable:
-    """Network and thresholding side by side, with the difference and its interval."""
+    """Network and thresholding side by side, with the difference, its interval and p."""
     rows, cases = [], max((one.network.count for one in comparisons), default=0)
     for one in comparisons:
         metric, interval = one.metric, one.interval
         limits = limits_text(interval, metric) if interval else "-"
+        p = "-" if one.p is None else p_value_text(one.p)
         spreads = [_spread_text(s, metric, cases) for s in (one.network, one.thresholding)]
-        rows.append([_row_title(metric), *spreads, metric.text(one.difference), limits])
+        rows.append([_row_title(metric), *spreads, metric.text(one.difference), limits, p])
     methods = [f"{method}\nn = {cases}" for method in (NETWORK, THRESHOLDING)]
-    return TextTable(["", *methods, "mean difference", f"{LEVEL_PERCENT} % interval"], rows)
+    return TextTable(["", *methods, "mean difference", f"{LEVEL_PERCENT} % interval", "p"], rows)
 
 
 def cases_text(results: Sequence[CaseResult]) -> TextTable:

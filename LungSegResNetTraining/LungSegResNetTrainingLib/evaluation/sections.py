@@ -45,7 +45,8 @@ _KINDS_NOTE = "Volumes and single slices are pooled but for the last two columns
 _THRESHOLDING_NOTE = (
     f"Thresholding means region growing at {LUNG_HU:.0f} HU with airways removed and the borders closed, on the same "
     "cases; where one of them has no value, as a distance to nothing, the case counts for neither. The difference is "
-    "network minus thresholding, case by case; its interval is a bootstrap over patients."
+    "network minus thresholding, case by case; its interval is a bootstrap over patients, and p is two-sided, of "
+    "exchanging the methods by patient."
 )
 _OUTLIER_NOTE = (
     "The worst slices of the worst cases: the slice as it is, and beside it reference (dashed) and network (solid) "

@@ -15,7 +15,7 @@ from .bootstrap import FOLDS_NOTE, LEVEL_PERCENT, too_few
 from .case_choice import trained_patients
 from .case_result import LUNGS, NETWORK, TRAINED_ON, CaseResult
 from .evaluate import Evaluation
-from .figure_text import excludes_zero, interval_text, is_zero
+from .figure_text import excludes_zero, interval_text, is_significant, is_zero, p_text
 from .findings import Findings, worst_first
 from .left_out import doubted_text
 
@@ -192,12 +192,12 @@ def _beside_thresholding(comparisons: Sequence[BaselineComparison]) -> list[str]
     dice = comparisons[0]
     text = f"Plain thresholding reaches a mean Dice of {DICE.text(dice.thresholding.mean)} on the same cases"
     difference = DICE.text(dice.difference, signed=True)
-    if dice.interval is None:
+    if dice.interval is None or dice.p is None:
         return [f"{text}; the network differs by {difference}, but {too_few(dice.patients)} for a statement."]
     if is_zero(dice.difference, dice.metric) and not dice.interval.holds_zero:
         return [f"{text}; at this precision the network does not differ from it."]
-    limits = f"{LEVEL_PERCENT} % interval {interval_text(dice.interval, signed=True)}"
-    if not excludes_zero(dice.interval, dice.metric):
+    limits = f"{LEVEL_PERCENT} % interval {interval_text(dice.interval, signed=True)}; {p_text(dice.p)}"
+    if not (excludes_zero(dice.interval, dice.metric) and is_significant(dice.p)):
         return [f"{text}; the difference of {difference} ({limits}) is not distinguishable from 0."]
     word = "better" if dice.difference > 0 else "worse"
     return [f"{text}; the network is {word} by {DICE.text(abs(dice.difference))} (difference {difference}, {limits})."]

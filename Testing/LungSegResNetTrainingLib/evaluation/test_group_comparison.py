@@ -128,7 +128,7 @@ def test_a_mean_difference_of_0_in_scattered_cases_is_no_equality() -> None:
     results = [judged_case(f"a{n}", 0.95 + 0.01 * (-1) ** n, baseline_dice=0.95) for n in range(12)]
     said = " ".join(sentences(Findings(Evaluation([_judge()], results))))
     assert re.search(
-        r"the difference of 0\.0000 \(95 % interval -0\.00\d+ to \+0\.00\d+\) is not distinguishable", said
+        r"the difference of 0\.0000 \(95 % interval -0\.00\d+ to \+0\.00\d+; p = \d\.\d+\) is not distinguishable", said
     )
 
 
@@ -138,8 +138,24 @@ def test_a_limit_that_is_written_as_0_is_not_beyond_it() -> None:
     (dice, *_) = compare_with_thresholding(results)
     assert dice.interval is not None
     assert not dice.interval.holds_zero
+    assert dice.p is not None
+    assert dice.p < 0.05
     said = " ".join(sentences(Findings(Evaluation([_judge()], results))))
-    assert "(95 % interval 0.0000 to +0.0010) is not distinguishable from 0" in said
+    assert "(95 % interval 0.0000 to +0.0010; p < 0.001) is not distinguishable from 0" in said
+
+
+def test_the_network_is_not_called_better_for_one_skewed_case() -> None:
+    """Two of twelve patients with a large gain: all draws have one of them, but exchanging the methods tells little."""
+    gains = [0.10, 0.08, *[0.001 * (-1) ** n for n in range(10)]]
+    results = [judged_case(f"a{n}", 0.85 + gain, baseline_dice=0.85) for n, gain in enumerate(gains)]
+    (dice, *_) = compare_with_thresholding(results)
+    assert dice.interval is not None
+    assert dice.p is not None
+    assert dice.p > 0.05
+    said = " ".join(sentences(Findings(Evaluation([_judge()], results))))
+    assert re.search(
+        r"the difference of \+0\.01\d+ \(95 % interval .*; p = 0\.\d+\) is not distinguishable from 0", said
+    )
 
 
 def _judge(**training: Any) -> Judge:
@@ -234,7 +250,8 @@ def test_with_few_patients_nothing_is_said_to_be_better_and_what_is_said_names_t
     else:
         narrow = [f"too narrow with {patients} patients" in text for text in (headline, beside, *group)]
         assert narrow == [patients < 10] * 3
-        assert "the network is better by" in beside
+        # All five are better: one of 16 ways to exchange the methods, and its mirror image, gives as much.
+        assert ("the network is better by" if patients > 5 else "p = 0.062) is not distinguishable") in beside
 
 
 def test_many_scans_of_few_patients_are_few() -> None:
@@ -318,4 +335,5 @@ def test_network_and_thresholding_are_compared_case_by_case() -> None:
     assert (dice.network.mean, dice.thresholding.mean) == pytest.approx((0.925, 0.905))
     assert dice.interval is not None
     assert (dice.interval.low, dice.interval.high) == pytest.approx((0.02, 0.02))
+    assert dice.p == 2 / 2**6  # all six are better, or all worse
     assert compare_with_thresholding([judged_case("alone", 0.9)]) == []

@@ -524,7 +524,7 @@ def test_regions_and_figures_are_shown_in_full_in_a_panel_that_is_narrow(host: H
 
 
 def test_the_name_of_a_ct_that_is_one_long_word_is_shown_whole(host: Host, ct: Any, done: Any) -> None:
-    ct.SetName("Mustermann_Erika_1956_study1_thorax-native.lung.kernel")
+    ct.SetName("scanner_export_1956_study1_thorax-native.lung.kernel")
     done.parent.resize(350, 900)
     done.updateGui()
     label = done.ui.measurementsLabel

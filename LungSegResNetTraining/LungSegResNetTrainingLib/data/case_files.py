@@ -9,6 +9,7 @@ from LungSegResNetLib.files.detached_voxels import voxel_files
 
 from .cases import NO_PAIR, REFUSED, Case
 from .dicom_kinds import PICTURE, kind_of_file
+from .structure_files import files_of_structures, has_lung_files
 from .system_files import users_files
 
 
@@ -20,9 +21,12 @@ def files_of(scan: Path) -> list[Path]:
 
 
 def mask_files_of(mask: Path) -> list[Path]:
-    """As `files_of`; where one picture of a colour series is named, all pictures that lie beside it."""
+    """As `files_of`; where one picture of a colour series is named, all pictures that lie beside it, and of a folder
+    with a file for each structure those files alone."""
     if kind_of_file(mask) == PICTURE:
         return [path for path in users_files(mask.parent, recursive=False) if kind_of_file(path) == PICTURE]
+    if has_lung_files(mask):
+        return files_of_structures(mask)
     return files_of(mask)
 
 

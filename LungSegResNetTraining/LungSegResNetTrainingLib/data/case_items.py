@@ -38,6 +38,11 @@ class Item:
         return self.ending == _OF_FOLDER
 
     @property
+    def is_structures(self) -> bool:
+        """Whether it is a folder with a file for each structure."""
+        return self.ending == _OF_STRUCTURES
+
+    @property
     def known_kind(self) -> str | None:
         """``ct``, ``mask``, ``picture`` or ``other``, by the ending or the SOP Class; None where neither says so."""
         if self.ending in _ALWAYS_MASK:

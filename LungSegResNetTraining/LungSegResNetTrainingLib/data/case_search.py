@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from .case_items import FolderContents, Item, innermost, kinds_of
-from .case_names import CaseNames, case_names_beside_ct, case_names_of_mask, folder_of_many
+from .case_names import CaseNames, case_names_beside_ct, case_names_of_mask, says_mask
 from .cases import REFUSED, TRAIN, Case
 from .dicom_kinds import CT, MASK, PICTURE
 from .found_cases import FoundCases, without_repetitions
-from .sibling_folders import SiblingFolders, lone_items, sibling_folders
-from .structure_files import has_lung_files
+from .inner_items import InnerItem, lacking_items, lone_in
+from .sibling_folders import SiblingFolders, sibling_folders
+from .structure_files import lung_files, says_ct
 
 _WHERE = (
     "put CT and mask into one folder as name_ct.* and name_lungs.*, or both alone into a folder of the case, or list "
@@ -58,22 +59,29 @@ def _search(folder: Path, top: Path, found: FoundCases, above: frozenset[Path]) 
         _pair_by_name(pair.scans, masks, prefix + (f"{pair.title}/" if len(siblings) > 1 else ""), found)
         items = [item for item in items if item.path not in pair.folders]
         subfolders = [path for path in subfolders if path not in pair.folders] + [*pair.subfolders]
-    if folder != top:
-        own = [path for path in subfolders if folder_of_many(path.name)]
-        lone, _ = lone_items(own)
-        items = [*items, *lone]
-        subfolders = [path for path in subfolders if path not in {item.path.parent for item in lone}]
+    structures = [item for item in items if item.is_structures]
+    items = [item for item in items if not item.is_structures]
+    if folder == top:
+        # Folders that lie in it are of several cases, but for one that has no name of its own.
+        inner = [InnerItem(item, item.stem) for item in structures if says_mask(item.stem)]
+    else:
+        inner = [InnerItem(item, item.stem) for item in structures] + lone_in(subfolders)
+    lacking = [one.item for one in lacking_items(folder, items, inner, contents.loose_dicom)]
+    subfolders = [path for path in subfolders if path not in {item.path.parent for item in lacking}]
     scans: dict[str, list[Item]] = {}
     for item in items:
         if (case := item.case_of_ct) is not None:
             scans.setdefault(case, []).append(item)
-    if scans:
+    if scans and not lacking:
         others = [item for item in items if item.case_of_ct is None]
         _pair_by_name(scans, {item: case_names_of_mask(item.stem) for item in others}, prefix, found)
     elif folder == top:
-        _pair_of_top(folder, items, contents.loose_dicom, found)
-    elif items or contents.loose_dicom:
-        _pair_of_folder(folder, name, items, contents.loose_dicom, found)
+        _pair_of_top(folder, [*items, *lacking], contents.loose_dicom, found)
+    elif items or lacking or contents.loose_dicom:
+        _pair_of_folder(folder, name, [*items, *lacking], contents.loose_dicom, found)
+    for item in structures:
+        if item not in lacking:
+            _pair_of_folder(item.path, prefix + item.stem, [item], False, found)
     for subfolder in subfolders:
         _search(subfolder, top, found, above | {here})
 
@@ -148,10 +156,10 @@ def _pair_of_folder(
         return
     if len(masks) == 1 and len(scans) == 1:
         found.cases.append(_case(name, scans[0], masks[0].path))
-    elif len(scans) == 1 and len(masks) > 1 and has_lung_files(folder):
-        found.cases.append(_case(name, scans[0], folder))
     elif _pair_by_own_name(items, loose_dicom, f"{name}/", found):
         return
+    elif len(masks) > 1 and (scan := _scan_beside_lungs(folder, items, masks, scans)):
+        found.cases.append(_case(name, scan, folder))
     elif not scans:
         found.add_problem(name, _reason_without_ct([item.path.name for item in masks]))
     elif len(scans) > 1 and masks:
@@ -161,6 +169,18 @@ def _pair_of_folder(
             _report(name if scan == folder else f"{name}/{scan.name}", masks, found)
     else:
         _report(name, masks, found)
+
+
+def _scan_beside_lungs(
+    folder: Path, items: Sequence[Item], masks: Sequence[Item], scans: Sequence[Path]
+) -> Path | None:
+    """The CT in a folder in which the masks are files for each lung or lobe, perhaps with other organs; None where they
+    are not, or it is not clear."""
+    lungs = lung_files(folder)
+    if not lungs or not lungs.keys() >= {item.path for item in masks}:
+        return None
+    named = [item.path for item in items if says_ct(item.stem) and item.path in scans] if len(scans) > 1 else scans
+    return named[0] if len(named) == 1 else None
 
 
 def _report_closed(paths: Sequence[Path], top: Path, found: FoundCases) -> None:

@@ -19,6 +19,7 @@ _LARGEST_SHARE = 0.25
 # Of a slice above or below all that is drawn. By hand, on the same volumes: at most 5 cm2 beyond a true mask, 52 to 309
 # beyond one without the lowest fifth of its slices, 37 to 188 without the highest.
 _LARGEST_BEYOND_CM2 = 25.0
+_NO_LUNG_CM2 = 1.0  # where a slice has less, lung has ended: further off lies bowel
 _WINDPIPE_CM2 = 9.0  # at most; a slice with less air has the lungs' ends in it, or none of them
 
 
@@ -29,7 +30,7 @@ class LeftOutLung:
     Attributes
     ----------
     share : volume of aerated lung outside of the mask, by that of the mask.
-    beyond_cm2 : largest section of aerated lung in a slice above or below the whole mask.
+    beyond_cm2 : largest section of aerated lung in the slices that follow upon the whole mask above or below.
     slices : the lowest and the highest slice with lung, in the mask or outside of it.
     """
 
@@ -63,5 +64,12 @@ def left_out_lung(ct: CTVolume, lung: np.ndarray) -> LeftOutLung:
     drawn, with_air = np.flatnonzero(lung.any(axis=(1, 2))), np.flatnonzero(areas_cm2 > _WINDPIPE_CM2) * steps[0]
     both = np.concatenate([drawn, with_air])
     numbers = np.arange(len(areas_cm2)) * steps[0]
-    beyond_cm2 = areas_cm2[(numbers < drawn[0]) | (numbers > drawn[-1])].max(initial=0.0)
-    return LeftOutLung(float(outside), float(beyond_cm2), (int(both.min()), int(both.max())))
+    below, above = areas_cm2[numbers < drawn[0]][::-1], areas_cm2[numbers > drawn[-1]]
+    beyond_cm2 = max(_largest_until_a_gap(below), _largest_until_a_gap(above))
+    return LeftOutLung(float(outside), beyond_cm2, (int(both.min()), int(both.max())))
+
+
+def _largest_until_a_gap(areas_cm2: np.ndarray) -> float:
+    """Of the slices up to the first one without lung; 0 where that is the first of all."""
+    ends = np.flatnonzero(areas_cm2 < _NO_LUNG_CM2)
+    return float(areas_cm2[: ends[0] if len(ends) else None].max(initial=0.0))

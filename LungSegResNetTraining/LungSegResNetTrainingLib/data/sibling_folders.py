@@ -87,16 +87,17 @@ def _one_for_each(folder: Path) -> FolderContents:
     contents = FolderContents.of(folder)
     lone, subfolders = lone_items(contents.subfolders)
     items = [item for item in contents.items if item.known_kind != OTHER]
-    return replace(contents, items=[*items, *lone], subfolders=subfolders)
+    items += [replace(item, stem=inner.name) for inner, item in lone.items()]
+    return replace(contents, items=items, subfolders=subfolders)
 
 
-def lone_items(folders: Sequence[Path]) -> tuple[list[Item], list[Path]]:
-    """What lies alone in one of the folders, with the name of its folder, and the folders that hold anything else."""
-    items, others = [], []
+def lone_items(folders: Sequence[Path]) -> tuple[dict[Path, Item], list[Path]]:
+    """What lies alone in one of the folders, by its folder, and the folders that hold anything else."""
+    lone, others = {}, []
     for folder in folders:
         inner = FolderContents.of(folder)
         if len(inner.items) == 1 and not (inner.subfolders or inner.loose_dicom or inner.closed):
-            items.append(replace(inner.items[0], stem=folder.name))
+            lone[folder] = inner.items[0]
         else:
             others.append(folder)
-    return items, others
+    return lone, others

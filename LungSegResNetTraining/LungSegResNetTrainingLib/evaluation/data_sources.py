@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ def data_sources(
         # Tests are those of another report.
         earlier = [{key: value for key, value in row.items() if key != TEST_CASES} for row in record.data]
         sources = sorted(merged_sources([*sources, *earlier]), key=lambda row: (row["doi"], row["licence"]))
-    return sources, _unknown_text(record, {_scan(mark) for mark in lacking.marks & seen.marks})
+    return sources, _unknown_text(record, by_source, len({_scan(mark) for mark in lacking.marks & seen.marks}))
 
 
 def _scan(mark: ScanMark) -> str:
@@ -90,12 +90,16 @@ def _refuse_lacking(record: TrainingRecord, listed: ScanSet) -> None:
         )
 
 
-def _unknown_text(record: TrainingRecord, lacking: Set[str]) -> str:
-    """How many scans that are not listed are not among the data that the network's file names either."""
-    unknown = len(lacking) - sum(row.get(TRAINING_CASES, 0) for row in record.sources)
-    if unknown <= 0:
+def _unknown_text(record: TrainingRecord, listed: Mapping[tuple[str, str], Counter[str]], lacking: int) -> str:
+    """How many scans are neither ``listed``, by source and use, nor among the data that the network's file names, of
+    those that the network was trained on and the list lacks."""
+    named = sum(
+        max(0, row.get(TRAINING_CASES, 0) - listed[plain_doi(row["doi"]), row["licence"]][TRAINING_CASES])
+        for row in record.sources
+    )
+    if lacking <= named:
         return ""
     return (
-        f"Origin and licence of {counted(unknown, 'scan')} that the network was trained on are not stated: neither the "
-        "list of cases nor the network's file names them."
+        f"Origin and licence of {counted(lacking - named, 'scan')} that the network was trained on are not stated: "
+        "neither the list of cases nor the network's file names them."
     )

@@ -17,6 +17,7 @@ from LungSegResNetLib.errors import InputError, OutputError, OutputExistsError
 from ..data.case_files import mask_files_of
 from ..data.cases import Case
 from ..data.scan_marks import ScanMarks
+from ..data.structure_files import has_lung_files
 from ..data.system_files import is_system_file
 from .finished_cases import folder_names, forget_result
 from .report_files import CASES_FOLDER, EVALUATION, REPORT_FILES
@@ -76,8 +77,11 @@ def cases_digest(cases: Sequence[Case], marks: ScanMarks) -> str:
 
 
 def _mask_digest(case: Case) -> str:
-    """Digest of what the mask's files hold, whatever they are called; empty where they cannot be read."""
+    """Digest of what the mask's files hold, whatever they are called, unless their names tell right and left; empty
+    where they cannot be read."""
     try:
+        if has_lung_files(case.mask):
+            return " ".join(f"{path.name} {file_digest(path)}" for path in mask_files_of(case.mask))
         return " ".join(sorted(map(file_digest, mask_files_of(case.mask))))
     except (OSError, InputError):
         return ""  # reading the case says why

@@ -58,9 +58,30 @@ def test_a_series_may_lie_beside_the_folder_of_its_mask(
     assert found_in(tmp_path) == {"p1": ("p1/CT", "p1/masks/lungs.nii.gz")}
 
 
-def test_a_ct_and_a_mask_in_folders_of_two_patients_are_no_pair(tmp_path: Path) -> None:
-    touch(tmp_path / "site" / "p1" / "scan.nii.gz", tmp_path / "site" / "p2" / "lungs.nii.gz")
+@pytest.mark.parametrize(
+    ("ct", "mask"),
+    [
+        ("site/p1/scan.nii.gz", "site/p2/lungs.nii.gz"),
+        ("site/CT/p1.nii.gz", "site/masks/p2_mask.nii.gz"),
+        ("data/train/imagesTr/001_0000.nii.gz", "data/train/labelsTr/002.nii.gz"),
+        ("site/p1.nii.gz", "site/masks/p2_lungs.nii.gz"),
+        ("p1/CT_2019/scan.nii.gz", "p1/Seg_2021/lungs.nii.gz"),
+    ],
+)
+def test_a_ct_and_a_mask_of_two_patients_or_days_are_no_pair(tmp_path: Path, ct: str, mask: str) -> None:
+    touch(tmp_path / ct, tmp_path / mask)
     assert found_in(tmp_path) == {}
+
+
+@pytest.mark.parametrize("further", ["labels/tumour.nii.gz", "images/pet.nii.gz", "Segmentations/nodule.nrrd"])
+def test_what_lies_in_the_folder_of_a_case_goes_before_what_lies_in_folders_in_it(tmp_path: Path, further: str) -> None:
+    touch(tmp_path / "p1" / "ct.nii.gz", tmp_path / "p1" / "lungs.nii.gz", tmp_path / "p1" / further)
+    assert found_in(tmp_path) == {"p1": ("p1/ct.nii.gz", "p1/lungs.nii.gz")}
+
+
+def test_a_mask_alone_in_its_folder_may_be_named_for_the_case(tmp_path: Path) -> None:
+    touch(tmp_path / "p1" / "CT" / "scan.nii.gz", tmp_path / "p1" / "masks" / "p1_lungs.nii.gz")
+    assert found_in(tmp_path) == {"p1": ("p1/CT/scan.nii.gz", "p1/masks/p1_lungs.nii.gz")}
 
 
 @pytest.mark.parametrize("mask", ["a_lungs.nii.gz", "a_mask.nrrd", "a_seg.seg.nrrd", "a_lungs.mhd", "a_mask.mat"])

@@ -126,6 +126,22 @@ def _slices(truth: np.ndarray) -> np.ndarray:
     return np.flatnonzero((truth > 0).any(axis=(1, 2)))
 
 
+def test_gas_far_below_the_lungs_makes_no_mask_unfinished() -> None:
+    """Scans of a whole trunk show bowel, whose contents are as dense as aerated lung in places."""
+    images = Thorax(noise=5.0).scan((4.0, 4.0, 10.0), (400.0, 300.0, 300.0))
+    chest, lungs = (CTVolume.from_sitk(image, "phantom") for image in images)
+    below = np.repeat(chest.hu[:1], 30, axis=0)
+    rows, columns = np.indices(below.shape[1:])
+    colon = np.hypot((rows - below.shape[1] / 2) * 4.0, (columns - below.shape[2] / 2) * 4.0) < 35.0
+    below[4:20, colon] = np.random.default_rng(0).integers(-900, -700, (16, np.count_nonzero(colon)))
+    ct = replace(chest, hu=np.concatenate([below, chest.hu]))
+    labels = np.concatenate([np.zeros(below.shape, np.uint8), lungs.hu.astype(np.uint8)])
+    assert check_pair(ct, labels).status == OK
+    drawn = _slices(labels)
+    labels[drawn[: len(drawn) // 5]] = 0
+    assert any("is it unfinished?" in reason for reason in check_pair(ct, labels).reasons)
+
+
 @pytest.mark.parametrize("end", ["lowest", "highest"])
 def test_a_mask_without_the_last_fifth_of_the_lungs_is_doubtful(pair, end: str) -> None:
     """What it leaves out is less than a mask that is drawn too narrow all round does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import ptk_files
 import pytest
 import SimpleITK as sitk
 from synthetic_thorax import Thorax
@@ -12,10 +13,13 @@ from synthetic_thorax import Thorax
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
 from LungSegResNetLib.files.reading import read_ct
+from LungSegResNetTrainingLib.data.case_files import mask_files_of
 from LungSegResNetTrainingLib.data.case_search import find_cases
 from LungSegResNetTrainingLib.data.cases import DOUBTFUL, OK, Case, read_cases
 from LungSegResNetTrainingLib.data.data_check import check_case
 from LungSegResNetTrainingLib.data.mask_files import read_reference_mask
+from LungSegResNetTrainingLib.data.scan_marks import ScanMarks
+from LungSegResNetTrainingLib.evaluation.report_folder import cases_digest
 
 LOBES = (
     "lung_upper_lobe_right",
@@ -118,6 +122,104 @@ def test_some_lobes_of_a_lung_are_no_mask(tmp_path: Path) -> None:
     del lobes["lung_middle_lobe_right"]
     write_structures(tmp_path / "s0001" / "segmentations", lungs, lobes)
     assert found_in(tmp_path) == {}
+
+
+def test_lungs_among_organs_beside_a_file_called_ct_are_its_mask(tmp_path: Path) -> None:
+    _, lungs = write_scan(tmp_path / "p1" / "ct.nii.gz")
+    write_structures(tmp_path / "p1", lungs, lungs_of(lungs) | {"liver": sitk.GetArrayFromImage(lungs) > 0})
+    assert found_in(tmp_path) == {"p1": ("p1/ct.nii.gz", "p1")}
+
+
+def test_a_structure_that_is_named_for_a_volume_is_no_ct(tmp_path: Path) -> None:
+    ct, lungs = write_scan(tmp_path / "p1" / "ct.nii.gz")
+    nothing = {"tumour_volume": np.zeros(ct.hu.shape)}
+    write_structures(tmp_path / "p1" / "segmentations", lungs, lungs_of(lungs) | nothing)
+    (tmp_path / "p1" / "segmentations" / ".cache").mkdir()
+    assert found_in(tmp_path) == {"p1": ("p1/ct.nii.gz", "p1/segmentations")}
+
+
+@pytest.mark.parametrize("folder", ["segmentations", "totalseg"])
+def test_a_mask_beside_its_ct_is_not_lost_for_structures_in_a_folder(tmp_path: Path, folder: str) -> None:
+    """As a draft or the mask of a network has that was corrected into one file."""
+    _, lungs = write_scan(tmp_path / "p1" / "ct.nii.gz")
+    write_structures(tmp_path / "p1", lungs, {"lungs": sitk.GetArrayFromImage(lungs)})
+    write_structures(tmp_path / "p1" / folder, lungs, lungs_of(lungs))
+    assert found_in(tmp_path) == {"p1": ("p1/ct.nii.gz", "p1/lungs.nii.gz")}
+
+
+def test_a_file_of_both_lungs_beside_those_of_each_leaves_a_choice(tmp_path: Path) -> None:
+    _, lungs = write_scan(tmp_path / "p1" / "ct.nii.gz")
+    both = {"lungs": sitk.GetArrayFromImage(lungs) > 0}
+    write_structures(tmp_path / "p1", lungs, lungs_of(lungs) | both)
+    assert found_in(tmp_path) == {}
+
+
+def test_a_mask_with_the_name_of_its_ct_goes_before_structures_beside_it(tmp_path: Path) -> None:
+    _, lungs = write_scan(tmp_path / "p1" / "p1.nii.gz")
+    write_structures(tmp_path / "p1", lungs, lungs_of(lungs) | {"p1_lungs": sitk.GetArrayFromImage(lungs)})
+    assert found_in(tmp_path) == {"p1_p1": ("p1/p1.nii.gz", "p1/p1_lungs.nii.gz")}
+
+
+def test_structures_of_one_patient_are_no_mask_of_another_one(tmp_path: Path) -> None:
+    _, lungs = write_scan(tmp_path / "p1.nii.gz")
+    write_structures(tmp_path / "p2", lungs, lungs_of(lungs))
+    assert found_in(tmp_path) == {}
+    assert any("p2" in item.name for item in find_cases(tmp_path).left_out)
+
+
+def test_the_folder_of_one_case_may_be_the_data_set(tmp_path: Path) -> None:
+    _, lungs = write_scan(tmp_path / "ct.nii.gz")
+    write_structures(tmp_path / "segmentations", lungs, lobes_of(lungs))
+    assert found_in(tmp_path) == {tmp_path.name: ("ct.nii.gz", "segmentations")}
+
+
+def test_files_of_the_structures_alone_are_those_of_the_mask(tmp_path: Path) -> None:
+    """What else lies in the case's folder makes no other mask, and right and left exchanged do."""
+    _, lungs = write_scan(tmp_path / "p1" / "ct.nii.gz")
+    write_structures(tmp_path / "p1", lungs, lungs_of(lungs))
+    (tmp_path / "p1" / "report").mkdir()
+    (tmp_path / "p1" / "report" / "notes.txt").write_text("looked at", encoding="utf-8")
+    names = [path.name for path in mask_files_of(tmp_path / "p1")]
+    assert names == ["left_lung.nii.gz", "right_lung.nii.gz"]
+    (case,) = find_cases(tmp_path).cases
+    before = cases_digest([case], ScanMarks())
+    left, right, spare = (tmp_path / "p1" / f"{name}.nii.gz" for name in ("left_lung", "right_lung", "spare"))
+    left.rename(spare)
+    right.rename(left)
+    spare.rename(right)
+    assert cases_digest([case], ScanMarks()) != before
+
+
+def test_lungs_that_lie_over_each_other_are_refused_and_a_little_is_told(tmp_path: Path) -> None:
+    ct, lungs = write_scan(tmp_path / "p1" / "ct.nii.gz")
+    structures = lungs_of(lungs)
+    write_structures(
+        tmp_path / "p1", lungs, structures | {"left_lung": structures["left_lung"] | structures["right_lung"]}
+    )
+    with pytest.raises(InputError, match="in common: are they of one patient"):
+        read_reference_mask(tmp_path / "p1", ct)
+    structures["left_lung"] |= structures["right_lung"] & (np.cumsum(structures["right_lung"].ravel()) <= 5).reshape(
+        structures["right_lung"].shape
+    )
+    write_structures(tmp_path / "p1", lungs, structures)
+    (note,) = read_reference_mask(tmp_path / "p1", ct).notes
+    assert "in common, which were given to one of them" in note
+
+
+def test_a_lung_in_two_files_leaves_a_choice(tmp_path: Path) -> None:
+    _, lungs = write_scan(tmp_path / "p1" / "ct.nii.gz")
+    write_structures(tmp_path / "p1", lungs, lungs_of(lungs))
+    sitk.WriteImage(lungs, str(tmp_path / "p1" / "left_lung.nrrd"))
+    assert found_in(tmp_path) == {}
+
+
+def test_a_lung_that_has_lost_its_place_is_refused(tmp_path: Path) -> None:
+    ct, lungs = write_scan(tmp_path / "p1" / "ct.nii.gz")
+    labels = CTVolume.from_sitk(lungs, "truth").hu
+    for name, label in (("right_lung", 1), ("left_lung", 2)):
+        ptk_files.write_mhd(tmp_path / "p1" / f"{name}.mhd", (labels == label).astype(np.uint8), ct)
+    with pytest.raises(InputError, match="does not say where it lies in the patient"):
+        read_reference_mask(tmp_path / "p1", ct)
 
 
 def test_a_lung_that_was_removed_is_an_empty_file(tmp_path: Path) -> None:

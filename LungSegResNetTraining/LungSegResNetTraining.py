@@ -267,6 +267,7 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
             return
         self._isUpdating = True
         try:
+            self.dataPanel.letGoOfWritten()
             self._followCaseVolume()
             for panel in (self.trainPanel, self.dataPanel, self.evaluatePanel):  # a begun run names its data set
                 panel.update()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import qt
 import slicer
+import vtk
 from LungSegResNetWidgets.background_job import BackgroundJob
 from LungSegResNetWidgets.case_loading import CaseLoading
 from LungSegResNetWidgets.kept_answers import KeptAnswers
@@ -45,6 +46,7 @@ class DataPanel:
         self._controls = TrainingControls(*buttonsAndBar, self._status, ensurePackages, self._onCheckChanged)
         self._dataSet = ""
         self._writing = BackgroundJob()
+        self._written: tuple[Any, ...] = ()  # weak references to CT and lungs of a case that are still to be let go
         self._loading = CaseLoading(self._status)
         ui.dataSetFolderButton.connect("clicked(bool)", self.onChooseFolder)
         ui.dataSetListButton.connect("clicked(bool)", self.onChooseList)
@@ -75,6 +77,16 @@ class DataPanel:
         if self._writing.running:
             reason = _("A case is being written; wait until it is there.")
         enable(ui.addCaseButton, reason, _("Write CT and lungs as files into the folder of the data set."))
+
+    def letGoOfWritten(self) -> None:
+        """CT and lungs that have become a case are chosen no more; while another module is open, that has to wait."""
+        parameters = self._parameters()
+        if parameters is None or not self._written:
+            return
+        written = tuple(reference.Get() for reference in self._written)
+        self._written = ()
+        if (parameters.caseVolume, parameters.caseSegmentation) == written:
+            parameters.caseVolume = parameters.caseSegmentation = None
 
     def stopShowing(self) -> None:
         """The scene is closed: no case of it is shown in the next one."""
@@ -191,8 +203,10 @@ class DataPanel:
             # What was written is not the next one.
             if ui.caseNameLineEdit.text == typed:
                 ui.caseNameLineEdit.text = ""
-            if parameters and (parameters.caseVolume, parameters.caseSegmentation) == (volume, segmentation):
-                parameters.caseVolume = parameters.caseSegmentation = None
+            self._written = (vtk.vtkWeakReference(), vtk.vtkWeakReference())
+            for reference, node in zip(self._written, (volume, segmentation), strict=True):
+                reference.Set(node)
+            self.letGoOfWritten()
         self.update()
 
     def _onEvent(self, event: dict[str, Any]) -> None:

@@ -355,6 +355,32 @@ def test_while_a_case_is_written_the_window_goes_on_and_no_second_click_or_chang
     assert panel.ui.addCaseButton.enabled
 
 
+def test_a_case_that_was_written_while_another_module_was_open_is_not_chosen_for_the_next_one(
+    host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, write_image = threading.Event(), sitk.WriteImage
+
+    def slowly(*arguments: Any, **options: Any) -> None:
+        assert go_on.wait(60)
+        write_image(*arguments, **options)
+
+    volume, lungs = add_patient(host, "A", (6.0, 6.0, 20.0))
+    chosen = parameters(panel)
+    chosen.dataSet, chosen.caseVolume = str(tmp_path), volume
+    panel.ui.caseNameLineEdit.text = "today"
+    monkeypatch.setattr(sitk, "WriteImage", slowly)
+    panel.ui.addCaseButton.click()
+    host.leaveModule(panel)
+    go_on.set()
+    host.wait(lambda: not panel.dataPanel._writing.running)
+    host.enterModule(panel)
+    assert panel.ui.dataStatusLabel.text.startswith("today is a case of the data set now")
+    assert (chosen.caseVolume, chosen.caseSegmentation) == (None, None)
+    assert not panel.ui.addCaseButton.enabled
+    panel.ui.caseVolumeSelector.setCurrentNode(volume)  # by a person who wants it once more
+    assert chosen.caseSegmentation is lungs
+
+
 def test_a_file_that_comes_while_a_case_is_written_is_not_replaced(
     host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,7 +181,8 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(scene, scene.NodeRemovedEvent, self.onNodeRemoved)
         callbacks = (self.onRunDone, self.onRunChanged)
         self.runPanel = RunPanel(self.ui, self.logic, self.ensurePackages, self._disk, *callbacks)
-        self.resultPanel = ResultPanel(self.ui, self.logic, self.runPanel.say, self.updateGui)
+        news = (self.runPanel.say, lambda: self.runPanel.told)
+        self.resultPanel = ResultPanel(self.ui, self.logic, *news, self.updateGui)
         parameters, isSegmenting = self.logic.getParameterNode, lambda: self.runPanel.running
         self.batchPanel = BatchPanel(self.ui, parameters, self.ensurePackages, self._disk, isSegmenting)
         self.advancedPanel = AdvancedPanel(self.ui, self.logic.getParameterNode, self._disk)

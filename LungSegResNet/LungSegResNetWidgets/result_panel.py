@@ -38,13 +38,17 @@ class ResultPanel:
     ----------
     logic : the module's; knows the parameter node.
     say : shows a sentence.
+    told : how often a sentence was shown.
     onChanged : is called when lungs or measurements are others than before.
     """
 
-    def __init__(self, ui: Any, logic: Any, say: Callable[..., None], onChanged: Callable[[], None]) -> None:
+    def __init__(
+        self, ui: Any, logic: Any, say: Callable[..., None], told: Callable[[], int], onChanged: Callable[[], None]
+    ) -> None:
         self._ui = ui
         self._logic = logic
         self._say = say
+        self._told = told
         self._onChanged = onChanged
         # By the ID of the segmentation node, so that a run on another one takes no Undo away that was promised. Of each
         # segmentation that a run wrote into, one state of its lung segments is kept until the node leaves the scene:
@@ -55,7 +59,7 @@ class ResultPanel:
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._shown: tuple[Any, ...] = ()
         self._measuring = BackgroundMeasurement(self._onMeasured, self.askAgain)
-        self._newsWhenMeasured = ""
+        self._newsWhenMeasured, self._toldBefore = "", 0
         self._measurementPanel = MeasurementPanel(ui, say)
         self._checkPanel = CheckPanel(ui)
         ui.editButton.connect("clicked(bool)", self.onEdit)
@@ -142,12 +146,15 @@ class ResultPanel:
         self._onChanged()
 
     def _onMeasured(self, volume: Any, segmentation: Any, rows: list[dict[str, Any]] | None) -> None:
+        parameters = self._logic.getParameterNode()
+        isChosen = (parameters.inputVolume, parameters.outputSegmentation) == (volume, segmentation)
         if rows is None:
-            self._say(_("The lungs could not be measured."))
+            if isChosen:
+                self._say(_("The lungs could not be measured."))
             removeTable(MEASUREMENTS, volume, segmentation)
         else:
             keepTable(MEASUREMENTS, rows, volume, segmentation)
-            if self._newsWhenMeasured:
+            if self._newsWhenMeasured and isChosen and self._told() == self._toldBefore:
                 self._say(self._newsWhenMeasured)
         self._onChanged()
 
@@ -203,5 +210,5 @@ class ResultPanel:
                 self._say(news)
             return
         expectMeasurements(volume, segmentation)
-        self._newsWhenMeasured = news
+        self._newsWhenMeasured, self._toldBefore = news, self._told()
         self._measuring.start(volume, segmentation)

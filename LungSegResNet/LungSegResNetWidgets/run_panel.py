@@ -92,6 +92,11 @@ class RunPanel:
         """Show the news."""
         self._status.say(*sentences)
 
+    @property
+    def told(self) -> int:
+        """How often news were told, for whoever has late ones: newer ones stay."""
+        return self._status.told
+
     def forgetNews(self) -> None:
         """News of another CT or segmentation are none."""
         if not self.running:

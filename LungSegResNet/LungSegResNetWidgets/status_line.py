@@ -15,6 +15,7 @@ class StatusLine:
 
     def __init__(self, label: Any) -> None:
         self.news = ""
+        self.told = 0  # how often news were told
         self._label = label
         self._whyNot = ""
         self._notes: tuple[str, ...] = ()
@@ -26,6 +27,7 @@ class StatusLine:
             logging.warning(sentence)
         more = [_("... and {count} more, in the application log.").format(count=len(rest))] if rest else []
         self.news = "\n".join([*shown, *more])
+        self.told += 1
         self._show()
 
     def forget(self) -> None:

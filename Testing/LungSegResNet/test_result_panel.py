@@ -474,6 +474,48 @@ def test_a_measurement_that_fails_in_its_thread_is_told_and_leaves_no_old_figure
     assert table_of(done) is None
 
 
+def test_the_end_of_a_measurement_does_not_take_away_what_was_told_after_the_click(
+    host: Host, done: Any, go_on: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets import segmentation_run
+
+    def full(_run: Any) -> None:
+        raise RuntimeError("The disk is full.")
+
+    monkeypatch.setattr(segmentation_run.SegmentationRun, "start", full)
+    done.ui.measureButton.click()
+    host.answers.append(True)
+    done.ui.segmentButton.click()
+    told = done.ui.statusLabel.text
+    assert "The disk is full." in told
+    go_on.set()
+    wait_for_measurements(host, done)
+    assert done.ui.measurementsTable.visible
+    assert done.ui.statusLabel.text == told
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_end_of_a_measurement_is_not_told_beside_another_ct(
+    host: Host,
+    done: Any,
+    thorax: tuple[sitk.Image, sitk.Image],
+    go_on: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    fails: bool,
+) -> None:
+    from LungSegResNetWidgets import background_measurement
+
+    if fails:
+        monkeypatch.setattr(background_measurement, "measurementOf", lambda *nodes: lambda: go_on.wait(60) and 1 / 0)
+    other = add_volume(host, thorax[0], "Other")
+    done.ui.measureButton.click()
+    done.ui.inputSelector.setCurrentNode(other)
+    go_on.set()
+    host.wait(lambda: not done.resultPanel._measuring._job.running)
+    assert parameters(done).inputVolume is other
+    assert done.ui.statusLabel.text == "Ready."
+
+
 @pytest.mark.parametrize("what", ["scene", "module"])
 def test_what_is_closed_while_changed_lungs_are_measured_is_not_asked_for(
     host: Host, ct: Any, done: Any, drawn: np.ndarray, what: str

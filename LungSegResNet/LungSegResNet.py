@@ -214,6 +214,7 @@ class LungSegResNetWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def exit(self) -> None:
         """Called each time the user opens another module; a run goes on."""
+        self.batchPanel.stopShowing()
         self._seeViews()
         self._connection.disconnect()
 

@@ -187,6 +187,8 @@ class LungSegResNetTrainingWidget(ScriptedLoadableModuleWidget, VTKObservationMi
 
     def exit(self) -> None:
         """Called each time the user opens another module; what runs goes on."""
+        self.dataPanel.stopShowing()
+        self.evaluatePanel.stopShowing()
         self._connection.disconnect()
 
     def onSceneStartClose(self, caller, event) -> None:

@@ -110,7 +110,7 @@ class BatchPanel:
         parameters.batchInput, parameters.batchOutput, parameters.batchFormat = self._chosen
 
     def stopShowing(self) -> None:
-        """The scene is closed: no case of it is shown in the next one."""
+        """Another scene or module comes: no case that is being read takes its views."""
         self._loading.stop()
 
     def stopAndWait(self) -> None:

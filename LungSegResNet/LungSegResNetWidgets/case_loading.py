@@ -36,7 +36,7 @@ class CaseLoading:
         self._job.start(read, lambda future: self._onRead(name, future, show))
 
     def stop(self) -> None:
-        """What is being read is not shown any more, as the scene is closed."""
+        """What is being read is not shown any more, as another scene or module comes."""
         if self._job.running:
             self._job.stop()
             self._status.forget()

@@ -89,7 +89,7 @@ class DataPanel:
             parameters.caseVolume = parameters.caseSegmentation = None
 
     def stopShowing(self) -> None:
-        """The scene is closed: no case of it is shown in the next one."""
+        """Another scene or module comes: no case that is being read takes its views."""
         self._loading.stop()
 
     def stopAndWait(self) -> None:

@@ -84,7 +84,7 @@ class EvaluatePanel:
         enable(ui.reportButton, noReport, _("Open tables, plots and pictures in the web browser."))
 
     def stopShowing(self) -> None:
-        """The scene is closed: no case of it is shown in the next one."""
+        """Another scene or module comes: no case that is being read takes its views."""
         self._loading.stop()
 
     def stopAndWait(self) -> None:

@@ -291,8 +291,8 @@ def test_a_case_that_a_person_made_something_of_stays_and_is_hidden(
     assert shown_lungs(host) == ["a lungs"]
 
 
-@pytest.mark.parametrize("what", ["scene", "run"])
-def test_while_a_case_is_read_the_window_goes_on_and_it_comes_neither_into_another_scene_nor_into_a_run(
+@pytest.mark.parametrize("what", ["scene", "module", "run"])
+def test_while_a_case_is_read_the_window_goes_on_and_it_comes_into_no_other_scene_or_module_and_no_run(
     host: Host,
     panel: Any,
     ct: Any,
@@ -315,6 +315,8 @@ def test_while_a_case_is_read_the_window_goes_on_and_it_comes_neither_into_anoth
     assert parameters(panel).inputVolume is ct
     if what == "scene":
         host.slicer.mrmlScene.Clear(False)
+    elif what == "module":
+        host.leaveModule(panel)
     else:
         panel.ui.segmentButton.click()
     go_on.set()
@@ -322,6 +324,8 @@ def test_while_a_case_is_read_the_window_goes_on_and_it_comes_neither_into_anoth
     host.wait(lambda: time.monotonic() > end and not panel.batchPanel._loading.running)
     volumes = host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
     assert [node.GetName() for node in volumes] == ([] if what == "scene" else ["Phantom"])
+    if what == "module":
+        host.enterModule(panel)
     assert "Loading" not in panel.ui.batchStatusLabel.text
     if what == "run":
         panel.ui.cancelButton.click()

@@ -202,6 +202,23 @@ def test_a_case_that_is_being_read_when_the_scene_is_closed_does_not_come_into_t
     assert "Loading" not in panel.ui.dataStatusLabel.text
 
 
+def test_a_case_that_is_being_read_when_another_module_is_opened_does_not_take_its_views(
+    host: Host, panel: Any, data_set: Path, go_on: threading.Event
+) -> None:
+    names = [row[0] for row in check(host, panel, data_set)]
+    volume, _lungs = add_patient(host, "Mine", (6.0, 6.0, 20.0))
+    layers = add_slice_view(host, volume)
+    panel.ui.casesTable.cellClicked.emit(names.index("anna"), 0)
+    host.leaveModule(panel)
+    go_on.set()
+    end = time.monotonic() + 0.5
+    host.wait(lambda: time.monotonic() > end)
+    assert layers.GetBackgroundVolumeID() == volume.GetID()
+    assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == [volume]
+    host.enterModule(panel)
+    assert "Loading" not in panel.ui.dataStatusLabel.text
+
+
 def test_a_folder_without_cases_is_an_error_in_one_sentence_told_in_the_log_and_in_other_modules_too(
     host: Host, panel: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,7 +18,7 @@ from LungSegResNetLib.jobs.event_names import CASE, PROGRESS, WARNING
 from .advanced_panel import commandSettingsOf
 from .background_command import BackgroundCommand, whyNotYet
 from .batch_results import BatchCase, ReadResult, casesIn, readerOfResult, resultsFile, showResult
-from .case_loading import CaseLoading
+from .case_loading import CaseLoading, stopLoading
 from .command_controls import CommandControls
 from .kept_answers import KeptAnswers
 from .shown_cases import removeOtherCases
@@ -166,6 +166,7 @@ class BatchPanel:
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and lungs of a case into the scene, and show them."""
+        stopLoading()
         case = list(self._cases.values())[row]
         if whyNot := self._whyNotShown(case):
             self._status.say(whyNot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -14,11 +15,14 @@ from LungSegResNetLib.errors import LungSegError, sentence_of
 from .background_job import BackgroundJob
 from .status_line import StatusLine
 
+_loadings: weakref.WeakSet[CaseLoading] = weakref.WeakSet()
+
 
 class CaseLoading:
     """One case at a time; the last one that was asked for counts. ``status`` tells how it goes."""
 
     def __init__(self, status: StatusLine) -> None:
+        _loadings.add(self)
         self._status = status
         self._job = BackgroundJob()
 
@@ -39,7 +43,7 @@ class CaseLoading:
         """What is being read is not shown any more, as another scene or module comes."""
         if self._job.running:
             self._job.stop()
-            self._status.forget()
+            self._status.say()  # no news
 
     def _onRead(self, name: str, future: Future[Any], show: Callable[[Any], str]) -> None:
         try:
@@ -48,3 +52,9 @@ class CaseLoading:
             if not isinstance(error, LungSegError):
                 logging.exception("The case could not be shown.")
             self._status.say(sentence_of(error, _("{name} could not be shown").format(name=name)))
+
+
+def stopLoading() -> None:
+    """Another case was clicked, perhaps in another table, or one that cannot be shown: the last click counts."""
+    for loading in tuple(_loadings):
+        loading.stop()

@@ -12,7 +12,7 @@ import qt
 import slicer
 import vtk
 from LungSegResNetWidgets.background_job import BackgroundJob
-from LungSegResNetWidgets.case_loading import CaseLoading
+from LungSegResNetWidgets.case_loading import CaseLoading, stopLoading
 from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.lung_segments import roiOfLungs
 from LungSegResNetWidgets.status_line import StatusLine
@@ -152,6 +152,7 @@ class DataPanel:
 
     def onShowCase(self, row: int, column: int = 0) -> None:
         """Load CT and mask of the case, and show them."""
+        stopLoading()
         entry = self._rows[row]
         case = entry.case
         gone = [str(path) for path in (case.ct, case.mask) if not path.exists()] if case else []

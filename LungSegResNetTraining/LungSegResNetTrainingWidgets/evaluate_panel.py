@@ -9,7 +9,7 @@ from typing import Any
 import qt
 import slicer
 from LungSegResNetWidgets.background_command import whyNotYet
-from LungSegResNetWidgets.case_loading import CaseLoading
+from LungSegResNetWidgets.case_loading import CaseLoading, stopLoading
 from LungSegResNetWidgets.kept_answers import KeptAnswers
 from LungSegResNetWidgets.status_line import StatusLine
 from LungSegResNetWidgets.table_node import fillTableNode
@@ -130,6 +130,7 @@ class EvaluatePanel:
 
     def onShowSlice(self, row: int, column: int = 0) -> None:
         """Show the case and go to the slice."""
+        stopLoading()
         chosen = self._slices[row]
         reader = readerOfCase(chosen.case)
         noPackages = _("Click Evaluate to install the Python packages that cases are read with.")

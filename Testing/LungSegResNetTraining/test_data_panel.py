@@ -189,6 +189,19 @@ def test_while_a_case_is_read_the_window_goes_on_and_the_last_click_counts(
     assert [node.GetName() for node in volumes] == ["cara"]
 
 
+def test_a_click_on_a_case_that_cannot_be_shown_is_the_last_one_too(
+    host: Host, panel: Any, data_set: Path, go_on: threading.Event
+) -> None:
+    names = [row[0] for row in check(host, panel, data_set)]
+    for name in ("anna", "alone"):
+        panel.ui.casesTable.cellClicked.emit(names.index(name), 0)
+    go_on.set()
+    end = time.monotonic() + 0.5
+    host.wait(lambda: time.monotonic() > end)
+    assert panel.ui.dataStatusLabel.text.startswith("alone: ")
+    assert host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") == []
+
+
 def test_a_case_that_is_being_read_when_the_scene_is_closed_does_not_come_into_the_next_one(
     host: Host, panel: Any, data_set: Path, go_on: threading.Event
 ) -> None:

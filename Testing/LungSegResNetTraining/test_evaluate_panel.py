@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import SimpleITK as sitk
 from mrml_data import parameters, rows_of, tool_tip
 from slicer_host import Host
+from synthetic_thorax import Thorax
 
 from LungSegResNetLib.network.model_file import load_model, save_model
 
@@ -226,3 +230,33 @@ def test_the_evaluation_of_a_run_that_was_moved_is_replaced_after_a_yes(host: Ho
     panel.ui.evaluateButton.click()
     assert "--overwrite" in panel.evaluatePanel._controls.command._arguments
     panel.ui.stopEvaluateButton.click()
+
+
+def test_a_click_on_a_slice_counts_though_a_case_of_the_data_that_was_clicked_before_is_still_being_read(
+    host: Host, panel: Any, run: Path, data_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetTrainingLib.data import case_reading
+
+    go_on, read_case = threading.Event(), case_reading.read_case
+
+    def slowly(case: Any) -> Any:
+        assert case.name == "anna" or go_on.wait(60)
+        return read_case(case)
+
+    monkeypatch.setattr(case_reading, "read_case", slowly)
+    for image, part in zip(Thorax().scan((6.0, 6.0, 20.0)), ("ct", "lungs"), strict=True):
+        sitk.WriteImage(image, str(run / f"anna_{part}.nrrd"))
+    parameters(panel).runFolder, parameters(panel).dataSet = str(run), str(data_set)
+    panel.ui.checkButton.click()
+    host.wait(lambda: panel.ui.checkButton.visible, 300)
+    panel.ui.casesTable.cellClicked.emit([row[0] for row in rows_of(panel.ui.casesTable)].index("bert"), 0)
+    assert panel.ui.dataStatusLabel.text == "Loading bert..."
+    panel.ui.worstTable.cellClicked.emit(0, 0)
+    assert panel.ui.dataStatusLabel.text == "Ready."
+    host.wait(lambda: panel.ui.evaluateStatusLabel.text.startswith("anna, S 60.0 mm"))
+    go_on.set()
+    end = time.monotonic() + 0.5
+    host.wait(lambda: time.monotonic() > end)
+    volumes = host.slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    assert [node.GetName() for node in volumes] == ["anna"]
+    assert panel.ui.dataStatusLabel.text == "Ready."

@@ -22,10 +22,11 @@ class BackgroundMeasurement:
     ----------
     onDone : is called in the main thread with the volume node, the segmentation node and rows as of `measure`, or None
         where they could not be measured; the log says why then. It is not called if a node has left the scene.
-    onDropped : is called instead if lungs or CT were changed, or another frame was shown, while they were measured.
+    onDropped : is called instead, with the nodes and whether another frame is shown, if lungs or CT were changed, or
+        another frame was shown, while they were measured.
     """
 
-    def __init__(self, onDone: Callable[[Any, Any, Any], None], onDropped: Callable[[], None]) -> None:
+    def __init__(self, onDone: Callable[[Any, Any, Any], None], onDropped: Callable[[Any, Any, bool], None]) -> None:
         self._onDone, self._onDropped = onDone, onDropped
         self._job = BackgroundJob()
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
@@ -53,7 +54,7 @@ class BackgroundMeasurement:
         if any(node is None or node.GetScene() is None for node in (volumeNode, segmentationNode)):
             return
         if _stateOf(volumeNode, segmentationNode) != self._state:
-            self._onDropped()
+            self._onDropped(volumeNode, segmentationNode, frameNumber(volumeNode) != self._state[0])
             return
         try:
             rows = future.result()

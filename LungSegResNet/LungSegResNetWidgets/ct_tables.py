@@ -73,6 +73,14 @@ def expectMeasurements(volumeNode: Any, segmentationNode: Any) -> None:
     fillTableNode(tableNode, [])
 
 
+def hasMeasurementsOfOtherFrame(volumeNode: Any, segmentationNode: Any) -> bool:
+    """Whether the table has figures, and they are of another frame of the CT than that which is shown."""
+    tableNode = findTable(MEASUREMENTS, volumeNode, segmentationNode)
+    if tableNode is None or _frameOf(tableNode) == frameNumber(volumeNode):
+        return False
+    return bool(rowsOf(tableNode))
+
+
 def removeTable(kind: str, volumeNode: Any, segmentationNode: Any) -> None:
     """Remove the table of this kind from the scene, if there is one."""
     if tableNode := findTable(kind, volumeNode, segmentationNode):

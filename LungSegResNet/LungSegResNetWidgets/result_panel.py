@@ -13,7 +13,15 @@ from slicer.i18n import tr as _
 from .background_measurement import BackgroundMeasurement
 from .check_panel import CheckPanel, keepSlices
 from .ct_of_lungs import whyNotTogether
-from .ct_tables import MEASUREMENTS, SLICES_TO_CHECK, expectMeasurements, isOutdated, keepTable, removeTable
+from .ct_tables import (
+    MEASUREMENTS,
+    SLICES_TO_CHECK,
+    expectMeasurements,
+    hasMeasurementsOfOtherFrame,
+    isOutdated,
+    keepTable,
+    removeTable,
+)
 from .frames import frameNumber
 from .lung_segments import hasLungs, restoreLungs, saveLungs, whyNotRestored
 from .measurement_panel import MeasurementPanel
@@ -58,7 +66,7 @@ class ResultPanel:
         # memory.
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._shown: tuple[Any, ...] = ()
-        self._measuring = BackgroundMeasurement(self._onMeasured, self.askAgain)
+        self._measuring = BackgroundMeasurement(self._onMeasured, self._onDropped)
         self._newsWhenMeasured, self._toldBefore = "", 0
         self._measurementPanel = MeasurementPanel(ui, say)
         self._checkPanel = CheckPanel(ui)
@@ -146,17 +154,31 @@ class ResultPanel:
         self._onChanged()
 
     def _onMeasured(self, volume: Any, segmentation: Any, rows: list[dict[str, Any]] | None) -> None:
-        parameters = self._logic.getParameterNode()
-        isChosen = (parameters.inputVolume, parameters.outputSegmentation) == (volume, segmentation)
         if rows is None:
-            if isChosen:
+            if self._isChosen(volume, segmentation):
                 self._say(_("The lungs could not be measured."))
             removeTable(MEASUREMENTS, volume, segmentation)
         else:
             keepTable(MEASUREMENTS, rows, volume, segmentation)
-            if self._newsWhenMeasured and isChosen and self._told() == self._toldBefore:
-                self._say(self._newsWhenMeasured)
+            self._tellLate(volume, segmentation, self._newsWhenMeasured)
         self._onChanged()
+
+    def _onDropped(self, volume: Any, segmentation: Any, isOtherFrame: bool) -> None:
+        if not isOtherFrame:
+            expectMeasurements(volume, segmentation)  # so that they are measured once more
+        elif self._newsWhenMeasured:
+            text = _("The frame was left before its lungs were measured; go back to it and click Measure.")
+            self._tellLate(volume, segmentation, text)
+        self.askAgain()
+
+    def _isChosen(self, volume: Any, segmentation: Any) -> bool:
+        parameters = self._logic.getParameterNode()
+        return (parameters.inputVolume, parameters.outputSegmentation) == (volume, segmentation)
+
+    def _tellLate(self, volume: Any, segmentation: Any, news: str) -> None:
+        """Tell what became of a measurement, unless that is of what is chosen no more, or there are newer news."""
+        if news and self._isChosen(volume, segmentation) and self._told() == self._toldBefore:
+            self._say(news)
 
     def onEdit(self, checked: bool = False) -> None:
         """Open Segment Editor with the lungs and the CT."""
@@ -201,7 +223,7 @@ class ResultPanel:
     def _measure(self, volume: Any, segmentation: Any, news: str = "") -> None:
         """Bring the table up to date with the segments, and then tell ``news``; there is none without lungs.
 
-        They are measured in a thread; until that is done, the table is outdated.
+        They are measured in a thread; until that is done, the table is outdated, or has the figures of another frame.
         """
         self._measuring.stop()
         if not volume.GetScene() or not hasLungs(segmentation):
@@ -209,6 +231,7 @@ class ResultPanel:
             if news:
                 self._say(news)
             return
-        expectMeasurements(volume, segmentation)
+        if not hasMeasurementsOfOtherFrame(volume, segmentation):
+            expectMeasurements(volume, segmentation)
         self._newsWhenMeasured, self._toldBefore = news, self._told()
         self._measuring.start(volume, segmentation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,3 +59,18 @@ def done(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> Any:
     panel.ui.measureButton.click()
     wait_for_measurements(host, panel)
     return panel
+
+
+@pytest.fixture
+def go_on(host: Host, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Measuring in the background ends only after this was set."""
+    from LungSegResNetWidgets import background_measurement
+
+    event, measurement = threading.Event(), background_measurement.measurementOf
+
+    def slowly(*nodes: Any) -> Any:
+        rows = measurement(*nodes)
+        return lambda: event.wait(60) and rows()
+
+    monkeypatch.setattr(background_measurement, "measurementOf", slowly)
+    return event

@@ -360,21 +360,6 @@ def test_a_scene_that_was_saved_with_corrected_lungs_is_measured_again_and_anoth
     assert volume_ml == pytest.approx((wanted == 1).sum() * voxel_ml, abs=0.51)
 
 
-@pytest.fixture
-def go_on(host: Host, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Measuring in the background ends only after this was set."""
-    from LungSegResNetWidgets import background_measurement
-
-    event, measurement = threading.Event(), background_measurement.measurementOf
-
-    def slowly(*nodes: Any) -> Any:
-        rows = measurement(*nodes)
-        return lambda: event.wait(60) and rows()
-
-    monkeypatch.setattr(background_measurement, "measurementOf", slowly)
-    return event
-
-
 def test_while_changed_lungs_are_measured_the_window_goes_on_and_old_figures_are_not_shown(
     host: Host, ct: Any, done: Any, drawn: np.ndarray, go_on: threading.Event
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,53 @@ def test_a_frame_that_was_corrected_is_measured_again_when_it_is_shown_and_no_ot
     right_ml = measure(proxy(browser), segmentation)[0]["volume_ml"]
     assert float(panel.ui.measurementsTable.item(0, 0).text()) == pytest.approx(right_ml, abs=0.51)
     assert right_ml == pytest.approx((smaller == 1).sum() * np.prod(SPACING) / 1000)
+
+
+def test_figures_of_a_frame_stay_where_another_one_is_not_measured_to_the_end(
+    host: Host, browser: Any, panel: Any, scans: Any, go_on: threading.Event
+) -> None:
+    add_lungs(host, browser, panel, scans)
+    go_on.set()
+    panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
+    before = rows_of(panel.ui.measurementsTable)
+    assert before
+    go_on.clear()
+    show_frame(host, browser, 1)
+    panel.ui.measureButton.click()
+    show_frame(host, browser, 0)
+    go_on.set()
+    wait_for_measurements(host, panel)
+    assert panel.ui.measurementsTable.visible
+    assert rows_of(panel.ui.measurementsTable) == before
+    assert panel.ui.statusLabel.text.startswith("The frame was left before its lungs were measured")
+    show_frame(host, browser, 1)
+    assert "frame 1" in panel.ui.measurementsLabel.text
+    panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
+    assert panel.ui.measurementsTable.visible
+    assert panel.ui.statusLabel.text.startswith("The measurements were updated.")
+
+
+def test_a_frame_that_changes_while_it_is_measured_after_another_one_is_measured_once_more(
+    host: Host, browser: Any, panel: Any, scans: Any, go_on: threading.Event
+) -> None:
+    segmentation = add_lungs(host, browser, panel, scans)
+    go_on.set()
+    panel.ui.measureButton.click()
+    wait_for_measurements(host, panel)
+    go_on.clear()
+    show_frame(host, browser, 1)
+    panel.ui.measureButton.click()
+    smaller = scans[1][1].copy()
+    smaller[:5] = 0
+    host.slicer.util.updateSegmentBinaryLabelmapFromArray(
+        (smaller == 1).astype(np.uint8), segmentation, "right_lung", proxy(browser)
+    )
+    go_on.set()
+    wait_for_measurements(host, panel)
+    right_ml = (smaller == 1).sum() * np.prod(SPACING) / 1000
+    assert float(panel.ui.measurementsTable.item(0, 0).text()) == pytest.approx(right_ml, abs=0.51)
 
 
 def test_frames_in_a_browser_of_a_sequence_with_other_items_get_the_slices_to_check_of_the_one_that_is_shown(

@@ -11,14 +11,20 @@ import qt
 
 # Python in Slicer may hold its lock while nothing happens: the thread goes on while this one waits for it.
 _INTERVAL_MS, _WAIT_SECONDS = 10, 0.02
-_jobs: weakref.WeakSet[BackgroundJob] = weakref.WeakSet()
+_first: weakref.WeakSet[BackgroundJob] = weakref.WeakSet()
 
 
 class BackgroundJob:
-    """One job at a time; the last one that was started counts."""
+    """One job at a time; the last one that was started counts.
 
-    def __init__(self) -> None:
-        _jobs.add(self)
+    Parameters
+    ----------
+    beforeSurfaces : whether what blocks the window for seconds, as making surfaces, waits for the result.
+    """
+
+    def __init__(self, beforeSurfaces: bool = False) -> None:
+        if beforeSurfaces:
+            _first.add(self)
         self._threads = ThreadPoolExecutor(1)
         self._current: tuple[Future[Any], Callable[[Future[Any]], None]] | None = None
         self._timer = qt.QTimer()
@@ -54,6 +60,6 @@ class BackgroundJob:
             onDone(future)
 
 
-def isAnyRunning() -> bool:
-    """Whether anybody waits for a job."""
-    return any(job.running for job in _jobs)
+def haveSurfacesToWait() -> bool:
+    """Whether a job goes on whose result comes before surfaces."""
+    return any(job.running for job in _first)

@@ -28,7 +28,7 @@ class BackgroundMeasurement:
 
     def __init__(self, onDone: Callable[[Any, Any, Any], None], onDropped: Callable[[Any, Any, bool], None]) -> None:
         self._onDone, self._onDropped = onDone, onDropped
-        self._job = BackgroundJob()
+        self._job = BackgroundJob(beforeSurfaces=True)
         self._volume, self._segmentation = vtk.vtkWeakReference(), vtk.vtkWeakReference()
         self._state: tuple[Any, ...] = ()
 

@@ -8,7 +8,8 @@ import qt
 import slicer
 import vtk
 
-from .background_job import isAnyRunning
+from .background_job import haveSurfacesToWait
+from .frames import browserOf
 
 CLOSED_SURFACE = "Closed surface"
 _PAUSE_MS = 50  # in which the window shows what else is new
@@ -16,11 +17,17 @@ _due: list[Any] = []  # weak references to segmentations
 
 
 def renewSurfaces(segmentationNode: Any) -> None:
-    """Take away surfaces, which show segments as they were; they come back once nothing is measured any more."""
+    """Take away surfaces, which show segments as they were; they come back once nothing is measured any more.
+
+    Those of a frame come back at once: as soon as another one is shown, they could not be made any more.
+    """
     if segmentationNode.GetSegmentation().ContainsRepresentation(CLOSED_SURFACE):
         segmentationNode.RemoveClosedSurfaceRepresentation()
         _due.append(vtk.vtkWeakReference())
         _due[-1].Set(segmentationNode)
+        if browserOf(segmentationNode):
+            makeDueSurfaces()
+            return
         qt.QTimer.singleShot(_PAUSE_MS, _makeWhenIdle)
 
 
@@ -36,7 +43,7 @@ def makeDueSurfaces() -> None:
 
 
 def _makeWhenIdle() -> None:
-    if isAnyRunning():
+    if haveSurfacesToWait():
         qt.QTimer.singleShot(_PAUSE_MS, _makeWhenIdle)
     elif _due:
         makeDueSurfaces()

@@ -217,6 +217,24 @@ def test_after_undo_surfaces_are_made_once_and_after_the_figures(
     assert (after[4] < before[4] - 30) == (clicks == 1)
 
 
+def test_surfaces_do_not_wait_for_other_jobs_than_measurements(
+    host: Host, ct: Any, done: Any, drawn: np.ndarray
+) -> None:
+    from LungSegResNetWidgets.background_job import BackgroundJob
+
+    segmentation, go_on, job = parameters(done).outputSegmentation, threading.Event(), BackgroundJob()
+    leave_result(done, ct, segmentation, drawn)
+    done.ui.show3DButton.click()
+    job.start(lambda: go_on.wait(60), lambda future: None)  # as a case that is being written
+    done.ui.undoButton.click()
+    try:
+        host.wait(lambda: segmentation.GetSegmentation().ContainsRepresentation("Closed surface"), 20)
+        assert job.running
+    finally:
+        go_on.set()
+    host.wait(lambda: not job.running)
+
+
 def come_back(host: Host, panel: Any) -> None:
     """The panel is opened again, as after Segment Editor, and is up to date."""
     host.enterModule(panel)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,27 @@ def test_a_frame_that_changes_while_it_is_measured_after_another_one_is_measured
     wait_for_measurements(host, panel)
     right_ml = (smaller == 1).sum() * np.prod(SPACING) / 1000
     assert float(panel.ui.measurementsTable.item(0, 0).text()) == pytest.approx(right_ml, abs=0.51)
+
+
+def test_surfaces_of_a_frame_that_is_left_while_it_is_measured_are_there_when_it_is_shown_again(
+    host: Host, browser: Any, panel: Any, scans: Any, go_on: threading.Event
+) -> None:
+    from LungSegResNetWidgets.lung_segments import restoreLungs, saveLungs
+
+    segmentation = add_lungs(host, browser, panel, scans)
+    for number in (1, 0):
+        show_frame(host, browser, number)
+        segmentation.CreateClosedSurfaceRepresentation()
+    restoreLungs(segmentation, saveLungs(segmentation, proxy(browser)), proxy(browser))  # as Undo does
+    panel.ui.measureButton.click()
+    show_frame(host, browser, 1)
+    go_on.set()
+    wait_for_measurements(host, panel)
+    end = time.monotonic() + 0.3
+    host.wait(lambda: time.monotonic() > end)
+    for number in (1, 0):
+        show_frame(host, browser, number)
+        assert segmentation.GetSegmentation().ContainsRepresentation("Closed surface")
 
 
 def test_frames_in_a_browser_of_a_sequence_with_other_items_get_the_slices_to_check_of_the_one_that_is_shown(

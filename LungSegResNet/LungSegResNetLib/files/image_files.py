@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ NIFTI_ENDINGS = (".nii", ".nii.gz")
 CT_ENDINGS = (*NIFTI_ENDINGS, *NRRD_ENDINGS, *METAIMAGE_ENDINGS)
 _SPACES_OF_PATIENTS = ("left-posterior-superior", "right-anterior-superior", "left-anterior-superior")
 _MOST_VOXELS = 1 << 40
+_quiet_lock = threading.Lock()
+_switches: list[bool] = []  # what each thread that is quiet now has found; the first one is what to go back to
 
 
 def has_mixed_ending(path: Path) -> bool:
@@ -140,13 +143,20 @@ def segment_headers(reader: sitk.ImageFileReader) -> list[dict[str, str]]:
 
 @contextmanager
 def _quiet_library() -> Iterator[None]:
-    """Without what SimpleITK writes to standard error itself, which is for events or sentences."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    """Without what SimpleITK writes to standard error itself, which is for events or sentences.
+
+    The switch is that of the whole process: of several threads the first turns it off, and the last puts it back.
+    """
+    with _quiet_lock:
+        _switches.append(sitk.ProcessObject.GetGlobalWarningDisplay())
+        sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         yield
     finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+        with _quiet_lock:
+            before = _switches.pop()  # whoever goes last gets the first one
+            if not _switches:
+                sitk.ProcessObject.SetGlobalWarningDisplay(before)
 
 
 def _damaged(path: Path, error: RuntimeError) -> InputError:

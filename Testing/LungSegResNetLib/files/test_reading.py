@@ -7,6 +7,8 @@ import itertools
 import os
 import struct
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
+from LungSegResNetLib.files.image_files import open_image_file
 from LungSegResNetLib.files.mask_reading import left_out_on_ct, mask_on_ct, read_lungs, read_mask_file
 from LungSegResNetLib.files.reading import read_ct
 
@@ -928,3 +931,40 @@ def test_negative_sizes_without_an_sform_are_refused_by_their_name(hu, tmp_path)
     struct.pack_into("<3f", content, 80, -2.0, -2.0, 8.0)
     path.write_bytes(gzip.compress(content))
     assert "gives its voxels a negative size and has no sform" in refusal(path)
+
+
+def test_after_two_threads_have_read_files_at_once_the_library_warns_as_before(
+    scan: tuple[sitk.Image, sitk.Image], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_is_in, second_is_in, first_is_out = (threading.Event() for _event in range(3))
+    shown_to_second: list[bool] = []
+
+    read_header = sitk.ImageFileReader.ReadImageInformation
+
+    def overlapping(reader: sitk.ImageFileReader) -> None:
+        if Path(reader.GetFileName()).stem == "first":
+            first_is_in.set()
+            assert second_is_in.wait(60)
+        else:
+            second_is_in.set()
+            assert first_is_out.wait(60)
+            shown_to_second.append(sitk.ProcessObject.GetGlobalWarningDisplay())
+        read_header(reader)
+
+    for name in ("first", "second"):
+        sitk.WriteImage(scan[0], str(tmp_path / f"{name}.nrrd"))
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(True)
+    monkeypatch.setattr(sitk.ImageFileReader, "ReadImageInformation", overlapping)
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            first = threads.submit(open_image_file, tmp_path / "first.nrrd")
+            assert first_is_in.wait(60)
+            second = threads.submit(open_image_file, tmp_path / "second.nrrd")
+            first.result()
+            first_is_out.set()
+            second.result()
+        assert shown_to_second == [False]
+        assert sitk.ProcessObject.GetGlobalWarningDisplay()
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)

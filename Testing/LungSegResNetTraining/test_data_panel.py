@@ -351,20 +351,26 @@ def test_after_a_case_was_added_the_next_ct_is_chosen_with_its_own_lungs(
     assert sitk.ReadImage(str(tmp_path / "B_ct.nrrd")).GetSpacing()[0] == pytest.approx(8.0)
 
 
-def test_while_a_case_is_written_the_window_goes_on_and_no_second_click_or_change_counts_for_it(
-    host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go_on, write_image = threading.Event(), sitk.WriteImage
+@pytest.fixture
+def may_write(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Images are written once it is set."""
+    allowed, write_image = threading.Event(), sitk.WriteImage
 
     def slowly(*arguments: Any, **options: Any) -> None:
-        assert go_on.wait(60)
+        assert allowed.wait(60)
         write_image(*arguments, **options)
 
+    monkeypatch.setattr(sitk, "WriteImage", slowly)
+    return allowed
+
+
+def test_while_a_case_is_written_the_window_goes_on_and_no_second_click_or_change_counts_for_it(
+    host: Host, panel: Any, tmp_path: Path, may_write: threading.Event
+) -> None:
     (volume, _lungs), (other, _others) = (add_patient(host, name, (6.0, 6.0, 20.0)) for name in ("A", "B"))
     before = host.slicer.util.arrayFromVolume(volume).copy()
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume = str(tmp_path), volume
-    monkeypatch.setattr(sitk, "WriteImage", slowly)
     panel.ui.addCaseButton.click()
     for _time in range(5):
         host.slicer.app.processEvents()
@@ -377,7 +383,7 @@ def test_while_a_case_is_written_the_window_goes_on_and_no_second_click_or_chang
     host.slicer.util.arrayFromVolume(volume)[:] = 0
     host.slicer.mrmlScene.RemoveNode(volume)
     assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
-    go_on.set()
+    may_write.set()
     host.wait(lambda: "A is a case of the data set now" in panel.ui.dataStatusLabel.text)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["A_ct.nrrd", "A_lungs.seg.nrrd"]
     np.testing.assert_array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "A_ct.nrrd"))), before)
@@ -386,22 +392,15 @@ def test_while_a_case_is_written_the_window_goes_on_and_no_second_click_or_chang
 
 
 def test_a_case_that_was_written_while_another_module_was_open_is_not_chosen_for_the_next_one(
-    host: Host, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Host, panel: Any, tmp_path: Path, may_write: threading.Event
 ) -> None:
-    go_on, write_image = threading.Event(), sitk.WriteImage
-
-    def slowly(*arguments: Any, **options: Any) -> None:
-        assert go_on.wait(60)
-        write_image(*arguments, **options)
-
     volume, lungs = add_patient(host, "A", (6.0, 6.0, 20.0))
     chosen = parameters(panel)
     chosen.dataSet, chosen.caseVolume = str(tmp_path), volume
     panel.ui.caseNameLineEdit.text = "today"
-    monkeypatch.setattr(sitk, "WriteImage", slowly)
     panel.ui.addCaseButton.click()
     host.leaveModule(panel)
-    go_on.set()
+    may_write.set()
     host.wait(lambda: not panel.dataPanel._writing.running)
     host.enterModule(panel)
     assert panel.ui.dataStatusLabel.text.startswith("today is a case of the data set now")

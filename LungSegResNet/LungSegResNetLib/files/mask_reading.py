@@ -90,7 +90,7 @@ def read_lungs(path: str | os.PathLike[str], ct: CTVolume) -> tuple[np.ndarray, 
     """
     path = Path(path)
     mask = read_mask_file(path)
-    if path.name.lower().endswith(".mhd") and ptk_axes(path):
+    if ptk_axes(path):
         raise InputError(
             f"{path.name} was written by the Pulmonary Toolkit and does not say where it lies in the patient; "
             "lungsegresnet-train check and evaluate lay such masks onto their CT."

@@ -17,8 +17,10 @@ _NO_OFFSET = ((0.0, 0.0, 0.0), (48.0, 32.0, 48.0))
 def ptk_axes(path: Path) -> str | None:
     """``axial`` or ``coronal``: the axes of a .mhd header that has those that PTK writes, and no origin; else None.
 
-    Raises OSError if the file cannot be opened.
+    Raises OSError if a .mhd file cannot be opened.
     """
+    if path.suffix.lower() != ".mhd":
+        return None
     with path.open("rb") as file:
         header = read_fields(file, path.suffix)
     has_no_origin = (_numbers(header.get("offset", "")) or _NO_OFFSET[0]) in _NO_OFFSET

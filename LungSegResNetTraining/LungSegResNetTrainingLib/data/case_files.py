@@ -9,7 +9,7 @@ from LungSegResNetLib.files.detached_voxels import voxel_files
 
 from .cases import NO_PAIR, REFUSED, Case
 from .dicom_kinds import PICTURE, kind_of_file
-from .structure_files import files_of_structures, has_lung_files
+from .structure_files import files_of_structures
 from .system_files import users_files
 
 
@@ -25,9 +25,7 @@ def mask_files_of(mask: Path) -> list[Path]:
     with a file for each structure those files alone."""
     if kind_of_file(mask) == PICTURE:
         return [path for path in users_files(mask.parent, recursive=False) if kind_of_file(path) == PICTURE]
-    if has_lung_files(mask):
-        return files_of_structures(mask)
-    return files_of(mask)
+    return files_of_structures(mask) or files_of(mask)
 
 
 def failure_of(case: Case) -> str:

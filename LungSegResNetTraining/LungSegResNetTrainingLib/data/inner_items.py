@@ -56,6 +56,8 @@ def lacking_items(
 
     None unless they make one CT and one mask, whose names do not say that they are of two cases.
     """
+    if not inner:
+        return []  # the usual case, in which no file has to be asked for its kind
     kinds = kinds_of(items, loose_dicom)
     scans = [item for item in items if kinds[item] == CT]
     lack_ct, lack_mask = not (scans or loose_dicom), MASK not in kinds.values()

@@ -18,7 +18,7 @@ from LungSegResNetLib.files.ptk_metafile import ptk_axes
 from .lung_values import as_right_and_left
 from .ptk_files import is_formless_nifti, read_formless_nifti, read_ptk_mat, read_ptk_metafile
 from .read_mask import MaskOnCt
-from .structure_files import has_lung_files, read_structure_files
+from .structure_files import lung_files, read_structure_files
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_reference_mask(path: str | os.PathLike[str], ct: CTVolume) -> Reference
 
 def _read(path: Path, ct: CTVolume) -> MaskOnCt:
     name = path.name.lower()
-    if path.is_dir() and has_lung_files(path):
+    if path.is_dir() and lung_files(path):
         return read_structure_files(path, ct)
     if path.is_dir() or may_be_dicom(path):
         # Only data sets with DICOM masks need pydicom and highdicom.
@@ -69,7 +69,7 @@ def _read(path: Path, ct: CTVolume) -> MaskOnCt:
         return read_dicom_mask(path, ct)
     if name.endswith(".mat"):
         return read_ptk_mat(path, ct)
-    if name.endswith(".mhd") and ptk_axes(path):
+    if ptk_axes(path):
         return read_ptk_metafile(path, ct)
     if name.endswith((".nii", ".nii.gz", ".hdr", ".img")) and is_formless_nifti(path):
         return read_formless_nifti(path, ct)

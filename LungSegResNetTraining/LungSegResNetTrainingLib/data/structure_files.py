@@ -44,16 +44,12 @@ def is_structure_folder(folder: Path) -> bool:
         return False
     names = [name for name, _ in _named_images(folder)]
     own = {name for name in names for case in case_names_of_mask(name) if case in names}
-    return not own and not any(map(says_ct, names)) and has_lung_files(folder)
-
-
-def has_lung_files(folder: Path) -> bool:
-    """Whether files in a folder are, by their names, the right and the left lung of one patient, or all their lobes."""
-    return bool(lung_files(folder))
+    return not own and not any(map(says_ct, names)) and bool(lung_files(folder))
 
 
 def lung_files(folder: Path) -> dict[Path, int]:
-    """Files of lungs and lobes with the label of their lung.
+    """Files that are, by their names, the right and the left lung of one patient, or all their lobes, with the label of
+    their lung.
 
     None unless there are both lungs, each once, and none that is both in one, which would leave a choice.
     """
@@ -67,7 +63,12 @@ def lung_files(folder: Path) -> dict[Path, int]:
 
 
 def files_of_structures(folder: Path) -> list[Path]:
-    """The files of which the mask in a folder consists, of other structures, too; not the CT beside them."""
+    """The files of which the mask in a folder consists, of other structures, too; not the CT beside them.
+
+    None where there are no `lung_files`.
+    """
+    if not lung_files(folder):
+        return []
     return [file for _, path in _structures(folder) for file in (path, *voxel_files(path))]
 
 
@@ -129,7 +130,7 @@ def _named_images(folder: Path) -> list[tuple[str, Path]]:
 def _drawn(path: Path, ct: CTVolume) -> tuple[np.ndarray, Sequence[str]]:
     """Where a structure lies (bool), and warnings."""
     mask = read_mask_file(path)
-    if not mask.has_orientation or (path.name.lower().endswith(".mhd") and ptk_axes(path)):
+    if not mask.has_orientation or ptk_axes(path):
         raise InputError(f"{path.name} does not say where it lies in the patient; put both lungs into one file.")
     if not sitk.GetArrayViewFromImage(mask.labels).any():
         return np.zeros(ct.hu.shape, bool), ()  # a lung that was removed

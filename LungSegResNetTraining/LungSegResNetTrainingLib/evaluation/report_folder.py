@@ -17,7 +17,7 @@ from LungSegResNetLib.errors import InputError, OutputError, OutputExistsError
 from ..data.case_files import mask_files_of
 from ..data.cases import Case
 from ..data.scan_marks import ScanMarks
-from ..data.structure_files import has_lung_files
+from ..data.structure_files import files_of_structures
 from ..data.system_files import is_system_file
 from .finished_cases import folder_names, forget_result
 from .report_files import CASES_FOLDER, EVALUATION, REPORT_FILES
@@ -80,8 +80,8 @@ def _mask_digest(case: Case) -> str:
     """Digest of what the mask's files hold, whatever they are called, unless their names tell right and left; empty
     where they cannot be read."""
     try:
-        if has_lung_files(case.mask):
-            return " ".join(f"{path.name} {file_digest(path)}" for path in mask_files_of(case.mask))
+        if structures := files_of_structures(case.mask):
+            return " ".join(f"{path.name} {file_digest(path)}" for path in structures)
         return " ".join(sorted(map(file_digest, mask_files_of(case.mask))))
     except (OSError, InputError):
         return ""  # reading the case says why

@@ -55,24 +55,33 @@ def painted(case: CachedCase, number: int) -> list[tuple[str, np.ndarray, np.nda
     slices[TOO_LOW] -= 100.0
     side = labels == (RIGHT if number % 2 else LEFT)
     if int(side.sum()) >= _SMALLEST_LUNG:
-        rows = torch.nonzero(side.any(dim=1)).ravel()
         for kind, share in CONSOLIDATED.items():
-            front = side.clone()
-            front[int(rows[0] + share * (rows[-1] + 1 - rows[0])) :] = False
-            slices[kind] = torch.where(front, like_soft_tissue(hu, PIXEL_MM, rng), hu)
-            settle_border(slices[kind], hu, lung, PIXEL_MM)
-    slices[WHITE][lung] = torch.maximum(white(tuple(hu.shape), number, PIXEL_MM), hu)[lung]
-    settle_border(slices[WHITE], hu, lung, PIXEL_MM)
+            slices[kind] = solid(hu, lung, side, share, PIXEL_MM, rng)
+    slices[WHITE] = nearly_white(hu, lung, PIXEL_MM, number)
     into_frame = Resampling(*to_frame_matrices(case.frame, tuple(hu.shape), (PIXEL_MM, PIXEL_MM)))
     truth = into_frame(lung.numpy().astype(np.float32)) > 0.5
     return [(kind, into_frame(scale_hu(values.numpy(), HU_WINDOW)), truth) for kind, values in slices.items()]
 
 
-def white(shape: tuple[int, ...], number: int, pixel_mm: float) -> torch.Tensor:
-    """Values (HU) of patchy lung that has nearly lost its air, in the slice of that number."""
+def solid(
+    hu: torch.Tensor, lung: torch.Tensor, side: torch.Tensor, share: float, pixel_mm: float, rng: np.random.Generator
+) -> torch.Tensor:
+    """The slice (HU) with the front of one lung, ``side`` (bool, some pixels), solid: that share of its height."""
+    rows = torch.nonzero(side.any(dim=1)).ravel()
+    front = side.clone()
+    front[int(rows[0] + share * (rows[-1] + 1 - rows[0])) :] = False
+    painted = torch.where(front, like_soft_tissue(hu, pixel_mm, rng), hu)
+    settle_border(painted, hu, lung, pixel_mm)
+    return painted
+
+
+def nearly_white(hu: torch.Tensor, lung: torch.Tensor, pixel_mm: float, number: int) -> torch.Tensor:
+    """The slice of that number (HU) with its lungs (bool) patchy and nearly without air."""
     rng = np.random.default_rng(3000 + number)
-    coarse, fine = (smooth_noise(rng, (shape[0], shape[1]), size / pixel_mm) for size in (15.0, 4.0))
-    return WHITE_HU + 60.0 * coarse + 30.0 * fine
+    coarse, fine = (smooth_noise(rng, (hu.shape[0], hu.shape[1]), size / pixel_mm) for size in (15.0, 4.0))
+    painted = torch.where(lung, torch.maximum(WHITE_HU + 60.0 * coarse + 30.0 * fine, hu), hu)
+    settle_border(painted, hu, lung, pixel_mm)
+    return painted
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

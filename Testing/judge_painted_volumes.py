@@ -18,7 +18,7 @@ from pathlib import Path
 import conftest  # noqa: F401  puts the packages on the path
 import numpy as np
 import torch
-from judge_painted_disease import CONSOLIDATED, FRONT_SOLID, LUNG_SOLID, TOO_LOW, WHITE, white
+from judge_painted_disease import CONSOLIDATED, FRONT_SOLID, LUNG_SOLID, TOO_LOW, WHITE, nearly_white, solid
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.errors import InputError
@@ -28,8 +28,6 @@ from LungSegResNetLib.network.engines import EngineSettings, load_engine
 from LungSegResNetLib.network.predictor import Predictor
 from LungSegResNetTrainingLib.data.case_reading import read_case
 from LungSegResNetTrainingLib.data.cases import VALIDATION, read_cases
-from LungSegResNetTrainingLib.slices.painted_shapes import like_soft_tissue
-from LungSegResNetTrainingLib.slices.simulated_disease import settle_border
 
 KINDS = (LUNG_SOLID, FRONT_SOLID, WHITE, TOO_LOW)
 
@@ -38,34 +36,19 @@ def painted(ct: CTVolume, labels: np.ndarray, kind: str) -> CTVolume:
     """The scan with one of `KINDS`; ``labels`` are its lungs (1 right, 2 left), and what is solid is the right one."""
     if kind == TOO_LOW:
         return replace(ct, hu=ct.hu - np.int16(100))
-    hu = ct.hu.copy()
+    hu, pixel_mm = ct.hu.copy(), ct.spacing_zyx[1]
     for z, section in enumerate(labels):
-        wanted = section > 0 if kind == WHITE else _front(section == RIGHT_LUNG, CONSOLIDATED[kind])
-        if wanted.any():
-            hu[z] = _painted_slice(ct.hu[z], section > 0, wanted, kind, ct.spacing_zyx[1], z)
+        before, lung, right = (
+            torch.from_numpy(array) for array in (hu[z].astype(np.float32), section > 0, section == RIGHT_LUNG)
+        )
+        if kind == WHITE and lung.any():
+            after = nearly_white(before, lung, pixel_mm, z)
+        elif kind != WHITE and right.any():
+            after = solid(before, lung, right, CONSOLIDATED[kind], pixel_mm, np.random.default_rng(z))
+        else:
+            continue
+        hu[z] = after.numpy().round()
     return replace(ct, hu=hu)
-
-
-def _front(lung: np.ndarray, share: float) -> np.ndarray:
-    """The front of a lung (bool) in a slice, so much of its height."""
-    rows = np.flatnonzero(lung.any(axis=1))
-    front = lung.copy()
-    if len(rows):
-        front[int(rows[0] + share * (rows[-1] + 1 - rows[0])) :] = False
-    return front
-
-
-def _painted_slice(
-    hu: np.ndarray, lung: np.ndarray, wanted: np.ndarray, kind: str, pixel_mm: float, z: int
-) -> np.ndarray:
-    before = torch.from_numpy(hu.astype(np.float32))
-    if kind == WHITE:
-        dense = torch.maximum(white(hu.shape, z, pixel_mm), before)
-    else:
-        dense = like_soft_tissue(before, pixel_mm, np.random.default_rng(z))
-    after = torch.where(torch.from_numpy(wanted), dense, before)
-    settle_border(after, before, torch.from_numpy(lung), pixel_mm)
-    return after.numpy().round().astype(hu.dtype)
 
 
 def judged(ct: CTVolume, labels: np.ndarray, predictor: Predictor) -> tuple[float, float, list[str]]:

@@ -64,7 +64,6 @@ def find_cases(folder: Path, output: Path, warn: Callable[[str], None] = lambda 
     InputError : the folder is not there, is a file, cannot be opened or has no case.
     UsageError : the output folder is the input folder or holds it, or is a file.
     """
-    # Functions of os.path say no to what cannot be opened, where methods of Path raise an error.
     if os.path.isfile(folder):
         raise InputError(f"{folder} is a file; give the folder of the scans, or take 'segment' for a single one.")
     if os.path.isfile(output):

@@ -112,13 +112,13 @@ class FolderTask:
 
     def starts(self) -> int:
         """How often the case was begun and not done."""
-        row = self.read_summary()
-        return row.get("starts", 1) if row.get("status") == STARTED else 0
+        return _starts_in(self.read_summary())
 
     def ends(self) -> int:
         """How many processes ended while they had the case: as `starts`, without that of another run that has it."""
         row = self.read_summary()
-        return self.starts() - (row.get("status") == STARTED and self._has_another_run(row))
+        starts = _starts_in(row)
+        return starts - self._has_another_run(row) if starts else 0
 
     def refuse_existing(self) -> None:
         """Raise OutputExistsError if a file that no run has begun is in the way and may not be replaced."""
@@ -174,3 +174,7 @@ class FolderTask:
         row = self.read_summary()
         same = not difference(row, self.made_from)
         return [path for path in row.get("outputs", ()) if same and file_name(path) != self.mask.name]
+
+
+def _starts_in(row: Row) -> int:
+    return row.get("starts", 1) if row.get("status") == STARTED else 0

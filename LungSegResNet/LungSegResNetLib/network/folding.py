@@ -9,7 +9,7 @@ and bias correction", ICCV 2019), so that a network file needs no calibration da
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -41,32 +41,49 @@ class FoldedBlock:
 
 @dataclass(frozen=True)
 class FoldedNetwork:
-    """Stem (kernel, bias; then ReLU), blocks, and the 1 x 1 layers (kernel, bias; ReLU between them)."""
+    """Stem (kernel, bias; then ReLU), blocks, and the 1 x 1 layers (kernel, bias; ReLU between them).
+
+    ``own`` are those of the scales whose passes have weights of their own.
+    """
 
     stem: tuple[np.ndarray, np.ndarray]
     blocks: tuple[FoldedBlock, ...]
     head: tuple[tuple[np.ndarray, np.ndarray], ...]
+    own: dict[int, FoldedNetwork] = field(default_factory=dict)
+
+    def at(self, scale: int) -> FoldedNetwork:
+        """The network of the pass at 1/scale of the size."""
+        return self.own.get(scale, self)
 
 
 def fold(config: dict[str, Any], weights: dict[str, np.ndarray]) -> FoldedNetwork:
     """Fold the network of a file's ``config`` and ``weights``. Raises ValueError if the two do not match."""
     left, config = _Weights(weights), whole_config(config)
+    network = _fold_one(left, config, "")
+    own = {scale: _fold_one(left, config, f"own.{scale}.") for scale in config["own_scales"]}
+    left.check_all_used()
+    return replace(network, own=own)
+
+
+def _fold_one(left: _Weights, config: dict[str, Any], begin: str) -> FoldedNetwork:
+    """The network whose arrays have names that begin like that."""
     channels = STAGES[0][0]
-    stem = left.convolution_and_norm("stem.0", "stem.1", (channels, config["in_channels"], 3, 3))
+    stem = left.convolution_and_norm(f"{begin}stem.0", f"{begin}stem.1", (channels, config["in_channels"], 3, 3))
     blocks = []
     for stage, (out_channels, dilation) in enumerate(STAGES):
         for block in range(BLOCKS_PER_STAGE):
-            name = f"blocks.{stage * BLOCKS_PER_STAGE + block}"
+            name = f"{begin}blocks.{stage * BLOCKS_PER_STAGE + block}"
             blocks.append(_fold_block(left, name, channels, out_channels, dilation))
             channels = out_channels
     head = []
     penultimate = config["penultimate_channels"]
     if penultimate is not None:
-        head.append(left.convolution_and_norm("head.0", "head.1", (penultimate, channels, 1, 1)))
+        layers = f"{begin}head.0", f"{begin}head.1"
+        head.append(left.convolution_and_norm(*layers, (penultimate, channels, 1, 1)))
         channels = penultimate
     at = 3 * len(head)
-    head.append(left.convolution_and_norm(f"head.{at}", f"head.{at + 1}", (config["classes"], channels, 1, 1)))
-    left.check_all_used()
+    layers = f"{begin}head.{at}", f"{begin}head.{at + 1}"
+    head.append(left.convolution_and_norm(*layers, (config["classes"], channels, 1, 1)))
     return FoldedNetwork(stem, tuple(blocks), tuple(head))
 
 

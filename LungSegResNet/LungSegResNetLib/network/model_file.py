@@ -32,7 +32,7 @@ class ModelCard:
 
     Attributes
     ----------
-    config : arguments of the architecture (``in_channels``, ``classes``, ``penultimate_channels``).
+    config : arguments of the architecture (``in_channels``, ``classes``, ``penultimate_channels``, ``own_scales``).
     slice_shape : rows and columns of a network slice.
     hu_window : Hounsfield units that are scaled to 0 and 1.
     scales : whole-number factors by which a slice is shrunk before a pass; the logits of all passes are averaged.
@@ -222,6 +222,9 @@ def _why_it_cannot_be_run(card: ModelCard) -> str:
     divide = [isinstance(n, int) and n >= 1 and all(size % n == 0 for size in card.slice_shape) for n in card.scales]
     if not divide or not all(divide):
         return f"the scales {_listed(card.scales)}; they have to be whole numbers that divide rows and columns"
+    own = config["own_scales"]
+    if not isinstance(own, (list, tuple)) or len(set(own)) < len(own) or not set(own) < set(card.scales):
+        return f"weights of their own for the passes {own}; they have to be some of the scales {_listed(card.scales)}"
     if not len(card.classes) == config["classes"] >= 2 or card.classes[1] != "lung":
         return f"the classes {_listed(card.classes)}; the config has to count them, and the second one has to be lung"
     return ""

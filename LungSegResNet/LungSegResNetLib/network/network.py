@@ -8,6 +8,7 @@ convolution bias, batch normalisation also on the logits, He initialisation.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -57,6 +58,9 @@ class HighRes2DNet(nn.Module):
     With one input channel and two classes it has 274,132 parameters, a receptive field of 87 x 87 pixels,
     and takes 17.4 GMAC for a slice of 216 x 296. ``penultimate_channels=None`` leaves out the 1 x 1 layer
     before the classifier (the 20-layer variant of Li et al.; NiftyNet has it).
+
+    Passes at 1/scale of the size use the same weights, but for those of ``own_scales``, for each of which there is
+    another network of this kind in ``own``: what a lung looks like in detail is not what it looks like from afar.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class HighRes2DNet(nn.Module):
         in_channels: int = IN_CHANNELS,
         classes: int = CLASSES,
         penultimate_channels: int | None = PENULTIMATE_CHANNELS,
+        own_scales: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.config: dict[str, Any] = {
@@ -71,6 +76,8 @@ class HighRes2DNet(nn.Module):
             "classes": classes,
             "penultimate_channels": penultimate_channels,
         }
+        if own_scales:
+            self.config["own_scales"] = sorted(own_scales)
         channels = STAGES[0][0]
         self.stem = nn.Sequential(_conv(in_channels, channels, 3), nn.BatchNorm2d(channels, NORM_EPSILON), nn.ReLU())
         blocks = []
@@ -90,9 +97,30 @@ class HighRes2DNet(nn.Module):
         head += [_conv(channels, classes, 1), nn.BatchNorm2d(classes, NORM_EPSILON)]
         self.head = nn.Sequential(*head)
         self.apply(_he_initialise)
+        alone = (in_channels, classes, penultimate_channels)
+        self.own = nn.ModuleDict({str(scale): HighRes2DNet(*alone) for scale in sorted(own_scales)})
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.head(self.blocks(self.stem(x)))
+
+    def at(self, scale: int) -> HighRes2DNet:
+        """The network of the pass at 1/scale of the size: this one, unless that pass has weights of its own."""
+        if str(scale) not in self.own:
+            return self
+        own = self.own[str(scale)]
+        assert isinstance(own, HighRes2DNet)
+        return own
+
+
+def with_own_pass(network: HighRes2DNet, scale: int) -> HighRes2DNet:
+    """The same network, whose pass at 1/scale of the size has weights of its own, to begin with those it has now."""
+    if str(scale) in network.own:
+        return network
+    own_scales = (*map(int, network.own), scale)
+    result = HighRes2DNet(**network.config | {"own_scales": own_scales}).train(network.training)
+    result.load_state_dict(network.state_dict(), strict=False)
+    result.at(scale).load_state_dict(network.state_dict(), strict=False)
+    return result
 
 
 def unpadded(network: HighRes2DNet, rows: bool, columns: bool) -> HighRes2DNet:

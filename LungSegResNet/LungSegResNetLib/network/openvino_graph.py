@@ -38,12 +38,12 @@ def build_graph(
     passes = []
     for scale in scales:
         if scale == 1:
-            passes.append(_logits(images, network, quantized, unpadded))
+            passes.append(_logits(images, network.at(scale), quantized, unpadded))
             continue
         shrunk = ops.avg_pool(images, [scale, scale], [0, 0], [0, 0], [scale, scale], exclude_pad=False)
         passes.append(
             ops.interpolate(
-                _logits(shrunk, network, quantized),
+                _logits(shrunk, network.at(scale), quantized),
                 _integers(height, width),
                 "linear_onnx",
                 "sizes",

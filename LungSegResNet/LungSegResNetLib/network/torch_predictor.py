@@ -59,6 +59,9 @@ def without_norms(network: HighRes2DNet) -> HighRes2DNet:
 
     The norm at the start of a block stays, because the shortcut takes its input, too.
     """
+    for own in network.own.values():
+        assert isinstance(own, HighRes2DNet)
+        without_norms(own)
     network.stem = _fused(network.stem)
     network.head = _fused(network.head)
     for block in network.blocks:
@@ -80,13 +83,13 @@ def _fused(layers: nn.Sequential) -> nn.Sequential:
     return nn.Sequential(*result)
 
 
-def mean_logits(network: torch.nn.Module, slices: torch.Tensor, scales: tuple[int, ...]) -> torch.Tensor:
+def mean_logits(network: HighRes2DNet, slices: torch.Tensor, scales: tuple[int, ...]) -> torch.Tensor:
     """Logits (n, classes, h, w), float32, of slices (n, 1, h, w), averaged over passes at 1/scale of the size."""
     total: torch.Tensor | None = None
     order = memory_order(slices.device)
     for scale in scales:
         shrunk = functional.avg_pool2d(slices, scale) if scale > 1 else slices
-        logits = network(shrunk.contiguous(memory_format=order)).float()
+        logits = network.at(scale)(shrunk.contiguous(memory_format=order)).float()
         if scale > 1:
             logits = functional.interpolate(logits, size=slices.shape[-2:], mode="bilinear", align_corners=False)
         total = logits if total is None else total + logits
@@ -136,7 +139,8 @@ class TorchPredictor:
             self._network = place(without_norms(network), self.device)
         except RuntimeError as error:
             raise _device_error(self.device, error) from error
-        self._finest = functools.cache(functools.partial(unpadded, self._network))
+        _, finest = split_scales(self.card.scales)
+        self._finest = functools.cache(functools.partial(unpadded, self._network.at(finest)))
         fastest = "float32" if device == "mps" else "float16" if device == "cuda" else cpu_precision()
         self.precision = precision or fastest
         self._may_change = precision is None

@@ -71,6 +71,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin with this network, or 'shipped', instead of random weights; with --folds also the folder of "
         "another cross-validation, of which each fold continues from its own network",
     )
+    training.add_argument(
+        "--pass",
+        dest="own_pass",
+        type=int,
+        metavar="N",
+        help="of the start network, train the pass at 1/N of the size alone, with weights of its own (1,600 steps of "
+        "32 slices); the others stay as they are",
+    )
     training.add_argument("--steps", type=int, help="optimiser steps (default: the preset's)")
     training.add_argument("--batch-size", type=int, help="slices per step (default: the preset's)")
     training.add_argument("--learning-rate", type=float, help="default: the preset's")
@@ -211,7 +219,7 @@ def _settings(options: argparse.Namespace, start: StartNetwork | None) -> Traini
 
     from LungSegResNetLib.errors import UsageError
 
-    from ..training.settings import SETTINGS_OF_PRESETS
+    from ..training.settings import ONE_PASS, SETTINGS_OF_PRESETS
 
     preset = options.preset or (FINE_TUNE if start else RECOMMENDED)
     if preset == FINE_TUNE and start is None:
@@ -221,7 +229,12 @@ def _settings(options: argparse.Namespace, start: StartNetwork | None) -> Traini
         for name in ("steps", "batch_size", "learning_rate")
         if getattr(options, name) is not None
     }
-    settings = dataclasses.replace(SETTINGS_OF_PRESETS[preset], seed=options.seed, **changes)
+    settings = SETTINGS_OF_PRESETS[preset]
+    if options.own_pass is not None:
+        if preset != FINE_TUNE or options.own_pass < 2:
+            raise UsageError("--pass is 2 or more, and for the preset fine-tune: it needs --start-network.")
+        settings = dataclasses.replace(ONE_PASS, own_pass=options.own_pass)
+    settings = dataclasses.replace(settings, seed=options.seed, **changes)
     if start is not None:
         if options.slice_shape:
             raise UsageError("--slice-shape cannot be changed with --start-network, whose own shape is used.")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from LungSegResNetLib.figures.metric_definitions import DICE
+from LungSegResNetLib.network.architecture import whole_config
 from LungSegResNetLib.network.model_file import ModelCard
 from LungSegResNetLib.wording import counted
 
@@ -68,7 +69,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         f"Licence of the weights: {card.licence}.",
         f"Architecture: {card.architecture}, the article's residual network (NiftyNet's HighRes3DNet in 2D).",
         f"Input: slices of {card.slice_shape[0]} x {card.slice_shape[1]} pixels, HU {low:.0f} to {high:.0f} as 0..1.",
-        f"The logits of passes at {', '.join(f'1/{scale}' for scale in card.scales)} of that size are averaged.",
+        f"The logits of passes at {_sizes(card.scales)} of that size are averaged.{_of_own_weights(card)}",
         "",
         "## Known failures and limits",
         "",
@@ -98,6 +99,15 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         "",
     ]
     return "\n".join(lines)
+
+
+def _sizes(scales: Sequence[int]) -> str:
+    return ", ".join(f"1/{scale}" for scale in scales)
+
+
+def _of_own_weights(card: ModelCard) -> str:
+    own = whole_config(card.config)["own_scales"]
+    return f" Those at {_sizes(own)} have weights of their own." if own else ""
 
 
 def _of_what(rows: Sequence[dict[str, str]], folds: int | None) -> str:

@@ -41,6 +41,8 @@ class TrainingSlices(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         scales, (first, last) = self.settings.scales, self.settings.full_size_share
         if self.settings.joint:
             return 1
+        if self.settings.own_pass:
+            return self.settings.own_pass
         if len(scales) == 1:
             return scales[0]
         rng = np.random.default_rng([self.settings.seed, 2, step])

@@ -44,6 +44,8 @@ class TrainingSettings:
     full_size_share : share of steps at scale 1 when there is a second scale, at the start and the end of the run.
     joint : train all passes of a slice together by the mean of their logits, as they are used, instead of one pass a
         step; the statistics of the batch norms then stay as they are, because the passes share them.
+    own_pass : train the pass at 1/``own_pass`` of the size and nothing else, on slices of that size, with weights of
+        its own; 0 trains all passes.
     single_slice_share : share of training slices that come from single-slice cases, at most their share of the cases.
     empty_share : share of training slices without lung.
     slice_shape : rows and columns of a network slice, multiples of 8.
@@ -65,6 +67,7 @@ class TrainingSettings:
     scales: tuple[int, ...] = (1, 2)
     full_size_share: tuple[float, float] = (0.1, 0.7)
     joint: bool = False
+    own_pass: int = 0
     single_slice_share: float = 0.4
     empty_share: float = 0.1
     seed: int = 0
@@ -77,8 +80,10 @@ class TrainingSettings:
             raise UsageError("Steps, batch size and learning rate have to be above 0, and the seed not below.")
         if any(side < 8 or any(side % n for n in (8, *self.scales)) for side in self.slice_shape):
             rows, columns = self.slice_shape
+            divisors = " and of ".join(map(str, sorted({8, *self.scales} - {1, 2, 4})))
             raise UsageError(
-                f"Slices of {rows} x {columns} pixels cannot be trained with; both sides have to be multiples of 8."
+                f"Slices of {rows} x {columns} pixels cannot be trained with; both sides have to be multiples of "
+                f"{divisors}."
             )
 
     @property
@@ -149,5 +154,9 @@ FINE_TUNE = replace(
     joint=True,
     augmentation=AugmentationSettings(disease=0.65, largest_mass_mm=28.0),
 )
+
+# One of the coarser passes, whose steps cost a fraction: more slices, and a higher rate, because the weights begin as
+# those that serve all passes.
+ONE_PASS = replace(FINE_TUNE, joint=False, steps=1600, batch_size=32, learning_rate=0.006)
 
 SETTINGS_OF_PRESETS = {settings.preset: settings for settings in (FINE_TUNE, RECOMMENDED, PAPER)}

@@ -101,7 +101,9 @@ def measure_speed(cases: Sequence[CachedCase], settings: TrainingSettings, devic
 
 def _steps_of(settings: TrainingSettings) -> list[tuple[int, ...]]:
     """The passes of each kind of step: all together, or one of them."""
-    return [settings.scales] if settings.joint else [(scale,) for scale in settings.scales]
+    if settings.joint:
+        return [settings.scales]
+    return [(scale,) for scale in ((settings.own_pass,) if settings.own_pass else settings.scales)]
 
 
 def _loading(cases: Sequence[CachedCase], settings: TrainingSettings, workers: int) -> float:

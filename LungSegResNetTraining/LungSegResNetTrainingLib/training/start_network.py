@@ -11,7 +11,7 @@ import numpy as np
 
 from LungSegResNetLib.digests import file_digest
 from LungSegResNetLib.errors import ModelError
-from LungSegResNetLib.network.architecture import HU_WINDOW
+from LungSegResNetLib.network.architecture import HU_WINDOW, whole_config
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model
 
 from ..choices import SHIPPED
@@ -38,9 +38,15 @@ class StartNetwork:
     def apply_to(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings of a run that starts here: slices as this network is used to, and its name.
 
-        Joint training gives the network the passes of the settings; the weights serve all of them.
+        Joint training gives the network the passes of the settings, besides those that have weights of their own, and
+        training one pass gives it that one.
         """
-        scales = settings.scales if settings.joint else self.card.scales
+        scales = self.card.scales
+        if settings.joint:
+            scales = (*settings.scales, *whole_config(self.card.config)["own_scales"])
+        elif settings.own_pass:
+            scales = (*scales, settings.own_pass)
+        scales = tuple(dict.fromkeys(scales))
         return replace(settings, slice_shape=self.card.slice_shape, scales=scales, start=self.fingerprint)
 
 

@@ -19,7 +19,7 @@ from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError
 from LungSegResNetLib.network.cpu_memory import keep_freed_memory
 from LungSegResNetLib.network.model_file import card_from_json, card_to_json
-from LungSegResNetLib.network.network import HighRes2DNet
+from LungSegResNetLib.network.network import HighRes2DNet, with_own_pass
 from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, mean_logits, memory_order, place
 
 from .best_validation import BestValidation
@@ -76,11 +76,12 @@ class TrainingRun:
         self._on_warning = on_warning
         self.checkpoint = folder / CHECKPOINT
         torch.manual_seed(settings.seed)
-        self.network = place(self._new_network(start), self.device)
+        self.network = place(self._new_network(start, settings.own_pass), self.device)
         self.averaged = place(HighRes2DNet(**self.network.config), self.device)
         self.averaged.load_state_dict(self.network.state_dict())
+        trained = self.network.at(settings.own_pass) if settings.own_pass else self.network
         self.optimiser = torch.optim.Adam(
-            self.network.parameters(),
+            trained.parameters(),
             settings.learning_rate,
             betas=(BETA1, BETA2),
             weight_decay=settings.adam_weight_decay,
@@ -94,16 +95,22 @@ class TrainingRun:
         content = self.processes.from_first(content)
         if content is not None:
             self._resume(content)
-        learner = _JointPasses(self.network, settings.scales) if settings.joint else self.network
-        self._learner: nn.Module = DistributedDataParallel(learner) if self.processes.count > 1 else learner
+        learner = _JointPasses(self.network, settings.scales) if settings.joint else _OnePass(trained, settings)
+        self._learner: nn.Module = learner
+        if self.processes.count > 1:
+            # Of a network whose passes differ in their weights, a step with one pass leaves those of the others alone.
+            spares = not settings.joint and len(trained.own) > 0
+            self._learner = DistributedDataParallel(learner, find_unused_parameters=spares)
 
     @staticmethod
-    def _new_network(start: StartNetwork | None) -> HighRes2DNet:
+    def _new_network(start: StartNetwork | None, own_pass: int) -> HighRes2DNet:
         if start is None:
             return HighRes2DNet()
-        if not start.weights:
-            return HighRes2DNet(**start.card.config)
-        return build_network(start.card, start.weights, start.fingerprint)
+        if start.weights:
+            network = build_network(start.card, start.weights, start.fingerprint)
+        else:
+            network = HighRes2DNet(**start.card.config)
+        return with_own_pass(network, own_pass) if own_pass else network
 
     def train_step(self, slices: torch.Tensor, target: torch.Tensor) -> float:
         """One optimiser step with this process' slices (n, 1, h, w) and their classes (n, h, w).
@@ -279,6 +286,17 @@ def _schedule(optimiser: torch.optim.Optimizer, settings: TrainingSettings) -> t
         div_factor=FIRST_DIVISOR,
         final_div_factor=LAST_DIVISOR,
     )
+
+
+class _OnePass(nn.Module):
+    """The pass whose size the slices have; ``network`` is that of one pass or of all."""
+
+    def __init__(self, network: HighRes2DNet, settings: TrainingSettings) -> None:
+        super().__init__()
+        self.network, self.rows = network, settings.slice_shape[0]
+
+    def forward(self, slices: torch.Tensor) -> torch.Tensor:
+        return self.network.at(self.rows // slices.shape[-2])(slices)
 
 
 class _JointPasses(nn.Module):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.torch_predictor import mean_logits
 
 from ..slices.augmentation import AugmentationSettings, training_slice
@@ -18,7 +19,7 @@ _BATCH = 6
 
 
 def validation_dice(
-    network: torch.nn.Module, cases: Sequence[CachedCase], scales: tuple[int, ...], device: torch.device
+    network: HighRes2DNet, cases: Sequence[CachedCase], scales: tuple[int, ...], device: torch.device
 ) -> float:
     """Mean over cases with lung of the Dice pooled over evenly spaced slices with lung.
 
@@ -29,7 +30,7 @@ def validation_dice(
     return float(np.mean([_case_dice(network, case, scales, device) for case in with_lung]))
 
 
-def _case_dice(network: torch.nn.Module, case: CachedCase, scales: tuple[int, ...], device: torch.device) -> float:
+def _case_dice(network: HighRes2DNet, case: CachedCase, scales: tuple[int, ...], device: torch.device) -> float:
     chosen = np.unique(np.linspace(0, len(case.lung_slices) - 1, _SLICES_PER_CASE).round().astype(int))
     none = AugmentationSettings.none()
     pairs = [training_slice(case, int(case.lung_slices[i]), none, np.random.default_rng(0)) for i in chosen]

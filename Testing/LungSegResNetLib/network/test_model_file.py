@@ -225,6 +225,13 @@ def test_another_architecture_is_named(tmp_path: Path) -> None:
         ({"config": {"in_channels": 1, "classes": 1}, "classes": ["lung"]}, "the classes lung; the config"),
         ({"config": {"in_channels": 3}}, "3 input channels; there"),
         ({"config": []}, "the config []; it"),
+        (
+            {"config": {"own_scales": [2]}},
+            "weights of their own for the passes [2]; they have to be some of the scales 1",
+        ),
+        ({"config": {"own_scales": [1]}}, "weights of their own for the passes [1]; they"),
+        ({"config": {"own_scales": [2, 2]}, "scales": [1, 2]}, "weights of their own for the passes [2, 2]; they"),
+        ({"config": {"own_scales": 2}, "scales": [1, 2]}, "weights of their own for the passes 2; they"),
     ],
     ids=str,
 )

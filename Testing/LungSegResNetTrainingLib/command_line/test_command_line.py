@@ -353,6 +353,10 @@ def test_the_speed_is_measured_without_a_run(data: Path, capsys: pytest.CaptureF
         ["--patience", "0"],
         ["--preset", "fine-tune"],
         ["--steps", "0"],
+        ["--pass", "4"],
+        ["--pass", "1", "--start-network", "shipped"],
+        ["--pass", "5", "--start-network", "shipped"],
+        ["--pass", "4", "--preset", "paper", "--start-network", "shipped"],
     ],
     ids=" ".join,
 )

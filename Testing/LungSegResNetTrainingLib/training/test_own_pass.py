@@ -1,0 +1,117 @@
+"""Training one pass alone, with weights of its own, and then all passes together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from network_files import seen_network, write_network
+from training_cases import small_case
+
+from LungSegResNetLib.errors import ModelError
+from LungSegResNetLib.network.model_file import load_model
+from LungSegResNetTrainingLib.training.fit import fit
+from LungSegResNetTrainingLib.training.run_options import RunOptions
+from LungSegResNetTrainingLib.training.sampling import TrainingSlices
+from LungSegResNetTrainingLib.training.settings import FINE_TUNE, ONE_PASS, RECOMMENDED, TrainingSettings
+from LungSegResNetTrainingLib.training.start_network import StartNetwork, read_start_network
+from LungSegResNetTrainingLib.training.training_run import TrainingRun
+from LungSegResNetTrainingLib.training.weight_mean import write_mean
+
+_SHAPE = (64, 88)
+_ALONE = RunOptions(workers=0, validate_every=2)
+_QUARTER = replace(ONE_PASS, own_pass=4, steps=2, batch_size=2, averaging=0.5)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shared")
+    return write_network(folder / "shared.safetensors", seen_network(_SHAPE), _SHAPE, (1, 2))
+
+
+@pytest.fixture(scope="module")
+def quarter(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network whose pass at quarter size was trained alone."""
+    return trained(shared, _QUARTER, tmp_path_factory.mktemp("quarter"))
+
+
+def trained(start: Path, settings: TrainingSettings, run: Path) -> Path:
+    network = read_start_network(str(start))
+    case = small_case()
+    return fit([case], [], network.apply_to(settings), run, _ALONE, start=network)
+
+
+def of_pass(weights: dict[str, np.ndarray], scale: int) -> dict[str, np.ndarray]:
+    begin = f"own.{scale}."
+    return {name.removeprefix(begin): value for name, value in weights.items() if name.startswith(begin)}
+
+
+def alike(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_the_pass_learns_and_the_others_stay_bit_for_bit(shared: Path, quarter: Path) -> None:
+    card, weights = load_model(quarter)
+    _, before = load_model(shared)
+    assert card.scales == (1, 2, 4)
+    assert card.config["own_scales"] == [4]
+    assert card.training["settings"]["own_pass"] == 4
+    assert alike(before, weights)
+    own = of_pass(weights, 4)
+    assert own.keys() == before.keys()
+    assert not any(np.array_equal(own[name], before[name]) for name in before if name.endswith("conv1.weight"))
+
+
+def test_slices_have_the_size_of_the_pass(shared: Path) -> None:
+    settings = read_start_network(str(shared)).apply_to(_QUARTER)
+    slices, target = TrainingSlices([small_case()], settings)[1]
+    assert slices.shape[1:] == target.shape == (16, 22)
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(shared: Path, quarter: Path, tmp_path: Path) -> None:
+    start = read_start_network(str(shared))
+    settings = start.apply_to(_QUARTER)
+    run = TrainingRun(settings, tmp_path, "cpu", start=start)
+    data = TrainingSlices([small_case()], settings)
+    run.train_step(*(torch.stack(parts) for parts in zip(*(data[k] for k in range(2)), strict=True)))
+    run.save_checkpoint()
+    # A start network is known by the checkpoint, without its weights.
+    case, known = small_case(), StartNetwork(start.card, {}, start.fingerprint)
+    resumed = load_model(fit([case], [], settings, tmp_path, _ALONE, start=known))[1]
+    for name, value in load_model(quarter)[1].items():
+        np.testing.assert_array_equal(resumed[name], value, err_msg=name)
+
+
+def test_a_second_pass_is_trained_on_top_of_the_first(quarter: Path, tmp_path: Path) -> None:
+    card, weights = load_model(trained(quarter, replace(_QUARTER, own_pass=2), tmp_path))
+    assert (card.scales, card.config["own_scales"]) == ((1, 2, 4), [2, 4])
+    before = load_model(quarter)[1]
+    assert alike(before, weights)
+    assert not np.array_equal(of_pass(weights, 2)["stem.0.weight"], before["stem.0.weight"])
+
+
+@pytest.mark.parametrize("settings", [FINE_TUNE, RECOMMENDED], ids=["together", "one a step"])
+def test_further_training_of_all_passes_changes_the_weights_of_each(
+    quarter: Path, tmp_path: Path, settings: TrainingSettings
+) -> None:
+    settings = replace(settings, steps=6, batch_size=2, averaging=0.0, full_size_share=(0.5, 0.5))
+    card, weights = load_model(trained(quarter, settings, tmp_path))
+    before = load_model(quarter)[1]
+    assert card.scales == (1, 2, 4)
+    assert not np.array_equal(weights["stem.0.weight"], before["stem.0.weight"])
+    assert not np.array_equal(of_pass(weights, 4)["stem.0.weight"], of_pass(before, 4)["stem.0.weight"])
+
+
+def test_networks_whose_passes_have_weights_of_their_own_have_a_mean_of_their_own_kind(
+    shared: Path, quarter: Path, tmp_path: Path
+) -> None:
+    other = trained(quarter, replace(_QUARTER, seed=1), tmp_path / "other")
+    write_mean([str(quarter), str(other)], tmp_path / "mean.safetensors")
+    one, two, mean = (of_pass(load_model(path)[1], 4) for path in (quarter, other, tmp_path / "mean.safetensors"))
+    for name, values in mean.items():
+        np.testing.assert_allclose(values, (one[name].astype(float) + two[name]) / 2, rtol=1e-6, atol=1e-7)
+    with pytest.raises(ModelError, match="differ in config"):
+        write_mean([str(shared), str(quarter)], tmp_path / "none.safetensors")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import pytest
@@ -23,33 +22,25 @@ def capabilities(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     module.cpu_precision.cache_clear()
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_format_is_timed_by_the_quickest_of_several_convolutions_in_it(
-    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+@pytest.mark.parametrize("interrupted", [(), range(12), range(20, 40)], ids=["quiet", "at first", "later"])
+@pytest.mark.parametrize("faster", [torch.float32, torch.bfloat16])
+def test_the_format_of_the_quickest_convolution_is_taken_whoever_else_takes_the_processor_for_a_while(
+    capabilities: dict[str, Any], monkeypatch: pytest.MonkeyPatch, faster: torch.dtype, interrupted: Container[int]
 ) -> None:
-    convolve, clock, seconds = functional.conv2d, [0.0], itertools.cycle([4.0, 1.5, 3.0])
-    formats = []
+    capabilities.update(avx512_bf16=True)
+    convolve, clock = functional.conv2d, [0.0]
+    formats: list[torch.dtype] = []
 
     def timed(*arguments: Any, **options: Any) -> torch.Tensor:
-        clock[0] += next(seconds)
         result = convolve(*arguments, **options)
+        clock[0] += (1.0 if result.dtype == faster else 2.0) + (5.0 if len(formats) in interrupted else 0.0)
         formats.append(result.dtype)
         return result
 
     monkeypatch.setattr(functional, "conv2d", timed)
     monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
-    assert module.seconds_of_convolution(dtype) == 1.5
-    assert set(formats) == {dtype}
-
-
-@pytest.mark.parametrize(("bfloat16", "expected"), [(0.5, "bfloat16"), (2.0, "float32")])
-def test_where_both_formats_are_there_the_faster_one_is_taken(
-    capabilities: dict[str, Any], monkeypatch: pytest.MonkeyPatch, bfloat16: float, expected: str
-) -> None:
-    capabilities.update(avx512_bf16=True)
-    seconds = {torch.bfloat16: bfloat16, torch.float32: 1.0}
-    monkeypatch.setattr(module, "seconds_of_convolution", seconds.__getitem__)
-    assert module.cpu_precision() == expected
+    assert module.cpu_precision() == str(faster).removeprefix("torch.")
+    assert set(formats) == {torch.float32, torch.bfloat16}
 
 
 @pytest.mark.parametrize(("names", "expected"), [((), "float32"), (("avx512_bf16", "amx_bf16"), "bfloat16")])
@@ -57,7 +48,7 @@ def test_nothing_is_timed_where_there_is_no_question(
     capabilities: dict[str, Any], monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], expected: str
 ) -> None:
     capabilities.update(dict.fromkeys(names, True))
-    monkeypatch.setattr(module, "seconds_of_convolution", lambda dtype: pytest.fail("timed"))
+    monkeypatch.setattr(module, "fastest_format", lambda formats: pytest.fail("timed"))
     assert module.cpu_precision() == expected
 
 

@@ -8,20 +8,26 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import SimpleITK as sitk
+from network_files import seen_network, write_network
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import UsageError
+from LungSegResNetLib.network.model_file import load_model
+from LungSegResNetLib.network.network import with_own_pass
 from LungSegResNetTrainingLib.training.parallel import Processes, joined_processes
 from LungSegResNetTrainingLib.training.sampling import StepBatches
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
 
 _MAIN = "LungSegResNetTrainingLib.command_line.main"
-_OPTIONS = "--slice-shape 32 40 --validate-every 2 --workers 0 --slices-at-once 1 --device cpu".split()  # noqa: SIM905
+_OPTIONS = "--validate-every 2 --workers 0 --slices-at-once 1 --device cpu".split()  # noqa: SIM905
+_FROM_NOTHING = ("--slice-shape", "32", "40")
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +40,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _fit(data: Path, run: str, processes: int) -> tuple[int, str]:
+def _fit(data: Path, run: str, processes: int, options: Sequence[str] = _FROM_NOTHING) -> tuple[int, str]:
     """A run of four steps in ``processes`` processes; its exit code and what it printed."""
     folder = data.parent
     command = [sys.executable, "-m"]
     if processes > 1:
         command += ["torch.distributed.run", "--nproc-per-node", str(processes), "-m"]
     command += [_MAIN, "fit", str(data), "--out", str(folder / run), "--cache", str(folder / "cache")]
-    command += ["--steps", "4", "--batch-size", "3", *_OPTIONS]
+    command += ["--steps", "4", "--batch-size", "3", *_OPTIONS, *options]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, check=False)
     return done.returncode, done.stdout + done.stderr
@@ -102,6 +108,19 @@ def test_two_processes_train_one_network_and_resume(data: Path) -> None:
     assert two == pytest.approx(one, abs=2e-3)
     code, text = _fit(data, "two", processes=2)
     assert code == 0, text
+
+
+def test_two_processes_train_a_network_whose_passes_differ_in_their_weights(data: Path) -> None:
+    start = write_network(data.parent / "own.safetensors", with_own_pass(seen_network((32, 40)), 2), (32, 40))
+    code, text = _fit(data, "own", 2, ["--start-network", str(start), "--preset", "recommended"])
+    assert code == 0, text
+    card, weights = load_model(data.parent / "own" / "network.safetensors")
+    assert card.config["own_scales"] == [2]
+    # Each step shows slices of one size, and each pass had at least one of the four.
+    begun = load_model(start)[1]
+    assert not any(
+        np.array_equal(weights[f"{own}stem.0.weight"], begun[f"{own}stem.0.weight"]) for own in ("", "own.2.")
+    )
 
 
 def test_processes_that_read_different_data_end_with_a_sentence(data: Path) -> None:

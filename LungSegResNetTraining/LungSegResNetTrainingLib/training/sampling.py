@@ -37,12 +37,13 @@ class TrainingSlices(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         return training_slice(case, index, self.settings.augmentation, rng, self.scale(k // self.settings.batch_size))
 
     def scale(self, step: int) -> int:
-        """The factor by which all slices of a step are shrunk; joint passes shrink them themselves."""
+        """The factor by which all slices of a step are shrunk; joint passes, and one alone, shrink them themselves.
+
+        So they see what they see in use: noise that is painted on a smaller slice is not averaged.
+        """
         scales, (first, last) = self.settings.scales, self.settings.full_size_share
-        if self.settings.joint:
+        if self.settings.joint or self.settings.own_pass:
             return 1
-        if self.settings.own_pass:
-            return self.settings.own_pass
         if len(scales) == 1:
             return scales[0]
         rng = np.random.default_rng([self.settings.seed, 2, step])

@@ -43,9 +43,9 @@ class TrainingSettings:
     scales : passes of the finished network (see ``ModelCard.scales``); training draws from the same.
     full_size_share : share of steps at scale 1 when there is a second scale, at the start and the end of the run.
     joint : train all passes of a slice together by the mean of their logits, as they are used, instead of one pass a
-        step; the statistics of the batch norms then stay as they are, because the passes share them.
-    own_pass : train the pass at 1/``own_pass`` of the size and nothing else, on slices of that size, with weights of
-        its own; 0 trains all passes.
+        step; the statistics of the batch norms then stay as they are, because passes share them.
+    own_pass : train the pass at 1/``own_pass`` of the size and nothing else, with weights of its own; 0 trains all
+        passes.
     single_slice_share : share of training slices that come from single-slice cases, at most their share of the cases.
     empty_share : share of training slices without lung.
     slice_shape : rows and columns of a network slice, multiples of 8.

@@ -119,7 +119,7 @@ def _loading(cases: Sequence[CachedCase], settings: TrainingSettings, workers: i
 def _training(run: TrainingRun, scales: tuple[int, ...]) -> PassSpeed:
     """Steps with slices of noise, which take as long as any."""
     settings = run.settings
-    shrink = 1 if settings.joint else scales[0]
+    shrink = 1 if settings.joint or settings.own_pass else scales[0]
     slices = torch.rand(settings.batch_size, 1, *(side // shrink for side in settings.slice_shape))
     target = (slices[:, 0] > 0.5).long()
     run.train_step(slices, target)

@@ -95,12 +95,15 @@ class TrainingRun:
         content = self.processes.from_first(content)
         if content is not None:
             self._resume(content)
-        learner = _JointPasses(self.network, settings.scales) if settings.joint else _OnePass(trained, settings)
-        self._learner: nn.Module = learner
+        self._learner: nn.Module
+        if settings.joint or settings.own_pass:
+            self._learner = _MeanOfPasses(trained, settings)
+        else:
+            self._learner = _PassOfSize(trained, settings.slice_shape[0])
         if self.processes.count > 1:
             # Of a network whose passes differ in their weights, a step with one pass leaves those of the others alone.
             spares = not settings.joint and len(trained.own) > 0
-            self._learner = DistributedDataParallel(learner, find_unused_parameters=spares)
+            self._learner = DistributedDataParallel(self._learner, find_unused_parameters=spares)
 
     @staticmethod
     def _new_network(start: StartNetwork | None, own_pass: int) -> HighRes2DNet:
@@ -288,27 +291,32 @@ def _schedule(optimiser: torch.optim.Optimizer, settings: TrainingSettings) -> t
     )
 
 
-class _OnePass(nn.Module):
-    """The pass whose size the slices have; ``network`` is that of one pass or of all."""
+class _PassOfSize(nn.Module):
+    """The pass that sees slices of the size they have; ``rows`` are those of a slice at full size."""
 
-    def __init__(self, network: HighRes2DNet, settings: TrainingSettings) -> None:
+    def __init__(self, network: HighRes2DNet, rows: int) -> None:
         super().__init__()
-        self.network, self.rows = network, settings.slice_shape[0]
+        self.network, self.rows = network, rows
 
     def forward(self, slices: torch.Tensor) -> torch.Tensor:
         return self.network.at(self.rows // slices.shape[-2])(slices)
 
 
-class _JointPasses(nn.Module):
-    """All passes of a network in one: mean logits as in use, with the batch norms' statistics as they are."""
+class _MeanOfPasses(nn.Module):
+    """All passes together, or one alone, on slices at full size: mean logits as in use.
 
-    def __init__(self, network: HighRes2DNet, scales: tuple[int, ...]) -> None:
+    Passes that share weights share the statistics of the batch norms, which suit none of them if they are taken anew;
+    those of one alone are.
+    """
+
+    def __init__(self, network: HighRes2DNet, settings: TrainingSettings) -> None:
         super().__init__()
-        self.network, self.scales = network, scales
+        self.network, self.joint = network, settings.joint
+        self.scales = settings.scales if settings.joint else (settings.own_pass,)
 
-    def train(self, mode: bool = True) -> _JointPasses:
+    def train(self, mode: bool = True) -> _MeanOfPasses:
         super().train(mode)
-        for module in self.network.modules():
+        for module in self.network.modules() if self.joint else ():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
         return self

@@ -65,10 +65,16 @@ def test_the_pass_learns_and_the_others_stay_bit_for_bit(shared: Path, quarter: 
     assert not any(np.array_equal(own[name], before[name]) for name in before if name.endswith("conv1.weight"))
 
 
-def test_slices_have_the_size_of_the_pass(shared: Path) -> None:
-    settings = read_start_network(str(shared)).apply_to(_QUARTER)
+def test_the_pass_is_shown_what_it_sees_in_use(shared: Path, tmp_path: Path) -> None:
+    start = read_start_network(str(shared))
+    settings = start.apply_to(_QUARTER)
     slices, target = TrainingSlices([small_case()], settings)[1]
-    assert slices.shape[1:] == target.shape == (16, 22)
+    assert slices.shape[1:] == target.shape == _SHAPE
+    run = TrainingRun(settings, tmp_path, "cpu", start=start)
+    seen = []
+    run.network.at(4).register_forward_pre_hook(lambda _network, arguments: seen.append(arguments[0]))
+    run.train_step(slices.expand(2, -1, -1, -1), target.expand(2, -1, -1))
+    torch.testing.assert_close(seen[0][0], torch.nn.functional.avg_pool2d(slices, 4))
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(shared: Path, quarter: Path, tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import multiprocessing
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -34,6 +37,9 @@ def slice_loader(
 
     ``pinned`` keeps them in memory that a graphics card reads from while the processor goes on.
     """
+    if workers:
+        # Before Python's own exit, which waits for them without end.
+        atexit.register(_end_those_that_hang)
     return DataLoader(
         TrainingSlices(cases, settings),
         batch_sampler=StepBatches(settings, first_step, processes),
@@ -42,6 +48,14 @@ def slice_loader(
         pin_memory=pinned,
         worker_init_fn=_prepare_worker,
     )
+
+
+def _end_those_that_hang() -> None:
+    """End processes that have not ended with the run, wherever they hang."""
+    latest = time.monotonic() + _LONGEST_END_SECONDS
+    for process in multiprocessing.active_children():
+        process.join(max(0.0, latest - time.monotonic()))
+        process.kill()
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from LungSegResNetLib.errors import DeviceError
@@ -89,3 +91,34 @@ def test_a_request_to_end_leaves_a_worker_time_for_its_work_but_not_forever(
             assert process.wait(60) == (3 if is_done else -signal.SIGALRM)
         finally:
             process.kill()
+
+
+_RUN = """
+import multiprocessing, signal, sys, time
+from training_cases import small_case
+from LungSegResNetTrainingLib.training import slice_loading
+from LungSegResNetTrainingLib.training.parallel import Processes
+from LungSegResNetTrainingLib.training.settings import RECOMMENDED
+
+def hang(deaf):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    deaf.set()
+    time.sleep(600)
+
+if __name__ == "__main__":
+    slice_loading._LONGEST_END_SECONDS = 1.0
+    slice_loading.slice_loader([small_case()], RECOMMENDED, 0, 1, Processes())
+    deaf = multiprocessing.Event()
+    process = multiprocessing.get_context("fork").Process(target=hang, args=(deaf,), daemon=True)
+    process.start()
+    deaf.wait()
+    print(process.pid)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no request to end")
+def test_a_run_ends_though_a_process_that_prepares_slices_is_deaf_to_requests() -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", _RUN]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=True)
+    assert not psutil.pid_exists(int(done.stdout))

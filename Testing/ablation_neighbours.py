@@ -100,7 +100,7 @@ def dice(run: TrainingRun, case: CachedCase, offsets: Sequence[int]) -> float:
         numbers = case.lung_slices[first : first + _BATCH]
         pairs = [stacked_slice(case, int(n), offsets, AugmentationSettings.none(), seed=0) for n in numbers]
         slices, target = (torch.stack(parts) for parts in zip(*pairs, strict=True))
-        with torch.inference_mode(), autocast(run.device):
+        with torch.inference_mode(), autocast(run.device, run.precision):
             predicted = mean_logits(run.averaged, slices, run.settings.scales).argmax(dim=1)
         overlap += int((predicted & target).sum())
         total += int(predicted.sum() + target.sum())

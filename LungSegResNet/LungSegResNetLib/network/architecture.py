@@ -16,8 +16,8 @@ HU_WINDOW = (-1024.0, 600.0)  # what a slice shows as 0..1
 
 def whole_config(config: dict[str, Any]) -> dict[str, Any]:
     """The config of a network file, and what it does not tell."""
-    defaults = {"in_channels": IN_CHANNELS, "classes": CLASSES, "penultimate_channels": PENULTIMATE_CHANNELS}
-    return defaults | {"own_scales": ()} | config
+    channels = {"in_channels": IN_CHANNELS, "classes": CLASSES, "penultimate_channels": PENULTIMATE_CHANNELS}
+    return {**channels, "own_scales": ()} | config
 
 
 def shortcut_padding(in_channels: int, out_channels: int) -> tuple[int, int]:

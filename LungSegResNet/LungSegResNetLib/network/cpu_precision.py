@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
+from .torch_threads import one_thread
+
 _SLICES = (2, 16, 108, 148)  # half-size slices in the network's first block
 _WEIGHTS = (16, 16, 3, 3)
 _RUNS = 25
@@ -35,12 +37,13 @@ def cpu_precision() -> str:
 def fastest_format(formats: Sequence[torch.dtype]) -> str:
     """Name of the number format in which the quickest of many runs of one of the network's convolutions was shortest.
 
-    The formats take turns: another process that takes the processor for some milliseconds slows all of them.
+    The formats take turns, so that another process that takes the processor for some milliseconds slows all of them,
+    and they have one thread: beside other work, several would all wait for their turns on the cores, whatever they do.
     """
     shortest = dict.fromkeys(formats, float("inf"))
     slices = {dtype: torch.zeros(_SLICES, dtype=dtype).to(memory_format=torch.channels_last) for dtype in formats}
     weights = {dtype: torch.zeros(_WEIGHTS, dtype=dtype).to(memory_format=torch.channels_last) for dtype in formats}
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         for _ in range(_RUNS):
             for dtype in formats:
                 begun = time.perf_counter()

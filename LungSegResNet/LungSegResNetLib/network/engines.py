@@ -121,7 +121,8 @@ def runs_on_processor(settings: EngineSettings) -> bool:
 
 def _load_torch(settings: EngineSettings, note: str = "") -> LoadedEngine:
     choice = choose_device(settings.device)
-    from .torch_predictor import TorchPredictor, fitting_batch_size, limit_threads
+    from .torch_predictor import TorchPredictor, fitting_batch_size
+    from .torch_threads import limit_threads
 
     threads = settings.threads or limited_cores()
     if threads and choice.device == "cpu":

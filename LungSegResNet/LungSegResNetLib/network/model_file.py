@@ -223,7 +223,7 @@ def _why_it_cannot_be_run(card: ModelCard) -> str:
     if not divide or not all(divide):
         return f"the scales {_listed(card.scales)}; they have to be whole numbers that divide rows and columns"
     own = config["own_scales"]
-    if not isinstance(own, (list, tuple)) or len(set(own)) < len(own) or not set(own) < set(card.scales):
+    if not (isinstance(own, (list, tuple)) and all(isinstance(n, int) for n in own) and set(own) <= set(card.scales)):
         return f"weights of their own for the passes {own}; they have to be some of the scales {_listed(card.scales)}"
     if not len(card.classes) == config["classes"] >= 2 or card.classes[1] != "lung":
         return f"the classes {_listed(card.classes)}; the config has to count them, and the second one has to be lung"

@@ -112,17 +112,6 @@ class HighRes2DNet(nn.Module):
         return own
 
 
-def with_own_pass(network: HighRes2DNet, scale: int) -> HighRes2DNet:
-    """The same network, whose pass at 1/scale of the size has weights of its own, to begin with those it has now."""
-    if str(scale) in network.own:
-        return network
-    own_scales = (*map(int, network.own), scale)
-    result = HighRes2DNet(**network.config | {"own_scales": own_scales}).train(network.training)
-    result.load_state_dict(network.state_dict(), strict=False)
-    result.at(scale).load_state_dict(network.state_dict(), strict=False)
-    return result
-
-
 def unpadded(network: HighRes2DNet, rows: bool, columns: bool) -> HighRes2DNet:
     """The same network, on the same weights, whose last stage gets no border of zeros in rows, in columns or in both.
 

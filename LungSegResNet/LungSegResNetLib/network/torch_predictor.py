@@ -245,11 +245,6 @@ def slices_in(free_bytes: int) -> int:
     return int(min(max(free_bytes // (2 * _SLICE_BYTES), 1), _MOST_SLICES))
 
 
-def limit_threads(count: int) -> None:
-    """Let PyTorch use so many cores of the processor, in the whole process."""
-    torch.set_num_threads(count)
-
-
 # oneDNN, which computes convolutions on the processor, names no reason when it gets no memory.
 _NO_MEMORY = (
     "out of memory",

@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="of the start network, train the pass at 1/N of the size alone, with weights of its own (1,600 steps of "
-        "32 slices); the others stay as they are",
+        "32 slices, peak learning rate 0.006); the others stay as they are. A pass that the network lacks is added",
     )
     training.add_argument("--steps", type=int, help="optimiser steps (default: the preset's)")
     training.add_argument("--batch-size", type=int, help="slices per step (default: the preset's)")
@@ -231,8 +231,11 @@ def _settings(options: argparse.Namespace, start: StartNetwork | None) -> Traini
     }
     settings = SETTINGS_OF_PRESETS[preset]
     if options.own_pass is not None:
-        if preset != FINE_TUNE or options.own_pass < 2:
-            raise UsageError("--pass is 2 or more, and for the preset fine-tune: it needs --start-network.")
+        if preset != FINE_TUNE or start is None:
+            raise UsageError("--pass is for a network to begin with, without another preset: give --start-network.")
+        rows, columns = start.card.slice_shape
+        if options.own_pass < 2 or rows % options.own_pass or columns % options.own_pass:
+            raise UsageError(f"--pass has to be a number above 1 that divides {rows} and {columns}, as 2, 4 or 8.")
         settings = dataclasses.replace(ONE_PASS, own_pass=options.own_pass)
     settings = dataclasses.replace(settings, seed=options.seed, **changes)
     if start is not None:

@@ -87,7 +87,9 @@ def fit(
             finished = run.step == settings.steps
             validates = bool(validation) and (run.step % options.validate_every == 0 or finished)
             if records is not None:
-                dice = validation_dice(run.averaged, validation, settings.scales, run.device) if validates else None
+                dice = None
+                if validates:
+                    dice = validation_dice(run.averaged, validation, settings.scales, run.device, run.precision)
                 progress = clock.progress(run.step, loss, dice)
                 records.add(progress)
                 on_progress(progress)

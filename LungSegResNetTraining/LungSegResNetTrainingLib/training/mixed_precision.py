@@ -7,11 +7,17 @@ import torch
 from LungSegResNetLib.network.cpu_precision import cpu_precision
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """Context in which convolutions run in bfloat16 (newer CUDA cards and CPUs); elsewhere it changes nothing.
+def fastest_precision(device: torch.device) -> str:
+    """``bfloat16`` (newer CUDA cards and CPUs) or ``float32``, whichever suits the device."""
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
+    return cpu_precision() if device.type == "cpu" else "float32"
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Context in which convolutions run in a number format; with float32 it changes nothing.
 
     bfloat16 has the range of float32, so that losses need no scaling, as they would in float16.
     """
-    if device.type == "cuda":
-        return torch.autocast("cuda", torch.bfloat16, enabled=torch.cuda.is_bf16_supported(including_emulation=False))
-    return torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and cpu_precision() == "bfloat16")
+    kind = "cuda" if device.type == "cuda" else "cpu"
+    return torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16")

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, Sampler
 
+from LungSegResNetLib.network.torch_threads import one_thread
+
 from ..slices.augmentation import training_slice
 from ..slices.slice_cache import CachedCase
 from .parallel import Processes
@@ -34,7 +36,9 @@ class TrainingSlices(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __getitem__(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
         rng = np.random.default_rng([self.settings.seed, 1, k])
         case, index = self._draw(rng)
-        return training_slice(case, index, self.settings.augmentation, rng, self.scale(k // self.settings.batch_size))
+        shrink = self.scale(k // self.settings.batch_size)
+        with one_thread():  # the same slice, whether another process prepares it or the one that trains
+            return training_slice(case, index, self.settings.augmentation, rng, shrink)
 
     def scale(self, step: int) -> int:
         """The factor by which all slices of a step are shrunk; joint passes, and one alone, shrink them themselves.

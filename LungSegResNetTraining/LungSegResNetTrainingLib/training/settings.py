@@ -80,10 +80,8 @@ class TrainingSettings:
             raise UsageError("Steps, batch size and learning rate have to be above 0, and the seed not below.")
         if any(side < 8 or any(side % n for n in (8, *self.scales)) for side in self.slice_shape):
             rows, columns = self.slice_shape
-            divisors = " and of ".join(map(str, sorted({8, *self.scales} - {1, 2, 4})))
             raise UsageError(
-                f"Slices of {rows} x {columns} pixels cannot be trained with; both sides have to be multiples of "
-                f"{divisors}."
+                f"Slices of {rows} x {columns} pixels cannot be trained with; both sides have to be multiples of 8."
             )
 
     @property
@@ -157,6 +155,6 @@ FINE_TUNE = replace(
 
 # One of the coarser passes, whose steps cost a fraction: more slices, and a higher rate, because the weights begin as
 # those that serve all passes.
-ONE_PASS = replace(FINE_TUNE, joint=False, steps=1600, batch_size=32, learning_rate=0.006)
+ONE_PASS = replace(FINE_TUNE, preset="one pass", joint=False, steps=1600, batch_size=32, learning_rate=0.006)
 
 SETTINGS_OF_PRESETS = {settings.preset: settings for settings in (FINE_TUNE, RECOMMENDED, PAPER)}

@@ -17,7 +17,7 @@ from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.wording import counted
 
 from ..slices.slice_cache import CachedCase
-from .mixed_precision import autocast
+from .mixed_precision import autocast, fastest_precision
 from .parallel import Processes
 from .settings import TrainingSettings
 from .slice_loading import slice_loader
@@ -141,7 +141,7 @@ def _peak(device: torch.device) -> tuple[float, str]:
     """GFLOP/s of the best of a few large matrix products, and the number format training computes them in."""
     size = _MATRIX_SIZE.get(device.type, _MATRIX_SIZE_ELSEWHERE)
     left, right = torch.rand(2, size, size, device=device)
-    with autocast(device):
+    with autocast(device, fastest_precision(device)):
         precision = torch.mm(left[:8, :8], right[:8, :8]).dtype
     left, right = left.to(precision), right.to(precision)
     seconds = []

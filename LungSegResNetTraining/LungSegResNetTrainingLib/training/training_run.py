@@ -6,9 +6,10 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,15 +17,18 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from LungSegResNetLib.atomic import write_atomically
+from LungSegResNetLib.cores import limited_cores
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError
 from LungSegResNetLib.network.cpu_memory import keep_freed_memory
 from LungSegResNetLib.network.model_file import card_from_json, card_to_json
-from LungSegResNetLib.network.network import HighRes2DNet, with_own_pass
+from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, mean_logits, memory_order, place
+from LungSegResNetLib.network.torch_threads import limit_threads
 
 from .best_validation import BestValidation
 from .losses import dice_and_cross_entropy, dice_ns
-from .mixed_precision import autocast
+from .mixed_precision import autocast, fastest_precision
+from .own_pass import with_own_pass
 from .parallel import Processes
 from .run_files import CHECKPOINT
 from .settings import BETA1, BETA2, FIRST_DIVISOR, LAST_DIVISOR, ONE_CYCLE_BETA1, RISING_SHARE, TrainingSettings
@@ -49,6 +53,8 @@ class TrainingRun:
     step : number of optimiser steps done.
     best : the best validation so far.
     network, averaged : the network that learns, and the running average of its weights that is used in the end.
+    precision : number format of the convolutions; like the slices at once, unless these are given, the one that the
+        run began with.
 
     Raises
     ------
@@ -69,10 +75,14 @@ class TrainingRun:
     ) -> None:
         if device == "cpu":
             keep_freed_memory()
+            if quota := limited_cores():
+                limit_threads(min(quota, torch.get_num_threads()))
         self.processes = processes or Processes()
         self.settings, self.folder, self.start = settings, folder, start
         self.device = torch.device(self.processes.device(device))
+        self._asked_at_once = slices_at_once
         self.slices_at_once = min(slices_at_once or settings.batch_size, settings.batch_size)
+        self.precision = self.processes.from_first(fastest_precision(self.device))
         self._on_warning = on_warning
         self.checkpoint = folder / CHECKPOINT
         torch.manual_seed(settings.seed)
@@ -162,7 +172,7 @@ class TrainingRun:
             # The gradients of all processes are averaged once, with the last part.
             with self._without_exchange() if n < len(parts) else nullcontext():
                 images = part.to(self.device, memory_format=memory_order(self.device), non_blocking=unwaited)
-                with autocast(self.device):
+                with autocast(self.device, self.precision):
                     logits = self._learner(images)
                 loss = _LOSSES[self.settings.loss](logits.float(), classes.to(self.device, non_blocking=unwaited))
                 share = len(images) / self.settings.batch_size
@@ -218,6 +228,8 @@ class TrainingRun:
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "best": (self.best.dice, self.best.since),
+            "precision": self.precision,
+            "slices_at_once": self.slices_at_once,
             "start": None if self.start is None else (self.start.fingerprint, card_to_json(self.start.card)),
         }
         # By way of memory, because PyTorch reports a full disk as a RuntimeError without saying so.
@@ -240,10 +252,22 @@ class TrainingRun:
                 self.schedule.load_state_dict(state["schedule"])
                 self.step = int(state["step"])
                 self.best = BestValidation(*state["best"])
+                self._go_on_as_before(state)
         if differing and state["step"]:
             raise InputError(
                 f"{self.folder} holds a run with other settings ({', '.join(differing)}); choose another folder or the "
                 "same settings."
+            )
+
+    def _go_on_as_before(self, state: Mapping[str, Any]) -> None:
+        """Take what else makes a difference to the result from a checkpoint, as far as it tells."""
+        if not self._asked_at_once:
+            self.slices_at_once = min(state.get("slices_at_once", self.slices_at_once), self.settings.batch_size)
+        fastest, self.precision = self.precision, state.get("precision", self.precision)
+        if fastest != self.precision:
+            self._on_warning(
+                f"The run continues in {self.precision}, in which it began, though this {self.device.type} device is "
+                f"faster in {fastest}."
             )
 
 

@@ -15,22 +15,25 @@ import numpy as np
 
 from LungSegResNetLib.atomic import refuse_existing
 from LungSegResNetLib.errors import InputError, ModelError, UsageError
+from LungSegResNetLib.network.architecture import whole_config
 from LungSegResNetLib.network.model_file import ModelCard, save_model
 
 from ..data.scan_marks import ScanSet
-from .start_network import read_start_network
+from .own_pass import with_own_weights
+from .start_network import StartNetwork, read_start_network
 from .training_record import merged_sources
 
-# What has to be the same for the mean to be a network of the same kind. Fine-tuning may have changed the passes.
+# What has to be the same for the mean to be a network of the same kind. Training may have changed the passes.
 _KIND = ("config", "architecture", "slice_shape", "hu_window", "classes")
 
 
 def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False) -> ModelCard:
     """Write the network whose weights are the mean of those given, files or ``shipped``; returns its card.
 
-    It has the passes of the last network, says of itself what that one does, and names all of them; one that is given
-    twice counts twice. Cases are validation cases if every network kept them for that, and none was trained on them.
-    Scans that chose a step of any network have chosen the mean.
+    It has the passes of the last network, and those that have weights of their own in any; of a network in which such a
+    pass has none, the weights that its passes share count. It says of itself what the last one does, and names all of
+    them; one that is given twice counts twice. Cases are validation cases if every network kept them for that, and none
+    was trained on them. Scans that chose a step of any network have chosen the mean.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
     if len(networks) < 2:
         raise UsageError("A mean needs two networks or more.")
     refuse_existing(target, overwrite=overwrite)
-    loaded = [read_start_network(name) for name in networks]
+    loaded = _with_the_same_passes([read_start_network(name) for name in networks])
     last = loaded[-1]
     for other in loaded:
         if other.card.is_unfinished:
@@ -81,3 +84,15 @@ def write_mean(networks: Sequence[str], target: Path, *, overwrite: bool = False
     )
     save_model(target, weights, card)
     return card
+
+
+def _with_the_same_passes(networks: Sequence[StartNetwork]) -> list[StartNetwork]:
+    """Networks that compute the same, with weights of their own for all passes that have some in any of them."""
+    own = sorted({scale for one in networks for scale in whole_config(one.card.config)["own_scales"]})
+    result = []
+    for one in networks:
+        config, weights = with_own_weights(one.card.config, one.weights, own)
+        scales = tuple(dict.fromkeys((*one.card.scales, *own)))
+        card = dataclasses.replace(one.card, config=config, scales=scales)
+        result.append(dataclasses.replace(one, card=card, weights=weights))
+    return result

@@ -43,6 +43,29 @@ def test_the_format_of_the_quickest_convolution_is_taken_whoever_else_takes_the_
     assert set(formats) == {torch.float32, torch.bfloat16}
 
 
+def test_threads_that_wait_for_a_busy_processor_do_not_decide(
+    capabilities: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capabilities.update(avx512_bf16=True)
+    convolve, clock = functional.conv2d, [0.0]
+
+    def timed(*arguments: Any, **options: Any) -> torch.Tensor:
+        result = convolve(*arguments, **options)
+        alone = 1.0 if result.dtype == torch.bfloat16 else 2.0
+        clock[0] += alone if torch.get_num_threads() == 1 else 20.0 - alone
+        return result
+
+    monkeypatch.setattr(functional, "conv2d", timed)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: clock[0])
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert module.cpu_precision() == "bfloat16"
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize(("names", "expected"), [((), "float32"), (("avx512_bf16", "amx_bf16"), "bfloat16")])
 def test_nothing_is_timed_where_there_is_no_question(
     capabilities: dict[str, Any], monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...], expected: str

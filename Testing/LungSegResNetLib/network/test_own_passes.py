@@ -12,7 +12,7 @@ from network_files import seen_network, write_network
 from LungSegResNetLib.errors import ModelError
 from LungSegResNetLib.network.folding import fold
 from LungSegResNetLib.network.model_file import load_model
-from LungSegResNetLib.network.network import HighRes2DNet, with_own_pass
+from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
 from LungSegResNetLib.network.torch_predictor import TorchPredictor, build_network, mean_logits
 
@@ -22,7 +22,8 @@ ENGINES = (TorchPredictor, OpenVinoPredictor)
 @pytest.fixture(scope="module")
 def network() -> HighRes2DNet:
     """Passes at full, half and quarter size, the last with other weights than the rest."""
-    network = with_own_pass(seen_network(seed=0), 4)
+    network = HighRes2DNet(own_scales=[4]).eval()
+    network.load_state_dict(seen_network(seed=0).state_dict(), strict=False)
     network.at(4).load_state_dict(seen_network(seed=1).state_dict())
     return network
 
@@ -30,17 +31,6 @@ def network() -> HighRes2DNet:
 @pytest.fixture(scope="module")
 def path(network: HighRes2DNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_network(tmp_path_factory.mktemp("own") / "n.safetensors", network, (48, 64), (1, 2, 4))
-
-
-def test_a_pass_begins_with_the_weights_it_had() -> None:
-    shared, slices = seen_network(), torch.rand(2, 1, 48, 64)
-    own = with_own_pass(with_own_pass(shared, 4), 2)
-    assert own.config["own_scales"] == [2, 4]
-    assert not own.training
-    assert with_own_pass(own, 2) is own
-    with torch.inference_mode():
-        for scale in (1, 2, 4):
-            assert torch.equal(mean_logits(own, slices, (scale,)), mean_logits(shared, slices, (scale,)))
 
 
 def test_only_the_pass_itself_has_its_weights(network: HighRes2DNet) -> None:

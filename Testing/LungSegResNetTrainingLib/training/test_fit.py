@@ -22,6 +22,7 @@ from training_cases import small_case, write_data_set
 
 from LungSegResNetLib.errors import DeviceError, InputError, ModelError, OutputInUseError, UsageError
 from LungSegResNetLib.network.model_file import load_model, read_card
+from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.torch_predictor import build_network
 from LungSegResNetTrainingLib.data.scan_marks import ScanMark
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
@@ -112,7 +113,7 @@ def test_a_short_run_learns(tmp_path: Path) -> None:
     assert np.mean(losses[-3:]) < 0.7 * np.mean(losses[:3])
     assert seen[-1].validation_dice is not None
     network = build_network(*load_model(path), path.name)
-    dice = validation_dice(network, [case], (1,), torch.device("cpu"))
+    dice = validation_dice(network, [case], (1,), torch.device("cpu"), "float32")
     assert dice == pytest.approx(seen[-1].validation_dice, abs=0.01)
 
 
@@ -522,7 +523,7 @@ def test_settings_that_cannot_be_trained_with_are_refused(changes: dict[str, Any
         replace(RECOMMENDED, **changes)
 
 
-class Threshold(torch.nn.Module):
+class Threshold(HighRes2DNet):
     """Calls light (or dense) pixels lung, but not air; only the skin then looks like lung."""
 
     def __init__(self, sign: float) -> None:
@@ -537,11 +538,13 @@ class Threshold(torch.nn.Module):
 def test_a_right_network_has_a_validation_dice_of_one_and_a_blind_one_of_zero() -> None:
     case: CachedCase = small_case()
     cases = [case, small_case("empty", with_lung=())]
-    assert validation_dice(Threshold(1.0), cases, (1,), torch.device("cpu")) > 0.95
-    assert validation_dice(Threshold(-1.0), cases, (1,), torch.device("cpu")) < 0.1
+    assert validation_dice(Threshold(1.0), cases, (1,), torch.device("cpu"), "float32") > 0.95
+    assert validation_dice(Threshold(-1.0), cases, (1,), torch.device("cpu"), "float32") < 0.1
 
 
 def test_the_slices_by_which_a_network_is_validated_are_spread_over_the_whole_lung() -> None:
     case = small_case(slices=40)
     case.hu[20:][case.labels[20:] >= RIGHT] = 40  # dense in the upper half, where the network then finds nothing
-    assert validation_dice(Threshold(1.0), [case], (1,), torch.device("cpu")) == pytest.approx(2 / 3, abs=0.05)
+    assert validation_dice(Threshold(1.0), [case], (1,), torch.device("cpu"), "float32") == pytest.approx(
+        2 / 3, abs=0.05
+    )

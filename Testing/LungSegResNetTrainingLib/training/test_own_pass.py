@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
 from network_files import seen_network, write_network
+from synthetic_thorax import Thorax
 from training_cases import small_case
 
-from LungSegResNetLib.errors import ModelError
 from LungSegResNetLib.network.model_file import load_model
+from LungSegResNetLib.network.torch_predictor import mean_logits
+from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.training.fit import fit
+from LungSegResNetTrainingLib.training.own_pass import with_own_pass
 from LungSegResNetTrainingLib.training.run_options import RunOptions
 from LungSegResNetTrainingLib.training.sampling import TrainingSlices
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, ONE_PASS, RECOMMENDED, TrainingSettings
@@ -51,6 +55,17 @@ def of_pass(weights: dict[str, np.ndarray], scale: int) -> dict[str, np.ndarray]
 
 def alike(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_pass_begins_with_the_weights_it_had() -> None:
+    shared, slices = seen_network(), torch.rand(2, 1, 48, 64)
+    own = with_own_pass(with_own_pass(shared, 4), 2)
+    assert own.config["own_scales"] == [2, 4]
+    assert not own.training
+    assert with_own_pass(own, 2) is own
+    with torch.inference_mode():
+        for scale in (1, 2, 4):
+            assert torch.equal(mean_logits(own, slices, (scale,)), mean_logits(shared, slices, (scale,)))
 
 
 def test_the_pass_learns_and_the_others_stay_bit_for_bit(shared: Path, quarter: Path) -> None:
@@ -119,5 +134,49 @@ def test_networks_whose_passes_have_weights_of_their_own_have_a_mean_of_their_ow
     one, two, mean = (of_pass(load_model(path)[1], 4) for path in (quarter, other, tmp_path / "mean.safetensors"))
     for name, values in mean.items():
         np.testing.assert_allclose(values, (one[name].astype(float) + two[name]) / 2, rtol=1e-6, atol=1e-7)
-    with pytest.raises(ModelError, match="differ in config"):
-        write_mean([str(shared), str(quarter)], tmp_path / "none.safetensors")
+
+
+def test_in_the_mean_the_weights_that_passes_share_count_for_a_pass_without_its_own(
+    shared: Path, quarter: Path, tmp_path: Path
+) -> None:
+    begun, own = load_model(shared)[1], of_pass(load_model(quarter)[1], 4)
+    for order in ((shared, quarter), (quarter, shared)):
+        target = tmp_path / "mean.safetensors"
+        write_mean([str(path) for path in order], target, overwrite=True)
+        card, mean = load_model(target)
+        assert (set(card.scales), card.config["own_scales"]) == ({1, 2, 4}, [4])
+        assert alike(begun, mean)
+        for name, values in of_pass(mean, 4).items():
+            np.testing.assert_allclose(values, (begun[name].astype(float) + own[name]) / 2, rtol=1e-6, atol=1e-7)
+
+
+def test_a_step_with_one_pass_leaves_the_weights_of_the_others_alone(quarter: Path, tmp_path: Path) -> None:
+    start = read_start_network(str(quarter))
+    run = TrainingRun(start.apply_to(replace(RECOMMENDED, steps=4, batch_size=2)), tmp_path, "cpu", start=start)
+    target = torch.zeros(2, 64, 88, dtype=torch.int64)
+    for scale in (4, 2):
+        before = {name: value.clone() for name, value in run.network.state_dict().items()}
+        run.train_step(torch.rand(2, 1, 64 // scale, 88 // scale), target[:, ::scale, ::scale])
+        changed = {
+            name.startswith("own.4.")
+            for name, value in run.network.state_dict().items()
+            if not torch.equal(value, before[name])
+        }
+        assert changed == {scale == 4}
+
+
+def test_by_command_one_pass_of_the_start_network_is_trained(shared: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("a", "b"):
+        image, mask = Thorax(noise=5.0 if name == "a" else 6.0).scan((6.0, 6.0, 20.0))
+        sitk.WriteImage(image, str(data / f"{name}_ct.nii"))
+        sitk.WriteImage(mask, str(data / f"{name}_lungs.nii"))
+    command = ["fit", str(data), "--start-network", str(shared), "--pass", "4", "--out", str(tmp_path / "run")]
+    command += ["--cache", str(tmp_path / "cache"), "--device", "cpu", "--workers", "0", "--progress", "none"]
+    assert main([*command, "--steps", "1", "--batch-size", "2"]) == 0
+    card = load_model(tmp_path / "run" / "network.safetensors")[0]
+    settings = TrainingSettings.from_json(card.training["settings"])
+    assert settings == replace(
+        ONE_PASS, own_pass=4, steps=1, batch_size=2, slice_shape=_SHAPE, scales=(1, 2, 4), start=settings.start
+    )

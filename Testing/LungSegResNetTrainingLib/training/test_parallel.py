@@ -20,7 +20,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import UsageError
 from LungSegResNetLib.network.model_file import load_model
-from LungSegResNetLib.network.network import with_own_pass
+from LungSegResNetTrainingLib.training.own_pass import with_own_pass
 from LungSegResNetTrainingLib.training.parallel import Processes, joined_processes
 from LungSegResNetTrainingLib.training.sampling import StepBatches
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED

@@ -35,6 +35,18 @@ def test_a_sample_depends_on_the_seed_and_its_number_only() -> None:
     assert len({float(first[k][0].sum()) for k in range(10)}) == 10
 
 
+def test_a_sample_is_the_same_with_any_number_of_threads() -> None:
+    data, before = TrainingSlices([small_case()], replace(SETTINGS, slice_shape=(216, 296))), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = [data[k] for k in range(6)]
+        torch.set_num_threads(2)
+        assert all(torch.equal(one[0], data[k][0]) for k, one in enumerate(alone))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_all_slices_of_a_batch_have_one_size_and_both_sizes_occur() -> None:
     data = TrainingSlices([small_case()], SETTINGS)
     sizes = []

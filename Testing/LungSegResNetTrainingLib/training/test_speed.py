@@ -6,7 +6,7 @@ import pytest
 from training_cases import small_case
 
 from LungSegResNetLib.errors import InputError
-from LungSegResNetTrainingLib.training.settings import FINE_TUNE, RECOMMENDED
+from LungSegResNetTrainingLib.training.settings import FINE_TUNE, ONE_PASS, RECOMMENDED
 from LungSegResNetTrainingLib.training.speed import PassSpeed, Speed, measure_speed
 
 _TINY = {"batch_size": 1, "slice_shape": (32, 40)}
@@ -34,6 +34,8 @@ def test_each_pass_is_measured_alone_and_joint_passes_together() -> None:
     assert half == pytest.approx(full / 4)
     assert speed.loading > 0
     assert min(speed.peak_gflops, *(one.gflops for one in speed.training)) > 0
+    alone = measure_speed([small_case()], replace(ONE_PASS, own_pass=2, **_TINY), "cpu", workers=0)
+    assert [(one.name, one.gmac_per_slice) for one in alone.training] == [("1/2 of the size", pytest.approx(half))]
     joint = measure_speed([small_case()], replace(FINE_TUNE, **_TINY), "cpu", workers=0)
     (together,) = joint.training
     assert together.name == "1/1 and 1/2 and 1/4 of the size together"

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.network.torch_predictor import mean_logits
+from LungSegResNetTrainingLib.training import training_run
 from LungSegResNetTrainingLib.training.losses import dice_and_cross_entropy
 from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
@@ -184,6 +185,43 @@ def test_one_of_several_processes_asks_for_fewer_slices_at_once(tmp_path: Path) 
     run._learner, run.processes = Hungry(run.network, most=1), Processes(0, 2)
     with pytest.raises(DeviceError, match="run the same command again with --slices-at-once 2"):
         run.train_step(*_equal_slices(4))
+
+
+def test_a_run_goes_on_in_the_number_format_that_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_run, "fastest_precision", lambda device: "bfloat16")
+    run, said = TrainingRun(SETTINGS, tmp_path, "cpu"), []
+    run.train_step(*_equal_slices(4))
+    run.save_checkpoint()
+    expected = run.train_step(*_equal_slices(4))
+    monkeypatch.setattr(training_run, "fastest_precision", lambda device: "float32")
+    resumed = TrainingRun(SETTINGS, tmp_path, "cpu", on_warning=said.append)
+    assert resumed.precision == "bfloat16"
+    assert said == ["The run continues in bfloat16, in which it began, though this cpu device is faster in float32."]
+    assert resumed.train_step(*_equal_slices(4)) == expected
+    other = TrainingRun(SETTINGS, tmp_path / "other", "cpu")
+    other.train_step(*_equal_slices(4))
+    assert other.train_step(*_equal_slices(4)) != expected
+
+
+def test_a_run_that_lacked_memory_goes_on_with_as_few_slices_at_once_unless_told_otherwise(tmp_path: Path) -> None:
+    run = TrainingRun(SETTINGS, tmp_path, "cpu")
+    run._learner = Hungry(run.network, most=2)
+    run.train_step(*_equal_slices(4))
+    run.save_checkpoint()
+    assert TrainingRun(SETTINGS, tmp_path, "cpu").slices_at_once == 2
+    assert TrainingRun(SETTINGS, tmp_path, "cpu", slices_at_once=3).slices_at_once == 3
+
+
+def test_training_keeps_to_the_quota_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        for quota, threads in ((None, 2), (8, 2), (1, 1)):
+            monkeypatch.setattr(training_run, "limited_cores", lambda quota=quota: quota)
+            TrainingRun(SETTINGS, tmp_path / str(quota), "cpu")
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_joint_training_learns_from_the_mean_of_all_passes_and_leaves_statistics_alone(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ class _Prediction:
         step = max(1, int(apart_mm / slice_mm + 1e-3))
         grid = [*range(0, total - 1, step), total - 1]
         lookout = max(1, int(_LOOKOUT_MM / (step * slice_mm) + 1e-3)) if apart_mm else 1
-        size = max(_CHUNK, 2 * self._predictor.batch_size)
+        size = -(-max(_CHUNK, 2 * self._predictor.batch_size) // _CHUNK) * _CHUNK
         chunks = [grid[start : start + size] for start in range(0, len(grid), size)]
         with self._helper:
             upcoming = self._helper.submit(self._prepared, chunks[0])
@@ -101,7 +101,9 @@ class _Prediction:
         ``slices`` are those of the chunk, prepared; the network looks out for lung in one of ``lookout``.
         """
         seen, first = dict(before), max(before, default=-1) + 1
-        ends = sorted({*chunk[::lookout], chunk[-1]})
+        # By blocks, so that the same slices are seen however many a device takes at once.
+        blocks = [chunk[start : start + _CHUNK] for start in range(0, len(chunk), _CHUNK)]
+        ends = sorted({z for block in blocks for z in (*block[::lookout], block[-1])})
         seen |= self._predicted(ends, np.stack([slices[z] for z in ends]), first)
         if between := _where_lung_may_be(seen, chunk):
             seen |= self._predicted(between, np.stack([slices[z] for z in between]), first + len(ends))

@@ -104,6 +104,22 @@ def steps(rows: list[int]) -> CTVolume:
     return CTVolume.from_sitk(painted, "steps")
 
 
+def test_the_mask_does_not_depend_on_how_many_slices_a_device_takes_at_once(predictor: Counting) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.repeat(rng.integers(0, 2, 90) * rng.integers(10, 60, 90), rng.integers(1, 30, 90)).tolist()
+    bright, ct = Bright(predictor), steps(rows)
+    bright.elsewhere = 0.01
+    results = []
+    for bright.batch_size in (1, 4, 17, 32, 64):
+        bright.count = 0
+        mask, _ = predict(ct, bright)
+        results.append((bright.count, mask))
+    assert 0.0 < results[0][1].mean() < 0.5
+    for count, mask in results[1:]:
+        assert count == results[0][0]
+        np.testing.assert_array_equal(mask, results[0][1])
+
+
 @pytest.mark.parametrize(
     ("rows", "seen"),
     [

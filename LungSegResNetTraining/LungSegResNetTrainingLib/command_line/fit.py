@@ -155,7 +155,8 @@ def run(options: argparse.Namespace) -> int:
     )
     if options.dataset.is_dir() and options.out.resolve() == options.dataset.resolve():
         raise UsageError(f"{options.out} is the data set itself; choose another folder for the run.")
-    device = choose_device(options.device).device
+    choice = choose_device(options.device)
+    device = choice.device
     run_options = RunOptions(
         device,
         default_workers(device) if options.workers is None else options.workers,
@@ -166,6 +167,8 @@ def run(options: argparse.Namespace) -> int:
     )
     with joined_processes(device) as processes:
         reporter = make_training_reporter(options.progress) if processes.first else NullTrainingReporter()
+        if processes.first:
+            print(f"Device: {device} ({choice.reason})", flush=True)
         plans = [(_settings(options, start), start) for start in _start_networks(options, processes, reporter)]
         settings, start = plans[0]
         cases = choose_cases(case_choice, settings, processes, reporter)

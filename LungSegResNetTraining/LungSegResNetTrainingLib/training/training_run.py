@@ -228,6 +228,7 @@ class TrainingRun:
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
             "best": (self.best.dice, self.best.since),
+            "device": self.device.type,
             "precision": self.precision,
             "slices_at_once": self.slices_at_once,
             "start": None if self.start is None else (self.start.fingerprint, card_to_json(self.start.card)),
@@ -263,6 +264,8 @@ class TrainingRun:
         """Take what else makes a difference to the result from a checkpoint, as far as it tells."""
         if not self._asked_at_once:
             self.slices_at_once = min(state.get("slices_at_once", self.slices_at_once), self.settings.batch_size)
+        if (began := state.get("device", self.device.type)) != self.device.type:
+            self._on_warning(f"The run began on the device {began} and continues on {self.device.type}.")
         fastest, self.precision = self.precision, state.get("precision", self.precision)
         if fastest != self.precision:
             self._on_warning(

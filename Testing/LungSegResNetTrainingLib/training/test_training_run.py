@@ -203,6 +203,18 @@ def test_a_run_goes_on_in_the_number_format_that_it_began_with(tmp_path: Path, m
     assert other.train_step(*_equal_slices(4)) != expected
 
 
+def test_a_run_that_goes_on_elsewhere_says_so(tmp_path: Path) -> None:
+    run, said = TrainingRun(SETTINGS, tmp_path, "cpu"), []
+    run.train_step(*_equal_slices(4))
+    run.save_checkpoint()
+    state = torch.load(run.checkpoint, weights_only=True)
+    for device, told in (("cpu", []), ("cuda", ["The run began on the device cuda and continues on cpu."])):
+        torch.save(state | {"device": device}, run.checkpoint)
+        said.clear()
+        assert TrainingRun(SETTINGS, tmp_path, "cpu", on_warning=said.append).step == 1
+        assert said == told
+
+
 def test_a_run_that_lacked_memory_goes_on_with_as_few_slices_at_once_unless_told_otherwise(tmp_path: Path) -> None:
     run = TrainingRun(SETTINGS, tmp_path, "cpu")
     run._learner = Hungry(run.network, most=2)

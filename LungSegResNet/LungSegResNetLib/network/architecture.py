@@ -16,8 +16,13 @@ HU_WINDOW = (-1024.0, 600.0)  # what a slice shows as 0..1
 
 def whole_config(config: dict[str, Any]) -> dict[str, Any]:
     """The config of a network file, and what it does not tell."""
-    channels = {"in_channels": IN_CHANNELS, "classes": CLASSES, "penultimate_channels": PENULTIMATE_CHANNELS}
-    return {**channels, "own_scales": ()} | config
+    defaults: dict[str, Any] = {
+        "in_channels": IN_CHANNELS,
+        "classes": CLASSES,
+        "penultimate_channels": PENULTIMATE_CHANNELS,
+        "own_scales": (),
+    }
+    return defaults | config
 
 
 def shortcut_padding(in_channels: int, out_channels: int) -> tuple[int, int]:

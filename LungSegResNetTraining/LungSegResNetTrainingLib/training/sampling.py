@@ -46,7 +46,7 @@ class TrainingSlices(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         So they see what they see in use: noise that is painted on a smaller slice is not averaged.
         """
         scales, (first, last) = self.settings.scales, self.settings.full_size_share
-        if self.settings.joint or self.settings.own_pass:
+        if self.settings.scales_of_a_step:
             return 1
         if len(scales) == 1:
             return scales[0]

@@ -85,6 +85,13 @@ class TrainingSettings:
             )
 
     @property
+    def scales_of_a_step(self) -> tuple[int, ...]:
+        """Passes that every step trains, on slices at full size; empty if each step has slices of one pass' size."""
+        if self.joint:
+            return self.scales
+        return (self.own_pass,) if self.own_pass else ()
+
+    @property
     def adam_weight_decay(self) -> float:
         """Weight decay (coupled L2) that has the same gradient as NiftyNet's averaged L2 term."""
         return self.decay / NIFTYNET_REGULARISED_TENSORS

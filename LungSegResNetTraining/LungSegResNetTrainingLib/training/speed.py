@@ -101,9 +101,8 @@ def measure_speed(cases: Sequence[CachedCase], settings: TrainingSettings, devic
 
 def _steps_of(settings: TrainingSettings) -> list[tuple[int, ...]]:
     """The passes of each kind of step: all together, or one of them."""
-    if settings.joint:
-        return [settings.scales]
-    return [(scale,) for scale in ((settings.own_pass,) if settings.own_pass else settings.scales)]
+    together = settings.scales_of_a_step
+    return [together] if together else [(scale,) for scale in settings.scales]
 
 
 def _loading(cases: Sequence[CachedCase], settings: TrainingSettings, workers: int) -> float:
@@ -119,7 +118,7 @@ def _loading(cases: Sequence[CachedCase], settings: TrainingSettings, workers: i
 def _training(run: TrainingRun, scales: tuple[int, ...]) -> PassSpeed:
     """Steps with slices of noise, which take as long as any."""
     settings = run.settings
-    shrink = 1 if settings.joint or settings.own_pass else scales[0]
+    shrink = 1 if settings.scales_of_a_step else scales[0]
     slices = torch.rand(settings.batch_size, 1, *(side // shrink for side in settings.slice_shape))
     target = (slices[:, 0] > 0.5).long()
     run.train_step(slices, target)

@@ -8,6 +8,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from LungSegResNetLib.network.torch_threads import limit_threads
 from .best_validation import BestValidation
 from .losses import dice_and_cross_entropy, dice_ns
 from .mixed_precision import autocast, fastest_precision
-from .own_pass import with_own_pass
+from .own_pass import with_own_weights
 from .parallel import Processes
 from .run_files import CHECKPOINT
 from .settings import BETA1, BETA2, FIRST_DIVISOR, LAST_DIVISOR, ONE_CYCLE_BETA1, RISING_SHARE, TrainingSettings
@@ -106,8 +107,8 @@ class TrainingRun:
         if content is not None:
             self._resume(content)
         self._learner: nn.Module
-        if settings.joint or settings.own_pass:
-            self._learner = _MeanOfPasses(trained, settings)
+        if scales := settings.scales_of_a_step:
+            self._learner = _MeanOfPasses(trained, scales, keeps_statistics=settings.joint)
         else:
             self._learner = _PassOfSize(trained, settings.slice_shape[0])
         if self.processes.count > 1:
@@ -119,11 +120,11 @@ class TrainingRun:
     def _new_network(start: StartNetwork | None, own_pass: int) -> HighRes2DNet:
         if start is None:
             return HighRes2DNet()
-        if start.weights:
-            network = build_network(start.card, start.weights, start.fingerprint)
-        else:
-            network = HighRes2DNet(**start.card.config)
-        return with_own_pass(network, own_pass) if own_pass else network
+        own_scales = [own_pass] if own_pass else []
+        config, weights = with_own_weights(start.card.config, start.weights, own_scales)
+        if not weights:
+            return HighRes2DNet(**config)
+        return build_network(replace(start.card, config=config), weights, start.fingerprint)
 
     def train_step(self, slices: torch.Tensor, target: torch.Tensor) -> float:
         """One optimiser step with this process' slices (n, 1, h, w) and their classes (n, h, w).
@@ -336,14 +337,13 @@ class _MeanOfPasses(nn.Module):
     those of one alone are.
     """
 
-    def __init__(self, network: HighRes2DNet, settings: TrainingSettings) -> None:
+    def __init__(self, network: HighRes2DNet, scales: tuple[int, ...], keeps_statistics: bool) -> None:
         super().__init__()
-        self.network, self.joint = network, settings.joint
-        self.scales = settings.scales if settings.joint else (settings.own_pass,)
+        self.network, self.scales, self.keeps_statistics = network, scales, keeps_statistics
 
     def train(self, mode: bool = True) -> _MeanOfPasses:
         super().train(mode)
-        for module in self.network.modules() if self.joint else ():
+        for module in self.network.modules() if self.keeps_statistics else ():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
         return self

@@ -14,6 +14,7 @@ from LungSegResNetLib.network.folding import fold
 from LungSegResNetLib.network.model_file import load_model
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
+from LungSegResNetLib.network.passes import lung_probability
 from LungSegResNetLib.network.torch_predictor import TorchPredictor, build_network, mean_logits
 
 ENGINES = (TorchPredictor, OpenVinoPredictor)
@@ -47,11 +48,10 @@ def test_engines_run_each_pass_with_its_weights(
     engine: type, lung_in_view: float, network: HighRes2DNet, path: Path
 ) -> None:
     slices = np.random.default_rng(0).random((3, 48, 64), np.float32)
+    batch = torch.from_numpy(slices)[:, None]
     with torch.inference_mode():
-        expected = torch.softmax(mean_logits(network, torch.from_numpy(slices)[:, None], (1, 2, 4)), dim=1)[
-            :, 1
-        ].numpy()
-        other = torch.softmax(mean_logits(network.at(1), torch.from_numpy(slices)[:, None], (1,)), dim=1)[:, 1].numpy()
+        expected = lung_probability(mean_logits(network, batch, (1, 2, 4)).numpy())
+        other = lung_probability(mean_logits(network, batch, (1,)).numpy())
     found = engine(path, precision="float32", lung_in_view=lung_in_view).predict(slices)
     np.testing.assert_allclose(found, expected, atol=1e-3)
     assert np.abs(expected - other).max() > 0.05

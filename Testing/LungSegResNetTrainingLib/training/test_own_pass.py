@@ -13,11 +13,11 @@ from network_files import seen_network, write_network
 from synthetic_thorax import Thorax
 from training_cases import small_case
 
-from LungSegResNetLib.network.model_file import load_model
-from LungSegResNetLib.network.torch_predictor import mean_logits
+from LungSegResNetLib.network.model_file import ModelCard, load_model
+from LungSegResNetLib.network.torch_predictor import build_network, mean_logits
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.training.fit import fit
-from LungSegResNetTrainingLib.training.own_pass import with_own_pass
+from LungSegResNetTrainingLib.training.own_pass import with_own_weights
 from LungSegResNetTrainingLib.training.run_options import RunOptions
 from LungSegResNetTrainingLib.training.sampling import TrainingSlices
 from LungSegResNetTrainingLib.training.settings import FINE_TUNE, ONE_PASS, RECOMMENDED, TrainingSettings
@@ -59,10 +59,13 @@ def alike(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 def test_a_pass_begins_with_the_weights_it_had() -> None:
     shared, slices = seen_network(), torch.rand(2, 1, 48, 64)
-    own = with_own_pass(with_own_pass(shared, 4), 2)
-    assert own.config["own_scales"] == [2, 4]
+    begun = {name: value.numpy() for name, value in shared.state_dict().items() if value.is_floating_point()}
+    config, weights = with_own_weights(*with_own_weights(shared.config, begun, [4]), [2])
+    assert config["own_scales"] == [2, 4]
+    again = with_own_weights(config, weights, [2])
+    assert (again[0], again[1].keys()) == (config, weights.keys())
+    own = build_network(ModelCard(config), weights, "own")
     assert not own.training
-    assert with_own_pass(own, 2) is own
     with torch.inference_mode():
         for scale in (1, 2, 4):
             assert torch.equal(mean_logits(own, slices, (scale,)), mean_logits(shared, slices, (scale,)))

@@ -20,7 +20,7 @@ from synthetic_thorax import Thorax
 
 from LungSegResNetLib.errors import UsageError
 from LungSegResNetLib.network.model_file import load_model
-from LungSegResNetTrainingLib.training.own_pass import with_own_pass
+from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.training.parallel import Processes, joined_processes
 from LungSegResNetTrainingLib.training.sampling import StepBatches
 from LungSegResNetTrainingLib.training.settings import RECOMMENDED
@@ -111,7 +111,10 @@ def test_two_processes_train_one_network_and_resume(data: Path) -> None:
 
 
 def test_two_processes_train_a_network_whose_passes_differ_in_their_weights(data: Path) -> None:
-    start = write_network(data.parent / "own.safetensors", with_own_pass(seen_network((32, 40)), 2), (32, 40))
+    network = HighRes2DNet(own_scales=[2]).eval()
+    for part in (network, network.at(2)):
+        part.load_state_dict(seen_network((32, 40)).state_dict(), strict=False)
+    start = write_network(data.parent / "own.safetensors", network, (32, 40))
     code, text = _fit(data, "own", 2, ["--start-network", str(start), "--preset", "recommended"])
     assert code == 0, text
     card, weights = load_model(data.parent / "own" / "network.safetensors")

@@ -44,7 +44,7 @@ _COLUMNS = ["variant", "trained", *(f"{kind}: {figure}" for kind in KINDS for fi
 
 def trained_variants(base: TrainingSettings) -> dict[str, TrainingSettings]:
     """Settings of the variants that need a network of their own, the recommended one first."""
-    healthy = replace(base.augmentation, disease=0.0, effusion=0.0, gas=0.0, wall_air=0.0)
+    healthy = replace(base.augmentation, disease=0.0, effusion=0.0, raised_diaphragm=0.0, gas=0.0, wall_air=0.0)
     rows, columns = base.slice_shape
     smaller, larger = ((round(rows * f / 8) * 8, round(columns * f / 8) * 8) for f in (2 / 3, 4 / 3))
     return {

@@ -31,7 +31,8 @@ class AugmentationSettings:
     surroundings: float = 0.3
     emphysema: float = 0.06
     disease: float = 0.5
-    effusion: float = 0.12
+    effusion: float = 0.25
+    raised_diaphragm: float = 0.12
     gas: float = 0.15
     wall_air: float = 0.08
     even_tissue: float = 0.25
@@ -55,7 +56,10 @@ def training_slice(
     rng : the only source of chance: the same state gives the same slice.
     """
     hu = _thick_slice(case, index, rng) if rng.random() < 0.25 * settings.scanner else case.hu[index].astype(np.float32)
-    labels = torch.from_numpy(np.array(case.labels[index]))
+    classes = np.array(case.labels[index])
+    if rng.random() < settings.raised_diaphragm:
+        _raise_diaphragm(case, index, hu, classes, rng)
+    labels = torch.from_numpy(classes)
     right, left = labels == RIGHT, labels == LEFT
     source = torch.stack([torch.from_numpy(hu), right.float(), left.float(), (labels >= BODY).float()])
     source[0] -= HU_WINDOW[0]  # so that outside of the source is air
@@ -107,6 +111,20 @@ def _thick_slice(case: CachedCase, index: int, rng: np.random.Generator) -> np.n
         reach -= 1
     first, last = max(0, index - reach), min(len(case.hu), index + reach + 1)
     return np.asarray(case.hu[first:last], dtype=np.float32).mean(axis=0)
+
+
+def _raise_diaphragm(
+    case: CachedCase, index: int, hu: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+) -> None:
+    """Raise the diaphragm on one side, in ``hu`` and ``labels`` of a slice: tissue 10 to 80 mm below replaces lung.
+
+    It is real liver, spleen or heart beside real lung, from which solid lung has to be told.
+    """
+    side = RIGHT if rng.random() < 0.6 else LEFT
+    below = max(0, index - max(1, round(rng.uniform(10.0, 80.0) / case.spacing_z)))
+    risen = (labels == side) & (np.asarray(case.labels[below]) == BODY)
+    hu[risen] = np.asarray(case.hu[below])[risen]
+    labels[risen] = BODY
 
 
 def _sampling_grid(case: CachedCase, rng: np.random.Generator, augment: bool) -> tuple[torch.Tensor, float]:

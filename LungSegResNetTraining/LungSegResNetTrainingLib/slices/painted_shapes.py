@@ -17,7 +17,7 @@ TISSUE_HU = (-200.0, 150.0)  # soft
 def like_soft_tissue(hu: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
     """Values (HU) about as high and as noisy as the slice's own soft tissue."""
     level, spread = level_and_spread(hu)
-    level = level + rng.normal(0.0, 12.0) if rng.random() < 0.7 else rng.uniform(10.0, 100.0)
+    level = level + rng.normal(0.0, 12.0) if rng.random() < 0.7 else rng.uniform(25.0, 110.0)
     return level + tissue_noise((hu.shape[0], hu.shape[1]), spread, pixel_mm, rng)
 
 

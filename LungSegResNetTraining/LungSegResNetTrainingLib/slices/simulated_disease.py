@@ -28,6 +28,9 @@ LARGEST_MASS_MM = 45.0  # radius
 _BORDER_MM = 2.5  # around a lung whose pixels are partly lung, partly what lies there
 _AIRWAY_HU = -650.0  # below: air of its own, as in a main bronchus beside the lung
 _LARGEST_DENSE_SHARE = 0.7  # of all lung in a slice: nobody breathes without air, and all solid is a body without lungs
+_LARGEST_SOLID_SHARE = (
+    0.9  # of one lung: nothing in a slice tells a side without any air from one that is full of fluid
+)
 
 
 def paint_disease(
@@ -52,7 +55,7 @@ def paint_disease(
     if kind < 0.2:
         solid = white_lung(hu, lung, pixel_mm, rng)
     elif kind < 0.75:
-        largest = _LARGEST_DENSE_SHARE if both or len(sides) == 1 else 1.0
+        largest = _LARGEST_DENSE_SHARE if both or len(sides) == 1 else _LARGEST_SOLID_SHARE
         solid = opacity(hu, lung, pixel_mm, rng, largest)
     if kind > 0.65:
         mass(hu, lung, pixel_mm, rng, largest_mass_mm)
@@ -181,17 +184,21 @@ def mass(
 
 
 def effusion(hu: torch.Tensor, side: torch.Tensor, pixel_mm: float, rng: np.random.Generator) -> torch.Tensor:
-    """Replace the dependent part of one lung (bool mask ``side``) by fluid; now and then all, as after its removal.
+    """Replace a part of one lung (bool mask ``side``) by fluid; now and then all, as after its removal.
+
+    It lies in the dependent part or, held by adhesions, anywhere at the border of the lung.
 
     Returns the part taken from the lung (bool).
     """
     shape = (hu.shape[0], hu.shape[1])
-    level = ramp(shape, rng.normal(0.0, 0.25))
+    free = rng.random() < 0.6  # else it is held somewhere by adhesions
+    level = ramp(shape, rng.normal(0.0, 0.25) if free else rng.uniform(-np.pi, np.pi))
     level = level + rng.uniform(0.02, 0.15) * smooth_noise(rng, shape, rng.uniform(40.0, 120.0) / pixel_mm)
-    # Fluid climbs along the chest wall (meniscus).
-    level = level + rng.uniform(0.0, 0.6) * edge_nearness(side, rng.uniform(6.0, 20.0) / pixel_mm)
+    # Fluid climbs along the chest wall (meniscus), or lies around the lung.
+    climbing = rng.uniform(0.0, 0.6) if free else rng.uniform(0.0, 2.5)
+    level = level + climbing * edge_nearness(side, rng.uniform(6.0, 20.0 if free else 40.0) / pixel_mm)
     inside = level[side]
-    threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], 1.0 - rng.uniform(0.05, 0.7))
+    threshold = torch.quantile(inside[:: max(1, len(inside) // 5000)], 1.0 - rng.uniform(0.05, 0.85))
     amount = torch.sigmoid((level - threshold) * (30.0 / pixel_mm))
     if rng.random() < 0.15:
         amount = torch.ones(shape)

@@ -45,7 +45,7 @@ class TrainingSettings:
     joint : train all passes of a slice together by the mean of their logits, as they are used, instead of one pass a
         step; the statistics of the batch norms then stay as they are, because passes share them.
     own_pass : train the pass at 1/``own_pass`` of the size and nothing else, with weights of its own; 0 trains all
-        passes.
+        passes. With ``joint`` it learns from the mean of all logits what the others lack, else from its own alone.
     single_slice_share : share of training slices that come from single-slice cases, at most their share of the cases.
     empty_share : share of training slices without lung.
     slice_shape : rows and columns of a network slice, multiples of 8.
@@ -163,5 +163,7 @@ FINE_TUNE = replace(
 # One of the coarser passes, whose steps cost a fraction: more slices, and a higher rate, because the weights begin as
 # those that serve all passes.
 ONE_PASS = replace(FINE_TUNE, preset="one pass", joint=False, steps=1600, batch_size=32, learning_rate=0.006)
+# The others are computed, too, and what has been learnt alone is not to be forgotten.
+ONE_PASS_WITH_OTHERS = replace(ONE_PASS, joint=True, steps=500, batch_size=16, learning_rate=0.001)
 
 SETTINGS_OF_PRESETS = {settings.preset: settings for settings in (FINE_TUNE, RECOMMENDED, PAPER)}

@@ -38,14 +38,14 @@ class StartNetwork:
     def apply_to(self, settings: TrainingSettings) -> TrainingSettings:
         """The settings of a run that starts here: slices as this network is used to, and its name.
 
-        Joint training gives the network the passes of the settings, besides those that have weights of their own, and
-        training one pass gives it that one.
+        Joint training of all gives the network the passes of the settings, besides those that have weights of their
+        own, and training one pass gives it that one.
         """
         scales = self.card.scales
-        if settings.joint:
-            scales = (*settings.scales, *whole_config(self.card.config)["own_scales"])
-        elif settings.own_pass:
+        if settings.own_pass:
             scales = (*scales, settings.own_pass)
+        elif settings.joint:
+            scales = (*settings.scales, *whole_config(self.card.config)["own_scales"])
         scales = tuple(dict.fromkeys(scales))
         return replace(settings, slice_shape=self.card.slice_shape, scales=scales, start=self.fingerprint)
 

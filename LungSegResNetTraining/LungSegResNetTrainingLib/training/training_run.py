@@ -91,6 +91,8 @@ class TrainingRun:
         self.averaged = place(HighRes2DNet(**self.network.config), self.device)
         self.averaged.load_state_dict(self.network.state_dict())
         trained = self.network.at(settings.own_pass) if settings.own_pass else self.network
+        self.network.requires_grad_(False)
+        trained.requires_grad_(True)
         self.optimiser = torch.optim.Adam(
             trained.parameters(),
             settings.learning_rate,
@@ -108,7 +110,7 @@ class TrainingRun:
             self._resume(content)
         self._learner: nn.Module
         if scales := settings.scales_of_a_step:
-            self._learner = _MeanOfPasses(trained, scales, keeps_statistics=settings.joint)
+            self._learner = _MeanOfPasses(self.network, scales, keeps_statistics=settings.joint)
         else:
             self._learner = _PassOfSize(trained, settings.slice_shape[0])
         if self.processes.count > 1:

@@ -357,6 +357,7 @@ def test_the_speed_is_measured_without_a_run(data: Path, capsys: pytest.CaptureF
         ["--pass", "1", "--start-network", "shipped"],
         ["--pass", "5", "--start-network", "shipped"],
         ["--pass", "4", "--preset", "paper", "--start-network", "shipped"],
+        ["--with-others", "--start-network", "shipped"],
     ],
     ids=" ".join,
 )

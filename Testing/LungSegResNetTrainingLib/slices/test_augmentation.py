@@ -191,6 +191,29 @@ def test_effusion_is_dense_and_leaves_the_other_lung_alone(cached: CachedCase) -
     assert torch.equal(hu[right], before[right])
 
 
+def test_a_raised_diaphragm_shows_the_tissue_from_below_on_one_side_and_takes_it_from_the_lung() -> None:
+    case = small_case(slices=30, with_lung=tuple(range(10, 30)))
+    hu = case.hu.copy()
+    hu[:10] = np.where(case.labels[:10] > 0, 70, hu[:10])  # liver, here on both sides
+    case = replace(case, hu=hu)
+    risen = replace(NONE, raised_diaphragm=1.0)
+    plain, target = _plain(case, 11)
+    liver = float(scale_hu(np.array([69.0]), HU_WINDOW)[0])
+    sides = []
+    for seed in range(20):
+        slices, result = training_slice(case, 11, risen, np.random.default_rng(seed))
+        taken = (target == 1) & (result == 0)
+        assert not bool(((result == 1) & (target == 0)).any())
+        assert float((slices[0][taken] > liver).float().mean()) > 0.9  # all but the border
+        torch.testing.assert_close(slices[0][result == 1], plain[0][result == 1])
+        sides.append(float(torch.nonzero(taken)[:, 1].float().mean()) < target.shape[1] / 2)
+    assert 8 <= sum(sides) <= 16
+    # Above nothing but lung, nothing rises.
+    _, target = _plain(case, 29)
+    for seed in range(5):
+        assert torch.equal(training_slice(case, 29, risen, np.random.default_rng(seed))[1], target)
+
+
 @pytest.mark.parametrize("paint", [disease.opacity, disease.fibrosis])
 def test_opacities_raise_the_density_inside_the_lung_only(cached: CachedCase, paint: Callable[..., None]) -> None:
     right, left, hu, pixel_mm = _lungs(cached)

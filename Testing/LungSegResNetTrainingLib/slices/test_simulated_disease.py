@@ -39,7 +39,7 @@ def test_some_consolidated_lobes_are_as_even_as_soft_tissue_and_end_at_a_line() 
     assert solid >= 3
 
 
-def test_one_lung_may_become_solid_as_a_whole_but_never_all_lung_of_a_slice() -> None:
+def test_one_lung_may_become_white_but_never_all_lung_of_a_slice() -> None:
     rng = np.random.default_rng(0)
     healthy, lung = chest(rng)
     columns = np.indices(lung.shape)[1]
@@ -94,6 +94,20 @@ def test_emphysema_leaves_air_without_vessels_in_a_part_of_the_lung_or_in_all_of
     assert min(shares_lost) > 0.02
     assert 8 <= sum(share > 0.99 for share in shares_lost) <= 25
     assert sum(share < 0.8 for share in shares_lost) >= 8
+
+
+def test_fluid_lies_mostly_at_the_back_and_now_and_then_elsewhere_at_the_border() -> None:
+    healthy, lung = chest(np.random.default_rng(0))
+    right = lung & (torch.arange(lung.shape[1])[None, :] < 70)
+    rows = torch.arange(lung.shape[0], dtype=torch.float32)[:, None].expand(lung.shape)
+    at_the_back = in_front = 0
+    for seed in range(80):
+        fluid = effusion(healthy.clone(), right, 1.0, np.random.default_rng(seed))
+        if 0.1 < float(fluid.sum() / right.sum()) < 0.5:
+            higher = float(rows[right].mean() - rows[fluid].mean())
+            at_the_back += higher < -5.0
+            in_front += higher > 5.0
+    assert at_the_back > 2 * in_front > 4
 
 
 def test_fluid_now_and_then_takes_the_place_of_a_whole_lung() -> None:

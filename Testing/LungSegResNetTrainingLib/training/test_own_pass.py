@@ -17,10 +17,18 @@ from LungSegResNetLib.network.model_file import ModelCard, load_model
 from LungSegResNetLib.network.torch_predictor import build_network, mean_logits
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.training.fit import fit
+from LungSegResNetTrainingLib.training.losses import dice_and_cross_entropy
+from LungSegResNetTrainingLib.training.mixed_precision import autocast
 from LungSegResNetTrainingLib.training.own_pass import with_own_weights
 from LungSegResNetTrainingLib.training.run_options import RunOptions
 from LungSegResNetTrainingLib.training.sampling import TrainingSlices
-from LungSegResNetTrainingLib.training.settings import FINE_TUNE, ONE_PASS, RECOMMENDED, TrainingSettings
+from LungSegResNetTrainingLib.training.settings import (
+    FINE_TUNE,
+    ONE_PASS,
+    ONE_PASS_WITH_OTHERS,
+    RECOMMENDED,
+    TrainingSettings,
+)
 from LungSegResNetTrainingLib.training.start_network import StartNetwork, read_start_network
 from LungSegResNetTrainingLib.training.training_run import TrainingRun
 from LungSegResNetTrainingLib.training.weight_mean import write_mean
@@ -93,6 +101,29 @@ def test_the_pass_is_shown_what_it_sees_in_use(shared: Path, tmp_path: Path) -> 
     run.network.at(4).register_forward_pre_hook(lambda _network, arguments: seen.append(arguments[0]))
     run.train_step(slices.expand(2, -1, -1, -1), target.expand(2, -1, -1))
     torch.testing.assert_close(seen[0][0], torch.nn.functional.avg_pool2d(slices, 4))
+
+
+def test_with_the_others_the_pass_learns_from_the_mean_and_they_stay(shared: Path, tmp_path: Path) -> None:
+    start = read_start_network(str(shared))
+    settings = start.apply_to(replace(_QUARTER, joint=True, averaging=0.0))
+    assert settings.scales == (1, 2, 4)
+    run = TrainingRun(settings, tmp_path, "cpu", start=start)
+    before = {name: value.numpy().copy() for name, value in run.network.state_dict().items()}
+    logits = []
+    for scale in (2, 4):
+        run.network.at(scale).register_forward_hook(lambda _network, _arguments, result: logits.append(result))
+    slices, target = torch.rand(2, 1, *_SHAPE), torch.ones(2, *_SHAPE, dtype=torch.int64)
+    loss = run.train_step(slices, target)
+    # The network as it was computes the mean that the pass learns from.
+    begun = build_network(start.card, start.weights, "shared")
+    with torch.inference_mode(), autocast(run.device, run.precision):
+        expected = dice_and_cross_entropy(mean_logits(begun, slices, (1, 2, 4)).float(), target)
+    assert loss == pytest.approx(float(expected), abs=0.01)
+    assert [result.requires_grad for result in logits] == [False, False, True]
+    learned = {name: value.numpy() for name, value in run.network.state_dict().items()}
+    changed = {name for name, value in learned.items() if not np.array_equal(value, before[name])}
+    assert "own.4.stem.0.weight" in changed
+    assert all(name.startswith("own.4.") and "running" not in name for name in changed)
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(shared: Path, quarter: Path, tmp_path: Path) -> None:
@@ -168,7 +199,10 @@ def test_a_step_with_one_pass_leaves_the_weights_of_the_others_alone(quarter: Pa
         assert changed == {scale == 4}
 
 
-def test_by_command_one_pass_of_the_start_network_is_trained(shared: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("options", "preset"), [([], ONE_PASS), (["--with-others"], ONE_PASS_WITH_OTHERS)])
+def test_by_command_one_pass_of_the_start_network_is_trained(
+    shared: Path, tmp_path: Path, options: list[str], preset: TrainingSettings
+) -> None:
     data = tmp_path / "data"
     data.mkdir()
     for name in ("a", "b"):
@@ -177,9 +211,9 @@ def test_by_command_one_pass_of_the_start_network_is_trained(shared: Path, tmp_p
         sitk.WriteImage(mask, str(data / f"{name}_lungs.nii"))
     command = ["fit", str(data), "--start-network", str(shared), "--pass", "4", "--out", str(tmp_path / "run")]
     command += ["--cache", str(tmp_path / "cache"), "--device", "cpu", "--workers", "0", "--progress", "none"]
-    assert main([*command, "--steps", "1", "--batch-size", "2"]) == 0
+    assert main([*command, "--steps", "1", "--batch-size", "2", *options]) == 0
     card = load_model(tmp_path / "run" / "network.safetensors")[0]
     settings = TrainingSettings.from_json(card.training["settings"])
     assert settings == replace(
-        ONE_PASS, own_pass=4, steps=1, batch_size=2, slice_shape=_SHAPE, scales=(1, 2, 4), start=settings.start
+        preset, own_pass=4, steps=1, batch_size=2, slice_shape=_SHAPE, scales=(1, 2, 4), start=settings.start
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from LungSegResNetLib.network.architecture import SLICE_SHAPE, whole_config
 from LungSegResNetLib.network.model_file import ModelCard, default_model_path, load_model, save_model
 from LungSegResNetLib.network.network import HighRes2DNet
 
@@ -24,8 +25,20 @@ def seen_network(slice_shape: tuple[int, int] = (48, 64), seed: int = 0) -> High
 
 def write_quick_network(path: str | os.PathLike[str]) -> Path:
     """The shipped network at half the size of its slices, in one pass: finds the phantom's lungs in little time."""
+    return write_shipped(path, (1,), (112, 152))
+
+
+def write_shipped(
+    path: str | os.PathLike[str], scales: tuple[int, ...], slice_shape: tuple[int, int] = SLICE_SHAPE
+) -> Path:
+    """The shipped network with these passes alone."""
     card, weights = load_model(default_model_path())
-    save_model(path, weights, replace(card, slice_shape=(112, 152), scales=(1,)))
+    own = [scale for scale in whole_config(card.config)["own_scales"] if scale in scales]
+    config = {name: value for name, value in card.config.items() if name != "own_scales"}
+    begins = tuple(f"own.{scale}." for scale in own)
+    kept = {name: value for name, value in weights.items() if not name.startswith("own.") or name.startswith(begins)}
+    config |= {"own_scales": own} if own else {}
+    save_model(path, kept, replace(card, config=config, slice_shape=slice_shape, scales=scales))
     return Path(path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -10,13 +9,14 @@ import numpy as np
 import openvino
 import pytest
 import torch
+from network_files import write_shipped
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
 from LungSegResNetLib.lungs.preprocessing import Resampling, frame_for, scale_hu, to_frame_matrices
 from LungSegResNetLib.network.architecture import HU_WINDOW, LAST_STAGE_REACH, SLICE_SHAPE
 from LungSegResNetLib.network.folding import fold
-from LungSegResNetLib.network.model_file import default_model_path, load_model, save_model
+from LungSegResNetLib.network.model_file import default_model_path, load_model
 from LungSegResNetLib.network.network import unpadded
 from LungSegResNetLib.network.openvino_graph import build_graph
 from LungSegResNetLib.network.openvino_predictor import OpenVinoPredictor
@@ -39,21 +39,14 @@ def slices() -> np.ndarray:
     return np.stack([np.zeros(SLICE_SHAPE, np.float32), thorax, np.zeros(SLICE_SHAPE, np.float32)])
 
 
-def shipped_with(scales: tuple[int, ...], folder: Path) -> Path:
-    """The shipped network with other passes."""
-    card, weights = load_model(default_model_path())
-    path = folder / f"{scales}.safetensors"
-    save_model(path, weights, dataclasses.replace(card, scales=scales))
-    return path
-
-
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("batch_size", [1, 2])
 def test_slices_without_lung_get_the_coarse_passes_and_others_all_of_them(
     engine: type, batch_size: int, slices: np.ndarray, tmp_path: Path
 ) -> None:
     def log_odds(*scales: int) -> np.ndarray:
-        predictor: Predictor = engine(shipped_with(scales, tmp_path), batch_size=batch_size, precision="float32")
+        model = write_shipped(tmp_path / f"{scales}.safetensors", scales)
+        predictor: Predictor = engine(model, batch_size=batch_size, precision="float32")
         probability = predictor.predict(slices).astype(np.float64).clip(1e-14, 1 - 1e-9)
         return np.log(probability / (1.0 - probability)).clip(None, 7.0)  # a float32 near 1 tells no more
 

@@ -1,4 +1,4 @@
-"""Reads one CT series from DICOM: puts its slices on an even grid, fills small gaps, interpolates uneven slices."""
+"""Reads one CT series from DICOM: puts its slices on an even grid and fills small gaps."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .folder_walk import files_of_folders
 from .hounsfield import HounsfieldBuffer, is_shifted, to_hounsfield
 from .library_errors import raise_if_out_of_memory
 from .prefetching import read_ahead
-from .slice_positions import EvenGrid, even_grid, interpolated_grid, part_stacks, shared_places
+from .slice_positions import EvenGrid, even_grid, part_stacks
 
 TILTED = "was scanned with the gantry tilted"  # in the warning of a scan whose slices are not where they were
 _TILT_DEGREES = 1.0
@@ -88,7 +88,7 @@ def _lies_among_others(path: Path) -> bool:
 def read_series(series: Series, damaged: int = 0) -> tuple[CTVolume, list[str]]:
     """Voxels and geometry of one series, of which so many further files are ``damaged``.
 
-    Raises InputError if it is not a CT, does not form a straight stack or lost a part with the damaged files.
+    Raises InputError if it is not a CT, does not form an even, straight stack or lost a part with the damaged files.
     """
     info = series.info
     name = f"Series '{info.description}'" if info.description else series.headers[0].path.name
@@ -132,7 +132,7 @@ def read_series(series: Series, damaged: int = 0) -> tuple[CTVolume, list[str]]:
             f"{name} does not give its slice thickness; 1 mm was assumed, so volumes and masses are unreliable."
         )
     native = Geometry(
-        (first.size[0], first.size[1], len(grid.sources)),
+        (first.size[0], first.size[1], len(grid.order)),
         (*first.spacing, distance),
         volume_origin,
         tuple(direction.ravel().tolist()),
@@ -171,7 +171,7 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
         if not used:
             once = without_repeats(headers, _open)
             if len(once) == len(headers):
-                return list(once), *_interpolated(once, name, error)
+                raise InputError(f"{name} cannot be stacked to a volume: it {error}.") from error
             used, grid, warnings = _even_stack(once, name)
             text = (
                 f"{name} holds slices more than once, with equal pixels at the same place; the first of each was taken "
@@ -186,6 +186,8 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
         )
         grid = even_grid(along_normal(used))
     if missing := grid.missing:
+        if len(missing) > len(grid.order) // 3:
+            raise InputError(f"{name} cannot be used: {len(missing)} of its {len(grid.order)} slices are missing.")
         places = ", ".join(f"{mm:.1f}" for mm in _lps_mm([grid.position(plane) for plane in missing], used))
         where = f" at {places} mm" if len(missing) <= 5 else ""
         lacking = counted(len(missing), "slice") + where
@@ -193,27 +195,10 @@ def _even_stack(headers: tuple[Header, ...], name: str) -> tuple[list[Header], E
     return used, grid, warnings
 
 
-def _interpolated(headers: Sequence[Header], name: str, reason: InputError) -> tuple[EvenGrid, list[str]]:
-    """An even grid between slices of one stack that is not even, for the ``reason`` given, and a warning."""
-    along = along_normal(headers)
-    if shared_places(along):
-        raise InputError(f"{name} cannot be stacked to a volume: it {reason}.") from reason
-    try:
-        grid = interpolated_grid(along)
-    except InputError as error:
-        raise InputError(f"{name} cannot be stacked to a volume: it {error}.") from error
-    gaps = np.diff(np.sort(along))
-    text = (
-        f"The slices of {name} lie {gaps.min():.2f} to {gaps.max():.2f} mm apart; the scan was interpolated to "
-        f"{len(grid.sources)} slices {grid.step:.2f} mm apart, which the mask has, too."
-    )
-    return grid, [text]
-
-
 def _refuse_lost_ends(name: str, grid: EvenGrid, damaged: int) -> None:
     """Raise InputError if more slices are damaged than are missing between others, and these are a part of the scan."""
     beyond = damaged - len(grid.missing)
-    if beyond > _MOST_LOST * (total := len(grid.sources) + beyond):
+    if beyond > _MOST_LOST * (total := len(grid.order) + beyond):
         raise InputError(
             f"{name} cannot be used: {damaged} of its {total} slices are damaged or cut off, {beyond} of them at its "
             "ends; copy or export it again."
@@ -242,24 +227,20 @@ def _one_stack(headers: tuple[Header, ...]) -> list[Header]:
 
 
 def _read_pixels(headers: list[Header], grid: EvenGrid) -> HounsfieldBuffer:
-    """Fill a buffer plane by plane, so that a scan that lies evenly is never held twice."""
+    """Fill a buffer plane by plane, so that a scan is never held twice."""
+    plane_of = {index: plane for plane, index in enumerate(grid.order) if index is not None}
     columns, rows = headers[0].size[:2]
-    buffer = HounsfieldBuffer((len(grid.sources), rows, columns))
-    plane_of = {below: plane for plane, (below, above, _) in enumerate(grid.sources) if below == above}
-    between = [(plane, *source) for plane, source in enumerate(grid.sources) if source[0] != source[1]]
-    needed = {index for _, below, above, _ in between for index in (below, above)}
-    neighbours: dict[int, np.ndarray] = {}
+    buffer = HounsfieldBuffer((len(grid.order), rows, columns))
     index = 0
     for header, image in zip(headers, read_ahead(_open, headers), strict=True):
         for frame, section in enumerate(sitk.GetArrayViewFromImage(image).reshape(header.size[2], rows, columns)):
-            values = _rescaled(section, header, frame)
-            if index in plane_of:
-                buffer.put(plane_of[index], values)
-            if index in needed:
-                neighbours[index] = values.copy()
+            buffer.put(plane_of[index], _rescaled(section, header, frame))
             index += 1
-    for plane, below, above, share in between:
-        blend = (1 - share) * neighbours[below].astype(np.float32) + share * neighbours[above]
+    for plane in grid.missing:
+        below = next(n for n in range(plane, -1, -1) if grid.order[n] is not None)
+        above = next(n for n in range(plane, len(grid.order)) if grid.order[n] is not None)
+        weight = (plane - below) / (above - below)
+        blend = (1 - weight) * buffer.array[below].astype(np.float32) + weight * buffer.array[above]
         buffer.put(plane, np.rint(blend) if buffer.array.dtype == np.int16 else blend)
     return buffer
 

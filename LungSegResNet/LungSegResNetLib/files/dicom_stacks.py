@@ -26,6 +26,7 @@ _PART_NAMES = {
 _SERIES_TAGS = ("patient", "study_uid", "series_number", "description", "modality", "sop_class", "image_type")
 _FEWEST_JOINED = 3  # two images always lie evenly
 # Two stacks that leave no more of their places empty cannot be halves of one that were assigned at random.
+_MOST_MISSING = 1 / 3
 _SAME_PLACE = 0.4  # of the slice distance
 _COVERING = 0.5  # of the shorter one's extent: two stacks of the same region, not one that continues the other
 
@@ -166,12 +167,12 @@ def _have_places(headers: Iterable[Header]) -> bool:
 
 
 def is_even(headers: list[Header]) -> bool:
-    """Whether the frames of all files together lie evenly."""
+    """Whether the frames of all files together lie evenly, with a third of them missing at most."""
     try:
-        even_grid(along_normal(headers))
+        grid = even_grid(along_normal(headers))
     except InputError:
         return False
-    return True
+    return len(grid.missing) <= _MOST_MISSING * len(grid.order)
 
 
 def _cover_each_other(stacks: list[list[Header]]) -> bool:

@@ -14,30 +14,27 @@ _SAME_PLACE_MM = 0.01
 _TOLERANCE = 0.2
 _ROUNDING_MM = 0.11
 _WIDEST_GAP_MM = 30.0
-_MOST_MISSING = 1 / 3  # of all planes; of slices that lie unevenly, of the length of the scan
-# Of slices that lie unevenly: at distances up to this none is missing, and the even grid has at most so many planes for
-# each of them.
-_COARSE_MM = 10.0
-_MOST_PLANES = 4
 _LEAST_SHARE = 0.25  # of all places, that the largest of several stacks covers
 
 
 @dataclass(frozen=True)
 class EvenGrid:
-    """What shows each plane of an even grid.
+    """Where slices lie on an even grid.
 
     Attributes
     ----------
-    sources : for each plane, from the lowest position upwards, the index of the slice below it, of that above it, and
-        how far it is from the one to the other, 0..1; both are the same where a slice lies on the plane.
+    order : for each grid plane, from the lowest position upwards, the index of its slice; None where it is missing.
     start, step : position of the first plane and distance of planes in mm; the step of a single slice is None.
-    missing : planes whose slice is missing; the sources are its neighbours.
     """
 
-    sources: tuple[tuple[int, int, float], ...]
+    order: tuple[int | None, ...]
     start: float
     step: float | None
-    missing: tuple[int, ...] = ()
+
+    @property
+    def missing(self) -> list[int]:
+        """Planes without a slice."""
+        return [plane for plane, index in enumerate(self.order) if index is None]
 
     def position(self, plane: int) -> float:
         """Position of a plane in mm."""
@@ -49,13 +46,13 @@ def even_grid(positions: Sequence[float]) -> EvenGrid:
 
     Raises
     ------
-    InputError : positions occur twice, are irregular, or too many are missing or too many together. The text is the
-        second half of a sentence that begins with the name of the series.
+    InputError : positions occur twice, are irregular or leave a gap too wide to be filled. The text is the second
+        half of a sentence that begins with the name of the series.
     """
     order = np.argsort(positions, kind="stable")
     sorted_mm = np.asarray(positions, float)[order]
     if len(sorted_mm) == 1:
-        return EvenGrid(((0, 0, 0.0),), float(sorted_mm[0]), None)
+        return EvenGrid((0,), float(sorted_mm[0]), None)
     gaps = np.diff(sorted_mm)
     if gaps.min() < _SAME_PLACE_MM:
         raise InputError(f"has several slices at the same position ({sorted_mm[int(gaps.argmin())]:.2f} mm)")
@@ -69,45 +66,10 @@ def even_grid(positions: Sequence[float]) -> EvenGrid:
         raise InputError(f"has irregular slice distances ({gaps.min():.2f} to {gaps.max():.2f} mm)")
     if (widest := float((multiples.max() - 1) * step)) > _WIDEST_GAP_MM:
         raise InputError(f"has a gap of {widest:.0f} mm between its slices")
-    missing = np.setdiff1d(np.arange(count := int(planes[-1]) + 1), planes)
-    if len(missing) > _MOST_MISSING * count:
-        raise InputError(f"lacks {len(missing)} of its {count} slices")
-    sources = _sources(np.arange(float(count)), planes.astype(float), order)
-    return EvenGrid(sources, float(start), round(float(step), 6), tuple(missing.tolist()))
-
-
-def interpolated_grid(positions: Sequence[float]) -> EvenGrid:
-    """An even grid over the extent of slices that lie unevenly, about as dense as where they are closest.
-
-    Parameters
-    ----------
-    positions : mm, any order, at least two and all different.
-
-    Raises
-    ------
-    InputError : too little is known between the slices. The text is the second half of a sentence, as of `even_grid`.
-    """
-    order = np.argsort(positions, kind="stable")
-    sorted_mm = np.asarray(positions, float)[order]
-    gaps = np.diff(sorted_mm)
-    beyond = (gaps - max(float(np.median(gaps)), _COARSE_MM)).clip(min=0.0)
-    if (widest := float(beyond.max())) > _WIDEST_GAP_MM:
-        raise InputError(f"has a gap of {widest:.0f} mm between its slices")
-    extent = float(np.ptp(sorted_mm))
-    if beyond.sum() > _MOST_MISSING * extent:
-        raise InputError(f"has irregular slice distances ({gaps.min():.2f} to {gaps.max():.2f} mm)")
-    # A few slices that lie close by chance do not count.
-    closest = max(float(np.quantile(gaps, 0.1)), extent / (_MOST_PLANES * len(gaps)))
-    planes_mm = np.linspace(sorted_mm[0], sorted_mm[-1], max(1, round(extent / closest)) + 1)
-    step = round(float(planes_mm[1] - planes_mm[0]), 6)
-    return EvenGrid(_sources(planes_mm, sorted_mm, order), float(sorted_mm[0]), step)
-
-
-def _sources(planes: np.ndarray, places: np.ndarray, order: np.ndarray) -> tuple[tuple[int, int, float], ...]:
-    """`EvenGrid.sources` of planes at ascending coordinates; ``places`` are those of the slices, also ascending."""
-    exact = np.interp(planes, places, np.arange(float(len(places))))
-    below, above = np.floor(exact).astype(int), np.ceil(exact).astype(int)
-    return tuple(zip(order[below].tolist(), order[above].tolist(), (exact - below).tolist(), strict=True))
+    filled: list[int | None] = [None] * (int(planes[-1]) + 1)
+    for plane, index in zip(planes, order, strict=True):
+        filled[plane] = int(index)
+    return EvenGrid(tuple(filled), float(start), round(float(step), 6))
 
 
 def shared_places(positions: Sequence[float]) -> list[list[int]]:

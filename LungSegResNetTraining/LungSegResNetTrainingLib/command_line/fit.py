@@ -182,7 +182,7 @@ def run(options: argparse.Namespace) -> int:
             from ..training.speed import measure_speed
 
             cached = [one.cached for one in cases.prepared]
-            print(measure_speed(cached, settings, device, run_options.workers).text())
+            print(measure_speed(cached, settings, device, run_options.workers, start).text())
             return 0
         if len(plans) > 1:
             train_folds(cases, plans, options.out, run_options, processes, reporter)

@@ -55,10 +55,10 @@ def training_slice(
     shrink : 1 for the frame's own size, 2 for half of it (pixels twice as large), and so on.
     rng : the only source of chance: the same state gives the same slice.
     """
-    hu = _thick_slice(case, index, rng) if rng.random() < 0.25 * settings.scanner else case.hu[index].astype(np.float32)
-    classes = np.array(case.labels[index])
+    reach = _reach_of_thick_slice(case, rng) if rng.random() < 0.25 * settings.scanner else 0
+    hu, classes = _mean_slice(case, index, reach), np.array(case.labels[index])
     if rng.random() < settings.raised_diaphragm:
-        _raise_diaphragm(case, index, hu, classes, rng)
+        raise_diaphragm(case, index, reach, hu, classes, rng)
     labels = torch.from_numpy(classes)
     right, left = labels == RIGHT, labels == LEFT
     source = torch.stack([torch.from_numpy(hu), right.float(), left.float(), (labels >= BODY).float()])
@@ -104,26 +104,32 @@ def training_slice(
     return scaled[None], lung.long()
 
 
-def _thick_slice(case: CachedCase, index: int, rng: np.random.Generator) -> np.ndarray:
-    """Mean of neighbouring slices, as a scan with thicker slices would show them; at most 8 mm thick."""
+def _reach_of_thick_slice(case: CachedCase, rng: np.random.Generator) -> int:
+    """How many neighbours on each side a scan with thicker slices would show together; at most 8 mm in all."""
     reach = int(rng.integers(1, 3))
     while reach > 0 and (2 * reach + 1) * case.spacing_z > 8.0:
         reach -= 1
+    return reach
+
+
+def _mean_slice(case: CachedCase, index: int, reach: int) -> np.ndarray:
+    """Mean (float32) of a slice and its neighbours, as many as ``reach`` on each side."""
     first, last = max(0, index - reach), min(len(case.hu), index + reach + 1)
     return np.asarray(case.hu[first:last], dtype=np.float32).mean(axis=0)
 
 
-def _raise_diaphragm(
-    case: CachedCase, index: int, hu: np.ndarray, labels: np.ndarray, rng: np.random.Generator
+def raise_diaphragm(
+    case: CachedCase, index: int, reach: int, hu: np.ndarray, labels: np.ndarray, rng: np.random.Generator
 ) -> None:
-    """Raise the diaphragm on one side, in ``hu`` and ``labels`` of a slice: tissue 10 to 80 mm below replaces lung.
+    """Raise the diaphragm on one side, in ``hu`` and ``labels`` of a slice: the body 10 to 80 mm below replaces lung.
 
-    It is real liver, spleen or heart beside real lung, from which solid lung has to be told.
+    It is real liver, spleen or heart beside real lung, from which solid lung has to be told; as thick as the slice is
+    (``reach``), or its noise would tell it.
     """
     side = RIGHT if rng.random() < 0.6 else LEFT
     below = max(0, index - max(1, round(rng.uniform(10.0, 80.0) / case.spacing_z)))
     risen = (labels == side) & (np.asarray(case.labels[below]) == BODY)
-    hu[risen] = np.asarray(case.hu[below])[risen]
+    hu[risen] = _mean_slice(case, below, reach)[risen]
     labels[risen] = BODY
 
 

@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import torch
@@ -21,6 +21,7 @@ from .mixed_precision import autocast, fastest_precision
 from .parallel import Processes
 from .settings import TrainingSettings
 from .slice_loading import slice_loader
+from .start_network import StartNetwork
 from .training_run import TrainingRun
 
 _WARM_UP = 2
@@ -40,7 +41,8 @@ class PassSpeed:
     ----------
     name : which passes, in words.
     slices_per_second : forward, backward and optimiser together.
-    gmac_per_slice : 1e9 multiplications with addition of the convolutions of one slice, forward.
+    gmac_per_slice : 1e9 multiplications with addition of the convolutions of one slice: forward and, of passes that
+        learn, both gradients, of inputs and of weights, each of which costs as much.
     """
 
     name: str
@@ -49,8 +51,8 @@ class PassSpeed:
 
     @property
     def gflops(self) -> float:
-        """GFLOP/s: the gradients of inputs and of weights each cost as much as the forward pass."""
-        return self.slices_per_second * 3 * 2 * self.gmac_per_slice
+        """GFLOP/s: a multiplication with addition counts as two."""
+        return self.slices_per_second * 2 * self.gmac_per_slice
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,25 @@ class Speed:
         by = counted(self.workers, "worker") if self.workers else "the training process"
         lines = [f"prepared by {by}: {self.loading:.1f} slices/s"]
         lines += [
-            f"trained on {one.name}: {one.slices_per_second:.2f} slices/s x 3 x 2 x {one.gmac_per_slice:.2f} GMAC = "
+            f"trained on {one.name}: {one.slices_per_second:.2f} slices/s x 2 x {one.gmac_per_slice:.2f} GMAC = "
             f"{one.gflops:.0f} GFLOP/s, {100 * one.gflops / self.peak_gflops:.0f} % of the peak"
             for one in self.training
         ]
         return "\n".join([*lines, f"peak (matrix product, {self.precision}): {self.peak_gflops:.0f} GFLOP/s"])
 
 
-def measure_speed(cases: Sequence[CachedCase], settings: TrainingSettings, device: str, workers: int) -> Speed:
+def measure_speed(
+    cases: Sequence[CachedCase],
+    settings: TrainingSettings,
+    device: str,
+    workers: int,
+    start: StartNetwork | None = None,
+) -> Speed:
     """Measure loading, training with each of the settings' passes, and the peak; nothing of it is kept.
+
+    Parameters
+    ----------
+    start : the network that training would begin with.
 
     Raises
     ------
@@ -93,7 +105,7 @@ def measure_speed(cases: Sequence[CachedCase], settings: TrainingSettings, devic
     settings = replace(settings, steps=max(settings.steps, _WARM_UP + _LOADING_BATCHES))
     loading = _loading(cases, settings, workers)
     with tempfile.TemporaryDirectory() as folder:
-        run = TrainingRun(settings, Path(folder), device)
+        run = TrainingRun(settings, Path(folder), device, start=start)
         training = tuple(_training(run, scales) for scales in _steps_of(settings))
         peak, precision = _peak(run.device)
     return Speed(loading, workers, training, peak, precision)
@@ -131,8 +143,11 @@ def _training(run: TrainingRun, scales: tuple[int, ...]) -> PassSpeed:
 
 
 def _gmac(network: HighRes2DNet, slice_shape: tuple[int, int], scale: int) -> float:
-    """Every weight of a convolution meets every pixel once, because no layer has a stride."""
-    weights = sum(module.weight.numel() for module in network.modules() if isinstance(module, nn.Conv2d))
+    """Every weight of a convolution meets every pixel once, because no layer has a stride; gradients: twice more."""
+    one = network.at(scale)
+    layers = chain.from_iterable(part.modules() for part in (one.stem, one.blocks, one.head))
+    kernels = [layer.weight for layer in layers if isinstance(layer, nn.Conv2d)]
+    weights = sum(kernel.numel() * (3 if kernel.requires_grad else 1) for kernel in kernels)
     return weights * (slice_shape[0] // scale) * (slice_shape[1] // scale) / 1e9
 
 

@@ -15,8 +15,8 @@ from LungSegResNetLib.lungs.preprocessing import frame_for, scale_hu, to_frame_m
 from LungSegResNetLib.network.architecture import HU_WINDOW, SLICE_SHAPE
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.slices import simulated_disease as disease
-from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings, training_slice
-from LungSegResNetTrainingLib.slices.slice_cache import PIXEL_MM, RIGHT, CachedCase, cache_case
+from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings, raise_diaphragm, training_slice
+from LungSegResNetTrainingLib.slices.slice_cache import BODY, PIXEL_MM, RIGHT, CachedCase, cache_case
 
 NONE = AugmentationSettings.none()
 
@@ -212,6 +212,18 @@ def test_a_raised_diaphragm_shows_the_tissue_from_below_on_one_side_and_takes_it
     _, target = _plain(case, 29)
     for seed in range(5):
         assert torch.equal(training_slice(case, 29, risen, np.random.default_rng(seed))[1], target)
+
+
+@pytest.mark.parametrize("reach", [0, 2])
+def test_a_raised_diaphragm_is_as_thick_as_the_slice_and_so_as_noisy(reach: int) -> None:
+    case = replace(small_case(slices=60, with_lung=tuple(range(30, 60))), spacing_z=1.0)
+    thick = case.hu[36 - reach : 37 + reach].mean(axis=0).astype(np.float32)
+    hu, labels = thick.copy(), case.labels[36].copy()
+    raise_diaphragm(case, 36, reach, hu, labels, np.random.default_rng(2))
+    risen = labels != case.labels[36]
+    assert risen.sum() > 500
+    assert float(hu[risen].std() / thick[case.labels[36] == BODY].std()) == pytest.approx(1.0, abs=0.1)
+    np.testing.assert_array_equal(hu[~risen], thick[~risen])
 
 
 @pytest.mark.parametrize("paint", [disease.opacity, disease.fibrosis])

@@ -28,9 +28,7 @@ LARGEST_MASS_MM = 45.0  # radius
 _BORDER_MM = 2.5  # around a lung whose pixels are partly lung, partly what lies there
 _AIRWAY_HU = -650.0  # below: air of its own, as in a main bronchus beside the lung
 _LARGEST_DENSE_SHARE = 0.7  # of all lung in a slice: nobody breathes without air, and all solid is a body without lungs
-_LARGEST_SOLID_SHARE = (
-    0.9  # of one lung: nothing in a slice tells a side without any air from one that is full of fluid
-)
+_LARGEST_SOLID_SHARE = 0.9  # of one lung: nothing in a slice tells a side without air from one that is full of fluid
 
 
 def paint_disease(

@@ -16,7 +16,7 @@ from LungSegResNetLib.labels import BOTH_LUNGS, LUNG_SEGMENTS
 
 from .lung_segments import boxOfLung, boxOfSegment, hasSides, idsOfLungs
 from .volume_nodes import ctOf, onCtAxes
-from .voxel_box import Box, VoxelBox, boxAround, within
+from .voxel_box import VoxelBox, boxAround, within
 
 
 def measure(volumeNode: Any, segmentationNode: Any) -> list[dict[str, Any]]:
@@ -39,11 +39,6 @@ def measurementOf(volumeNode: Any, segmentationNode: Any) -> Callable[[], list[d
         return measured if isOfSides else measured[-1:]
 
     return rows
-
-
-def measureLabels(volumeNode: Any, labels: np.ndarray, box: Box) -> list[dict[str, Any]]:
-    """Rows as of ``measurements_as_json`` for a label array on the voxels of a box of the volume."""
-    return measurements_as_json(measure_lungs(ctOf(volumeNode, box), onCtAxes(volumeNode, labels)))
 
 
 def ctAndLungs(volumeNode: Any, segmentationNode: Any) -> tuple[CTVolume, np.ndarray]:

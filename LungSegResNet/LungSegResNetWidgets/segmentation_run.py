@@ -224,7 +224,13 @@ class SegmentationRun:
             else:
                 restoreLungs(node, before, self.volumeNode)
             raise
-        # Those of the process are of the whole scan, and to measure what there is now takes too long for the window.
-        rows = summary["measurements"] if region is None else []
-        summary = {**summary, "measurements": rows[-1:] if settings.isOneSegment else rows}
-        return RunResult(self.volumeNode, node, summary, before, self._frame)
+        return RunResult(self.volumeNode, node, self._withRowsOfNow(summary), before, self._frame)
+
+    def _withRowsOfNow(self, summary: RunSummary) -> RunSummary:
+        """The summary with measurements of the segments that are written.
+
+        None after a run that was restricted to a region: those of the process are of the whole scan, and to measure
+        what there is now takes too long for the window.
+        """
+        rows = [] if self._settings.region else summary["measurements"]
+        return {**summary, "measurements": rows[-1:] if self._settings.isOneSegment else rows}

@@ -13,7 +13,6 @@ import slicer
 from slicer.i18n import tr as _
 
 from .frames import ShownFrame, browserOf
-from .lung_measurement import measureLabels
 from .lung_segments import noteRoi, placeWithVolume, writeLungs
 from .node_names import freeName
 from .segmentation_run import RunResult, RunSettings, RunSummary, SegmentationRun
@@ -29,9 +28,7 @@ class _FrameRun(SegmentationRun):
             part = np.where(region.inside, labels[region.box], 0)
             labels = np.zeros_like(labels)
             labels[region.box] = part
-            summary = {**summary, "measurements": measureLabels(self.volumeNode, part, region.box)}
-        if self._settings.isOneSegment:
-            summary = {**summary, "measurements": summary["measurements"][-1:]}
+        summary = self._withRowsOfNow(summary)
         writeLungs(node, self.volumeNode, labels, self._settings.isOneSegment)
         return RunResult(self.volumeNode, node, summary, None, self._frame)
 

@@ -49,7 +49,7 @@ def memory_order(device: torch.device) -> torch.memory_format:
     return torch.contiguous_format if device.type == "mps" else torch.channels_last
 
 
-def place(network: HighRes2DNet, device: torch.device) -> HighRes2DNet:
+def on_device(network: HighRes2DNet, device: torch.device) -> HighRes2DNet:
     """Move a network to a device, in its `memory_order`."""
     return convert_conv2d_weight_memory_format(network.to(device), memory_order(device))
 
@@ -136,7 +136,7 @@ class TorchPredictor:
         self.batch_size = batch_size
         network = build_network(self.card, weights, Path(model_path).name)
         try:
-            self._network = place(without_norms(network), self.device)
+            self._network = on_device(without_norms(network), self.device)
         except RuntimeError as error:
             raise _device_error(self.device, error) from error
         _, finest = split_scales(self.card.scales)

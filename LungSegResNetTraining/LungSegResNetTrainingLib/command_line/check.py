@@ -95,7 +95,9 @@ def _table(checks: list[CaseCheck]) -> str:
             )
         )
         verdict = check.verdict
-        reasons += [f"  {check.name}: {text}" for text in ([verdict.told] if verdict.accepted else verdict.reasons)]
+        reasons += [
+            f"  {check.name}: {text}" for text in ([verdict.explanation] if verdict.accepted else verdict.reasons)
+        ]
     return "\n".join([aligned(rows), *reasons])
 
 

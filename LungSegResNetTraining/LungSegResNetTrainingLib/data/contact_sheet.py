@@ -56,7 +56,7 @@ def draw_row(ct: CTVolume, labels: np.ndarray, name: str, verdict: PairVerdict) 
     if verdict.mean_hu is not None:
         right, left = verdict.volumes_ml
         text += f"   right {right:.0f} ml, left {left:.0f} ml, mean {verdict.mean_hu:.0f} HU"
-    text += "   " + verdict.told
+    text += "   " + verdict.explanation
     return np.concatenate([_caption(text, verdict.status), np.asarray(pictures)])
 
 

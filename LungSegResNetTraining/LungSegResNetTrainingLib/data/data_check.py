@@ -84,7 +84,7 @@ def _listed(check: CaseCheck) -> ListedCase:
         found["spacing_mm"] = spacing_text(check.spacing_mm)
         found["right_ml"], found["left_ml"] = (f"{ml:.0f}" for ml in verdict.volumes_ml)
         found["mean_hu"] = "" if verdict.mean_hu is None else f"{verdict.mean_hu:.0f}"
-    return ListedCase(check.name, check.case, verdict.status, verdict.told, found, check.group)
+    return ListedCase(check.name, check.case, verdict.status, verdict.explanation, found, check.group)
 
 
 def _relative(path: Path, folder: Path) -> str:

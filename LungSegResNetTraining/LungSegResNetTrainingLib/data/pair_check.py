@@ -70,7 +70,7 @@ class PairVerdict:
         return replace(self, status=OK, reasons=reasons, accepted=accepted)
 
     @property
-    def told(self) -> str:
+    def explanation(self) -> str:
         """The reasons in one text, and that the pair was accepted all the same."""
         return accepted_text(self.accepted, self.reasons) if self.accepted else " ".join(self.reasons)
 

@@ -16,7 +16,7 @@ from ..training.cross_validation import HELD_NOBODY_BACK
 ALL = "all"
 
 
-def choose_cases(
+def cases_to_judge(
     found: FoundCases, split: str | None, seen: ScanSet, held_back: ScanSet, marks: ScanMarks
 ) -> list[Case]:
     """Cases of a split; ``all`` takes all.
@@ -52,8 +52,10 @@ def choose_cases(
 
 
 def cases_trained_on(found: FoundCases, split: str | None, seen: ScanSet, marks: ScanMarks) -> list[Case]:
-    """The cases that `choose_cases` leaves out because the network was trained on their patients: none of a split that
-    was asked for."""
+    """The cases that `cases_to_judge` leaves out because the network was trained on their patients.
+
+    None of a split that was asked for.
+    """
     if split is not None:
         return []
     patients = trained_patients(found.cases, seen, marks)

@@ -79,7 +79,7 @@ class CaseNumbers:
         with write_atomically(path, overwrite=True) as temporary:
             write_csv(temporary, ("number", "case"), rows)
 
-    def told(self, path: Path) -> str:
+    def explanation(self, path: Path) -> str:
         """What to know about the numbers, whose key is at ``path``, in sentences."""
         text = f"{len(self.numbers)} names of cases are numbers; {path} says which, and is not to be handed on."
         if self.kept:

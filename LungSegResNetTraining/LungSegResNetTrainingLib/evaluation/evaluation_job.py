@@ -15,7 +15,7 @@ from ..data.cases import TEST, Case
 from ..data.found_cases import FoundCases
 from ..data.scan_marks import NOTHING_SEEN, ScanMarks, repeated_scans
 from ..training.start_network import network_path
-from .case_choice import ALL, choose_cases, refuse_unreachable
+from .case_choice import ALL, cases_to_judge, refuse_unreachable
 from .case_result import UnjudgedCase
 from .evaluate import Judge, OnOutcome, evaluate
 from .findings import Findings
@@ -33,7 +33,7 @@ class EvaluationOptions:
     model : network file, or ``shipped``; with ``folds`` the folder with the networks of a cross-validation.
     data_set : place of the cases.
     report : folder of the results.
-    split : cases to judge, see `choose_cases`; none with ``folds``.
+    split : cases to judge, see `cases_to_judge`; none with ``folds``.
     folds : of a cross-validation, each of whose networks judges the patients that it has not seen.
     with_baseline : judge plain thresholding, too.
     device : where the networks run.
@@ -121,7 +121,7 @@ def _assign(
     if options.folds is None:
         judge = Judge.load(network_path(options.model), options.device)
         seen = judge.record.seen_scans
-        cases = choose_cases(found, options.split, seen, judge.record.validation_scans, marks)
+        cases = cases_to_judge(found, options.split, seen, judge.record.validation_scans, marks)
         if len(cases) < len(found.cases):
             tell(f"{len(cases)} of {len(found.cases)} cases are evaluated; --split {ALL} evaluates all.")
         left_out = left_out_cases(found, options.split, seen, marks)

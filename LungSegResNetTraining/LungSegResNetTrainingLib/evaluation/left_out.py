@@ -19,7 +19,7 @@ _TRAINED_ON_REASON = (
 
 
 def left_out_cases(found: FoundCases, split: str | None, seen: ScanSet, marks: ScanMarks) -> list[UnjudgedCase]:
-    """Of the cases that a split asks for (see `choose_cases`), those that are not judged for a reason that was known.
+    """Of the cases that a split asks for (see `cases_to_judge`), those that are not judged for a reason that was known.
 
     A doubtful or refused pair has the split that its list names, as that of a run does, which drew one for it as well.
     A CT or mask without the other may be of any split; what cannot be opened is none of these cases.

@@ -129,7 +129,7 @@ def publish(
         prefix = f"{publication.name}-{publication.version}"
         numbers, key = CaseNumbers.of(record, named, prefix), key_path(report, target)
         numbers.write(key)
-        tell(numbers.told(key))
+        tell(numbers.explanation(key))
         record, rows = numbers.in_record(record), numbers.in_rows(rows)
         missing = _unjudged_text((*rows, *trained_on), numbers.in_rows(unjudged))
     else:

@@ -185,7 +185,7 @@ def record_cases(
             )
         return cases.in_order([name for name, *_ in before])
     rows = [
-        ListedCase(one.case.name, one.case, OK, one.cached.verdict.told, {_FILES: one.digest()})
+        ListedCase(one.case.name, one.case, OK, one.cached.verdict.explanation, {_FILES: one.digest()})
         for one in cases.prepared
     ]
     rows += [

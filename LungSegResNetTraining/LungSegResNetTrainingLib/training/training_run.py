@@ -23,7 +23,13 @@ from LungSegResNetLib.errors import DeviceError, InputError, ModelError
 from LungSegResNetLib.network.cpu_memory import keep_freed_memory
 from LungSegResNetLib.network.model_file import card_from_json, card_to_json
 from LungSegResNetLib.network.network import HighRes2DNet
-from LungSegResNetLib.network.torch_predictor import build_network, is_out_of_memory, mean_logits, memory_order, place
+from LungSegResNetLib.network.torch_predictor import (
+    build_network,
+    is_out_of_memory,
+    mean_logits,
+    memory_order,
+    on_device,
+)
 from LungSegResNetLib.network.torch_threads import limit_threads
 
 from .best_validation import BestValidation
@@ -87,8 +93,8 @@ class TrainingRun:
         self._on_warning = on_warning
         self.checkpoint = folder / CHECKPOINT
         torch.manual_seed(settings.seed)
-        self.network = place(self._new_network(start, settings.own_pass), self.device)
-        self.averaged = place(HighRes2DNet(**self.network.config), self.device)
+        self.network = on_device(self._new_network(start, settings.own_pass), self.device)
+        self.averaged = on_device(HighRes2DNet(**self.network.config), self.device)
         self.averaged.load_state_dict(self.network.state_dict())
         trained = self.network.at(settings.own_pass) if settings.own_pass else self.network
         self.network.requires_grad_(False)

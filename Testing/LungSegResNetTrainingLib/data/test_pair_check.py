@@ -70,12 +70,12 @@ def test_a_mask_in_which_nearly_all_is_dense_is_of_use_once_a_person_accepts_it(
     assert refused.after("") == refused
     accepted = refused.after("white lungs, seen by Dr. Meyer.")
     assert (accepted.status, accepted.reasons) == (OK, refused.reasons[:1])
-    assert accepted.told == f"accepted: white lungs, seen by Dr. Meyer. {refused.reasons[0]}"
+    assert accepted.explanation == f"accepted: white lungs, seen by Dr. Meyer. {refused.reasons[0]}"
 
 
 def test_nothing_is_accepted_of_a_mask_that_nobody_doubts_nor_of_one_that_is_empty_or_of_another_grid(pair) -> None:
     ct, truth = pair
-    assert check_pair(ct, truth).after("seen").told == ""
+    assert check_pair(ct, truth).after("seen").explanation == ""
     for mask in (np.zeros_like(truth), truth[1:]):
         assert check_pair(ct, mask).after("seen").status == REFUSED
 

@@ -243,7 +243,7 @@ def test_disease_in_a_file_of_its_own_is_doubted(tmp_path: Path, organs: int) ->
     write_structures(tmp_path / "p1" / "masks", lungs, structures | {"consolidation": back})
     verdict = check_case(Case("p1", tmp_path / "p1" / "ct.nii.gz", tmp_path / "p1" / "masks", "train", "p1")).verdict
     assert verdict.status == DOUBTFUL
-    assert "'consolidation'" in verdict.told
+    assert "'consolidation'" in verdict.explanation
 
 
 def test_a_map_of_doses_beside_the_lungs_is_left_alone(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from LungSegResNetLib.errors import InputError
 from LungSegResNetTrainingLib.data.cases import Case
 from LungSegResNetTrainingLib.data.found_cases import FoundCases
 from LungSegResNetTrainingLib.data.scan_marks import NOTHING_SEEN, ScanMarks, ScanSet
-from LungSegResNetTrainingLib.evaluation.case_choice import cases_trained_on, choose_cases
+from LungSegResNetTrainingLib.evaluation.case_choice import cases_to_judge, cases_trained_on
 
 
 def chosen(
     found: FoundCases, split: str | None, seen: ScanSet = NOTHING_SEEN, held_back: Iterable[str] = ("held back",)
 ) -> list[str]:
-    return [case.name for case in choose_cases(found, split, seen, ScanSet.by_names(held_back), ScanMarks())]
+    return [case.name for case in cases_to_judge(found, split, seen, ScanSet.by_names(held_back), ScanMarks())]
 
 
 def test_the_split_is_validation_where_there_is_one_and_all_elsewhere() -> None:

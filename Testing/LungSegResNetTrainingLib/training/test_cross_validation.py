@@ -14,7 +14,7 @@ from LungSegResNetLib.network.model_file import read_card
 from LungSegResNetTrainingLib.command_line.main import main
 from LungSegResNetTrainingLib.data.data_set import list_data_set
 from LungSegResNetTrainingLib.data.scan_marks import ScanMarks
-from LungSegResNetTrainingLib.evaluation.case_choice import choose_cases
+from LungSegResNetTrainingLib.evaluation.case_choice import cases_to_judge
 from LungSegResNetTrainingLib.evaluation.fold_networks import assign_networks, read_fold_networks
 from LungSegResNetTrainingLib.training.training_record import TrainingRecord
 
@@ -158,7 +158,7 @@ def test_a_network_is_known_to_have_seen_a_scan_under_another_name(
     assert validated == {names[name]: n for n, some in enumerate(_validated(runs), start=1) for name in some}
     first = read_card(runs / "fold-1" / "network.safetensors")
     record = TrainingRecord.of(first)
-    judged = choose_cases(found, None, record.seen_scans, record.validation_scans, ScanMarks())
+    judged = cases_to_judge(found, None, record.seen_scans, record.validation_scans, ScanMarks())
     assert {case.name for case in judged} == {names[name] for name in _validated(runs)[0]}
 
 

@@ -32,7 +32,7 @@ from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.reporting import make_training_reporter
 from LungSegResNetTrainingLib.training.run_cases import TrainingCases
 from LungSegResNetTrainingLib.training.run_options import RunOptions, default_workers
-from LungSegResNetTrainingLib.training.settings import PAPER, RECOMMENDED, TrainingSettings
+from LungSegResNetTrainingLib.training.settings import ADAM, PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases, train
 
 DENSE_SHARE = 0.15  # of the reference lung above LUNG_HU, from which a slice counts as dense
@@ -50,6 +50,7 @@ def trained_variants(base: TrainingSettings) -> dict[str, TrainingSettings]:
     return {
         BASE: base,
         "preset paper": replace(PAPER, steps=base.steps, seed=base.seed, slice_shape=base.slice_shape),
+        "Adam for all weights": replace(base, optimiser=ADAM),
         "no simulated disease": replace(base, augmentation=healthy),
         "no single slices": replace(base, single_slice_share=0.0),
         f"input of {smaller[0]} x {smaller[1]}": replace(base, slice_shape=smaller),

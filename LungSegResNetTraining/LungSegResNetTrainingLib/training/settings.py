@@ -15,8 +15,9 @@ from ..slices.augmentation import AugmentationSettings
 # NiftyNet averages its L2 term over the regularised tensors: 21 kernels and 42 batch-norm tensors.
 NIFTYNET_REGULARISED_TENSORS = 63
 
-# Adam's decay rates of the first and the second moment; one cycle takes the first from the highest of two to the lowest
-# and back, against the learning rate.
+ADAM, MUON = "adam", "muon"
+# Adam's decay rates of the first and the second moment, the first of which is Muon's momentum, too; one cycle takes it
+# from the highest of two to the lowest and back, against the learning rate.
 BETA1, BETA2 = 0.9, 0.999
 ONE_CYCLE_BETA1 = (0.85, 0.95)
 # Of the one-cycle schedule: share of the steps up to the peak, and by what the peak is divided for the first learning
@@ -32,12 +33,13 @@ class TrainingSettings:
     ----------
     steps : optimiser steps of the whole run.
     batch_size : slices per step.
+    optimiser : ``adam`` for all weights, or ``muon`` for the kernels of the residual blocks (see `WeightUpdates`).
     learning_rate : peak of the one-cycle schedule, or the constant rate.
     one_cycle : rise and fall of the learning rate (Smith and Topin 2018) instead of a constant one: along cosines from
-        a 25th of the peak, which is reached after 15 % of the steps, to 4e-6 of it, while Adam's beta1 goes from 0.95
-        to 0.85 and back; with a constant one beta1 is 0.9. Beta2 is always 0.999.
+        a 25th of the peak, which is reached after 15 % of the steps, to 4e-6 of it, while Adam's beta1, and
+        Muon's momentum, go from 0.95 to 0.85 and back; with a constant one they are 0.9. Beta2 is always 0.999.
     loss : ``dice_ns`` or ``dice_and_cross_entropy``.
-    decay : NiftyNet's L2 factor; the optimiser, Adam, gets it divided by the 63 tensors NiftyNet averages over.
+    decay : NiftyNet's L2 factor; Adam gets it divided by the 63 tensors NiftyNet averages over, Muon gets none.
     averaging : decay of the running average of the weights (Polyak and Juditsky 1992; with a decay as in Tarvainen and
         Valpola 2017); 0 for none.
     scales : passes of the finished network (see ``ModelCard.scales``); training draws from the same.
@@ -59,6 +61,7 @@ class TrainingSettings:
     preset: str = choices.RECOMMENDED
     steps: int = 2000
     batch_size: int = 17
+    optimiser: str = MUON
     learning_rate: float = 0.01
     one_cycle: bool = True
     loss: str = "dice_and_cross_entropy"
@@ -107,7 +110,8 @@ class TrainingSettings:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> TrainingSettings:
-        """Inverse of ``as_json``."""
+        """Inverse of ``as_json``; before there was a choice, the optimiser was Adam."""
+        values = {"optimiser": ADAM} | values
         lists = {key: tuple(values[key]) for key in ("scales", "full_size_share", "slice_shape")}
         return cls(**values | lists | {"augmentation": AugmentationSettings(**values["augmentation"])})
 
@@ -116,15 +120,17 @@ def optimiser_text(settings: Mapping[str, Any]) -> str:
     """The optimiser and its learning rate in words, by settings as JSON; empty where these do not say."""
     if not {"one_cycle", "learning_rate", "decay"} <= settings.keys():
         return ""
-    peak = settings["learning_rate"]
+    peak, has_muon = settings["learning_rate"], settings.get("optimiser", ADAM) == MUON
+    kernels = "Muon for the kernels of the residual blocks, without weight decay; for the rest " if has_muon else ""
     decay = f"weight decay (coupled L2) {settings['decay'] / NIFTYNET_REGULARISED_TENSORS:.4g}"
+    momentum = "beta1 and Muon's momentum" if has_muon else "beta1"
     if not settings["one_cycle"]:
-        return f"Adam, beta1 {BETA1}, beta2 {BETA2}, {decay}, constant learning rate {peak:g}"
+        return f"{kernels}Adam, {momentum} {BETA1}, beta2 {BETA2}, {decay}, constant learning rate {peak:g}"
     first, (low, high) = peak / FIRST_DIVISOR, ONE_CYCLE_BETA1
     return (
-        f"Adam, beta2 {BETA2}, {decay}; one cycle along cosines: in the first {100 * RISING_SHARE:.0f} % of the steps "
-        f"the learning rate goes from {first:g} to {peak:g} and beta1 from {high} to {low}, then the learning rate to "
-        f"{first / LAST_DIVISOR:g} and beta1 to {high}"
+        f"{kernels}Adam, beta2 {BETA2}, {decay}; one cycle along cosines: in the first {100 * RISING_SHARE:.0f} % of "
+        f"the steps the learning rate goes from {first:g} to {peak:g} and {momentum} from {high} to {low}, then the "
+        f"learning rate to {first / LAST_DIVISOR:g} and {momentum} to {high}"
     )
 
 
@@ -138,6 +144,7 @@ RECOMMENDED = TrainingSettings()
 PAPER = replace(
     RECOMMENDED,
     preset=choices.PAPER,
+    optimiser=ADAM,
     learning_rate=0.02,
     one_cycle=False,
     loss="dice_ns",

@@ -38,8 +38,9 @@ from .mixed_precision import autocast, fastest_precision
 from .own_pass import with_own_weights
 from .parallel import Processes
 from .run_files import CHECKPOINT
-from .settings import BETA1, BETA2, FIRST_DIVISOR, LAST_DIVISOR, ONE_CYCLE_BETA1, RISING_SHARE, TrainingSettings
+from .settings import TrainingSettings
 from .start_network import StartNetwork
+from .weight_updates import WeightUpdates
 
 _LOSSES = {"dice_ns": dice_ns, "dice_and_cross_entropy": dice_and_cross_entropy}
 
@@ -60,6 +61,7 @@ class TrainingRun:
     step : number of optimiser steps done.
     best : the best validation so far.
     network, averaged : the network that learns, and the running average of its weights that is used in the end.
+    updates : what changes the weights.
     precision : number format of the convolutions; like the slices at once, unless these are given, the one that the
         run began with.
 
@@ -67,6 +69,7 @@ class TrainingRun:
     ------
     InputError : the folder holds a run with other settings.
     ModelError : the checkpoint is damaged, or the start network has another architecture.
+    DeviceError : this PyTorch is too old for the optimiser.
     """
 
     def __init__(
@@ -99,13 +102,7 @@ class TrainingRun:
         trained = self.network.at(settings.own_pass) if settings.own_pass else self.network
         self.network.requires_grad_(False)
         trained.requires_grad_(True)
-        self.optimiser = torch.optim.Adam(
-            trained.parameters(),
-            settings.learning_rate,
-            betas=(BETA1, BETA2),
-            weight_decay=settings.adam_weight_decay,
-        )
-        self.schedule = _schedule(self.optimiser, settings)
+        self.updates = WeightUpdates(trained, settings)
         self.step = 0
         self.best = BestValidation()
         folder.mkdir(parents=True, exist_ok=True)
@@ -164,15 +161,14 @@ class TrainingRun:
             raise ModelError(
                 f"The loss is no longer a number at step {self.step + 1}; start again with a lower learning rate."
             )
-        self.optimiser.step()
-        self.schedule.step()
+        self.updates.step()
         self.step += 1
         self._average()
         return loss
 
     def _gradients(self, slices: torch.Tensor, target: torch.Tensor) -> float:
         """Gradients of the mean loss over the whole batch, whoever has its slices; returns this process' part of it."""
-        self.optimiser.zero_grad()
+        self.updates.zero_grad()
         total = 0.0
         # On other devices, a copy that is not waited for may read memory that was given back meanwhile.
         unwaited = self.device.type == "cuda"
@@ -234,8 +230,7 @@ class TrainingRun:
             "settings": json.dumps(self.settings.as_json()),
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "schedule": self.schedule.state_dict(),
+            "updates": self.updates.state_dict(),
             "best": (self.best.dice, self.best.since),
             "device": self.device.type,
             "precision": self.precision,
@@ -258,8 +253,7 @@ class TrainingRun:
             if not differing:
                 self.network.load_state_dict(state["network"])
                 self.averaged.load_state_dict(state["averaged"])
-                self.optimiser.load_state_dict(state["optimiser"])
-                self.schedule.load_state_dict(state["schedule"])
+                self.updates.load_state_dict(state["updates"])
                 self.step = int(state["step"])
                 self.best = BestValidation(*state["best"])
                 self._go_on_as_before(state)
@@ -309,22 +303,6 @@ def _damage_told(checkpoint: Path) -> Iterator[None]:
         yield
     except Exception as error:  # a broken archive can fail in many ways
         raise ModelError(f"The checkpoint {checkpoint} is damaged; move it away to start again.") from error
-
-
-def _schedule(optimiser: torch.optim.Optimizer, settings: TrainingSettings) -> torch.optim.lr_scheduler.LRScheduler:
-    if not settings.one_cycle:
-        return torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-    return torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        settings.learning_rate,
-        settings.steps,
-        pct_start=RISING_SHARE,
-        anneal_strategy="cos",
-        base_momentum=ONE_CYCLE_BETA1[0],
-        max_momentum=ONE_CYCLE_BETA1[1],
-        div_factor=FIRST_DIVISOR,
-        final_div_factor=LAST_DIVISOR,
-    )
 
 
 class _PassOfSize(nn.Module):

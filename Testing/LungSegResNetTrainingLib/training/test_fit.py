@@ -281,9 +281,9 @@ def test_a_folder_with_a_run_of_other_settings_is_refused_and_left_as_it_is(
     assert {path.name: path.read_bytes() for path in killed.iterdir()} == before
 
 
-def _without_optimiser(checkpoint: Path) -> bytes:
+def _without_updates(checkpoint: Path) -> bytes:
     state = torch.load(checkpoint, weights_only=True)
-    del state["optimiser"]
+    del state["updates"]
     torch.save(state, checkpoint)
     return checkpoint.read_bytes()
 
@@ -301,7 +301,7 @@ def _without_a_weight(checkpoint: Path) -> bytes:
         lambda checkpoint: b"",
         lambda checkpoint: b"no archive at all",
         lambda checkpoint: checkpoint.read_bytes()[:-2000],
-        _without_optimiser,
+        _without_updates,
         _without_a_weight,
     ],
     ids=["empty", "text", "truncated", "no optimiser", "a weight is missing"],

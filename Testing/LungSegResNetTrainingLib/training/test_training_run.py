@@ -41,29 +41,35 @@ def test_gradients_of_parts_add_up_to_those_of_the_whole_batch(tmp_path: Path, a
     assert float(added_up.norm()) == pytest.approx(float(expected.norm()), rel=0.1)
 
 
+def _rate_and_betas(run: TrainingRun) -> tuple[float, tuple[float, float]]:
+    """Those of Adam, after a look whether Muon has the same."""
+    adam, muon = (optimiser["param_groups"][0] for optimiser in run.updates.state_dict()["optimisers"])
+    assert (muon["lr"], muon["momentum"]) == (adam["lr"], adam["betas"][0])
+    return adam["lr"], adam["betas"]
+
+
 def test_the_learning_rate_rises_and_falls_over_the_run_and_goes_on_where_it_was(tmp_path: Path) -> None:
     settings = replace(SETTINGS, steps=20)
-    run, rates, betas = TrainingRun(settings, tmp_path, "cpu"), [], []
+    run, followed = TrainingRun(settings, tmp_path, "cpu"), []
     for step in range(20):
         if step == 12:
             run.save_checkpoint()
             run = TrainingRun(settings, tmp_path, "cpu")
-        rates.append(run.optimiser.param_groups[0]["lr"])
-        betas.append(run.optimiser.param_groups[0]["betas"])
+        followed.append(_rate_and_betas(run))
         run.train_step(*_equal_slices(4))
+    rates, betas = zip(*followed, strict=True)
     peak = rates.index(max(rates))
     assert 1 <= peak <= 3
     assert rates[peak] == pytest.approx(settings.learning_rate)
     assert rates[0] < 0.1 * rates[peak]
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert list(rates[peak:]) == sorted(rates[peak:], reverse=True)
     assert rates[-1] < 0.01 * rates[peak]
     # As the documents and the model card say.
     assert [rates[0], rates[-1]] == pytest.approx([0.01 / 25, 0.01 * 4e-6])
     assert [betas[0], betas[peak], betas[-1]] == [pytest.approx((beta1, 0.999)) for beta1 in (0.95, 0.85, 0.95)]
     constant = TrainingRun(replace(settings, one_cycle=False), tmp_path / "constant", "cpu")
     constant.train_step(*_equal_slices(4))
-    assert constant.optimiser.param_groups[0]["lr"] == settings.learning_rate
-    assert constant.optimiser.param_groups[0]["betas"] == (0.9, 0.999)
+    assert _rate_and_betas(constant) == (settings.learning_rate, (0.9, 0.999))
 
 
 def test_the_average_forgets_its_start_quickly_and_then_goes_at_its_own_pace(tmp_path: Path) -> None:

@@ -46,10 +46,11 @@ def trained_variants(base: TrainingSettings) -> dict[str, TrainingSettings]:
     """Settings of the variants that need a network of their own, the recommended one first."""
     healthy = replace(base.augmentation, disease=0.0, effusion=0.0, raised_diaphragm=0.0, gas=0.0, wall_air=0.0)
     rows, columns = base.slice_shape
+    of_all = {"steps": base.steps, "batch_size": base.batch_size, "seed": base.seed, "slice_shape": base.slice_shape}
     smaller, larger = ((round(rows * f / 8) * 8, round(columns * f / 8) * 8) for f in (2 / 3, 4 / 3))
     return {
         BASE: base,
-        "preset paper": replace(PAPER, steps=base.steps, seed=base.seed, slice_shape=base.slice_shape),
+        "preset paper": replace(PAPER, **of_all),
         "Adam for all weights": replace(base, optimiser=ADAM),
         "no simulated disease": replace(base, augmentation=healthy),
         "no single slices": replace(base, single_slice_share=0.0),

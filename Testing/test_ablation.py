@@ -35,7 +35,8 @@ def test_the_table_has_a_row_for_each_way_of_training_and_of_use(tmp_path: Path)
 def test_each_trained_variant_changes_one_thing() -> None:
     variants = ablation.trained_variants(RECOMMENDED)
     assert variants.pop("recommended") == RECOMMENDED
-    assert variants.pop("preset paper").preset == "paper"
+    paper = variants.pop("preset paper")
+    assert (paper.preset, paper.batch_size) == ("paper", RECOMMENDED.batch_size)  # as many slices as the others
     for settings in variants.values():
         before, after = RECOMMENDED.as_json(), settings.as_json()
         assert len([key for key in before if before[key] != after[key]]) == 1

@@ -60,9 +60,9 @@ class TrainingSettings:
 
     preset: str = choices.RECOMMENDED
     steps: int = 2000
-    batch_size: int = 17
+    batch_size: int = 8
     optimiser: str = MUON
-    learning_rate: float = 0.01
+    learning_rate: float = 0.015
     one_cycle: bool = True
     loss: str = "dice_and_cross_entropy"
     decay: float = 1e-4
@@ -144,6 +144,7 @@ RECOMMENDED = TrainingSettings()
 PAPER = replace(
     RECOMMENDED,
     preset=choices.PAPER,
+    batch_size=17,
     optimiser=ADAM,
     learning_rate=0.02,
     one_cycle=False,
@@ -160,7 +161,6 @@ FINE_TUNE = replace(
     RECOMMENDED,
     preset=choices.FINE_TUNE,
     steps=700,
-    batch_size=8,
     learning_rate=0.0015,
     scales=(1, 2, 4),
     joint=True,

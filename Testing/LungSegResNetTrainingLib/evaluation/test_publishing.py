@@ -485,8 +485,8 @@ def test_the_model_card_says_by_what_optimiser_the_network_was_trained(
     assert (
         "\n- optimiser: Muon for the kernels of the residual blocks, without weight decay; for the rest Adam, beta2 "
         "0.999, weight decay (coupled L2) 1.587e-06; one cycle along cosines: in the first 15 % of the steps the "
-        "learning rate goes from 0.0004 to 0.01 and beta1 and Muon's momentum from 0.95 to 0.85, then the learning "
-        "rate to 4e-08 and beta1 and Muon's momentum to 0.95\n"
+        "learning rate goes from 0.0006 to 0.015 and beta1 and Muon's momentum from 0.95 to 0.85, then the learning "
+        "rate to 6e-08 and beta1 and Muon's momentum to 0.95\n"
     ) in cycle
     assert (
         "\n- optimiser: Adam, beta1 0.9, beta2 0.999, weight decay (coupled L2) 1.587e-06, constant learning rate "

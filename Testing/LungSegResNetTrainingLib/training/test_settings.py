@@ -1,12 +1,19 @@
-"""The settings that follow NiftyNet."""
+"""The settings that follow the article and NiftyNet."""
 
 from __future__ import annotations
 
 import torch
 
 from LungSegResNetLib.network.network import HighRes2DNet
+from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
 from LungSegResNetTrainingLib.training.settings import PAPER
 from LungSegResNetTrainingLib.training.weight_updates import WeightUpdates
+
+
+def test_the_preset_paper_has_the_settings_of_the_article() -> None:
+    assert (PAPER.optimiser, PAPER.learning_rate, PAPER.one_cycle, PAPER.decay) == ("adam", 0.02, False, 1e-4)
+    assert (PAPER.loss, PAPER.batch_size, PAPER.slice_shape, PAPER.scales) == ("dice_ns", 17, (216, 296), (1,))
+    assert PAPER.augmentation == AugmentationSettings.none()
 
 
 def test_the_optimiser_adds_the_gradient_of_niftynets_averaged_decay() -> None:

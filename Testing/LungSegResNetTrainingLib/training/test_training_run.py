@@ -65,7 +65,7 @@ def test_the_learning_rate_rises_and_falls_over_the_run_and_goes_on_where_it_was
     assert list(rates[peak:]) == sorted(rates[peak:], reverse=True)
     assert rates[-1] < 0.01 * rates[peak]
     # As the documents and the model card say.
-    assert [rates[0], rates[-1]] == pytest.approx([0.01 / 25, 0.01 * 4e-6])
+    assert [rates[0], rates[-1]] == pytest.approx([settings.learning_rate / 25, settings.learning_rate * 4e-6])
     assert [betas[0], betas[peak], betas[-1]] == [pytest.approx((beta1, 0.999)) for beta1 in (0.95, 0.85, 0.95)]
     constant = TrainingRun(replace(settings, one_cycle=False), tmp_path / "constant", "cpu")
     constant.train_step(*_equal_slices(4))

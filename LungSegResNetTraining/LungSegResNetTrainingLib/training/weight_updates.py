@@ -9,6 +9,7 @@ from torch import nn
 
 from LungSegResNetLib.errors import DeviceError
 
+from .mixed_precision import fastest_precision
 from .settings import (
     BETA1,
     BETA2,
@@ -43,7 +44,10 @@ class WeightUpdates:
             torch.optim.Adam(others, settings.learning_rate, betas=betas, weight_decay=decay)
         ]
         # PyTorch's Muon takes matrices only. Copies, because kernels lie in memory in an order of the device.
-        self._matrices = [nn.Parameter(kernel.detach().flatten(1).clone()) for kernel in self._kernels]
+        self._matrices = [
+            nn.Parameter(kernel.detach().flatten(1).clone().to(device_of_muon(kernel.device)))
+            for kernel in self._kernels
+        ]
         if self._matrices:
             self._optimisers.append(_muon(self._matrices, settings.learning_rate))
         self._schedules = [_schedule(optimiser, settings) for optimiser in self._optimisers]
@@ -57,7 +61,7 @@ class WeightUpdates:
         """Change the weights by their gradients, and the learning rate by its schedule."""
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
             matrix.copy_(kernel.flatten(1))
-            matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1)
+            matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1).to(matrix.device)
         for optimiser, schedule in zip(self._optimisers, self._schedules, strict=True):
             optimiser.step()
             schedule.step()
@@ -77,6 +81,11 @@ class WeightUpdates:
             optimiser.load_state_dict(one)
         for schedule, one in zip(self._schedules, state["schedules"], strict=True):
             schedule.load_state_dict(one)
+
+
+def device_of_muon(device: torch.device) -> torch.device:
+    """Where Muon works for a network on ``device``: PyTorch's does so in bfloat16, which not all graphics cards can."""
+    return device if fastest_precision(device) == "bfloat16" else torch.device("cpu")
 
 
 def _kernels_of_blocks(network: nn.Module) -> list[nn.Parameter]:

@@ -11,7 +11,7 @@ import torch
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.training.settings import ADAM, ONE_PASS, PAPER, RECOMMENDED, TrainingSettings
-from LungSegResNetTrainingLib.training.weight_updates import WeightUpdates
+from LungSegResNetTrainingLib.training.weight_updates import WeightUpdates, device_of_muon
 
 CONSTANT = replace(RECOMMENDED, one_cycle=False)
 KERNEL = "blocks.8.conv1.weight"  # (64, 64, 3, 3)
@@ -81,6 +81,13 @@ def test_updates_go_on_from_their_state_as_without_a_break(settings: TrainingSet
             its_updates.step()
     for one, other in zip(network.parameters(), resumed.parameters(), strict=True):
         assert one.equal(other)
+
+
+def test_muon_works_on_the_processor_where_a_graphics_processor_lacks_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert device_of_muon(torch.device("mps")) == torch.device("cpu")
+    for has_bfloat16, device in ((False, "cpu"), (True, "cuda")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda has=has_bfloat16, **options: has)
+        assert device_of_muon(torch.device("cuda")) == torch.device(device)
 
 
 def test_a_pytorch_that_is_too_old_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,8 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
 train: $(VENV)/train.stamp
-	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --steps 5512 --batch-size 17 --learning-rate 0.01 --out $(RUN)
+	$(BIN)/lungsegresnet-train fit $(DATA)/cases.csv --steps 5512 --batch-size 17 --learning-rate 0.01 \
+		--optimiser adam --out $(RUN)
 	$(BIN)/lungsegresnet-train fit $(RUN)/cases.csv --preset fine-tune --steps 2601 --batch-size 16 --learning-rate 0.002 \
 		--start-network $(RUN)/network.safetensors --out $(RUN)-fine-tuned
 	first=$(RUN)/network.safetensors; second=$(RUN)-fine-tuned/network.safetensors; $(BIN)/lungsegresnet-train mean \

@@ -22,6 +22,7 @@ import torch
 from LungSegResNetLib.atomic import write_atomically
 from LungSegResNetLib.network.model_file import load_model, save_model
 from LungSegResNetLib.network.predictor import Predictor
+from LungSegResNetTrainingLib.choices import ADAM
 from LungSegResNetTrainingLib.data.cases import VALIDATION, Case
 from LungSegResNetTrainingLib.data.draft_mask import LUNG_HU
 from LungSegResNetTrainingLib.data.splits import split_in_words
@@ -32,7 +33,7 @@ from LungSegResNetTrainingLib.training.parallel import Processes
 from LungSegResNetTrainingLib.training.reporting import make_training_reporter
 from LungSegResNetTrainingLib.training.run_cases import TrainingCases
 from LungSegResNetTrainingLib.training.run_options import RunOptions, default_workers
-from LungSegResNetTrainingLib.training.settings import ADAM, PAPER, RECOMMENDED, TrainingSettings
+from LungSegResNetTrainingLib.training.settings import PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.training_job import CaseChoice, choose_cases, train
 
 DENSE_SHARE = 0.15  # of the reference lung above LUNG_HU, from which a slice counts as dense

@@ -26,7 +26,8 @@ from .worker_process import endKeptProcesses
 _BUNDLED = ("numpy", "SimpleITK", "scipy", "vtk", "pydicom", "pillow", "highdicom")
 # Left out where Slicer's own package is too old for it; what needs it says so then.
 _NEEDS_OF_SLICER = {"highdicom": Requirement("pydicom>=3.0.1")}
-_TORCH = "torch>=2.4"  # to segment; training says itself what it needs
+_TORCH_VERSION = ">=2.4"
+_TORCH = f"torch{_TORCH_VERSION}"
 _TORCH_DEVICES = ("cuda", "mps")
 _REQUESTER = "LungSegResNet"
 _installing = threading.Lock()
@@ -41,7 +42,7 @@ def missingPackages(requirementsFile: str, engine: str, device: str) -> list[str
     """
     lines = Path(requirementsFile).read_text(encoding="utf-8").splitlines()
     wanted = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    if _wantsTorch(engine, device) and not any(map(_isTorch, wanted)):
+    if _wantsTorch(engine, device) and _TORCH not in wanted:
         wanted.append(_TORCH)
     return [text for text in wanted if not _isMet(Requirement(text)) and _fitsSlicer(Requirement(text))]
 
@@ -90,7 +91,7 @@ def _askAndInstall(missing: list[str], otherwise: str = "") -> bool:
     """Ask and install; ``otherwise`` says what happens after a no. Returns whether all is there now."""
     if not missing:
         return True
-    torchIsMissing = any(map(_isTorch, missing))
+    torchIsMissing = any(text.startswith("torch") for text in missing)
     if torchIsMissing and (sys.platform, platform.machine()) == ("darwin", "x86_64"):
         raise RuntimeError(_("There is no recent enough PyTorch for Intel Macs."))
     if torchIsMissing and not hasTorchExtension():
@@ -109,11 +110,11 @@ def _askAndInstall(missing: list[str], otherwise: str = "") -> bool:
         return False
     endKeptProcesses()  # they would go on without what is installed now
     try:
-        plain = [text for text in missing if not _isTorch(text)]
+        plain = [text for text in missing if not text.startswith("torch")]
         if plain:
             _install(plain)
-        for text in filter(_isTorch, missing):
-            _installTorch(str(Requirement(text).specifier))
+        if torchIsMissing:
+            _installTorch()
     except (ImportError, OSError) as error:
         text = _("The Python packages cannot be loaded ({reason}); restart Slicer, and try again.")
         raise RuntimeError(text.format(reason=error)) from error
@@ -142,15 +143,11 @@ def _install(requirements: list[str]) -> None:
                 slicer.util.pip_install([*requirements, "-c", str(constraints)])
 
 
-def _isTorch(requirement: str) -> bool:
-    return Requirement(requirement).name == "torch"
-
-
-def _installTorch(version: str) -> None:
+def _installTorch() -> None:
     import PyTorchUtils
 
     with _modalDialog(_("Installing PyTorch, which may take some minutes...")):
-        torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=version)
+        torch = PyTorchUtils.PyTorchUtilsLogic().installTorch(torchVersionRequirement=_TORCH_VERSION)
     if torch is None:
         raise RuntimeError(_("PyTorch could not be installed."))
 

@@ -2,4 +2,6 @@
 
 FINE_TUNE, RECOMMENDED, PAPER = "fine-tune", "recommended", "paper"
 PRESETS = FINE_TUNE, RECOMMENDED, PAPER
+ADAM, MUON = "adam", "muon"
+OPTIMISERS = ADAM, MUON
 SHIPPED = "shipped"  # for the network file that comes with the product

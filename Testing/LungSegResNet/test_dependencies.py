@@ -135,11 +135,9 @@ def test_the_pytorch_extension_installs_pytorch(
     wanted: list[str] = []
     install_extension(monkeypatch, lambda version: wanted.append(version) or object())
     (tmp_path / "requirements.txt").write_text("numpy>=1.0\n", encoding="utf-8")
-    host.answers += [True, True]
+    host.answers.append(True)
     assert dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "auto", "cuda")
-    (tmp_path / "requirements.txt").write_text("torch>=2.9\n", encoding="utf-8")
-    assert dependencies.ensurePackages(str(tmp_path / "requirements.txt"), "torch", "auto")
-    assert wanted == [">=2.4", ">=2.9"]
+    assert wanted == [">=2.4"]
 
 
 @pytest.mark.usefixtures("without_torch")
@@ -246,8 +244,7 @@ def test_a_no_to_pytorch_alone_has_openvino_do_the_work_and_is_asked_for_once(
 def test_a_package_that_a_file_and_the_engine_ask_for_is_named_once(
     dependencies: Any, card_and_extension: tuple[str, list[str]]
 ) -> None:
-    missing = dependencies.missingPackages(str(TRAINING_REQUIREMENTS), "torch", "auto")
-    assert [text for text in missing if text.startswith("torch")] == ["torch>=2.9"]
+    assert dependencies.missingPackages(str(TRAINING_REQUIREMENTS), "torch", "auto").count("torch>=2.4") == 1
 
 
 @pytest.mark.parametrize(("pydicom", "is_wanted"), [("2.4.4", False), ("3.0.2", True)])

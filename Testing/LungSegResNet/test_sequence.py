@@ -355,7 +355,11 @@ def test_frames_that_are_segmented_inside_of_a_box_only_are_measured_there_only(
     panel.ui.segmentsComboBox.currentIndex = 1
     panel.ui.framesComboBox.currentIndex = 1
     host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Breathing lungs")
-    run_to_the_end(host, panel)
+    panel.ui.segmentButton.click()
+    run = panel.runPanel.run
+    host.wait(lambda: panel.ui.segmentButton.visible)
+    assert [one.summary["measurements"] for one in run._results] == [[]] * FRAMES  # which would take the window's time
+    wait_for_measurements(host, panel)
     result = panel.ui.outputSelector.currentNode()
     assert result.GetName() == "Breathing lungs_1"  # told apart from those before
     inside = segment_array(host, result, "lungs", proxy(browser))

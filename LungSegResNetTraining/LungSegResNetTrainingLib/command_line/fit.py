@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from LungSegResNetLib.choices import TORCH_DEVICES
 from LungSegResNetLib.command_line.values import given_path
 
-from ..choices import FINE_TUNE, PRESETS, RECOMMENDED
+from ..choices import FINE_TUNE, OPTIMISERS, PRESETS, RECOMMENDED
 from ..training.run_options import RunOptions
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--steps", type=int, help="optimiser steps (default: the preset's)")
     training.add_argument("--batch-size", type=int, help="slices per step (default: the preset's)")
     training.add_argument("--learning-rate", type=float, help="default: the preset's")
+    training.add_argument("--optimiser", choices=OPTIMISERS, help="default: the preset's")
     training.add_argument(
         "--slice-shape", type=int, nargs=2, metavar=("ROWS", "COLUMNS"), help="of the network (default: 216 296)"
     )
@@ -150,6 +151,7 @@ def run(options: argparse.Namespace) -> int:
     from ..training.reporting import NullTrainingReporter, make_training_reporter
     from ..training.run_options import default_workers
     from ..training.training_job import CaseChoice, choose_cases, refuse_seen_fold, train
+    from ..training.weight_updates import refuse_old_pytorch
 
     case_choice = CaseChoice(
         options.dataset,
@@ -177,6 +179,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"Device: {device} ({choice.reason})", flush=True)
         plans = [(_settings(options, start), start) for start in _start_networks(options, processes, reporter)]
         settings, start = plans[0]
+        refuse_old_pytorch(settings)
         cases = choose_cases(case_choice, settings, processes, reporter)
         if options.measure_speed:
             from ..training.speed import measure_speed
@@ -235,7 +238,7 @@ def _settings(options: argparse.Namespace, start: StartNetwork | None) -> Traini
         raise UsageError("The preset fine-tune needs a network to begin with: give --start-network FILE or shipped.")
     changes = {
         name: getattr(options, name)
-        for name in ("steps", "batch_size", "learning_rate")
+        for name in ("steps", "batch_size", "learning_rate", "optimiser")
         if getattr(options, name) is not None
     }
     settings = SETTINGS_OF_PRESETS[preset]

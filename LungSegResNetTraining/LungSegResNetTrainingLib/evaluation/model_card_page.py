@@ -94,11 +94,18 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
         *([texts.section, ""] if texts.section else []),
         "## Settings of the last training",
         "",
-        *(f"- {key}: {value}" for key, value in record.settings.items()),
-        *([f"- optimiser: {optimiser}"] if (optimiser := optimiser_text(record.settings)) else []),
+        *(f"- {key}: {value}" for key, value in _settings(record).items()),
         "",
     ]
     return "\n".join(lines)
+
+
+def _settings(record: TrainingRecord) -> dict[str, Any]:
+    """Settings by name, the optimiser in words."""
+    words = optimiser_text(record.settings)
+    return {key: value for key, value in record.settings.items() if key != "optimiser"} | (
+        {"optimiser": words} if words else {}
+    )
 
 
 def _sizes(scales: Sequence[int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -67,6 +67,16 @@ class Processes:
         total = torch.tensor(value, dtype=torch.float64, device=device)
         distributed.all_reduce(total)
         return float(total)
+
+    def take_from_first(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Give tensors the values that they have in the first process."""
+        if self.count == 1 or not tensors:
+            return
+        values = torch.cat([tensor.detach().flatten() for tensor in tensors])
+        distributed.broadcast(values, src=0)
+        with torch.no_grad():
+            for tensor, part in zip(tensors, values.split([one.numel() for one in tensors]), strict=True):
+                tensor.copy_(part.view(tensor.shape))
 
     @contextmanager
     def one_per_machine_first(self) -> Iterator[None]:

@@ -10,12 +10,12 @@ from LungSegResNetLib.errors import UsageError
 from LungSegResNetLib.network.architecture import SLICE_SHAPE
 
 from .. import choices
+from ..choices import ADAM, MUON
 from ..slices.augmentation import AugmentationSettings
 
 # NiftyNet averages its L2 term over the regularised tensors: 21 kernels and 42 batch-norm tensors.
 NIFTYNET_REGULARISED_TENSORS = 63
 
-ADAM, MUON = "adam", "muon"
 # Adam's decay rates of the first and the second moment, the first of which is Muon's momentum, too; one cycle takes it
 # from the highest of two to the lowest and back, against the learning rate.
 BETA1, BETA2 = 0.9, 0.999
@@ -156,11 +156,13 @@ PAPER = replace(
 
 # A network that has learnt already: a lower rate, so that it does not forget, and all passes together as they are used,
 # with one at a quarter of the size that sees the whole thorax. Smaller masses, because large round ones taught the
-# network to take domes of the diaphragm for masses; more disease, because dense lung is what is missed last.
+# network to take domes of the diaphragm for masses; more disease, because dense lung is what is missed last. Adam,
+# because nobody has measured yet what Muon makes of what a network knows already.
 FINE_TUNE = replace(
     RECOMMENDED,
     preset=choices.FINE_TUNE,
     steps=700,
+    optimiser=ADAM,
     learning_rate=0.0015,
     scales=(1, 2, 4),
     joint=True,

@@ -162,6 +162,8 @@ class TrainingRun:
                 f"The loss is no longer a number at step {self.step + 1}; start again with a lower learning rate."
             )
         self.updates.step()
+        # Muon rounds, and not alike on unlike processors.
+        self.processes.take_from_first(self.updates.kernels)
         self.step += 1
         self._average()
         return loss
@@ -250,13 +252,15 @@ class TrainingRun:
         with _damage_told(self.checkpoint):
             state = torch.load(io.BytesIO(content), map_location=self.device, weights_only=True)
             differing = self.settings.differing(TrainingSettings.from_json(json.loads(state["settings"])))
-            if not differing:
+            if not differing and "optimiser" not in state:
                 self.network.load_state_dict(state["network"])
                 self.averaged.load_state_dict(state["averaged"])
                 self.updates.load_state_dict(state["updates"])
                 self.step = int(state["step"])
                 self.best = BestValidation(*state["best"])
                 self._go_on_as_before(state)
+        if "optimiser" in state and state["step"]:
+            raise InputError(f"{self.folder} holds a run that an earlier version began; choose another folder.")
         if differing and state["step"]:
             raise InputError(
                 f"{self.folder} holds a run with other settings ({', '.join(differing)}); choose another folder or the "

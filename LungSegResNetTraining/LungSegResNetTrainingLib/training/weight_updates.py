@@ -9,13 +9,13 @@ from torch import nn
 
 from LungSegResNetLib.errors import DeviceError
 
+from ..choices import MUON
 from .mixed_precision import fastest_precision
 from .settings import (
     BETA1,
     BETA2,
     FIRST_DIVISOR,
     LAST_DIVISOR,
-    MUON,
     ONE_CYCLE_BETA1,
     RISING_SHARE,
     TrainingSettings,
@@ -29,15 +29,20 @@ class WeightUpdates:
     orthogonal, so that directions with small gradients change as much as those with large ones. Its steps are scaled
     to be as large as Adam's (Liu et al. 2025, arXiv 2502.16982): both have the same learning rate.
 
+    Attributes
+    ----------
+    kernels : those that are updated by Muon.
+
     Raises
     ------
     DeviceError : this PyTorch is too old for Muon.
     """
 
     def __init__(self, trained: nn.Module, settings: TrainingSettings) -> None:
+        refuse_old_pytorch(settings)
         self._trained = trained
-        self._kernels = _kernels_of_blocks(trained) if settings.optimiser == MUON else []
-        kernels = set(self._kernels)
+        self.kernels = _kernels_of_blocks(trained) if settings.optimiser == MUON else []
+        kernels = set(self.kernels)
         others = [tensor for tensor in trained.parameters() if tensor not in kernels]
         betas, decay = (BETA1, BETA2), settings.adam_weight_decay
         self._optimisers: list[torch.optim.Optimizer] = [
@@ -46,7 +51,7 @@ class WeightUpdates:
         # PyTorch's Muon takes matrices only. Copies, because kernels lie in memory in an order of the device.
         self._matrices = [
             nn.Parameter(kernel.detach().flatten(1).clone().to(device_of_muon(kernel.device)))
-            for kernel in self._kernels
+            for kernel in self.kernels
         ]
         if self._matrices:
             self._optimisers.append(_muon(self._matrices, settings.learning_rate))
@@ -59,13 +64,13 @@ class WeightUpdates:
     @torch.no_grad()
     def step(self) -> None:
         """Change the weights by their gradients, and the learning rate by its schedule."""
-        for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
+        for kernel, matrix in zip(self.kernels, self._matrices, strict=True):
             matrix.copy_(kernel.flatten(1))
             matrix.grad = None if kernel.grad is None else kernel.grad.flatten(1).to(matrix.device)
         for optimiser, schedule in zip(self._optimisers, self._schedules, strict=True):
             optimiser.step()
             schedule.step()
-        for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
+        for kernel, matrix in zip(self.kernels, self._matrices, strict=True):
             kernel.copy_(matrix.view_as(kernel))
 
     def state_dict(self) -> dict[str, Any]:
@@ -83,6 +88,15 @@ class WeightUpdates:
             schedule.load_state_dict(one)
 
 
+def refuse_old_pytorch(settings: TrainingSettings) -> None:
+    """Raise DeviceError where this PyTorch is too old for the optimiser."""
+    if settings.optimiser == MUON and not hasattr(torch.optim, "Muon"):
+        raise DeviceError(
+            f"The optimiser Muon needs PyTorch 2.9 or newer, not {torch.__version__}; install a newer one, or train "
+            "with another preset or --optimiser adam."
+        )
+
+
 def device_of_muon(device: torch.device) -> torch.device:
     """Where Muon works for a network on ``device``: PyTorch's does so in bfloat16, which not all graphics cards can."""
     return device if fastest_precision(device) == "bfloat16" else torch.device("cpu")
@@ -95,8 +109,6 @@ def _kernels_of_blocks(network: nn.Module) -> list[nn.Parameter]:
 
 
 def _muon(matrices: list[nn.Parameter], learning_rate: float) -> torch.optim.Optimizer:
-    if not hasattr(torch.optim, "Muon"):
-        raise DeviceError(f"Training needs PyTorch 2.9 or newer, not {torch.__version__}; install a newer one.")
     return torch.optim.Muon(matrices, learning_rate, weight_decay=0.0, momentum=BETA1, adjust_lr_fn="match_rms_adamw")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import torch
 from network_files import write_quick_network
 from refusals import refused_options
 from synthetic_thorax import Thorax
@@ -336,6 +337,17 @@ def test_progress_as_json_has_one_object_a_line(data: Path, capsys: pytest.Captu
     assert [(event["step"], event["steps"]) for event in steps] == [(1, 2), (2, 2)]
     keys = {"event", "step", "steps", "loss", "slices_per_second", "validation_dice", "seconds_left"}
     assert all(set(event) == keys for event in steps)
+
+
+def test_the_optimiser_can_be_chosen_and_one_that_pytorch_lacks_leaves_no_run(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr(torch.optim, "Muon")
+    assert _fit(data) == 6
+    assert "The optimiser Muon needs PyTorch 2.9 or newer" in capsys.readouterr().err
+    assert not (data.parent / "run").exists()
+    assert _fit(data, "--optimiser", "adam") == 0
+    assert read_card(data.parent / "run" / "network.safetensors").training["settings"]["optimiser"] == "adam"
 
 
 def test_the_speed_is_measured_without_a_run(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,6 +68,17 @@ def test_a_patient_in_no_fold_who_chose_a_start_network_is_listed(tmp_path: Path
     assert "by whose Dice a step of a network" in unassigned[0].reason
 
 
+def test_folds_of_different_optimisers_are_refused(tmp_path: Path) -> None:
+    _write(tmp_path, 1, "cd", "ab")
+    _write(tmp_path, 2, "ab", "cd")
+    path = tmp_path / "fold-2" / "network.safetensors"
+    card, weights = load_model(path)
+    del card.training["settings"]["optimiser"]  # as of a network that was trained when there was no choice
+    save_model(path, weights, card)
+    with pytest.raises(InputError, match="fold 2 was trained with other settings"):
+        read_fold_networks(tmp_path, 2)
+
+
 def test_settings_of_a_later_version_end_in_a_sentence(tmp_path: Path) -> None:
     _write(tmp_path, 1, "cd", "ab")
     _write(tmp_path, 2, "ab", "cd")

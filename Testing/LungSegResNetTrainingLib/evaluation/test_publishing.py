@@ -482,6 +482,7 @@ def test_the_model_card_says_by_what_optimiser_the_network_was_trained(
         publish_run(run, tmp_path / "lungs.safetensors")
         texts.append((tmp_path / "MODEL_CARD.md").read_text())
     cycle, constant = texts
+    assert [text.count("\n- optimiser:") for text in texts] == [1, 1]
     assert (
         "\n- optimiser: Muon for the kernels of the residual blocks, without weight decay; for the rest Adam, beta2 "
         "0.999, weight decay (coupled L2) 1.587e-06; one cycle along cosines: in the first 15 % of the steps the "

@@ -315,6 +315,17 @@ def test_a_damaged_checkpoint_is_named_and_left_as_it_is(killed: Path, damage: C
     assert checkpoint.read_bytes() == content
 
 
+def test_a_run_of_an_earlier_version_is_told_from_a_damaged_one(killed: Path) -> None:
+    checkpoint = killed / "checkpoint.pt"
+    state = torch.load(checkpoint, weights_only=True)
+    updates = state.pop("updates")
+    torch.save(state | {"optimiser": updates["optimisers"][0], "schedule": updates["schedules"][0]}, checkpoint)
+    content = checkpoint.read_bytes()
+    with pytest.raises(InputError, match="a run that an earlier version began; choose another folder"):
+        _fit(killed)
+    assert checkpoint.read_bytes() == content
+
+
 def test_cases_without_lung_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     lung, empty = small_case(), small_case(with_lung=())
     for training, validation, kind in (

@@ -70,6 +70,25 @@ def test_all_processes_together_draw_the_samples_of_one() -> None:
         assert {len(share) for share in shares} == {5, 6}
 
 
+_TAKE = """
+import torch
+from LungSegResNetTrainingLib.training.parallel import joined_processes
+with joined_processes("cpu") as processes:
+    tensors = [torch.full((2, 3), 1.0 + processes.rank), torch.full((4,), 5.0 * processes.rank)]
+    processes.take_from_first(tensors)
+    assert [tensor.tolist() for tensor in tensors] == [[[1.0] * 3] * 2, [0.0] * 4], tensors
+"""
+
+
+def test_tensors_are_taken_from_the_first_process() -> None:
+    command = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python", sys.executable, "-c", _TAKE]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=180, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_number_of_processes_without_torchrun_ends_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.delenv("RANK", raising=False)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from LungSegResNetLib.network.network import HighRes2DNet
 from LungSegResNetTrainingLib.slices.augmentation import AugmentationSettings
-from LungSegResNetTrainingLib.training.settings import PAPER
+from LungSegResNetTrainingLib.training.settings import PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.weight_updates import WeightUpdates
 
 
@@ -14,6 +16,12 @@ def test_the_preset_paper_has_the_settings_of_the_article() -> None:
     assert (PAPER.optimiser, PAPER.learning_rate, PAPER.one_cycle, PAPER.decay) == ("adam", 0.02, False, 1e-4)
     assert (PAPER.loss, PAPER.batch_size, PAPER.slice_shape, PAPER.scales) == ("dice_ns", 17, (216, 296), (1,))
     assert PAPER.augmentation == AugmentationSettings.none()
+
+
+def test_settings_of_a_network_that_do_not_name_its_optimiser_mean_adam() -> None:
+    values = RECOMMENDED.as_json()
+    del values["optimiser"]
+    assert TrainingSettings.from_json(values) == replace(RECOMMENDED, optimiser="adam")
 
 
 def test_the_optimiser_adds_the_gradient_of_niftynets_averaged_decay() -> None:

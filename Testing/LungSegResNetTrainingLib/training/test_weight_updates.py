@@ -10,7 +10,8 @@ import torch
 
 from LungSegResNetLib.errors import DeviceError
 from LungSegResNetLib.network.network import HighRes2DNet
-from LungSegResNetTrainingLib.training.settings import ADAM, ONE_PASS, PAPER, RECOMMENDED, TrainingSettings
+from LungSegResNetTrainingLib.choices import ADAM, MUON
+from LungSegResNetTrainingLib.training.settings import FINE_TUNE, PAPER, RECOMMENDED, TrainingSettings
 from LungSegResNetTrainingLib.training.weight_updates import WeightUpdates, device_of_muon
 
 CONSTANT = replace(RECOMMENDED, one_cycle=False)
@@ -66,7 +67,7 @@ def test_the_order_of_kernels_in_memory_makes_no_difference() -> None:
         assert one.equal(other)
 
 
-@pytest.mark.parametrize("settings", [RECOMMENDED, PAPER, ONE_PASS])
+@pytest.mark.parametrize("settings", [RECOMMENDED, PAPER, FINE_TUNE, replace(FINE_TUNE, optimiser=MUON)])
 def test_updates_go_on_from_their_state_as_without_a_break(settings: TrainingSettings) -> None:
     network = new_network()
     updates = WeightUpdates(network, settings)

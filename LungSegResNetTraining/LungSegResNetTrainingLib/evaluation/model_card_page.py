@@ -103,9 +103,7 @@ def model_card_page(card: ModelCard, rows: Sequence[dict[str, str]], texts: Card
 def _settings(record: TrainingRecord) -> dict[str, Any]:
     """Settings by name, the optimiser in words."""
     words = optimiser_text(record.settings)
-    return {key: value for key, value in record.settings.items() if key != "optimiser"} | (
-        {"optimiser": words} if words else {}
-    )
+    return record.settings | ({"optimiser": words} if words else {})
 
 
 def _sizes(scales: Sequence[int]) -> str:

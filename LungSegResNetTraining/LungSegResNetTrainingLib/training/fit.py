@@ -55,7 +55,8 @@ def fit(
         cannot be understood.
     UsageError : patience without validation cases, or fewer slices in a step than processes.
     ModelError : the checkpoint is damaged, or the loss is no longer a number.
-    DeviceError : not even one slice fits into the memory, or a process that prepares slices was ended.
+    DeviceError : not even one slice fits into the memory, a process that prepares slices was ended, or this PyTorch is
+        too old for the optimiser.
     OutputError : the folder cannot be written; of a checkpoint that another program holds, only the last one counts.
     """
     processes = processes or Processes()

@@ -121,12 +121,13 @@ def runs_on_processor(settings: EngineSettings) -> bool:
 
 def _load_torch(settings: EngineSettings, note: str = "") -> LoadedEngine:
     choice = choose_device(settings.device)
+    import torch
+
     from .torch_predictor import TorchPredictor, fitting_batch_size
-    from .torch_threads import limit_threads
 
     threads = settings.threads or limited_cores()
     if threads and choice.device == "cpu":
-        limit_threads(threads)
+        torch.set_num_threads(threads)
     batch_size = settings.batch_size or fitting_batch_size(choice.device)
     predictor = TorchPredictor(
         settings.model or default_model_path(), choice.device, batch_size, precision=settings.precision

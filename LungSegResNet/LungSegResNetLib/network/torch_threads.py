@@ -1,4 +1,4 @@
-"""How many cores of the processor PyTorch uses, in the whole process."""
+"""PyTorch on one core of the processor, in the whole process, for a while."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-
-
-def limit_threads(count: int) -> None:
-    """Let PyTorch use so many cores at most."""
-    torch.set_num_threads(count)
 
 
 @contextmanager

@@ -30,7 +30,6 @@ from LungSegResNetLib.network.torch_predictor import (
     memory_order,
     on_device,
 )
-from LungSegResNetLib.network.torch_threads import limit_threads
 
 from .best_validation import BestValidation
 from .losses import dice_and_cross_entropy, dice_ns
@@ -86,7 +85,7 @@ class TrainingRun:
         if device == "cpu":
             keep_freed_memory()
             if quota := limited_cores():
-                limit_threads(min(quota, torch.get_num_threads()))
+                torch.set_num_threads(min(quota, torch.get_num_threads()))
         self.processes = processes or Processes()
         self.settings, self.folder, self.start = settings, folder, start
         self.device = torch.device(self.processes.device(device))

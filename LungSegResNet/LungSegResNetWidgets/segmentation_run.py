@@ -150,7 +150,11 @@ class SegmentationRun:
             self._folder.cleanup()
             raise RuntimeError(_("The CT could not be written to the temporary folder; the disk is probably full."))
         self._exported = stateOf(self.volumeNode)
-        self._command.start()
+        try:
+            self._command.start()
+        except RuntimeError:
+            self._folder.cleanup()
+            raise
 
     def cancel(self) -> None:
         """Stop; the scene stays as it is."""

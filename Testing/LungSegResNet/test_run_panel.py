@@ -115,6 +115,19 @@ def test_cancel_waits_for_no_process_ends_them_all_and_changes_nothing(host: Hos
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
 
 
+def test_a_process_that_hangs_after_cancel_is_ended(host: Host, ct: Any, panel: Any) -> None:
+    start_and_wait_for_slices(host, panel)
+    processes = processes_of(panel)
+    for process in processes:
+        psutil.Process(process).suspend()
+    panel.ui.cancelButton.click()
+    try:
+        host.wait(lambda: not is_alive(processes[0]), CANCEL_SECONDS)
+    finally:
+        for process in filter(psutil.pid_exists, processes):
+            psutil.Process(process).resume()
+
+
 def test_a_run_after_a_cancelled_one_is_done_by_a_process_of_its_own(host: Host, ct: Any, panel: Any) -> None:
     start_and_wait_for_slices(host, panel)
     launcher = panel.runPanel.run._command._process._process.processId()
@@ -426,6 +439,34 @@ def test_a_waiting_process_that_ends_just_before_a_click_and_cannot_be_replaced_
     host.wait(lambda: panel.ui.segmentButton.visible, 30)
     assert "PythonSlicer" in panel.ui.statusLabel.text
     assert not folder.exists()
+
+
+def test_no_scan_stays_on_the_disk_where_no_process_can_be_started(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from LungSegResNetWidgets.worker_process import endKeptProcesses
+
+    endKeptProcesses()
+    monkeypatch.setattr(host.slicer.app, "temporaryPath", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    panel.ui.segmentButton.click()
+    assert "PythonSlicer" in panel.ui.statusLabel.text
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scan_that_cannot_be_handed_over_is_told_and_leaves_nothing(
+    host: Host, ct: Any, panel: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnFullDisk(host.slicer.vtkMRMLNRRDStorageNode):  # type: ignore[misc, name-defined]
+        def WriteData(self, node: Any) -> bool:
+            Path(self.GetFileName()).write_bytes(b"NRRD")
+            return False
+
+    monkeypatch.setattr(host.slicer.app, "temporaryPath", str(tmp_path))
+    monkeypatch.setattr(host.slicer, "vtkMRMLNRRDStorageNode", OnFullDisk)
+    panel.ui.segmentButton.click()
+    assert "could not be written to the temporary folder" in panel.ui.statusLabel.text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_process_whose_command_is_done_has_ended_when_slicer_quits_at_once(host: Host, panel: Any) -> None:

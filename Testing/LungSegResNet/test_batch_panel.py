@@ -165,10 +165,23 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     assert shown(panel)["ward/b"] == ("already done", cases["ward/b"][1])
     assert "2 skipped (done already)" in panel.ui.batchStatusLabel.text
 
+    def show_a() -> None:
+        panel.ui.batchTable.cellDoubleClicked.emit(names.index("a"), 0)
+        host.wait(lambda: not panel.batchPanel._loading.running)
+
+    image = sitk.ReadImage(str(scans / "a.nrrd"))
+    sitk.WriteImage(image + 50, str(scans / "a.nrrd"))
+    show_a()
+    assert panel.ui.measurementsLabel.text == "There are no measurements yet."  # the run measured other densities
+    sitk.WriteImage(image, str(scans / "a.nrrd"))
+    host.slicer.mrmlScene.Clear()
+    show_a()
+    assert panel.ui.measurementsLabel.text == "a"
+    host.slicer.mrmlScene.Clear()
+
     labels = sitk.ReadImage(str(results / "a.nii.gz"))
     sitk.WriteImage(sitk.BinaryErode(labels > 0) * labels, str(results / "a.nii.gz"))
-    panel.ui.batchTable.cellDoubleClicked.emit(names.index("a"), 0)
-    host.wait(lambda: not panel.batchPanel._loading.running)
+    show_a()
     assert panel.ui.measurementsLabel.text == "There are no measurements yet."  # the run measured other lungs
 
     (results / "a.nii.gz").unlink()
@@ -275,7 +288,20 @@ def rename(host: Host, volume: Any, lungs: Any) -> None:
     volume.SetName("For the conference")
 
 
-@pytest.mark.parametrize("use", [edit, add_segment, choose_in_segment_editor, lay_over_another_ct, rename])
+def crop(host: Host, volume: Any, lungs: Any) -> None:
+    host.slicer.util.arrayFromVolume(volume)[:2] = -1000
+    volume.GetImageData().Modified()
+
+
+def register(host: Host, volume: Any, lungs: Any) -> None:
+    transform = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    for node in (volume, lungs):
+        node.SetAndObserveTransformNodeID(transform.GetID())
+
+
+@pytest.mark.parametrize(
+    "use", [edit, add_segment, choose_in_segment_editor, lay_over_another_ct, rename, crop, register]
+)
 def test_a_case_that_a_person_made_something_of_stays_and_is_hidden(
     host: Host,
     looked_through: Callable[[str], tuple[Any, Any]],

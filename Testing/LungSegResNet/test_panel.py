@@ -457,3 +457,19 @@ def test_a_screen_reader_has_a_name_for_all_that_the_keyboard_reaches(panel: Any
     assert unnamed_widgets(panel) == []
     panel.ui.checkTable.accessibleName = ""
     assert unnamed_widgets(panel) == ["checkTable"]
+
+
+def test_a_segmentation_that_is_kept_as_surfaces_is_refused(host: Host, ct: Any, panel: Any, drawn: np.ndarray) -> None:
+    from LungSegResNetWidgets import lung_segments
+
+    node = host.slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Surfaces")
+    lung_segments.placeWithVolume(node, ct)
+    lung_segments.writeLungs(node, ct, drawn)
+    panel.ui.outputSelector.setCurrentNode(node)
+    assert panel.ui.segmentButton.enabled
+    node.CreateClosedSurfaceRepresentation()
+    node.GetSegmentation().SetSourceRepresentationName("Closed surface")
+    panel.ui.outputSelector.setCurrentNode(None)
+    panel.ui.outputSelector.setCurrentNode(node)
+    assert not panel.ui.segmentButton.enabled
+    assert 'The segmentation "Surfaces" is kept as surfaces' in panel.ui.statusLabel.text

@@ -163,10 +163,13 @@ def test_json_names_slices_to_check_as_the_file_counts_them_and_where_they_lie(
     assert scores == sorted(scores, reverse=True)
 
 
-def test_slices_to_check_are_ranked_inside_of_a_box(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_slices_to_check_are_ranked_inside_of_a_box(
+    tmp_path: Path, quick_network: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     image, _truth = Thorax().scan((4.0, 4.0, 12.0), (400.0, 300.0, 240.0))
     sitk.WriteImage(image, str(tmp_path / "ct.nrrd"))
     command = ["segment", str(tmp_path / "ct.nrrd"), str(tmp_path / "lungs.nrrd"), "--json", "--overwrite"]
+    command += ["--model", str(quick_network)]
 
     def listed(*options: str) -> list[int]:
         assert main([*command, *options]) == 0
@@ -582,3 +585,23 @@ def test_ctrl_c_while_the_commands_are_loaded_is_one_sentence(monkeypatch, capsy
     monkeypatch.setitem(sys.modules, "slow_commands.wait", command)
     assert Program("wait", "Waits.", "slow_commands", {"wait": "wait"}).main(["wait"]) == 130
     assert capsys.readouterr().err == "wait: Stopped; no unfinished file was left behind.\n"
+
+
+@pytest.mark.parametrize("part", ["0/2", "3/2", "-1/2", "2", "a/b"])
+def test_a_shard_that_is_none_of_the_folder_is_refused(part: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["segment-folder", "in", "out", f"--shard={part}"])
+    assert stopped.value.code == 2
+    assert "--shard" in capsys.readouterr().err
+
+
+def test_too_little_memory_is_a_sentence(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill_memory(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("LungSegResNetLib.jobs.case_job.read_ct", fill_memory)
+    assert main(["segment", str(scan), str(tmp_path / "lungs.nrrd"), "--progress", "none"]) == 6
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "not enough memory" in sentence

@@ -170,6 +170,14 @@ def test_kernels_of_each_manufacturer_are_ranked(softer, sharper):
     assert sharpness(softer) < sharpness(sharper) < sharpness("unheard of")
 
 
+def test_a_smaller_series_that_reaches_below_the_chosen_one_is_named(image, tmp_path):
+    _write(tmp_path, image[:, :, 8:], "neck", 1)
+    _write(tmp_path, image[:, :, :11], "chest", 2)
+    volume, warnings = read_ct(tmp_path)
+    assert volume.source == "neck"
+    assert any("left aside: 'chest'" in text for text in warnings)
+
+
 class TestOneFolderLevel:
     def test_subfolders_are_left_alone(self, image, tmp_path):
         _write(tmp_path, image + 1, "of another patient", 1)

@@ -77,3 +77,10 @@ def test_processes_side_by_side_share_the_cores_and_are_no_more_than_cases(
     monkeypatch.setattr(local_run, "_side_by_side", lambda tasks, reporter, settings, count: (count, settings.threads))
     run = LocalRun(EngineSettings(device="cpu"), processes)
     assert run([object()] * cases, NullReporter()) == told  # type: ignore[list-item]
+
+
+def test_a_graphics_card_serves_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_run, "cores", lambda: 8)
+    monkeypatch.setattr(local_run, "runs_on_processor", lambda settings: False)
+    monkeypatch.setattr(local_run, "_one_by_one", lambda tasks, reporter, settings: len(tasks))
+    assert LocalRun(EngineSettings())([object()] * 9, NullReporter()) == 9  # type: ignore[list-item]

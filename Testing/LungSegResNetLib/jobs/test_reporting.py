@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from LungSegResNetLib.jobs.reporting import BarReporter, JsonReporter
+from LungSegResNetLib.jobs.reporting import BarReporter, CaseEvent, JsonReporter
 
 
 def test_the_time_left_is_that_of_the_slices_that_are_left_and_begins_anew_with_a_stage(
@@ -34,3 +34,11 @@ def test_the_bar_stands_where_the_slices_are() -> None:
         reporter.progress(done, 8)
     reporter.close()
     assert "8/8" in stream.getvalue().split("\r")[-1]
+
+
+def test_the_bar_says_why_a_case_failed() -> None:
+    stream = io.StringIO()
+    reporter = BarReporter(stream)
+    reporter.case(CaseEvent("ward/a", 1, 2, "failed", "It is no CT."))
+    reporter.close()
+    assert "warning: ward/a: It is no CT." in stream.getvalue()

@@ -152,6 +152,11 @@ def test_a_case_that_other_runs_are_at_on_this_machine_is_not_given_up(
         other.communicate()
 
 
+def test_a_process_of_another_machine_is_not_looked_for_on_this_one(task: FolderTask, engine: LoadedEngine) -> None:
+    task.write_summary({**task.started(3), "machine": "another", "process": os.getppid()})
+    assert "begun 3 times" in do_task(dataclasses.replace(task, run="next"), engine, NullReporter())["error"]
+
+
 def test_the_own_run_gives_a_case_up_though_the_process_that_began_it_is_still_there(
     task: FolderTask, engine: LoadedEngine
 ) -> None:

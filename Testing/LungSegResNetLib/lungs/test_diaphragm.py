@@ -146,3 +146,10 @@ def test_lung_more_than_80_mm_below_makes_no_mass_of_a_dome(tissue: int, is_dome
     dome = put(hu, range(3 + tissue, 9 + tissue), 40.0)
     share = without_domes(mask, hu, SPACING)[dome].mean()
     assert share < 0.15 if is_dome else share == 1.0
+
+
+def test_a_small_mass_at_the_chest_wall_stays_beside_other_dense_lung() -> None:
+    mask, hu = lung_block()
+    put(hu, range(1, 4), 11.0, centre=(74, 45))
+    put(hu, range(1, 10), 40.0, centre=(12, 45))
+    np.testing.assert_array_equal(without_domes(mask, hu, SPACING), mask)

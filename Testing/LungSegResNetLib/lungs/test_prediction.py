@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,8 +35,8 @@ class Counting(StandIn):
 
 
 @pytest.fixture(scope="module")
-def loaded() -> Predictor:
-    return load_engine(EngineSettings(device="cpu")).predictor
+def loaded(quick_network: Path) -> Predictor:
+    return load_engine(EngineSettings(device="cpu", model=quick_network)).predictor
 
 
 @pytest.fixture
@@ -61,7 +62,8 @@ def predict(
     return mask, doubt
 
 
-def test_fewer_thin_slices_give_the_same_lungs(predictor: Counting) -> None:
+def test_fewer_thin_slices_give_the_same_lungs() -> None:
+    predictor = Counting(load_engine(EngineSettings(device="cpu")).predictor)  # one that knows lungs from the rest
     ct = scan(0.5, 120)
     every, every_doubt = predict(ct, predictor, 0.0)
     assert predictor.count == len(ct.hu)
@@ -175,3 +177,17 @@ def test_a_graphics_card_is_given_many_slices_at_once(predictor: Counting) -> No
     many, _ = predict(ct, bright)
     assert (bright.count, bright.calls) == (201, 4)
     np.testing.assert_array_equal(few, many)
+
+
+@pytest.mark.parametrize("slices", [8, 90])  # one piece, or several
+def test_an_error_while_slices_are_brought_back_to_the_scan_ends_the_run(slices: int, predictor: Counting) -> None:
+    class Full(NetworkDoubt):
+        def note(self, index: int, probability: np.ndarray) -> None:
+            if index < 4:
+                raise MemoryError
+
+    ct = scan(5.0, 8) if slices == 8 else scan(3.5, 90)
+    assert len(ct.hu) == slices
+    frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
+    with pytest.raises(MemoryError):
+        predict_mask(ct, frame, predictor, Full(frame, slices), lambda *counts: None, {})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from overlap import dice
-from predictors import StandIn
+from predictors import Fixed, StandIn
 from synthetic_thorax import Thorax
 
 from LungSegResNetLib.ct_volume import CTVolume
@@ -219,3 +219,16 @@ def test_dense_tissue_that_the_network_took_for_lung_goes_by_the_densities_of_th
     assert (result.mask[hu == LUNG] > 0).mean() > 0.98
     assert (result.mask[1:5][hu[1:5] == MISTAKEN] > 0).mean() < 0.15
     assert (result.mask[12][hu[12] == MISTAKEN] > 0).mean() < 0.15
+
+
+def test_the_predictor_is_asked_for_the_one_that_suits_the_number_of_slices() -> None:
+    class InEightBits(Fixed):
+        precision = "int8"
+
+        def for_scan(self, slices: int) -> Fixed:
+            assert slices == 2
+            return Fixed()
+
+    image, _ = Thorax().scan((4.0, 4.0, 20.0), (400.0, 300.0, 40.0))
+    _, result = run(InEightBits(), image)
+    assert result.precision == Fixed.precision != InEightBits.precision

@@ -157,7 +157,7 @@ PAPER = replace(
 # A network that has learnt already: a lower rate, so that it does not forget, and all passes together as they are used,
 # with one at a quarter of the size that sees the whole thorax. Smaller masses, because large round ones taught the
 # network to take domes of the diaphragm for masses; more disease, because dense lung is what is missed last. Adam,
-# because nobody has measured yet what Muon makes of what a network knows already.
+# because nobody has measured yet whether Muon makes more of the same network.
 FINE_TUNE = replace(
     RECOMMENDED,
     preset=choices.FINE_TUNE,

@@ -317,6 +317,17 @@ def test_a_case_that_a_person_made_something_of_stays_and_is_hidden(
     assert shown_lungs(host) == ["a lungs"]
 
 
+def test_an_error_that_nobody_foresaw_while_a_case_is_read_is_told(
+    panel: Any, looked_through: Callable[[str], tuple[Any, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_ct(*_: Any, **__: Any) -> None:
+        raise ValueError("out of luck")
+
+    monkeypatch.setattr("LungSegResNetLib.files.reading.read_ct", read_ct)
+    looked_through("a")
+    assert panel.ui.batchStatusLabel.text.startswith("a could not be shown (ValueError: out of luck)")
+
+
 @pytest.mark.parametrize("what", ["scene", "module", "run"])
 def test_while_a_case_is_read_the_window_goes_on_and_it_comes_into_no_other_scene_or_module_and_no_run(
     host: Host,

@@ -469,6 +469,22 @@ def test_a_scan_that_cannot_be_handed_over_is_told_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_two_kept_processes_both_end_when_slicer_quits(host: Host, panel: Any) -> None:
+    from LungSegResNetWidgets.background_command import BackgroundCommand
+    from LungSegResNetWidgets.worker_process import WorkerProcess, endKeptProcesses
+
+    endKeptProcesses()
+    both = [WorkerProcess(BackgroundCommand.worker, BackgroundCommand.folder) for _ in range(2)]
+    for process in both:
+        ends: list[dict[str, Any]] = []
+        process.start()
+        process.send(["info"], ends.append, lambda code: None)
+        host.wait(lambda ends=ends: bool(ends))
+        process.release(keep=True)
+    endKeptProcesses()
+    assert not any(process.running for process in both)
+
+
 def test_a_process_whose_command_is_done_has_ended_when_slicer_quits_at_once(host: Host, panel: Any) -> None:
     from LungSegResNetWidgets.background_command import BackgroundCommand
     from LungSegResNetWidgets.worker_process import WorkerProcess, endKeptProcesses

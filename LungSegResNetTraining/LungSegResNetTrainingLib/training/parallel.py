@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gc
 import os
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import distributed
 
-from LungSegResNetLib.errors import DeviceError, UsageError
+from LungSegResNetLib.errors import DeviceError, LungSegError, UsageError
 
 T = TypeVar("T")
 
@@ -122,7 +123,20 @@ def joined_processes(device: str) -> Iterator[Processes]:
             )
         torch.cuda.set_device(processes.local_rank)
     distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=_PATIENCE)
-    yield processes
-    # Not after a failure: it would wait for the others, and torchrun, which ends them, for this process.
+    try:
+        yield processes
+    except (
+        DeviceError
+    ):  # gradients may be on their way: leaving would wait for the others, and torchrun for this process
+        raise
+    except LungSegError as error:
+        if device != "cuda":  # threads of Gloo that are still there when Python ends abort the process now and then
+            traceback.clear_frames(error.__traceback__)
+            _leave()
+        raise
+    _leave()
+
+
+def _leave() -> None:
     gc.collect()  # what shared the gradients has circular references, and would keep the group's threads to the end
     distributed.destroy_process_group()

@@ -167,6 +167,6 @@ def test_processes_that_read_different_data_end_with_a_sentence(data: Path) -> N
     ]  # fmt: skip
     for machine in machines:
         text = machine.communicate(timeout=180)[1]
-        assert machine.returncode == 3
+        assert machine.returncode == 3, text
         assert "Not all processes read the same files for a, b; give them" in text
         assert "Traceback" not in text

@@ -22,6 +22,18 @@ def is_alive(process: int) -> bool:
 
 
 @contextmanager
+def suspended(processes: list[int]) -> Iterator[None]:
+    """They cannot end by themselves in the block."""
+    for process in processes:
+        psutil.Process(process).suspend()
+    try:
+        yield
+    finally:
+        for process in filter(psutil.pid_exists, processes):
+            psutil.Process(process).resume()
+
+
+@contextmanager
 def kept_for_the_next_test() -> Iterator[None]:
     """The process that waits for the panel's next run outlives what ends it here, so that not every test starts one."""
     from LungSegResNetWidgets.background_command import BackgroundCommand

@@ -146,11 +146,10 @@ class SegmentationRun:
         storage = slicer.vtkMRMLNRRDStorageNode()
         storage.SetFileName(str(self._ctFile))
         storage.SetUseCompression(False)
-        if not storage.WriteData(self.volumeNode):
-            self._folder.cleanup()
-            raise RuntimeError(_("The CT could not be written to the temporary folder; the disk is probably full."))
-        self._exported = stateOf(self.volumeNode)
         try:
+            if not storage.WriteData(self.volumeNode):
+                raise RuntimeError(_("The CT could not be written to the temporary folder; the disk is probably full."))
+            self._exported = stateOf(self.volumeNode)
             self._command.start()
         except RuntimeError:
             self._folder.cleanup()

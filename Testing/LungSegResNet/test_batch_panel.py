@@ -57,12 +57,16 @@ def looked_through(host: Host, panel: Any, scans: Path, results: Path) -> Callab
     choose(host, panel, scans, results)
 
     def show(name: str) -> tuple[Any, Any]:
-        panel.ui.batchTable.cellDoubleClicked.emit(names.index(name), 0)
-        host.wait(lambda: not panel.batchPanel._loading.running)
+        show_row(host, panel, names.index(name))
         chosen = panel.logic.getParameterNode()
         return chosen.inputVolume, chosen.outputSegmentation
 
     return show
+
+
+def show_row(host: Host, panel: Any, row: int) -> None:
+    panel.ui.batchTable.cellDoubleClicked.emit(row, 0)
+    host.wait(lambda: not panel.batchPanel._loading.running)
 
 
 def case_files(results: Path, name: str) -> tuple[Path, Path]:
@@ -165,23 +169,19 @@ def test_every_scan_is_segmented_listed_shown_and_not_done_again(
     assert shown(panel)["ward/b"] == ("already done", cases["ward/b"][1])
     assert "2 skipped (done already)" in panel.ui.batchStatusLabel.text
 
-    def show_a() -> None:
-        panel.ui.batchTable.cellDoubleClicked.emit(names.index("a"), 0)
-        host.wait(lambda: not panel.batchPanel._loading.running)
-
     image = sitk.ReadImage(str(scans / "a.nrrd"))
     sitk.WriteImage(image + 50, str(scans / "a.nrrd"))
-    show_a()
+    show_row(host, panel, names.index("a"))
     assert panel.ui.measurementsLabel.text == "There are no measurements yet."  # the run measured other densities
     sitk.WriteImage(image, str(scans / "a.nrrd"))
     host.slicer.mrmlScene.Clear()
-    show_a()
+    show_row(host, panel, names.index("a"))
     assert panel.ui.measurementsLabel.text == "a"
     host.slicer.mrmlScene.Clear()
 
     labels = sitk.ReadImage(str(results / "a.nii.gz"))
     sitk.WriteImage(sitk.BinaryErode(labels > 0) * labels, str(results / "a.nii.gz"))
-    show_a()
+    show_row(host, panel, names.index("a"))
     assert panel.ui.measurementsLabel.text == "There are no measurements yet."  # the run measured other lungs
 
     (results / "a.nii.gz").unlink()
@@ -413,8 +413,7 @@ def test_scans_are_segmented_whole_and_as_one_segment_where_that_is_chosen(
     assert panel.ui.batchStatusLabel.text == f"1 segmented, 0 skipped (done already), 0 failed.\n{note}"
     panel.ui.roiSelector.setCurrentNode(None)
     assert note not in panel.ui.batchStatusLabel.text
-    panel.ui.batchTable.cellDoubleClicked.emit(0, 0)
-    host.wait(lambda: not panel.batchPanel._loading.running)
+    show_row(host, panel, 0)
     segments = parameters(panel).outputSegmentation.GetSegmentation()
     assert list(segments.GetSegmentIDs()) == ["lungs"]
     measured = rows_of(panel.ui.measurementsTable)

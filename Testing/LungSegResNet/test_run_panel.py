@@ -25,7 +25,7 @@ from mrml_data import (
     tool_tip,
 )
 from overlap import dice
-from processes import below, is_alive
+from processes import below, is_alive, suspended
 from slicer_host import Host
 
 # A second on an idle machine; tests may share theirs with other work.
@@ -102,15 +102,12 @@ def test_cancel_waits_for_no_process_ends_them_all_and_changes_nothing(host: Hos
     start_and_wait_for_slices(host, panel)
     processes = processes_of(panel)
     assert len(processes) == 2
-    for process in processes:  # so that they cannot end by themselves
-        psutil.Process(process).suspend()
-    panel.ui.cancelButton.click()
-    assert all(map(is_alive, processes))
-    assert panel.ui.segmentButton.visible
-    assert panel.ui.segmentButton.enabled
-    assert panel.ui.statusLabel.text.startswith("Cancelled")
-    for process in processes:
-        psutil.Process(process).resume()
+    with suspended(processes):
+        panel.ui.cancelButton.click()
+        assert all(map(is_alive, processes))
+        assert panel.ui.segmentButton.visible
+        assert panel.ui.segmentButton.enabled
+        assert panel.ui.statusLabel.text.startswith("Cancelled")
     wait_until_ended(host, processes, CANCEL_SECONDS)
     assert host.slicer.mrmlScene.GetFirstNodeByClass("vtkMRMLSegmentationNode") is None
 
@@ -118,14 +115,9 @@ def test_cancel_waits_for_no_process_ends_them_all_and_changes_nothing(host: Hos
 def test_a_process_that_hangs_after_cancel_is_ended(host: Host, ct: Any, panel: Any) -> None:
     start_and_wait_for_slices(host, panel)
     processes = processes_of(panel)
-    for process in processes:
-        psutil.Process(process).suspend()
-    panel.ui.cancelButton.click()
-    try:
-        host.wait(lambda: not is_alive(processes[0]), CANCEL_SECONDS)
-    finally:
-        for process in filter(psutil.pid_exists, processes):
-            psutil.Process(process).resume()
+    with suspended(processes):
+        panel.ui.cancelButton.click()
+        wait_until_ended(host, processes[:1], CANCEL_SECONDS)
 
 
 def test_a_run_after_a_cancelled_one_is_done_by_a_process_of_its_own(host: Host, ct: Any, panel: Any) -> None:
@@ -469,31 +461,33 @@ def test_a_scan_that_cannot_be_handed_over_is_told_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_two_kept_processes_both_end_when_slicer_quits(host: Host, panel: Any) -> None:
+def process_with_a_command_done(host: Host) -> Any:
     from LungSegResNetWidgets.background_command import BackgroundCommand
-    from LungSegResNetWidgets.worker_process import WorkerProcess, endKeptProcesses
-
-    endKeptProcesses()
-    both = [WorkerProcess(BackgroundCommand.worker, BackgroundCommand.folder) for _ in range(2)]
-    for process in both:
-        ends: list[dict[str, Any]] = []
-        process.start()
-        process.send(["info"], ends.append, lambda code: None)
-        host.wait(lambda ends=ends: bool(ends))
-        process.release(keep=True)
-    endKeptProcesses()
-    assert not any(process.running for process in both)
-
-
-def test_a_process_whose_command_is_done_has_ended_when_slicer_quits_at_once(host: Host, panel: Any) -> None:
-    from LungSegResNetWidgets.background_command import BackgroundCommand
-    from LungSegResNetWidgets.worker_process import WorkerProcess, endKeptProcesses
+    from LungSegResNetWidgets.worker_process import WorkerProcess
 
     process = WorkerProcess(BackgroundCommand.worker, BackgroundCommand.folder)
     process.start()
     ends: list[dict[str, Any]] = []
     process.send(["info"], ends.append, lambda code: None)
     host.wait(lambda: bool(ends))
+    return process
+
+
+def test_of_two_kept_processes_both_end_when_slicer_quits(host: Host, panel: Any) -> None:
+    from LungSegResNetWidgets.worker_process import endKeptProcesses
+
+    endKeptProcesses()
+    both = [process_with_a_command_done(host) for _ in range(2)]
+    for process in both:
+        process.release(keep=True)
+    endKeptProcesses()
+    assert not any(process.running for process in both)
+
+
+def test_a_process_whose_command_is_done_has_ended_when_slicer_quits_at_once(host: Host, panel: Any) -> None:
+    from LungSegResNetWidgets.worker_process import endKeptProcesses
+
+    process = process_with_a_command_done(host)
     process.release(keep=False)
     assert process.running
     endKeptProcesses()

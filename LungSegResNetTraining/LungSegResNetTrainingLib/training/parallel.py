@@ -125,12 +125,10 @@ def joined_processes(device: str) -> Iterator[Processes]:
     distributed.init_process_group("nccl" if device == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield processes
-    except (
-        DeviceError
-    ):  # gradients may be on their way: leaving would wait for the others, and torchrun for this process
-        raise
     except LungSegError as error:
-        if device != "cuda":  # threads of Gloo that are still there when Python ends abort the process now and then
+        # Threads of Gloo that are still there when Python ends abort the process now and then. Where memory ran out,
+        # gradients may be on their way: leaving would wait for the others, and torchrun, which ends them, for this one.
+        if device != "cuda" and not isinstance(error, DeviceError):
             traceback.clear_frames(error.__traceback__)
             _leave()
         raise

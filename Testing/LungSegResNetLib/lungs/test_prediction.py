@@ -53,10 +53,14 @@ def scan(spacing_mm: float, slices: int) -> CTVolume:
 
 
 def predict(
-    ct: CTVolume, predictor: Counting, *apart_mm: float, progress: list[tuple[int, int]] | None = None
+    ct: CTVolume,
+    predictor: Counting,
+    *apart_mm: float,
+    progress: list[tuple[int, int]] | None = None,
+    kind: type[NetworkDoubt] = NetworkDoubt,
 ) -> tuple[np.ndarray, NetworkDoubt]:
     frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
-    doubt = NetworkDoubt(frame, len(ct.hu))
+    doubt = kind(frame, len(ct.hu))
     told = [] if progress is None else progress
     mask = predict_mask(ct, frame, predictor, doubt, lambda *counts: told.append(counts), {}, *apart_mm)
     return mask, doubt
@@ -179,15 +183,16 @@ def test_a_graphics_card_is_given_many_slices_at_once(predictor: Counting) -> No
     np.testing.assert_array_equal(few, many)
 
 
-@pytest.mark.parametrize("slices", [8, 90])  # one piece, or several
-def test_an_error_while_slices_are_brought_back_to_the_scan_ends_the_run(slices: int, predictor: Counting) -> None:
+@pytest.mark.parametrize(("spacing_mm", "slices"), [(5.0, 8), (3.5, 90)])  # one piece, or several
+def test_an_error_while_slices_are_brought_back_to_the_scan_ends_the_run(
+    predictor: Counting, spacing_mm: float, slices: int
+) -> None:
     class Full(NetworkDoubt):
         def note(self, index: int, probability: np.ndarray) -> None:
             if index < 4:
                 raise MemoryError
 
-    ct = scan(5.0, 8) if slices == 8 else scan(3.5, 90)
+    ct = scan(spacing_mm, slices)
     assert len(ct.hu) == slices
-    frame = frame_for(ct.hu, ct.spacing_zyx, predictor.card.slice_shape)
     with pytest.raises(MemoryError):
-        predict_mask(ct, frame, predictor, Full(frame, slices), lambda *counts: None, {})
+        predict(ct, predictor, kind=Full)
